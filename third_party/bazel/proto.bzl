@@ -1,0 +1,88 @@
+"""Protobuf and gRPC code from Debian's protoc.
+
+Bazel's own proto rules want protobuf's sources; these few lines run the
+installed compiler instead.
+"""
+
+def _protoc_impl(ctx):
+    name = ctx.file.src.short_path[len(ctx.label.package) + 1:-len(".proto")]
+    outs = []
+    hdrs = []
+    srcs = []
+    for suffix in [".pb", ".grpc.pb"] if ctx.attr.grpc else [".pb"]:
+        h = ctx.actions.declare_file(name + suffix + ".h")
+        c = ctx.actions.declare_file(name + suffix + ".cc")
+        hdrs.append(h)
+        srcs.append(c)
+    descriptor = ctx.actions.declare_file(name + ".descriptor_set")
+    outs = hdrs + srcs + [descriptor]
+    args = ctx.actions.args()
+    args.add("-I.")
+    args.add("--include_imports")
+    args.add("--include_source_info")
+    args.add("--cpp_out=" + ctx.bin_dir.path)
+    if ctx.attr.grpc:
+        args.add("--plugin=protoc-gen-grpc=" + ctx.file._plugin.path)
+        args.add("--grpc_out=" + ctx.bin_dir.path)
+    args.add("--descriptor_set_out=" + descriptor.path)
+    args.add(ctx.file.src.path)
+    ctx.actions.run(
+        executable = ctx.file._protoc,
+        arguments = [args],
+        inputs = [ctx.file.src, ctx.file._plugin] + ctx.files.imports,
+        outputs = outs,
+        mnemonic = "Protoc",
+    )
+    return [
+        DefaultInfo(files = depset(outs)),
+        OutputGroupInfo(
+            hdrs = depset(hdrs),
+            srcs = depset(srcs),
+            descriptor = depset([descriptor]),
+        ),
+    ]
+
+_protoc = rule(
+    implementation = _protoc_impl,
+    attrs = {
+        "src": attr.label(allow_single_file = [".proto"], mandatory = True),
+        "imports": attr.label_list(allow_files = [".proto"]),
+        "grpc": attr.bool(default = False),
+        "_protoc": attr.label(
+            default = "//third_party:protoc",
+            allow_single_file = True,
+        ),
+        "_plugin": attr.label(
+            default = "//third_party:grpc_cpp_plugin",
+            allow_single_file = True,
+        ),
+    },
+)
+
+def wsp_proto_library(name, src, imports = [], deps = [], grpc = False, visibility = None):
+    """A C++ library `name` of one .proto file, and `name`_descriptor_set.
+
+    Args:
+      name: the library.
+      src: the .proto file.
+      imports: the .proto files that it imports, also indirectly.
+      deps: the libraries of the imported files.
+      grpc: whether the file has services.
+      visibility: as everywhere.
+    """
+    _protoc(name = name + "_protoc", src = src, imports = imports, grpc = grpc)
+    for group in ["hdrs", "srcs", "descriptor"]:
+        native.filegroup(
+            name = name + "_" + group,
+            srcs = [":" + name + "_protoc"],
+            output_group = group,
+            visibility = visibility,
+        )
+    native.cc_library(
+        name = name,
+        hdrs = [":" + name + "_hdrs"],
+        srcs = [":" + name + "_srcs"],
+        copts = ["-w"],
+        deps = deps + (["//third_party:grpcpp"] if grpc else ["//third_party:protobuf"]),
+        visibility = visibility,
+    )
