@@ -11,7 +11,7 @@
 #include <array>
 #include <limits>
 
-#include "daemon/base/errno_status.h"
+#include "absl/status/status.h"
 
 namespace wspd {
 namespace {
@@ -34,14 +34,14 @@ uint32_t GenerationOf(EventLoop::WatchId id) {
 
 absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(std::string name) {
   OwnedFd epoll(epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll.valid()) return ErrnoToStatus(errno, "epoll_create1()");
+  if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll_create1()");
   OwnedFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake.valid()) return ErrnoToStatus(errno, "eventfd()");
+  if (!wake.valid()) return absl::ErrnoToStatus(errno, "eventfd()");
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakeId;
   if (epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0) {
-    return ErrnoToStatus(errno, "epoll_ctl(ADD, eventfd)");
+    return absl::ErrnoToStatus(errno, "epoll_ctl(ADD, eventfd)");
   }
   std::unique_ptr<EventLoop> loop(
       new EventLoop(std::move(epoll), std::move(wake)));
@@ -87,7 +87,7 @@ absl::StatusOr<EventLoop::WatchId> EventLoop::Watch(
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
     const int error = errno;
     free_slots_.push_back(index);
-    return ErrnoToStatus(error, "epoll_ctl(ADD)");
+    return absl::ErrnoToStatus(error, "epoll_ctl(ADD)");
   }
   slot.handler = std::move(handler);
   return id;
@@ -98,7 +98,7 @@ absl::Status EventLoop::Rearm(WatchId id, int fd, uint32_t events) {
   event.events = events;
   event.data.u64 = id;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) != 0) {
-    return ErrnoToStatus(errno, "epoll_ctl(MOD)");
+    return absl::ErrnoToStatus(errno, "epoll_ctl(MOD)");
   }
   return absl::OkStatus();
 }
