@@ -52,6 +52,9 @@ struct Operation {
   // operation waits.
   absl::InlinedVector<iovec, 4> pieces;
   std::shared_ptr<const void> owner;
+  // The memory that `owner` keeps, in bytes. An operation that waits copies its
+  // pieces rather than keep much more than they are.
+  size_t owner_bytes = 0;
   // kSend: how much is left, and how much the kernel took.
   size_t left = 0;
   size_t sent = 0;
@@ -61,6 +64,10 @@ struct Operation {
 
   // kConnect.
   NetAddress address;
+
+  // The sink's own, carried along.
+  uint64_t sink_value = 0;
+  uint32_t sink_flags = 0;
 
   // The engine's own.
   EventLoop::TimerId timer = 0;
@@ -93,6 +100,10 @@ class OperationSink {
   // except for those that Socket::Abandon() gives back.
   virtual void OnOutcome(std::unique_ptr<Operation> operation,
                          Outcome outcome) = 0;
+
+  // Whether a receive may begin now; asked with the socket's lock held, so that
+  // it must not lock anything. After a no, Socket::Poke() goes on.
+  virtual bool MayReceive() const = 0;
 
   // The operation has to wait; its outcome comes later, perhaps before this
   // call on another thread.

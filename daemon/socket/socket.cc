@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <limits>
+#include <cstring>
 
 #include "absl/time/clock.h"
 
@@ -45,6 +45,23 @@ void Consume(absl::InlinedVector<iovec, 4>* pieces, size_t size) {
   iovec& first = pieces->front();
   first.iov_base = static_cast<char*>(first.iov_base) + size;
   first.iov_len -= size;
+}
+
+// Lets go of an owner of which the operation needs only the smaller part.
+void CopyIfSmall(Operation* operation) {
+  if (operation->kind != Operation::Kind::kSend ||
+      2 * operation->left >= operation->owner_bytes) {
+    return;
+  }
+  std::shared_ptr<Bytes> copy = Bytes::Allocate(operation->left);
+  char* to = copy->data();
+  for (const iovec& piece : operation->pieces) {
+    memcpy(to, piece.iov_base, piece.iov_len);
+    to += piece.iov_len;
+  }
+  operation->pieces.assign(1, {copy->data(), operation->left});
+  operation->owner_bytes = operation->left;
+  operation->owner = std::move(copy);
 }
 
 }  // namespace
@@ -156,6 +173,8 @@ bool Socket::TrySendLocked(Operation* operation, Outcome* outcome) {
 }
 
 bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
+  receive_held_ = operation->wait && !operation->sink->MayReceive();
+  if (receive_held_) return false;
   if (operation->max_bytes == 0) {
     char byte;
     ssize_t ready;
@@ -185,6 +204,12 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
 }
 
 bool Socket::TryAcceptLocked(Outcome* outcome) {
+  if (returned_ != nullptr && !returned_->empty()) {
+    outcome->accepted = std::move(returned_->back());
+    returned_->pop_back();
+    outcome->peer = NetAddress::PeerOf(outcome->accepted.get());
+    return true;
+  }
   for (;;) {
     const int fd =
         accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -238,6 +263,7 @@ bool Socket::TryAwaitConnectLocked(Outcome* outcome) {
 }
 
 void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
+  CopyIfSmall(operation.get());
   if (operation->timeout_ms > 0) {
     operation->timer = loop_->RunAt(
         absl::Now() + absl::Milliseconds(operation->timeout_ms),
@@ -251,8 +277,9 @@ void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
 
 void Socket::ArmLocked() {
   const uint32_t in = EPOLLIN | EPOLLRDHUP, out = EPOLLOUT;
+  const bool wait_in = !in_.empty() && !receive_held_;
   const uint32_t wanted =
-      (in_.empty() ? 0 : in) | (out_.empty() ? 0 : out);
+      (wait_in ? in : 0) | (out_.empty() ? 0 : out);
   if ((wanted & ~armed_) == 0) return;
   armed_ = wanted;
   if (watched_) {
@@ -302,6 +329,27 @@ void Socket::OnEvents(uint32_t /*events*/) {
   Deliver(std::move(finished));
 }
 
+void Socket::ReturnAccepted(OwnedFd connection) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!fd_.valid()) return;
+    if (returned_ == nullptr) {
+      returned_ = std::make_unique<std::vector<OwnedFd>>();
+    }
+    returned_->push_back(std::move(connection));
+  }
+  OnEvents(0);
+}
+
+void Socket::Poke() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!receive_held_) return;
+    receive_held_ = false;
+  }
+  OnEvents(0);
+}
+
 void Socket::StopTimer(Operation* operation) {
   if (operation->timer != 0) loop_->CancelTimer(operation->timer);
   operation->timer = 0;
@@ -338,12 +386,6 @@ bool Socket::Cancel(const OperationSink* sink, uint64_t id, int error) {
   return true;
 }
 
-int Socket::ShutdownReceive() {
-  absl::MutexLock lock(&mu_);
-  if (!fd_.valid()) return EBADF;
-  return shutdown(fd_.get(), SHUT_RD) == 0 ? 0 : errno;
-}
-
 int Socket::ShutdownSend() {
   absl::MutexLock lock(&mu_);
   if (!fd_.valid()) return EBADF;
@@ -366,6 +408,7 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
       StopTimer(operations.back().get());
     }
   }
+  returned_.reset();
   return {std::move(fd_), std::move(operations)};
 }
 

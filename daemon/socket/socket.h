@@ -38,10 +38,16 @@ class Socket : public EventHandler, public std::enable_shared_from_this<Socket> 
   // none, because it has ended or is ending.
   bool Cancel(const OperationSink* sink, uint64_t id, int error);
 
-  // Shuts down receiving, or sending once the sends that wait are done. Returns
-  // errno or 0; the late shutdown's own error is lost with the connection.
-  int ShutdownReceive();
+  // Shuts down sending once the sends that wait are done. Returns errno or 0; a
+  // late shutdown's own error is lost with the connection.
   int ShutdownSend();
+
+  // Puts an accepted connection back: the next accept, perhaps one that waits,
+  // gets it before any newer one.
+  void ReturnAccepted(OwnedFd connection);
+
+  // Goes on with receives that their sink held back.
+  void Poke();
 
   // Closes for its owner: no operation begins any more, and the waiting ones are
   // given back without an outcome. The descriptor is returned so that its end
@@ -51,9 +57,9 @@ class Socket : public EventHandler, public std::enable_shared_from_this<Socket> 
   // Waiting operations.
   int waiting() const;
 
-  // The descriptor, for calls that neither wait nor close: getsockopt() and the
-  // like. -1 once closed. A close may come between reading and using it, so
-  // that the number may be another socket's by then: only WithFd is safe.
+  // Runs `call` with the descriptor, -1 once closed, under the socket's lock, so
+  // that the number can't become another socket's meanwhile. For calls that
+  // neither wait nor close: getsockopt() and the like.
   template <typename F>
   auto WithFd(F&& call) const -> decltype(call(0)) {
     absl::MutexLock lock(&mu_);
@@ -120,6 +126,10 @@ class Socket : public EventHandler, public std::enable_shared_from_this<Socket> 
   bool watched_ ABSL_GUARDED_BY(mu_) = false;
   // What the loop was last asked for and has not told yet.
   uint32_t armed_ ABSL_GUARDED_BY(mu_) = 0;
+  // Connections that were put back, newest last; null for all but listeners.
+  std::unique_ptr<std::vector<OwnedFd>> returned_ ABSL_GUARDED_BY(mu_);
+  // A receive waits because its sink holds it back, not for the kernel.
+  bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
   // ShutdownSend() came while sends waited.
   bool shutdown_pending_ ABSL_GUARDED_BY(mu_) = false;
 };
