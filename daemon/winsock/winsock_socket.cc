@@ -178,7 +178,7 @@ std::unique_ptr<Operation> WinsockSocket::NewOperation(const Call& call,
   operation->wait = call.overlapped || !nonblocking_;
   operation->report_parked = call.report_pending;
   operation->timeout_ms = call.timeout_ms;
-  operation->sink_flags = call.overlapped ? kOverlapped : 0;
+  if (call.overlapped) operation->sink_flags = kOverlapped;
   return operation;
 }
 
