@@ -268,7 +268,7 @@ void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
     operation->timer = loop_->RunAt(
         absl::Now() + absl::Milliseconds(operation->timeout_ms),
         [weak = weak_from_this(), sink = operation->sink, id = operation->id] {
-          if (auto self = weak.lock()) self->Cancel(sink.get(), id, ETIMEDOUT);
+          if (auto self = weak.lock()) self->Cancel(sink.get(), id, EAGAIN);
         });
   }
   QueueFor(*operation).Push(std::move(operation));

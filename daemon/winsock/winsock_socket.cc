@@ -23,7 +23,7 @@ namespace {
 namespace wire = wsp::wire;
 
 // Most payload of one call or result (proto/README.md, "Limits").
-constexpr size_t kChunkBytes = 64 * 1024;
+constexpr size_t kChunkBytes = 64 << 10;
 
 // Winsock's numbers.
 constexpr uint32_t kMsgOob = 0x1;
@@ -127,6 +127,10 @@ CallResult WinsockSocket::ErrorResult(const Operation& operation, int error) {
   if (error == ECANCELED) {
     const bool overlapped = (operation.sink_flags & kOverlapped) != 0;
     return CallResult(overlapped ? kWsaOperationAborted : kWsaIntr, error);
+  }
+  // The operation's own time was over.
+  if (error == EAGAIN && operation.wait) {
+    return CallResult(kWsaTimedOut, ETIMEDOUT);
   }
   absl::MutexLock lock(&mu_);
   if (operation.kind == Operation::Kind::kSend ||
@@ -303,7 +307,7 @@ CallResult WinsockSocket::ReceiveResult(const Operation& operation,
                                         Outcome outcome) {
   CallResult result;
   if (outcome.error != 0) {
-    if (IsConnectionLost(outcome.error) && operation.timer == 0) {
+    if (IsConnectionLost(outcome.error)) {
       absl::MutexLock lock(&mu_);
       if (lost_ == 0) lost_ = WsaFromErrno(outcome.error);
     }
