@@ -30,6 +30,7 @@ constexpr int kSoPeerPidfd = 77;
 constexpr decltype(statfs::f_type) kPidfsMagic = 0x50494446;
 
 constexpr size_t kMaxProcFileBytes = 16384;
+constexpr int kExecRetries = 3;
 
 // The start of a /proc file; nothing, with errno set, if it can't be read.
 absl::optional<std::string> ReadProcFile(const std::string& path,
@@ -179,8 +180,12 @@ void ReadProc(PeerIdentity* identity) {
   const auto start_time = ReadStartTime(identity->pid);
   if (start_time.ok()) identity->start_time_ticks = *start_time;
   identity->cgroup = ReadCgroup(identity->pid);
-  identity->executable = ReadExecutable(identity->pid);
-  identity->command_line = ReadCommandLine(identity->pid);
+  // Both of one program, although an exec may come in between.
+  for (int i = 0; i < kExecRetries; ++i) {
+    identity->executable = ReadExecutable(identity->pid);
+    identity->command_line = ReadCommandLine(identity->pid);
+    if (ReadExecutable(identity->pid) == identity->executable) return;
+  }
 }
 
 }  // namespace
