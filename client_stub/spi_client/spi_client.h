@@ -18,7 +18,9 @@ namespace wspd::spi_client {
 //
 // It counts nothing: every Startup is one WSPStartup of the provider, and
 // every cleanup is the caller's, by table().lpWSPCleanup. All functions but
-// Unload and the destructor may be called from several threads at once.
+// Unload and the destructor may be called from several threads at once. A
+// forked child may go on using it if no other thread was inside this library
+// at the fork, or only waited in it.
 class SpiClient {
  public:
   // Loads the provider, without calling into it. Null, and the reason in
