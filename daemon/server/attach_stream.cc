@@ -45,7 +45,8 @@ absl::Status ParseFirstFrame(const IncomingFrame& frame, wsp::v1::Hello* hello,
       reader.Skip();
     }
   }
-  if (!reader.ok()) return absl::InvalidArgumentError("the frame doesn't parse");
+  if (!reader.ok())
+    return absl::InvalidArgumentError("the frame doesn't parse");
   if (!found) {
     return absl::InvalidArgumentError("the first frame carries no hello");
   }

@@ -28,8 +28,8 @@ class AttachStream : public FrameStream,
                      public std::enable_shared_from_this<AttachStream> {
  public:
   // The Attach method with raw messages; the only one of the provider server.
-  using Service = wsp::v1::Provider::WithRawMethod_Attach<
-      wsp::v1::Provider::Service>;
+  using Service =
+      wsp::v1::Provider::WithRawMethod_Attach<wsp::v1::Provider::Service>;
 
   // What all streams share; outlives them.
   struct Context {
@@ -42,7 +42,8 @@ class AttachStream : public FrameStream,
   };
 
   // Waits for the next client on `queue`.
-  static void Expect(const Context* context, grpc::ServerCompletionQueue* queue);
+  static void Expect(const Context* context,
+                     grpc::ServerCompletionQueue* queue);
 
   // What goes through the completion queue.
   struct Tag {
