@@ -75,8 +75,8 @@ TEST(EventLoopTest, TimersRunInTheirOrderAndCanBeCancelled) {
       done.Notify();
     });
     loop->RunAt(now + absl::Milliseconds(1), [&] { order.push_back(1); });
-    const auto cancelled = loop->RunAt(now + absl::Milliseconds(2),
-                                       [&] { order.push_back(2); });
+    const auto cancelled =
+        loop->RunAt(now + absl::Milliseconds(2), [&] { order.push_back(2); });
     loop->CancelTimer(cancelled);
     loop->CancelTimer(cancelled);
   });

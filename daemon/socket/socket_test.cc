@@ -26,8 +26,7 @@ class RecordingSink : public OperationSink {
   void OnOutcome(std::unique_ptr<Operation> operation,
                  Outcome outcome) override {
     absl::MutexLock lock(&mu_);
-    Record record{outcome.error, "", operation->sent,
-                  outcome.accepted.valid()};
+    Record record{outcome.error, "", operation->sent, outcome.accepted.valid()};
     if (outcome.data != nullptr) {
       record.data.assign(outcome.data->data(), outcome.data->size());
     }
@@ -268,9 +267,7 @@ TEST_F(SocketTest, AReturnedConnectionIsAcceptedBeforeNewerOnes) {
 
 TEST_F(SocketTest, ARefusedConnectSaysSo) {
   int port;
-  {
-    port = ListenOnLoopback().port;
-  }
+  { port = ListenOnLoopback().port; }
   OwnedFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   auto socket = Socket::Adopt(std::move(fd), loop_.get());
   auto operation = Make(Operation::Kind::kConnect, 1);

@@ -8,8 +8,8 @@
 
 namespace wspd {
 
-// Two ends of a TCP connection over loopback: `ours` non-blocking, as the daemon
-// has its sockets, `peer` blocking.
+// Two ends of a TCP connection over loopback: `ours` non-blocking, as the
+// daemon has its sockets, `peer` blocking.
 struct TcpPair {
   OwnedFd ours;
   OwnedFd peer;
