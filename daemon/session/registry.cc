@@ -1,5 +1,6 @@
 #include "daemon/session/registry.h"
 
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -349,6 +350,16 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(int pid) const {
     for (const auto& attachment : client->attachments()) {
       attachment->DescribeSockets(&out);
     }
+  }
+  if (pid != 0) return out;
+  for (const Lingerer::Entry& entry : lingerer_->List()) {
+    wsp::v1::Socket& socket = out.emplace_back();
+    socket.set_client_id(entry.client_id);
+    socket.set_socket_id(entry.socket_id);
+    socket.set_protocol(IPPROTO_TCP);
+    socket.set_state(wsp::v1::SOCKET_STATE_LINGERING);
+    EncodeAddress(entry.local, socket.mutable_local());
+    EncodeAddress(entry.peer, socket.mutable_peer());
   }
   return out;
 }
