@@ -147,9 +147,10 @@ TEST_F(AttachmentTest, APendingCallStaysPendingAcrossAResume) {
   ASSERT_TRUE(SessionHarness::Send(attached_, receive).ok());
   EXPECT_FALSE(attached_.stream->HasFrame());
   ASSERT_EQ(write(peer.get(), "abc", 3), 3);
-  EXPECT_EQ(
-      SessionHarness::Await(attached_, receive.calls(0).call_id()).recv().data(),
-      "abc");
+  EXPECT_EQ(SessionHarness::Await(attached_, receive.calls(0).call_id())
+                .recv()
+                .data(),
+            "abc");
 }
 
 TEST_F(AttachmentTest, AcknowledgedResultsAreForgotten) {
@@ -206,8 +207,9 @@ TEST_F(AttachmentTest, OverACreditIsMisuse) {
 TEST_F(AttachmentTest, AChunkAboveTheLimitIsMisuse) {
   Start();
   ClientFrame send;
-  AddCall(&send, kSocket)->mutable_send()->set_data(
-      std::string((64 << 10) + 1, 'x'));
+  AddCall(&send, kSocket)
+      ->mutable_send()
+      ->set_data(std::string((64 << 10) + 1, 'x'));
   EXPECT_EQ(SessionHarness::Send(attached_, send).code(),
             absl::StatusCode::kInvalidArgument);
 }
@@ -254,8 +256,7 @@ TEST_F(AttachmentTest, CancelSaysWhichKindOfCallItWas) {
     ASSERT_TRUE(SessionHarness::Send(attached_, cancel).ok());
     const Completion result =
         SessionHarness::Await(attached_, receive.calls(0).call_id());
-    EXPECT_EQ(result.wsa_error(),
-              overlapped ? kWsaOperationAborted : kWsaIntr);
+    EXPECT_EQ(result.wsa_error(), overlapped ? kWsaOperationAborted : kWsaIntr);
     EXPECT_EQ(result.linux_errno(), ECANCELED);
   }
 }
