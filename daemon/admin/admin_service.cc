@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/log.h"
+#include "daemon/base/utf8.h"
 #include "daemon/base/version.h"
 
 namespace wspd {
@@ -21,6 +22,16 @@ bool MaySee(uid_t caller, const Record& record) {
   return IsPrivileged(caller) || record.uid() == caller;
 }
 
+// The client's own words and the file system's may be any bytes.
+void MakeStringsValid(wsp::v1::Client* client) {
+  client->set_cgroup(ToValidUtf8(client->cgroup()));
+  client->set_executable(ToValidUtf8(client->executable()));
+  client->set_client_name(ToValidUtf8(client->client_name()));
+  for (std::string& argument : *client->mutable_command_line()) {
+    argument = ToValidUtf8(argument);
+  }
+}
+
 }  // namespace
 
 AdminService::AdminService(Inventory* inventory, std::string admin_socket)
@@ -32,6 +43,7 @@ absl::StatusOr<wsp::v1::ListClientsResponse> AdminService::ListClients(
   for (wsp::v1::Client& client : inventory_->ListClients()) {
     if (!MaySee(caller, client)) continue;
     if (request.uid() != 0 && request.uid() != client.uid()) continue;
+    MakeStringsValid(&client);
     *response.add_clients() = std::move(client);
   }
   return response;
@@ -41,6 +53,7 @@ absl::StatusOr<wsp::v1::GetClientResponse> AdminService::GetClient(
     uid_t caller, const wsp::v1::GetClientRequest& request) const {
   for (wsp::v1::Client& client : inventory_->ListClients()) {
     if (client.pid() != request.pid() || !MaySee(caller, client)) continue;
+    MakeStringsValid(&client);
     wsp::v1::GetClientResponse response;
     *response.mutable_client() = std::move(client);
     return response;

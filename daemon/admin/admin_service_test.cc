@@ -99,6 +99,24 @@ TEST_F(AdminServiceTest, WhatMayNotBeSeenIsNotFound) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(AdminServiceTest, AnyBytesOfAClientBecomeText) {
+  wsp::v1::Client client;
+  client.set_pid(33);
+  client.set_executable("/bin/\xff");
+  client.add_command_line("a\xff");
+  client.set_client_name("n\xff");
+  client.set_cgroup("/\xff");
+  inventory_.AddClient(client);
+  wsp::v1::GetClientRequest request;
+  request.set_pid(33);
+  const auto response = service_.GetClient(kRoot, request);
+  wsp::v1::GetClientResponse parsed;
+  EXPECT_TRUE(parsed.ParseFromString(response->SerializeAsString()));
+  EXPECT_EQ(parsed.client().command_line(0), "a\xef\xbf\xbd");
+  EXPECT_EQ(service_.ListClients(kRoot, {})->clients(2).executable(),
+            "/bin/\xef\xbf\xbd");
+}
+
 TEST_F(AdminServiceTest, OnlyThePrivilegedDisconnect) {
   wsp::v1::DisconnectClientRequest request;
   request.set_pid(11);

@@ -16,8 +16,9 @@ class FakeInventory : public Inventory {
     client.set_client_id(client_id);
     client.set_pid(pid);
     client.set_uid(uid);
-    clients_.push_back(client);
+    AddClient(client);
   }
+  void AddClient(const wsp::v1::Client& client) { clients_.push_back(client); }
   void AddSocket(uint64_t client_id, int pid, uint32_t uid,
                  uint64_t socket_id) {
     wsp::v1::Socket socket;
