@@ -27,6 +27,17 @@ std::string RandomBytes() {
   return bytes;
 }
 
+void FillLimits(const SessionLimits& limits, wsp::v1::Limits* out) {
+  out->set_frame_bytes(kFrameBytes);
+  out->set_chunk_bytes(kChunkBytes);
+  out->set_socket_send_credit_bytes(kSocketSendCreditBytes);
+  out->set_client_send_credit_bytes(limits.queued_bytes_per_client);
+  out->set_kept_result_bytes(limits.kept_bytes_per_client);
+  out->set_outstanding_calls(limits.calls_per_client);
+  out->set_sockets(limits.sockets_per_client);
+  out->set_attachments(limits.attachments_per_process);
+}
+
 }  // namespace
 
 // Hears of a process's end by its pidfd.
@@ -166,16 +177,7 @@ wsp::v1::Welcome Registry::MakeWelcome(const Attachment& attachment,
       welcome.add_capabilities(static_cast<wsp::v1::Capability>(capability));
     }
   }
-  const SessionLimits& limits = options_.limits;
-  wsp::v1::Limits* out = welcome.mutable_limits();
-  out->set_frame_bytes(kFrameBytes);
-  out->set_chunk_bytes(kChunkBytes);
-  out->set_socket_send_credit_bytes(kSocketSendCreditBytes);
-  out->set_client_send_credit_bytes(limits.queued_bytes_per_client);
-  out->set_kept_result_bytes(limits.kept_bytes_per_client);
-  out->set_outstanding_calls(limits.calls_per_client);
-  out->set_sockets(limits.sockets_per_client);
-  out->set_attachments(limits.attachments_per_process);
+  FillLimits(options_.limits, welcome.mutable_limits());
   welcome.set_attachment_token(attachment.token());
   welcome.set_resumed(resumed);
   welcome.set_startups(attachment.client()->startups());
@@ -372,6 +374,11 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
   info->set_provider_socket(options_.provider_socket);
   info->set_admin_socket(options_.admin_socket);
   info->set_instance(instance_);
+  FillLimits(options_.limits, info->mutable_limits());
+  const WinsockSocket::Environment& sums = *environment_->sockets();
+  info->set_bytes_sent_total(sums.bytes_sent.load(std::memory_order_relaxed));
+  info->set_bytes_received_total(
+      sums.bytes_received.load(std::memory_order_relaxed));
   info->set_calls_total(environment_->calls());
   info->set_lingering_sockets(static_cast<uint32_t>(lingerer_->size()));
   uint32_t sockets = 0;

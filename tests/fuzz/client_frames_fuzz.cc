@@ -1,6 +1,6 @@
 // Feeds the daemon's session layer with whatever a client might send: frames,
-// mutated, on one attachment after the other. The input is a sequence of frames,
-// each behind its length (16 bits, little endian).
+// mutated, on one attachment after the other. The input is a sequence of
+// frames, each behind its length (16 bits, little endian).
 
 #include <stddef.h>
 #include <stdint.h>

@@ -12,7 +12,8 @@
 namespace wspd {
 
 void EnterEmptyNetwork() {
-  if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
+  if (unshare(CLONE_NEWNET) != 0 &&
+      unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) {
     perror("unshare(CLONE_NEWNET)");
     exit(1);
   }
