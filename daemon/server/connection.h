@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
@@ -32,6 +33,8 @@ class Connection {
   // Readable when the process has ended; negative where there is none. Valid as
   // long as this object.
   int pidfd() const { return peer_.pidfd.get(); }
+  // The peer with a pidfd of its own, for who outlives the connection.
+  absl::StatusOr<Peer> CopyPeer() const;
   absl::Time accepted_at() const { return accepted_at_; }
 
   // Ends the connection in both directions; gRPC then sees its end. May be

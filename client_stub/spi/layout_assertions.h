@@ -1,0 +1,276 @@
+/* The sizes, offsets and values of 64-bit Windows, asserted at compile time.
+ * Compiled as C and as C++, against these headers and against Windows' own. */
+#ifndef WSPD_CLIENT_STUB_SPI_LAYOUT_ASSERTIONS_H_
+#define WSPD_CLIENT_STUB_SPI_LAYOUT_ASSERTIONS_H_
+
+/* clang-format off */
+#include <winsock2.h> /* before all others, also on Windows */
+#include <mstcpip.h>
+#include <mswsock.h>
+#include <ws2spi.h>
+#include <ws2tcpip.h>
+/* clang-format on */
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+#define ASSERT_LAYOUT(condition) static_assert(condition, #condition)
+#else
+#define ASSERT_LAYOUT(condition) _Static_assert(condition, #condition)
+#endif
+#define SIZE(type, size) ASSERT_LAYOUT(sizeof(type) == (size))
+#define OFFSET(type, field, offset) \
+  ASSERT_LAYOUT(offsetof(type, field) == (offset))
+#define VALUE(name, value) ASSERT_LAYOUT((name) == (value))
+
+SIZE(BYTE, 1);
+SIZE(WORD, 2);
+SIZE(DWORD, 4);
+SIZE(LONG, 4);
+SIZE(ULONG, 4);
+SIZE(u_long, 4);
+SIZE(INT, 4);
+SIZE(UINT, 4);
+SIZE(BOOL, 4);
+SIZE(WCHAR, 2);
+SIZE(HANDLE, 8);
+SIZE(HWND, 8);
+SIZE(WPARAM, 8);
+SIZE(LPARAM, 8);
+SIZE(DWORD_PTR, 8);
+SIZE(ULONG_PTR, 8);
+SIZE(SIZE_T, 8);
+SIZE(SOCKET, 8);
+SIZE(GROUP, 4);
+
+SIZE(GUID, 16);
+OFFSET(GUID, Data2, 4);
+OFFSET(GUID, Data3, 6);
+OFFSET(GUID, Data4, 8);
+
+SIZE(WSPDATA, 516);
+OFFSET(WSPDATA, wVersion, 0);
+OFFSET(WSPDATA, wHighVersion, 2);
+OFFSET(WSPDATA, szDescription, 4);
+
+SIZE(WSAPROTOCOLCHAIN, 32);
+OFFSET(WSAPROTOCOLCHAIN, ChainLen, 0);
+OFFSET(WSAPROTOCOLCHAIN, ChainEntries, 4);
+
+SIZE(WSAPROTOCOL_INFOW, 628);
+OFFSET(WSAPROTOCOL_INFOW, dwServiceFlags1, 0);
+OFFSET(WSAPROTOCOL_INFOW, dwServiceFlags2, 4);
+OFFSET(WSAPROTOCOL_INFOW, dwServiceFlags3, 8);
+OFFSET(WSAPROTOCOL_INFOW, dwServiceFlags4, 12);
+OFFSET(WSAPROTOCOL_INFOW, dwProviderFlags, 16);
+OFFSET(WSAPROTOCOL_INFOW, ProviderId, 20);
+OFFSET(WSAPROTOCOL_INFOW, dwCatalogEntryId, 36);
+OFFSET(WSAPROTOCOL_INFOW, ProtocolChain, 40);
+OFFSET(WSAPROTOCOL_INFOW, iVersion, 72);
+OFFSET(WSAPROTOCOL_INFOW, iAddressFamily, 76);
+OFFSET(WSAPROTOCOL_INFOW, iMaxSockAddr, 80);
+OFFSET(WSAPROTOCOL_INFOW, iMinSockAddr, 84);
+OFFSET(WSAPROTOCOL_INFOW, iSocketType, 88);
+OFFSET(WSAPROTOCOL_INFOW, iProtocol, 92);
+OFFSET(WSAPROTOCOL_INFOW, iProtocolMaxOffset, 96);
+OFFSET(WSAPROTOCOL_INFOW, iNetworkByteOrder, 100);
+OFFSET(WSAPROTOCOL_INFOW, iSecurityScheme, 104);
+OFFSET(WSAPROTOCOL_INFOW, dwMessageSize, 108);
+OFFSET(WSAPROTOCOL_INFOW, dwProviderReserved, 112);
+OFFSET(WSAPROTOCOL_INFOW, szProtocol, 116);
+
+SIZE(WSAOVERLAPPED, 32);
+OFFSET(WSAOVERLAPPED, Internal, 0);
+OFFSET(WSAOVERLAPPED, InternalHigh, 8);
+OFFSET(WSAOVERLAPPED, Offset, 16);
+OFFSET(WSAOVERLAPPED, OffsetHigh, 20);
+OFFSET(WSAOVERLAPPED, hEvent, 24);
+
+SIZE(WSATHREADID, 16);
+OFFSET(WSATHREADID, ThreadHandle, 0);
+OFFSET(WSATHREADID, Reserved, 8);
+
+SIZE(WSANETWORKEVENTS, 44);
+OFFSET(WSANETWORKEVENTS, lNetworkEvents, 0);
+OFFSET(WSANETWORKEVENTS, iErrorCode, 4);
+
+SIZE(WSABUF, 16);
+OFFSET(WSABUF, len, 0);
+OFFSET(WSABUF, buf, 8);
+
+SIZE(FLOWSPEC, 32);
+OFFSET(FLOWSPEC, TokenRate, 0);
+OFFSET(FLOWSPEC, TokenBucketSize, 4);
+OFFSET(FLOWSPEC, PeakBandwidth, 8);
+OFFSET(FLOWSPEC, Latency, 12);
+OFFSET(FLOWSPEC, DelayVariation, 16);
+OFFSET(FLOWSPEC, ServiceType, 20);
+OFFSET(FLOWSPEC, MaxSduSize, 24);
+OFFSET(FLOWSPEC, MinimumPolicedSize, 28);
+
+SIZE(QOS, 80);
+OFFSET(QOS, SendingFlowspec, 0);
+OFFSET(QOS, ReceivingFlowspec, 32);
+OFFSET(QOS, ProviderSpecific, 64);
+
+SIZE(WSAMSG, 56);
+OFFSET(WSAMSG, name, 0);
+OFFSET(WSAMSG, namelen, 8);
+OFFSET(WSAMSG, lpBuffers, 16);
+OFFSET(WSAMSG, dwBufferCount, 24);
+OFFSET(WSAMSG, Control, 32);
+OFFSET(WSAMSG, dwFlags, 48);
+
+SIZE(WSACMSGHDR, 16);
+OFFSET(WSACMSGHDR, cmsg_len, 0);
+OFFSET(WSACMSGHDR, cmsg_level, 8);
+OFFSET(WSACMSGHDR, cmsg_type, 12);
+
+SIZE(fd_set, 520);
+OFFSET(fd_set, fd_count, 0);
+OFFSET(fd_set, fd_array, 8);
+
+SIZE(struct timeval, 8);
+OFFSET(struct timeval, tv_sec, 0);
+OFFSET(struct timeval, tv_usec, 4);
+
+SIZE(struct linger, 4);
+OFFSET(struct linger, l_onoff, 0);
+OFFSET(struct linger, l_linger, 2);
+
+SIZE(struct tcp_keepalive, 12);
+OFFSET(struct tcp_keepalive, onoff, 0);
+OFFSET(struct tcp_keepalive, keepalivetime, 4);
+OFFSET(struct tcp_keepalive, keepaliveinterval, 8);
+
+SIZE(struct in_addr, 4);
+
+SIZE(struct in6_addr, 16);
+
+SIZE(struct sockaddr, 16);
+OFFSET(struct sockaddr, sa_family, 0);
+OFFSET(struct sockaddr, sa_data, 2);
+
+SIZE(struct sockaddr_in, 16);
+OFFSET(struct sockaddr_in, sin_family, 0);
+OFFSET(struct sockaddr_in, sin_port, 2);
+OFFSET(struct sockaddr_in, sin_addr, 4);
+OFFSET(struct sockaddr_in, sin_zero, 8);
+
+SIZE(struct sockaddr_in6, 28);
+OFFSET(struct sockaddr_in6, sin6_family, 0);
+OFFSET(struct sockaddr_in6, sin6_port, 2);
+OFFSET(struct sockaddr_in6, sin6_flowinfo, 4);
+OFFSET(struct sockaddr_in6, sin6_addr, 8);
+OFFSET(struct sockaddr_in6, sin6_scope_id, 24);
+
+SIZE(struct sockaddr_storage, 128);
+OFFSET(struct sockaddr_storage, ss_family, 0);
+
+SIZE(SOCKET_ADDRESS, 16);
+OFFSET(SOCKET_ADDRESS, lpSockaddr, 0);
+OFFSET(SOCKET_ADDRESS, iSockaddrLength, 8);
+
+SIZE(CSADDR_INFO, 40);
+OFFSET(CSADDR_INFO, LocalAddr, 0);
+OFFSET(CSADDR_INFO, RemoteAddr, 16);
+OFFSET(CSADDR_INFO, iSocketType, 32);
+OFFSET(CSADDR_INFO, iProtocol, 36);
+
+SIZE(WSPPROC_TABLE, 240);
+OFFSET(WSPPROC_TABLE, lpWSPAccept, 0);
+OFFSET(WSPPROC_TABLE, lpWSPAddressToString, 8);
+OFFSET(WSPPROC_TABLE, lpWSPAsyncSelect, 16);
+OFFSET(WSPPROC_TABLE, lpWSPBind, 24);
+OFFSET(WSPPROC_TABLE, lpWSPCancelBlockingCall, 32);
+OFFSET(WSPPROC_TABLE, lpWSPCleanup, 40);
+OFFSET(WSPPROC_TABLE, lpWSPCloseSocket, 48);
+OFFSET(WSPPROC_TABLE, lpWSPConnect, 56);
+OFFSET(WSPPROC_TABLE, lpWSPDuplicateSocket, 64);
+OFFSET(WSPPROC_TABLE, lpWSPEnumNetworkEvents, 72);
+OFFSET(WSPPROC_TABLE, lpWSPEventSelect, 80);
+OFFSET(WSPPROC_TABLE, lpWSPGetOverlappedResult, 88);
+OFFSET(WSPPROC_TABLE, lpWSPGetPeerName, 96);
+OFFSET(WSPPROC_TABLE, lpWSPGetSockName, 104);
+OFFSET(WSPPROC_TABLE, lpWSPGetSockOpt, 112);
+OFFSET(WSPPROC_TABLE, lpWSPGetQOSByName, 120);
+OFFSET(WSPPROC_TABLE, lpWSPIoctl, 128);
+OFFSET(WSPPROC_TABLE, lpWSPJoinLeaf, 136);
+OFFSET(WSPPROC_TABLE, lpWSPListen, 144);
+OFFSET(WSPPROC_TABLE, lpWSPRecv, 152);
+OFFSET(WSPPROC_TABLE, lpWSPRecvDisconnect, 160);
+OFFSET(WSPPROC_TABLE, lpWSPRecvFrom, 168);
+OFFSET(WSPPROC_TABLE, lpWSPSelect, 176);
+OFFSET(WSPPROC_TABLE, lpWSPSend, 184);
+OFFSET(WSPPROC_TABLE, lpWSPSendDisconnect, 192);
+OFFSET(WSPPROC_TABLE, lpWSPSendTo, 200);
+OFFSET(WSPPROC_TABLE, lpWSPSetSockOpt, 208);
+OFFSET(WSPPROC_TABLE, lpWSPShutdown, 216);
+OFFSET(WSPPROC_TABLE, lpWSPSocket, 224);
+OFFSET(WSPPROC_TABLE, lpWSPStringToAddress, 232);
+
+SIZE(WSPUPCALLTABLE, 120);
+OFFSET(WSPUPCALLTABLE, lpWPUCloseEvent, 0);
+OFFSET(WSPUPCALLTABLE, lpWPUCloseSocketHandle, 8);
+OFFSET(WSPUPCALLTABLE, lpWPUCreateEvent, 16);
+OFFSET(WSPUPCALLTABLE, lpWPUCreateSocketHandle, 24);
+OFFSET(WSPUPCALLTABLE, lpWPUFDIsSet, 32);
+OFFSET(WSPUPCALLTABLE, lpWPUGetProviderPath, 40);
+OFFSET(WSPUPCALLTABLE, lpWPUModifyIFSHandle, 48);
+OFFSET(WSPUPCALLTABLE, lpWPUPostMessage, 56);
+OFFSET(WSPUPCALLTABLE, lpWPUQueryBlockingCallback, 64);
+OFFSET(WSPUPCALLTABLE, lpWPUQuerySocketHandleContext, 72);
+OFFSET(WSPUPCALLTABLE, lpWPUQueueApc, 80);
+OFFSET(WSPUPCALLTABLE, lpWPUResetEvent, 88);
+OFFSET(WSPUPCALLTABLE, lpWPUSetEvent, 96);
+OFFSET(WSPUPCALLTABLE, lpWPUOpenCurrentThread, 104);
+OFFSET(WSPUPCALLTABLE, lpWPUCloseThread, 112);
+
+VALUE(AF_INET, 2);
+VALUE(AF_INET6, 23);
+VALUE(SOL_SOCKET, 0xffff);
+VALUE(SO_REUSEADDR, 4);
+VALUE(SO_DONTLINGER, -129);
+VALUE(SO_EXCLUSIVEADDRUSE, -5);
+VALUE(SO_ERROR, 0x1007);
+VALUE(TCP_NODELAY, 1);
+#ifdef TCP_KEEPCNT /* not in the headers of mingw-w64 10 */
+VALUE(TCP_KEEPCNT, 16);
+#endif
+VALUE(IPV6_V6ONLY, 27);
+VALUE(MSG_WAITALL, 8);
+VALUE(MSG_PARTIAL, 0x8000);
+VALUE(SD_BOTH, 2);
+VALUE(SOMAXCONN, 0x7fffffff);
+VALUE(FIONBIO, 0x8004667Eu);
+VALUE(FIONREAD, 0x4004667Fu);
+VALUE(FIOASYNC, 0x8004667Du);
+VALUE(SIOCATMARK, 0x40047307u);
+VALUE(SIO_GET_EXTENSION_FUNCTION_POINTER, 0xC8000006u);
+VALUE(SIO_ROUTING_INTERFACE_QUERY, 0xC8000014u);
+VALUE(SIO_ADDRESS_LIST_QUERY, 0x48000016u);
+VALUE(SIO_ADDRESS_LIST_CHANGE, 0x28000017u);
+VALUE(SIO_BASE_HANDLE, 0x48000022u);
+VALUE(SIO_GET_INTERFACE_LIST, 0x4004747Fu);
+VALUE(SIO_KEEPALIVE_VALS, 0x98000004u);
+VALUE(SIO_UDP_CONNRESET, 0x9800000Cu);
+VALUE(FD_ADDRESS_LIST_CHANGE, 0x200);
+VALUE(FD_ALL_EVENTS, 0x3ff);
+VALUE(XP1_IFS_HANDLES, 0x20000);
+VALUE(WSA_FLAG_OVERLAPPED, 1);
+VALUE(WSA_WAIT_IO_COMPLETION, 0xC0);
+VALUE(WSA_WAIT_TIMEOUT, 258);
+VALUE(MAKEWORD(2, 1), 0x0102);
+VALUE(WSA_INVALID_HANDLE, 6);
+VALUE(WSA_IO_PENDING, 997);
+VALUE(WSAEINTR, 10004);
+VALUE(WSAEWOULDBLOCK, 10035);
+VALUE(WSANOTINITIALISED, 10093);
+VALUE(WSAEREFUSED, 10112);
+VALUE(WSANO_DATA, 11004);
+VALUE(WSA_QOS_RECEIVERS, 11005);
+VALUE(WSA_QOS_EUNKNOWNPSOBJ, 11024);
+VALUE(WSA_QOS_RESERVED_PETYPE, 11031);
+VALUE(INVALID_SOCKET, ~(SOCKET)0);
+
+#endif /* WSPD_CLIENT_STUB_SPI_LAYOUT_ASSERTIONS_H_ */
