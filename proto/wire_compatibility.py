@@ -2,8 +2,9 @@
 """Compares the wire with what has been released: proto/wire_golden.txt.
 
 Clients and daemons of different versions talk to each other, so that what was
-given out once stays: numbers, types and names of fields, numbers of enum values,
-methods with their messages. What goes has to be reserved, by number and name.
+given out once stays: numbers, types and names of fields, numbers of enum
+values, methods with their messages. What goes has to be reserved, by number and
+name.
 
   wire_compatibility.py [--update] GOLDEN DESCRIPTOR_SET...
 
@@ -119,7 +120,7 @@ def parse_golden(text):
 
 
 def find_breaks(golden, wire):
-    """What was released and is not there any more, or not so; a list of lines."""
+    """Lines on what was released and is gone or different."""
     breaks = []
     for key, old in sorted(golden.items()):
         kind, owner, number = key
@@ -143,7 +144,8 @@ def _sort_key(key):
 
 
 def format_golden(entries):
-    lines = ["# The released wire; bazel run //proto:update_wire_golden adds to it."]
+    lines = ["# The released wire; bazel run //proto:update_wire_golden adds"
+             " to it."]
     lines += [format_entry(key, entries[key])
               for key in sorted(entries, key=_sort_key)]
     return "\n".join(lines) + "\n"
