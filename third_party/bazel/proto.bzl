@@ -6,16 +6,12 @@ installed compiler instead.
 
 def _protoc_impl(ctx):
     name = ctx.file.src.short_path[len(ctx.label.package) + 1:-len(".proto")]
-    outs = []
-    hdrs = []
-    srcs = []
-    for suffix in [".pb", ".grpc.pb"] if ctx.attr.grpc else [".pb"]:
-        h = ctx.actions.declare_file(name + suffix + ".h")
-        c = ctx.actions.declare_file(name + suffix + ".cc")
-        hdrs.append(h)
-        srcs.append(c)
+    messages = [ctx.actions.declare_file(name + end) for end in [".pb.h", ".pb.cc"]]
+    service = []
+    if ctx.attr.grpc:
+        service = [ctx.actions.declare_file(name + end) for end in [".grpc.pb.h", ".grpc.pb.cc"]]
     descriptor = ctx.actions.declare_file(name + ".descriptor_set")
-    outs = hdrs + srcs + [descriptor]
+    outs = messages + service + [descriptor]
     args = ctx.actions.args()
     args.add("-I.")
     args.add("--include_imports")
@@ -36,8 +32,8 @@ def _protoc_impl(ctx):
     return [
         DefaultInfo(files = depset(outs)),
         OutputGroupInfo(
-            hdrs = depset(hdrs),
-            srcs = depset(srcs),
+            messages = depset(messages),
+            service = depset(service),
             descriptor = depset([descriptor]),
         ),
     ]
@@ -60,7 +56,10 @@ _protoc = rule(
 )
 
 def wsp_proto_library(name, src, imports = [], deps = [], grpc = False, visibility = None):
-    """A C++ library `name` of one .proto file, and `name`_descriptor_set.
+    """A C++ library `name` of the messages of one .proto file.
+
+    Also `name`_descriptor, its descriptor set, and with `grpc` the library
+    `name`_grpc of its services.
 
     Args:
       name: the library.
@@ -71,7 +70,7 @@ def wsp_proto_library(name, src, imports = [], deps = [], grpc = False, visibili
       visibility: as everywhere.
     """
     _protoc(name = name + "_protoc", src = src, imports = imports, grpc = grpc)
-    for group in ["hdrs", "srcs", "descriptor"]:
+    for group in ["messages", "service", "descriptor"]:
         native.filegroup(
             name = name + "_" + group,
             srcs = [":" + name + "_protoc"],
@@ -80,9 +79,16 @@ def wsp_proto_library(name, src, imports = [], deps = [], grpc = False, visibili
         )
     native.cc_library(
         name = name,
-        hdrs = [":" + name + "_hdrs"],
-        srcs = [":" + name + "_srcs"],
+        srcs = [":" + name + "_messages"],
         copts = ["-w"],
-        deps = deps + (["//third_party:grpcpp"] if grpc else ["//third_party:protobuf"]),
         visibility = visibility,
+        deps = deps + ["//third_party:protobuf"],
     )
+    if grpc:
+        native.cc_library(
+            name = name + "_grpc",
+            srcs = [":" + name + "_service"],
+            copts = ["-w"],
+            visibility = visibility,
+            deps = [":" + name, "//third_party:grpcpp"],
+        )

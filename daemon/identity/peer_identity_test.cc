@@ -1,0 +1,342 @@
+#include "daemon/identity/peer_identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include "daemon/identity/process_key.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr uid_t kNobody = 65534;
+constexpr char kStopSelf[] = "kill -STOP $$";
+
+// Becomes nobody for good; false where the user namespace doesn't let it.
+bool BecomeNobody() { return setgid(kNobody) == 0 && setuid(kNobody) == 0; }
+
+// A listening socket in a folder of its own.
+class TestListener {
+ public:
+  TestListener() {
+    char folder[] = "/tmp/wspd_peer_XXXXXX";
+    folder_ = mkdtemp(folder);
+    chmod(folder_.c_str(), 0755);
+    address_.sun_family = AF_UNIX;
+    strcpy(address_.sun_path, (folder_ + "/s").c_str());
+    fd_.Reset(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(bind(fd_.get(), reinterpret_cast<sockaddr*>(&address_),
+                   sizeof(address_)),
+              0);
+    EXPECT_EQ(chmod(address_.sun_path, 0666), 0);
+    EXPECT_EQ(listen(fd_.get(), 16), 0);
+  }
+  ~TestListener() {
+    unlink(address_.sun_path);
+    rmdir(folder_.c_str());
+  }
+
+  // A new connection of the calling process, kept over exec.
+  int Connect() const {
+    const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&address_),
+                sizeof(address_)) != 0) {
+      _exit(70);
+    }
+    return fd;
+  }
+
+  OwnedFd Accept() const {
+    return OwnedFd(accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+
+ private:
+  std::string folder_;
+  sockaddr_un address_{};
+  OwnedFd fd_;
+};
+
+// A child process that runs `body` and then waits to be killed.
+class Child {
+ public:
+  // `pid`: the one to have, 0 for any. errno and no child if that is refused.
+  explicit Child(const std::function<void()>& body, pid_t pid = 0) {
+    clone_args args{};
+    args.exit_signal = SIGCHLD;
+    if (pid != 0) {
+      args.set_tid = reinterpret_cast<uint64_t>(&pid);
+      args.set_tid_size = 1;
+    }
+    pid_ = static_cast<pid_t>(syscall(SYS_clone3, &args, sizeof(args)));
+    if (pid_ == 0) {
+      body();
+      for (;;) pause();
+    }
+  }
+  ~Child() { Kill(); }
+
+  // Kills and reaps it.
+  void Kill() {
+    if (pid_ <= 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = 0;
+  }
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_;
+};
+
+bool KernelHasPidfs() {
+  Child child([] {});
+  OwnedFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, child.pid(), 0)));
+  OwnedFd own(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  struct stat a, b;
+  fstat(pidfd.get(), &a);
+  fstat(own.get(), &b);
+  return a.st_ino != b.st_ino;
+}
+
+class PeerIdentityTest : public ::testing::TestWithParam<PidfdMethod> {
+ protected:
+  absl::StatusOr<Peer> Read(const OwnedFd& connection) {
+    return ReadPeer(connection.get(), GetParam());
+  }
+
+  TestListener listener_;
+};
+
+TEST_P(PeerIdentityTest, SaysWhatTheKernelKnowsOfAChild) {
+  Child child([this] {
+    listener_.Connect();
+    execl("/bin/sh", "sh", "-c", kStopSelf, "two words", "", nullptr);
+  });
+  OwnedFd connection = listener_.Accept();
+  // It becomes the other program when it likes.
+  absl::StatusOr<Peer> peer;
+  do {
+    peer = Read(connection);
+    ASSERT_TRUE(peer.ok()) << peer.status();
+  } while (
+      !testing::Value(peer->identity.command_line,
+                      ElementsAre("sh", "-c", kStopSelf, "two words", "")));
+  const PeerIdentity& identity = peer->identity;
+  EXPECT_EQ(identity.pid, child.pid());
+  EXPECT_EQ(identity.uid, geteuid());
+  EXPECT_EQ(identity.gid, getegid());
+  EXPECT_EQ(identity.start_time_ticks, ReadStartTime(child.pid()).value());
+  EXPECT_THAT(identity.executable, HasSubstr("sh"));
+  EXPECT_TRUE(peer->pidfd.valid());
+  EXPECT_TRUE(fcntl(peer->pidfd.get(), F_GETFD) & FD_CLOEXEC);
+
+  std::string own_cgroup;
+  std::ifstream cgroups("/proc/self/cgroup");
+  for (std::string line; std::getline(cgroups, line);) {
+    if (line.rfind("0::", 0) == 0) own_cgroup = line.substr(3);
+  }
+  EXPECT_EQ(identity.cgroup, own_cgroup);
+}
+
+TEST_P(PeerIdentityTest, ConnectionsOfOneProcessHaveOneKey) {
+  Child child([this] {
+    listener_.Connect();
+    listener_.Connect();
+  });
+  OwnedFd first = listener_.Accept();
+  OwnedFd second = listener_.Accept();
+  Child other([this] { listener_.Connect(); });
+  OwnedFd third = listener_.Accept();
+  const auto key = [this](const OwnedFd& connection) {
+    return ProcessKey::Of(Read(connection).value().identity, "");
+  };
+  EXPECT_EQ(key(first), key(second));
+  EXPECT_NE(key(first), key(third));
+}
+
+TEST_P(PeerIdentityTest, PidfdTellsOfDeathThoughAChildHoldsTheConnection) {
+  int grandchild_pipe[2];
+  ASSERT_EQ(pipe2(grandchild_pipe, O_CLOEXEC), 0);
+  Child child([&] {
+    listener_.Connect();
+    const pid_t grandchild = fork();
+    if (grandchild == 0)
+      for (;;) pause();
+    (void)!write(grandchild_pipe[1], &grandchild, sizeof(grandchild));
+  });
+  OwnedFd connection = listener_.Accept();
+  pid_t grandchild;
+  ASSERT_EQ(read(grandchild_pipe[0], &grandchild, sizeof(grandchild)),
+            static_cast<ssize_t>(sizeof(grandchild)));
+  auto peer = Read(connection);
+  ASSERT_TRUE(peer.ok()) << peer.status();
+  EXPECT_FALSE(HasEnded(peer->pidfd.get()));
+
+  child.Kill();
+  pollfd entry = {peer->pidfd.get(), POLLIN, 0};
+  EXPECT_EQ(poll(&entry, 1, 10000), 1);
+  EXPECT_TRUE(HasEnded(peer->pidfd.get()));
+  entry = {connection.get(), POLLIN, 0};
+  EXPECT_EQ(poll(&entry, 1, 0), 0) << "the connection is still open";
+  EXPECT_EQ(Read(connection).status().code(), absl::StatusCode::kNotFound);
+
+  kill(grandchild, SIGKILL);
+  close(grandchild_pipe[0]);
+  close(grandchild_pipe[1]);
+}
+
+TEST_P(PeerIdentityTest, PeerThatEndedBeforehandIsNotFound) {
+  Child child([this] { listener_.Connect(); });
+  OwnedFd connection = listener_.Accept();
+  child.Kill();
+  const auto peer = Read(connection);
+  EXPECT_EQ(peer.status().code(), absl::StatusCode::kNotFound) << peer.status();
+}
+
+TEST_P(PeerIdentityTest, AnotherUsersProcessUnderTheSamePidIsNotFound) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  Child first([this] { listener_.Connect(); });
+  OwnedFd connection = listener_.Accept();
+  const pid_t pid = first.pid();
+  first.Kill();
+  int ready[2];
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
+  Child second(
+      [&] {
+        if (!BecomeNobody()) _exit(70);
+        (void)!write(ready[1], "", 1);
+      },
+      pid);
+  if (second.pid() != pid) GTEST_SKIP() << "can't choose a pid here";
+  close(ready[1]);
+  char byte;
+  const bool is_nobody = read(ready[0], &byte, 1) == 1;
+  close(ready[0]);
+  if (!is_nobody) GTEST_SKIP() << "one user only here";
+  EXPECT_EQ(Read(connection).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_P(PeerIdentityTest, SaysTheIdsOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  int result[2];
+  ASSERT_EQ(pipe2(result, O_CLOEXEC), 0);
+  Child child([&] {
+    const bool is_nobody = BecomeNobody();
+    listener_.Connect();
+    (void)!write(result[1], &is_nobody, sizeof(is_nobody));
+  });
+  OwnedFd connection = listener_.Accept();
+  bool is_nobody = false;
+  ASSERT_EQ(read(result[0], &is_nobody, sizeof(is_nobody)), 1);
+  close(result[0]);
+  close(result[1]);
+  if (!is_nobody) GTEST_SKIP() << "one user only here";
+  const auto peer = Read(connection);
+  ASSERT_TRUE(peer.ok()) << peer.status();
+  EXPECT_EQ(peer->identity.uid, kNobody);
+  EXPECT_EQ(peer->identity.gid, kNobody);
+}
+
+// A reader in a pid namespace of its own sees nothing of its parents.
+TEST_P(PeerIdentityTest, PeerOutsideOfThePidNamespaceHasPid0) {
+  const int keep = listener_.Connect();
+  OwnedFd connection = listener_.Accept();
+  clone_args args{};
+  args.exit_signal = SIGCHLD;
+  args.flags = CLONE_NEWPID;
+  const pid_t reader =
+      static_cast<pid_t>(syscall(SYS_clone3, &args, sizeof(args)));
+  if (reader < 0) GTEST_SKIP() << "no pid namespaces here";
+  if (reader == 0) {
+    const auto peer = Read(connection);
+    const bool good = peer.ok() && peer->identity.pid == 0 &&
+                      peer->identity.uid == geteuid() &&
+                      peer->identity.executable.empty() &&
+                      peer->identity.command_line.empty() &&
+                      (peer->identity.pidfd_inode != 0 ||
+                       ProcessKey::NeedsToken(peer->identity));
+    _exit(good ? 0 : 1);
+  }
+  int status;
+  ASSERT_EQ(waitpid(reader, &status, 0), reader);
+  EXPECT_EQ(status, 0);
+  close(keep);
+}
+
+TEST_P(PeerIdentityTest, NotAUnixSocketIsTheKernelsError) {
+  OwnedFd pipe_end(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_THAT(std::string(Read(pipe_end).status().message()),
+              HasSubstr("SO_PEERCRED"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, PeerIdentityTest,
+                         ::testing::Values(PidfdMethod::kBest,
+                                           PidfdMethod::kPidfdOpen),
+                         [](const auto& info) {
+                           return info.param == PidfdMethod::kBest
+                                      ? "Best"
+                                      : "PidfdOpen";
+                         });
+
+TEST(PidfdMethodTest, OnlyTheBestOneUsesTheInode) {
+  TestListener listener;
+  const int keep = listener.Connect();
+  OwnedFd connection = listener.Accept();
+  const auto best = ReadPeer(connection.get(), PidfdMethod::kBest);
+  ASSERT_TRUE(best.ok()) << best.status();
+  EXPECT_EQ(best->identity.pidfd_inode != 0, KernelHasPidfs());
+  const auto old = ReadPeer(connection.get(), PidfdMethod::kPidfdOpen);
+  ASSERT_TRUE(old.ok()) << old.status();
+  EXPECT_EQ(old->identity.pidfd_inode, 0u);
+  close(keep);
+}
+
+TEST(ReadStartTimeTest, StaysTheSameAndDiffersFromNothing) {
+  EXPECT_EQ(ReadStartTime(getpid()).value(), ReadStartTime(getpid()).value());
+  EXPECT_EQ(ReadStartTime(-1).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(CommandLineTest, IsBounded) {
+  TestListener listener;
+  const std::string longer(2 * kMaxCommandLineBytes, 'x');
+  Child child([&] {
+    listener.Connect();
+    execl("/bin/sh", "sh", "-c", kStopSelf, longer.c_str(), nullptr);
+  });
+  OwnedFd connection = listener.Accept();
+  absl::StatusOr<Peer> peer;
+  do {
+    peer = ReadPeer(connection.get(), PidfdMethod::kBest);
+    ASSERT_TRUE(peer.ok()) << peer.status();
+  } while (peer->identity.command_line.empty() ||
+           peer->identity.command_line[0] != "sh");
+  size_t total = 0;
+  for (const auto& argument : peer->identity.command_line) {
+    total += argument.size() + 1;
+  }
+  EXPECT_LE(total, kMaxCommandLineBytes + 1);
+}
+
+}  // namespace
+}  // namespace wspd

@@ -1,0 +1,179 @@
+#ifndef WSPD_DAEMON_SESSION_ATTACHMENT_H_
+#define WSPD_DAEMON_SESSION_ATTACHMENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "daemon/session/client.h"
+#include "daemon/session/environment.h"
+#include "daemon/session/frame_stream.h"
+#include "daemon/winsock/call.h"
+#include "daemon/winsock/winsock_socket.h"
+#include "proto/wsp/v1/admin.pb.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+
+// One attachment of a client: its sockets, its calls, and the results that the
+// client has not acknowledged (proto/README.md). Outlives the stream that it is
+// on, so that it can be resumed on another.
+//
+// Thread-safe, but for BeginFrame() and RunCalls(), which belong to the thread
+// that reads the stream.
+class Attachment : public CallSink,
+                   public std::enable_shared_from_this<Attachment> {
+ public:
+  // `hello` was checked by the caller.
+  Attachment(std::shared_ptr<Client> client, std::string token,
+             const wsp::v1::Hello& hello, const SessionEnvironment* environment);
+  ~Attachment() override;
+
+  const std::string& token() const { return token_; }
+  Client* client() const { return client_.get(); }
+
+  // Takes over `stream`, instead of one that it may have had (which is ended),
+  // and writes `welcome`. `ack_sequence` acknowledges results of the stream
+  // before. Results that are not acknowledged wait to be asked for again.
+  absl::Status Bind(std::shared_ptr<FrameStream> stream, uint64_t ack_sequence,
+                    const wsp::v1::Welcome& welcome);
+
+  // The stream has ended. False if it was not the present one.
+  bool Unbind(const FrameStream* stream);
+  bool bound() const;
+
+  // Whether something is there that a resumed stream could go on with.
+  bool worth_keeping() const;
+
+  // Takes a client frame: acknowledgement and cancellations are done, the calls
+  // wait for RunCalls(). An error is misuse and ends the client. `first` is the
+  // frame that carried hello, whose acknowledgement went to Bind().
+  absl::Status BeginFrame(IncomingFrame frame, bool first);
+
+  // Begins up to 64 of the frame's calls. True: there are more, call again.
+  absl::StatusOr<bool> RunCalls();
+
+  // What was last written has gone out.
+  void OnWritten(const FrameStream* stream);
+
+  // Ends everything that is pending without a result, resets the sockets, and
+  // forgets all calls but `except_call`. The client is not registered any more.
+  void DropAll(uint64_t except_call);
+  void ReportRegistrationEnded(wsp::v1::RegistrationEnded::Reason reason);
+
+  // Ends the present stream, if any.
+  void EndStream(const absl::Status& status);
+
+  // Startups less cleanups of this attachment; may be negative.
+  int64_t net_startups() const {
+    return net_startups_.load(std::memory_order_relaxed);
+  }
+
+  void ResumeReceives();
+
+  // Adds to the client's entry what its attachments know.
+  void Describe(wsp::v1::Client* out) const;
+  void DescribeSockets(std::vector<wsp::v1::Socket>* out) const;
+
+  // CallSink.
+  void Finish(uint64_t call_id, CallResult result) override;
+  void ReportPending(uint64_t call_id) override;
+  void FlushResults() override;
+  int AddSocket(uint64_t socket_id,
+                std::shared_ptr<WinsockSocket> socket) override;
+  void RemoveSocket(uint64_t socket_id) override;
+  bool MayReceive() const override;
+  uint64_t client_id() const override { return client_->id(); }
+
+ private:
+  // A call from its arrival until its result is acknowledged.
+  struct CallRecord {
+    uint32_t request = 0;
+    uint64_t socket_id = 0;
+    // Send payload that counts against the credits.
+    uint32_t credit = 0;
+    bool done = false;
+    // In one of the queues of results to be written.
+    bool queued = false;
+    CallResult result;
+  };
+  struct SocketEntry {
+    std::shared_ptr<WinsockSocket> socket;
+    // Send payload of unanswered calls, in bytes.
+    uint32_t queued_bytes = 0;
+  };
+
+  absl::Status Acknowledge(uint64_t sequence);
+  void CancelCall(uint64_t call_id);
+  absl::Status RunCall(WireReader reader);
+  static absl::Status ParseCall(WireReader reader, Call* call);
+  // Enters the call in the books. `*run` is false if the result is there or on
+  // its way already.
+  absl::Status Admit(const Call& call, bool* run,
+                     std::shared_ptr<WinsockSocket>* socket);
+  absl::Status ChargeCredit(const Call& call, CallRecord* record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Dispatch(const Call& call, const std::shared_ptr<WinsockSocket>& socket);
+
+  // Calls that are on no socket, or make one.
+  void Startup(const Call& call);
+  void Cleanup(const Call& call);
+  void MakeSocket(const Call& call);
+  void CancelBlockingCall(const Call& call);
+
+  void ForgetLocked(uint64_t call_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void QueueLocked(uint64_t call_id, CallRecord* record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Writes the next frame if there is something to write and none on its way.
+  void WriteNext();
+  OutgoingFrame BuildFrameLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AppendCompletionLocked(uint64_t call_id, OutgoingFrame* frame)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const std::shared_ptr<Client> client_;
+  const std::string token_;
+  const std::string client_name_;
+  const wsp::v1::ProtocolVersion version_;
+  const wsp::v1::Personality personality_;
+  const SessionEnvironment* const environment_;
+  std::atomic<int64_t> net_startups_{0};
+  std::atomic<int64_t> last_call_at_ns_{0};
+
+  // The reading thread's: the frame whose calls are being run.
+  IncomingFrame frame_;
+  std::vector<WireReader> calls_to_run_;
+  size_t next_call_ = 0;
+
+  mutable absl::Mutex mu_;
+  std::shared_ptr<FrameStream> stream_ ABSL_GUARDED_BY(mu_);
+  // A frame is on its way; the next waits for OnWritten().
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  // Calls of a frame are being run; results gather until that is done.
+  bool running_calls_ ABSL_GUARDED_BY(mu_) = false;
+  absl::flat_hash_map<uint64_t, std::unique_ptr<CallRecord>> calls_
+      ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<uint64_t, SocketEntry> sockets_ ABSL_GUARDED_BY(mu_);
+  // Results to be written, by call id: without payload, and with.
+  std::deque<uint64_t> control_queue_ ABSL_GUARDED_BY(mu_);
+  std::deque<uint64_t> payload_queue_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint64_t> pending_notices_ ABSL_GUARDED_BY(mu_);
+  // Encoded events to be written.
+  std::vector<std::string> events_ ABSL_GUARDED_BY(mu_);
+  // Calls whose results are written and not acknowledged, in their order; the
+  // first has the sequence number first_written_.
+  std::deque<uint64_t> written_ ABSL_GUARDED_BY(mu_);
+  uint64_t first_written_ ABSL_GUARDED_BY(mu_) = 1;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SESSION_ATTACHMENT_H_

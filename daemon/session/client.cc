@@ -1,0 +1,116 @@
+#include "daemon/session/client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "daemon/session/attachment.h"
+
+namespace wspd {
+
+Client::Client(uint64_t id, ProcessKey key, Peer peer,
+               const SessionLimits& limits)
+    : id_(id),
+      key_(std::move(key)),
+      peer_(std::move(peer)),
+      limits_(limits),
+      attached_at_(absl::Now()) {}
+
+uint64_t Client::Startup(uint64_t owed) {
+  absl::MutexLock lock(&mu_);
+  const uint64_t before = startups_.load(std::memory_order_relaxed);
+  if (owed > 0 && before > 0) return 0;
+  // A count that wraps round is nobody's honest count.
+  constexpr uint64_t kMost = uint64_t{1} << 62;
+  const uint64_t now = std::min(before + std::min(owed, kMost) + 1, kMost);
+  startups_.store(now, std::memory_order_release);
+  return now;
+}
+
+bool Client::Cleanup(Attachment* caller, uint64_t call_id,
+                     uint64_t* startups) {
+  absl::MutexLock lock(&mu_);
+  const uint64_t before = startups_.load(std::memory_order_relaxed);
+  if (before == 0) return false;
+  *startups = before - 1;
+  startups_.store(*startups, std::memory_order_release);
+  if (*startups == 0) {
+    SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, caller, call_id);
+  }
+  return true;
+}
+
+void Client::EndRegistration(wsp::v1::RegistrationEnded::Reason reason) {
+  absl::MutexLock lock(&mu_);
+  startups_.store(0, std::memory_order_release);
+  SweepLocked(reason, nullptr, 0);
+}
+
+void Client::SweepLocked(wsp::v1::RegistrationEnded::Reason reason,
+                         const Attachment* caller, uint64_t call_id) {
+  for (const auto& attachment : attachments_) {
+    const bool is_caller = attachment.get() == caller;
+    attachment->DropAll(is_caller ? call_id : 0);
+    if (!is_caller) attachment->ReportRegistrationEnded(reason);
+  }
+}
+
+bool Client::AddAttachment(std::shared_ptr<Attachment> attachment) {
+  absl::MutexLock lock(&mu_);
+  if (attachments_.size() >= limits_.attachments_per_process) return false;
+  attachments_.push_back(std::move(attachment));
+  return true;
+}
+
+bool Client::RemoveAttachment(Attachment* attachment) {
+  absl::MutexLock lock(&mu_);
+  auto found = std::find_if(
+      attachments_.begin(), attachments_.end(),
+      [&](const auto& entry) { return entry.get() == attachment; });
+  if (found == attachments_.end()) return attachments_.empty();
+  const std::shared_ptr<Attachment> removed = std::move(*found);
+  attachments_.erase(found);
+  removed->DropAll(0);
+  const uint64_t before = startups_.load(std::memory_order_relaxed);
+  const int64_t own = std::max<int64_t>(removed->net_startups(), 0);
+  const uint64_t left = attachments_.empty()
+                            ? 0
+                            : before - std::min<uint64_t>(before, own);
+  startups_.store(left, std::memory_order_release);
+  if (left == 0 && before > 0) {
+    SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, nullptr, 0);
+  }
+  return attachments_.empty();
+}
+
+std::vector<std::shared_ptr<Attachment>> Client::attachments() const {
+  absl::MutexLock lock(&mu_);
+  return attachments_;
+}
+
+void Client::ResumeReceives() {
+  for (const auto& attachment : attachments()) attachment->ResumeReceives();
+}
+
+void Client::Describe(wsp::v1::Client* out) const {
+  const PeerIdentity& identity = peer_.identity;
+  out->set_client_id(id_);
+  out->set_pid(identity.pid);
+  out->set_uid(identity.uid);
+  out->set_gid(identity.gid);
+  out->set_start_time_ticks(identity.start_time_ticks);
+  out->set_cgroup(identity.cgroup);
+  out->set_executable(identity.executable);
+  for (const std::string& argument : identity.command_line) {
+    out->add_command_line(argument);
+  }
+  out->set_startups(startups());
+  out->set_sockets(usage_.sockets.load(std::memory_order_relaxed));
+  out->set_kept_result_bytes(usage_.kept_bytes.load(std::memory_order_relaxed));
+  out->set_attached_at_ns(absl::ToUnixNanos(attached_at_));
+  const auto all = attachments();
+  out->set_attachments(static_cast<uint32_t>(all.size()));
+  for (const auto& attachment : all) attachment->Describe(out);
+}
+
+}  // namespace wspd

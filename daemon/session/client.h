@@ -1,0 +1,99 @@
+#ifndef WSPD_DAEMON_SESSION_CLIENT_H_
+#define WSPD_DAEMON_SESSION_CLIENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "daemon/identity/peer_identity.h"
+#include "daemon/identity/process_key.h"
+#include "daemon/session/limits.h"
+#include "proto/wsp/v1/admin.pb.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+
+class Attachment;
+
+// One attached process: its startup count and what its attachments use together.
+//
+// Thread-safe. Lock order: Client, then Attachment, then sockets.
+class Client {
+ public:
+  // What the attachments of a client use up; each is held to a limit. Any
+  // thread, without a lock.
+  struct Usage {
+    std::atomic<uint32_t> sockets{0};
+    std::atomic<uint32_t> calls{0};
+    std::atomic<uint64_t> queued_bytes{0};
+    std::atomic<uint64_t> kept_bytes{0};
+  };
+
+  Client(uint64_t id, ProcessKey key, Peer peer, const SessionLimits& limits);
+
+  uint64_t id() const { return id_; }
+  const ProcessKey& key() const { return key_; }
+  const PeerIdentity& identity() const { return peer_.identity; }
+  // Readable when the process has ended; negative if there is none.
+  int pidfd() const { return peer_.pidfd.get(); }
+  const SessionLimits& limits() const { return limits_; }
+  Usage& usage() { return usage_; }
+
+  // The count, without waiting for startups and cleanups under way.
+  uint64_t startups() const {
+    return startups_.load(std::memory_order_acquire);
+  }
+
+  // WSPStartup: counts up by one and by what the process says it is owed from a
+  // daemon that is gone. Returns the new count; 0 if something is owed although
+  // the process is registered. Waits for a final cleanup under way.
+  uint64_t Startup(uint64_t owed);
+
+  // WSPCleanup by `caller`, for its call `call_id`. Returns the new count, or
+  // nothing if there was none (WSANOTINITIALISED). At 0 everything of all
+  // attachments has ended when it returns, but for the call itself.
+  bool Cleanup(Attachment* caller, uint64_t call_id, uint64_t* startups);
+
+  // Ends the registration as the final cleanup does. All attachments but
+  // `except` are told why.
+  void EndRegistration(wsp::v1::RegistrationEnded::Reason reason);
+
+  // False at the limit.
+  bool AddAttachment(std::shared_ptr<Attachment> attachment);
+  // Takes its startups off, whose cleanups can't come any more; if these were
+  // the last, the registration ends. Returns whether no attachment is left.
+  bool RemoveAttachment(Attachment* attachment);
+  std::vector<std::shared_ptr<Attachment>> attachments() const;
+
+  // Goes on with receives that were held back for kept results.
+  void ResumeReceives();
+
+  // For listings.
+  void Describe(wsp::v1::Client* out) const;
+
+ private:
+  void SweepLocked(wsp::v1::RegistrationEnded::Reason reason,
+                   const Attachment* caller, uint64_t call_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const uint64_t id_;
+  const ProcessKey key_;
+  const Peer peer_;
+  const SessionLimits limits_;
+  const absl::Time attached_at_;
+  Usage usage_;
+  // Written under mu_.
+  std::atomic<uint64_t> startups_{0};
+  mutable absl::Mutex mu_;
+  std::vector<std::shared_ptr<Attachment>> attachments_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SESSION_CLIENT_H_

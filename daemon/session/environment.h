@@ -1,0 +1,46 @@
+#ifndef WSPD_DAEMON_SESSION_ENVIRONMENT_H_
+#define WSPD_DAEMON_SESSION_ENVIRONMENT_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "daemon/event/event_loop.h"
+#include "daemon/winsock/winsock_socket.h"
+
+namespace wspd {
+
+// What all attachments of the daemon share; outlives them. Thread-safe.
+class SessionEnvironment {
+ public:
+  SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer)
+      : sockets_{lingerer}, loops_(std::move(loops)) {}
+
+  const WinsockSocket::Environment* sockets() const { return &sockets_; }
+
+  // The loop for a new socket; they take turns.
+  EventLoop* NextLoop() const {
+    return loops_[next_loop_.fetch_add(1, std::memory_order_relaxed) %
+                  loops_.size()];
+  }
+
+  // The daemon is stopping: new calls end with WSAENETDOWN.
+  void Stop() { stopping_.store(true, std::memory_order_relaxed); }
+  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+
+  // Counters for listings.
+  void CountCall() const { calls_.fetch_add(1, std::memory_order_relaxed); }
+  uint64_t calls() const { return calls_.load(std::memory_order_relaxed); }
+
+ private:
+  const WinsockSocket::Environment sockets_;
+  const std::vector<EventLoop*> loops_;
+  mutable std::atomic<uint32_t> next_loop_{0};
+  std::atomic<bool> stopping_{false};
+  mutable std::atomic<uint64_t> calls_{0};
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SESSION_ENVIRONMENT_H_

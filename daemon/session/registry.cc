@@ -1,0 +1,377 @@
+#include "daemon/session/registry.h"
+
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/session/startup.h"
+#include "daemon/winsock/address_codec.h"
+
+namespace wspd {
+namespace {
+
+// Tokens and the instance id can't be guessed by another process of the uid.
+std::string RandomBytes() {
+  std::string bytes(16, '\0');
+  size_t got = 0;
+  while (got < bytes.size()) {
+    const ssize_t part = getrandom(&bytes[got], bytes.size() - got, 0);
+    if (part > 0) got += part;
+  }
+  return bytes;
+}
+
+}  // namespace
+
+// Hears of a process's end by its pidfd.
+class Registry::DeathWatch : public EventHandler {
+ public:
+  DeathWatch(Registry* registry, std::weak_ptr<Client> client)
+      : registry_(registry), client_(std::move(client)) {}
+
+  void OnEvents(uint32_t /*events*/) override {
+    if (auto client = client_.lock()) registry_->OnProcessEnded(client);
+  }
+
+ private:
+  Registry* const registry_;
+  const std::weak_ptr<Client> client_;
+};
+
+Registry::Registry(const Options& options, EventLoop* control,
+                   SessionEnvironment* environment, Lingerer* lingerer)
+    : options_(options),
+      control_(control),
+      environment_(environment),
+      lingerer_(lingerer),
+      instance_(RandomBytes()),
+      started_at_(absl::Now()) {}
+
+Registry::~Registry() = default;
+
+// ---------------------------------------------------------------- attach
+
+absl::StatusOr<std::shared_ptr<Attachment>> Registry::Attach(
+    Peer peer, const wsp::v1::Hello& hello, uint64_t ack_sequence,
+    std::shared_ptr<FrameStream> stream) {
+  if (absl::Status status = CheckHello(hello); !status.ok()) return status;
+  if (!hello.resume_token().empty()) {
+    auto resumed = Resume(peer.identity, hello, ack_sequence, stream);
+    if (!resumed.ok() || *resumed != nullptr) return resumed;
+  }
+  const pid_t pid = peer.identity.pid;
+  const uid_t uid = peer.identity.uid;
+  auto attachment = AttachNew(std::move(peer), hello, RandomBytes());
+  if (!attachment.ok()) return attachment;
+  Log(LogLevel::kInfo, "client attached",
+      {{"client", (*attachment)->client_id()},
+       {"pid", pid},
+       {"uid", uid},
+       {"name", hello.client_name()}});
+  if (absl::Status status = (*attachment)->Bind(
+          std::move(stream), 0, MakeWelcome(**attachment, hello, false));
+      !status.ok()) {
+    return status;
+  }
+  return attachment;
+}
+
+absl::StatusOr<std::shared_ptr<Attachment>> Registry::Resume(
+    const PeerIdentity& identity, const wsp::v1::Hello& hello,
+    uint64_t ack_sequence, const std::shared_ptr<FrameStream>& stream) {
+  std::shared_ptr<Attachment> attachment;
+  {
+    absl::MutexLock lock(&mu_);
+    auto found = attachments_.find(hello.resume_token());
+    if (found == attachments_.end()) return nullptr;
+    attachment = found->second.attachment;
+    // Of a process that the kernel can't name the token itself is the key.
+    const ProcessKey key = ProcessKey::Of(
+        identity, ProcessKey::NeedsToken(identity) ? hello.resume_token() : "");
+    if (key != attachment->client()->key() &&
+        !ProcessKey::NeedsToken(identity)) {
+      return absl::PermissionDeniedError(
+          "the resume token belongs to another process");
+    }
+    if (found->second.grace != 0) control_->CancelTimer(found->second.grace);
+    found->second.grace = 0;
+  }
+  if (absl::Status status = attachment->Bind(
+          stream, ack_sequence, MakeWelcome(*attachment, hello, true));
+      !status.ok()) {
+    return status;
+  }
+  Log(LogLevel::kDebug, "client resumed",
+      {{"client", attachment->client_id()}, {"pid", identity.pid}});
+  return attachment;
+}
+
+absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
+    Peer peer, const wsp::v1::Hello& hello, const std::string& token) {
+  absl::MutexLock lock(&mu_);
+  const ProcessKey key = ProcessKey::Of(peer.identity, token);
+  auto found = clients_.find(key);
+  if (found == clients_.end()) {
+    if (clients_.size() >= options_.limits.clients) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "the daemon's limit of ", options_.limits.clients, " clients"));
+    }
+    found = clients_.emplace(key, ClientEntry()).first;
+    found->second.client = std::make_shared<Client>(
+        next_client_++, key, std::move(peer), options_.limits);
+    WatchLocked(&found->second);
+  }
+  auto attachment = std::make_shared<Attachment>(found->second.client, token,
+                                                 hello, environment_);
+  if (!found->second.client->AddAttachment(attachment)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the limit of ", options_.limits.attachments_per_process,
+                     " attachments of a process"));
+  }
+  ++found->second.attachments;
+  attachments_[token].attachment = attachment;
+  return attachment;
+}
+
+void Registry::WatchLocked(ClientEntry* entry) {
+  if (entry->client->pidfd() < 0) return;
+  auto watch = control_->Watch(
+      entry->client->pidfd(), EPOLLIN | EPOLLONESHOT,
+      std::make_shared<DeathWatch>(this, entry->client));
+  if (!watch.ok()) {
+    // Its death is still seen by the end of its stream and the grace time.
+    Log(LogLevel::kWarning, "process not watched",
+        {{"client", entry->client->id()}, {"cause", watch.status().message()}});
+    return;
+  }
+  entry->watch = *watch;
+  entry->watched = true;
+}
+
+wsp::v1::Welcome Registry::MakeWelcome(const Attachment& attachment,
+                                       const wsp::v1::Hello& hello,
+                                       bool resumed) const {
+  wsp::v1::Welcome welcome;
+  *welcome.mutable_version() = NegotiateVersion(hello.version());
+  for (int capability : hello.capabilities()) {
+    if (capability == wsp::v1::CAPABILITY_FORWARDED ||
+        capability == wsp::v1::CAPABILITY_RESUME) {
+      welcome.add_capabilities(static_cast<wsp::v1::Capability>(capability));
+    }
+  }
+  const SessionLimits& limits = options_.limits;
+  wsp::v1::Limits* out = welcome.mutable_limits();
+  out->set_frame_bytes(kFrameBytes);
+  out->set_chunk_bytes(kChunkBytes);
+  out->set_socket_send_credit_bytes(kSocketSendCreditBytes);
+  out->set_client_send_credit_bytes(limits.queued_bytes_per_client);
+  out->set_kept_result_bytes(limits.kept_bytes_per_client);
+  out->set_outstanding_calls(limits.calls_per_client);
+  out->set_sockets(limits.sockets_per_client);
+  out->set_attachments(limits.attachments_per_process);
+  welcome.set_attachment_token(attachment.token());
+  welcome.set_resumed(resumed);
+  welcome.set_startups(attachment.client()->startups());
+  welcome.set_daemon_instance(instance_);
+  welcome.set_daemon_version(absl::StrCat("wspd ", options_.version));
+  return welcome;
+}
+
+// ------------------------------------------------------------------ ends
+
+void Registry::OnStreamEnded(const std::shared_ptr<Attachment>& attachment,
+                             const FrameStream* stream) {
+  if (!attachment->Unbind(stream)) return;
+  if (!attachment->worth_keeping()) return Remove(attachment);
+  absl::MutexLock lock(&mu_);
+  auto found = attachments_.find(attachment->token());
+  if (found == attachments_.end() || attachment->bound()) return;
+  found->second.grace = control_->RunAt(
+      absl::Now() + options_.limits.grace,
+      [this, token = attachment->token()] { OnGraceOver(token); });
+  Log(LogLevel::kDebug, "stream broken",
+      {{"client", attachment->client_id()},
+       {"pid", attachment->client()->identity().pid}});
+}
+
+void Registry::OnGraceOver(const std::string& token) {
+  std::shared_ptr<Attachment> attachment;
+  {
+    absl::MutexLock lock(&mu_);
+    auto found = attachments_.find(token);
+    if (found == attachments_.end() || found->second.grace == 0) return;
+    attachment = found->second.attachment;
+  }
+  if (attachment->bound()) return;
+  Log(LogLevel::kInfo, "client cleaned up",
+      {{"client", attachment->client_id()},
+       {"pid", attachment->client()->identity().pid},
+       {"cause", "stream broken, grace over"}});
+  Remove(attachment);
+}
+
+void Registry::Remove(const std::shared_ptr<Attachment>& attachment) {
+  Client* const client = attachment->client();
+  {
+    absl::MutexLock lock(&mu_);
+    if (attachments_.erase(attachment->token()) == 0) return;
+    auto found = clients_.find(client->key());
+    if (found != clients_.end() && found->second.client.get() == client &&
+        --found->second.attachments == 0) {
+      if (found->second.watched) {
+        control_->Unwatch(found->second.watch, client->pidfd());
+      }
+      clients_.erase(found);
+    }
+  }
+  client->RemoveAttachment(attachment.get());
+}
+
+bool Registry::Unlist(const std::shared_ptr<Client>& client,
+                      std::vector<std::shared_ptr<Attachment>>* attachments) {
+  absl::MutexLock lock(&mu_);
+  auto found = clients_.find(client->key());
+  if (found == clients_.end() || found->second.client != client) return false;
+  *attachments = client->attachments();
+  for (const auto& attachment : *attachments) {
+    auto entry = attachments_.find(attachment->token());
+    if (entry == attachments_.end()) continue;
+    if (entry->second.grace != 0) control_->CancelTimer(entry->second.grace);
+    attachments_.erase(entry);
+  }
+  if (found->second.watched) {
+    control_->Unwatch(found->second.watch, client->pidfd());
+  }
+  clients_.erase(found);
+  return true;
+}
+
+void Registry::EndClient(const std::shared_ptr<Client>& client,
+                         wsp::v1::RegistrationEnded::Reason reason,
+                         const absl::Status& status, absl::string_view event) {
+  const absl::Time begin = absl::Now();
+  std::vector<std::shared_ptr<Attachment>> attachments;
+  if (!Unlist(client, &attachments)) return;
+  const uint32_t sockets = client->usage().sockets.load();
+  client->EndRegistration(reason);
+  for (const auto& attachment : attachments) {
+    attachment->EndStream(status);
+    client->RemoveAttachment(attachment.get());
+  }
+  Log(LogLevel::kInfo, event,
+      {{"client", client->id()},
+       {"pid", client->identity().pid},
+       {"uid", client->identity().uid},
+       {"sockets", sockets},
+       {"us", absl::ToInt64Microseconds(absl::Now() - begin)},
+       {"cause", status.message()}});
+}
+
+void Registry::OnProcessEnded(const std::shared_ptr<Client>& client) {
+  {
+    absl::MutexLock lock(&mu_);
+    ++died_;
+  }
+  const bool registered = client->startups() > 0;
+  EndClient(client, wsp::v1::RegistrationEnded::REASON_UNSPECIFIED,
+            absl::AbortedError(registered ? "died without its last WSPCleanup"
+                                          : "exited"),
+            registered ? "client died" : "client gone");
+}
+
+void Registry::EndForMisuse(const std::shared_ptr<Attachment>& attachment,
+                            const absl::Status& why) {
+  const Client* client = attachment->client();
+  std::shared_ptr<Client> shared;
+  {
+    absl::MutexLock lock(&mu_);
+    auto found = clients_.find(client->key());
+    if (found != clients_.end()) shared = found->second.client;
+  }
+  attachment->EndStream(why);
+  if (shared.get() == client) {
+    EndClient(shared, wsp::v1::RegistrationEnded::REASON_DISCONNECTED, why,
+              "client ended for misuse");
+  }
+}
+
+absl::Status Registry::DisconnectClient(int pid) {
+  std::shared_ptr<Client> found;
+  for (const auto& client : clients()) {
+    if (client->identity().pid == pid) found = client;
+  }
+  if (found == nullptr) {
+    return absl::NotFoundError(absl::StrCat("no client has pid ", pid));
+  }
+  EndClient(found, wsp::v1::RegistrationEnded::REASON_DISCONNECTED,
+            absl::AbortedError("disconnected by an administrator"),
+            "client disconnected");
+  return absl::OkStatus();
+}
+
+void Registry::EndAll() {
+  for (const auto& client : clients()) {
+    EndClient(client, wsp::v1::RegistrationEnded::REASON_STOPPING,
+              absl::UnavailableError("the daemon is stopping"),
+              "client ended");
+  }
+}
+
+// -------------------------------------------------------------- listings
+
+std::vector<std::shared_ptr<Client>> Registry::clients() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<std::shared_ptr<Client>> all;
+  all.reserve(clients_.size());
+  for (const auto& [key, entry] : clients_) all.push_back(entry.client);
+  return all;
+}
+
+std::vector<wsp::v1::Client> Registry::ListClients() const {
+  std::vector<wsp::v1::Client> out;
+  for (const auto& client : clients()) {
+    wsp::v1::Client entry;
+    client->Describe(&entry);
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+std::vector<wsp::v1::Socket> Registry::ListSockets(int pid) const {
+  std::vector<wsp::v1::Socket> out;
+  for (const auto& client : clients()) {
+    if (pid != 0 && client->identity().pid != pid) continue;
+    for (const auto& attachment : client->attachments()) {
+      attachment->DescribeSockets(&out);
+    }
+  }
+  return out;
+}
+
+void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
+  info->set_version(options_.version);
+  info->set_pid(getpid());
+  info->set_started_at_ns(absl::ToUnixNanos(started_at_));
+  *info->mutable_protocol() = OwnVersion();
+  info->set_provider_socket(options_.provider_socket);
+  info->set_admin_socket(options_.admin_socket);
+  info->set_instance(instance_);
+  info->set_calls_total(environment_->calls());
+  info->set_lingering_sockets(static_cast<uint32_t>(lingerer_->size()));
+  uint32_t sockets = 0;
+  for (const auto& client : clients()) {
+    sockets += client->usage().sockets.load(std::memory_order_relaxed);
+  }
+  info->set_sockets(sockets);
+  absl::MutexLock lock(&mu_);
+  info->set_clients(static_cast<uint32_t>(clients_.size()));
+  info->set_clients_attached_total(next_client_ - 1);
+  info->set_clients_died_total(died_);
+}
+
+}  // namespace wspd

@@ -1,0 +1,123 @@
+#ifndef WSPD_DAEMON_SESSION_REGISTRY_H_
+#define WSPD_DAEMON_SESSION_REGISTRY_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "daemon/admin/inventory.h"
+#include "daemon/event/event_loop.h"
+#include "daemon/identity/peer_identity.h"
+#include "daemon/identity/process_key.h"
+#include "daemon/session/attachment.h"
+#include "daemon/session/client.h"
+#include "daemon/session/environment.h"
+#include "daemon/session/frame_stream.h"
+#include "daemon/session/limits.h"
+#include "daemon/socket/lingerer.h"
+
+namespace wspd {
+
+// All attached processes: who they are, which attachments they have, and their
+// end, however it comes.
+//
+// Thread-safe. Lock order: Registry, then Client, Attachment, sockets; but
+// nothing of theirs is called with the registry's lock held that takes long.
+class Registry : public Inventory {
+ public:
+  struct Options {
+    SessionLimits limits;
+    std::string provider_socket;
+    std::string admin_socket;
+    std::string version;
+  };
+
+  // `control` watches the processes; `environment` and `lingerer` are those of
+  // the sockets. All outlive the registry.
+  Registry(const Options& options, EventLoop* control,
+           SessionEnvironment* environment, Lingerer* lingerer);
+  ~Registry() override;
+
+  // Attaches a process that the kernel has identified, or resumes an
+  // attachment, and writes the welcome to `stream`. `ack_sequence` is the first
+  // frame's. Errors are those of proto/README.md, "Three layers of errors".
+  absl::StatusOr<std::shared_ptr<Attachment>> Attach(
+      Peer peer, const wsp::v1::Hello& hello, uint64_t ack_sequence,
+      std::shared_ptr<FrameStream> stream);
+
+  // The stream has ended: the attachment has the grace time to come back.
+  void OnStreamEnded(const std::shared_ptr<Attachment>& attachment,
+                     const FrameStream* stream);
+
+  // A client that broke the rules is cleaned up as if it had died.
+  void EndForMisuse(const std::shared_ptr<Attachment>& attachment,
+                    const absl::Status& why);
+
+  // Ends all registrations; the daemon is stopping.
+  void EndAll();
+
+  // Inventory.
+  std::vector<wsp::v1::Client> ListClients() const override;
+  std::vector<wsp::v1::Socket> ListSockets(int pid) const override;
+  void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override;
+  absl::Status DisconnectClient(int pid) override;
+
+ private:
+  class DeathWatch;
+  struct ClientEntry {
+    std::shared_ptr<Client> client;
+    int attachments = 0;
+    // Of the pidfd; watched is false if there is none.
+    EventLoop::WatchId watch = 0;
+    bool watched = false;
+  };
+  struct AttachmentEntry {
+    std::shared_ptr<Attachment> attachment;
+    // Runs while the stream is broken; 0: not.
+    EventLoop::TimerId grace = 0;
+  };
+
+  absl::StatusOr<std::shared_ptr<Attachment>> Resume(
+      const PeerIdentity& identity, const wsp::v1::Hello& hello,
+      uint64_t ack_sequence, const std::shared_ptr<FrameStream>& stream);
+  absl::StatusOr<std::shared_ptr<Attachment>> AttachNew(
+      Peer peer, const wsp::v1::Hello& hello, const std::string& token);
+  wsp::v1::Welcome MakeWelcome(const Attachment& attachment,
+                               const wsp::v1::Hello& hello, bool resumed) const;
+  void WatchLocked(ClientEntry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnGraceOver(const std::string& token);
+  void OnProcessEnded(const std::shared_ptr<Client>& client);
+  void Remove(const std::shared_ptr<Attachment>& attachment);
+  // Takes a client and its attachments off the books; the caller ends them.
+  // False if it was not there any more.
+  bool Unlist(const std::shared_ptr<Client>& client,
+              std::vector<std::shared_ptr<Attachment>>* attachments);
+  // Unlists a client, ends its registration and its streams.
+  void EndClient(const std::shared_ptr<Client>& client,
+                 wsp::v1::RegistrationEnded::Reason reason,
+                 const absl::Status& status, absl::string_view event);
+  std::vector<std::shared_ptr<Client>> clients() const;
+
+  const Options options_;
+  EventLoop* const control_;
+  SessionEnvironment* const environment_;
+  Lingerer* const lingerer_;
+  const std::string instance_;
+  const absl::Time started_at_;
+  mutable absl::Mutex mu_;
+  uint64_t next_client_ ABSL_GUARDED_BY(mu_) = 1;
+  uint64_t died_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::flat_hash_map<ProcessKey, ClientEntry> clients_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, AttachmentEntry> attachments_
+      ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SESSION_REGISTRY_H_

@@ -1,0 +1,92 @@
+#include "daemon/session/startup.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/winsock/wsa_error.h"
+
+namespace wspd {
+namespace {
+
+constexpr uint32_t kMajor = 1;
+constexpr uint32_t kMinor = 0;
+// 2.2 as Winsock writes it.
+constexpr uint32_t kWinsockVersion = 0x0202;
+
+// Major before minor, unlike the WORD itself.
+uint32_t Comparable(uint32_t version) {
+  return (version & 0xff) << 8 | (version >> 8 & 0xff);
+}
+
+}  // namespace
+
+wsp::v1::ProtocolVersion OwnVersion() {
+  wsp::v1::ProtocolVersion version;
+  version.set_major(kMajor);
+  version.set_minor(kMinor);
+  return version;
+}
+
+absl::Status CheckHello(const wsp::v1::Hello& hello) {
+  if (hello.version().major() != kMajor) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the daemon speaks version ", kMajor, ".", kMinor,
+                     " of the wire, the client ", hello.version().major(), ".",
+                     hello.version().minor()));
+  }
+  if (hello.personality() != wsp::v1::PERSONALITY_WINSOCK) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the daemon offers PERSONALITY_WINSOCK (",
+                     wsp::v1::PERSONALITY_WINSOCK, "), the client asks for ",
+                     hello.personality()));
+  }
+  return absl::OkStatus();
+}
+
+wsp::v1::ProtocolVersion NegotiateVersion(
+    const wsp::v1::ProtocolVersion& client) {
+  wsp::v1::ProtocolVersion version = OwnVersion();
+  version.set_minor(std::min(kMinor, client.minor()));
+  return version;
+}
+
+bool NegotiateWinsockVersion(uint32_t requested,
+                             wsp::v1::StartupResult* result) {
+  if (Comparable(requested) < Comparable(kWinsockVersion)) return false;
+  result->set_version(kWinsockVersion);
+  result->set_high_version(kWinsockVersion);
+  result->set_description("wspd out-of-process service provider");
+  return true;
+}
+
+uint32_t CheckSocketRequest(const wsp::v1::SocketRequest& request,
+                            int* family) {
+  using Request = wsp::v1::SocketRequest;
+  switch (request.type()) {
+    case Request::TYPE_STREAM:
+      break;
+    case Request::TYPE_DATAGRAM:
+    case Request::TYPE_RAW:
+    default:
+      return kWsaSocktNoSupport;
+  }
+  switch (request.family()) {
+    case Request::FAMILY_IPV4:
+      *family = AF_INET;
+      break;
+    case Request::FAMILY_IPV6:
+      *family = AF_INET6;
+      break;
+    default:
+      return kWsaAfNoSupport;
+  }
+  if (request.protocol() != 0 && request.protocol() != IPPROTO_TCP) {
+    return kWsaProtoNoSupport;
+  }
+  return 0;
+}
+
+}  // namespace wspd

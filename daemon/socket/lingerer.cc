@@ -1,0 +1,246 @@
+#include "daemon/socket/lingerer.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+
+namespace wspd {
+namespace {
+
+// The kernel has no event for "the peer acknowledged everything", so a close
+// that somebody waits for looks now and then: from 1 ms, doubling to this.
+constexpr absl::Duration kFirstLook = absl::Milliseconds(1);
+constexpr absl::Duration kLongestLook = absl::Milliseconds(50);
+
+// Bytes, the FIN among them, that the peer has not acknowledged.
+bool AllAcknowledged(int fd) {
+  int unsent = 0;
+  return ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent == 0;
+}
+
+enum class Drained { kMore, kEnded };
+
+// Drops what the peer sent. MSG_TRUNC lets the kernel drop it without a copy.
+Drained Drain(int fd) {
+  for (;;) {
+    const ssize_t dropped =
+        recv(fd, nullptr, size_t{1} << 20, MSG_TRUNC | MSG_DONTWAIT);
+    if (dropped > 0) continue;
+    if (dropped < 0 && errno == EINTR) continue;
+    if (dropped < 0 && errno == EAGAIN) return Drained::kMore;
+    return Drained::kEnded;
+  }
+}
+
+}  // namespace
+
+void ResetAndClose(OwnedFd fd) {
+  const linger abort{1, 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+}
+
+class Lingerer::Connection : public EventHandler,
+                             public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Lingerer* lingerer, Key key, OwnedFd fd, EventLoop* loop,
+             uint64_t client_id, uint64_t socket_id, bool reset_when_over,
+             std::function<void()> done)
+      : client_id_(client_id),
+        lingerer_(lingerer),
+        key_(key),
+        loop_(loop),
+        reset_when_over_(reset_when_over),
+        entry_{client_id, socket_id, NetAddress::LocalOf(fd.get()),
+               NetAddress::PeerOf(fd.get())},
+        fd_(std::move(fd)),
+        done_(std::move(done)) {}
+
+  uint64_t client_id() const { return client_id_; }
+  Entry entry() const { return entry_; }
+
+  void Start(absl::Duration time) {
+    bool ended;
+    {
+      absl::MutexLock lock(&mu_);
+      ended = Drain(fd_.get()) == Drained::kEnded;
+      if (!ended) {
+        auto watch = loop_->Watch(fd_.get(), EPOLLIN | EPOLLRDHUP | EPOLLET,
+                                  shared_from_this());
+        ended = !watch.ok();
+        if (watch.ok()) watch_ = *watch;
+      }
+      if (!ended) {
+        timer_ = loop_->RunAt(absl::Now() + time, [weak = weak_from_this()] {
+          if (auto self = weak.lock()) self->End(self->reset_when_over_);
+        });
+      }
+    }
+    if (ended) {
+      End(false);
+    } else if (done_ != nullptr) {
+      Look(kFirstLook);
+    }
+  }
+
+  void OnEvents(uint32_t /*events*/) override {
+    {
+      absl::MutexLock lock(&mu_);
+      if (!fd_.valid() || Drain(fd_.get()) == Drained::kMore) return;
+    }
+    End(false);
+  }
+
+  // Closes, tells who waits, and leaves the list. Only the first call counts.
+  void End(bool reset) {
+    std::function<void()> done;
+    {
+      absl::MutexLock lock(&mu_);
+      if (!fd_.valid()) return;
+      loop_->Unwatch(watch_, fd_.get());
+      loop_->CancelTimer(timer_);
+      loop_->CancelTimer(look_timer_);
+      if (reset) {
+        ResetAndClose(std::move(fd_));
+      } else {
+        fd_.Reset();
+      }
+      done = std::move(done_);
+      done_ = nullptr;
+    }
+    if (done != nullptr) done();
+    lingerer_->Remove(key_);
+  }
+
+ private:
+  // Tells who waits as soon as all is acknowledged; draining goes on.
+  void Look(absl::Duration pause) {
+    std::function<void()> done;
+    {
+      absl::MutexLock lock(&mu_);
+      if (!fd_.valid() || done_ == nullptr) return;
+      if (AllAcknowledged(fd_.get())) {
+        done = std::move(done_);
+        done_ = nullptr;
+      } else {
+        look_timer_ = loop_->RunAt(
+            absl::Now() + pause, [weak = weak_from_this(), pause] {
+              auto self = weak.lock();
+              if (self) self->Look(std::min(2 * pause, kLongestLook));
+            });
+      }
+    }
+    if (done != nullptr) done();
+  }
+
+  const uint64_t client_id_;
+  Lingerer* const lingerer_;
+  const Key key_;
+  EventLoop* const loop_;
+  const bool reset_when_over_;
+  const Entry entry_;
+  absl::Mutex mu_;
+  OwnedFd fd_ ABSL_GUARDED_BY(mu_);
+  EventLoop::WatchId watch_ ABSL_GUARDED_BY(mu_) = 0;
+  EventLoop::TimerId timer_ ABSL_GUARDED_BY(mu_) = 0;
+  EventLoop::TimerId look_timer_ ABSL_GUARDED_BY(mu_) = 0;
+  std::function<void()> done_;
+};
+
+void Lingerer::Linger(OwnedFd fd, EventLoop* loop, uint64_t client_id,
+                      uint64_t socket_id) {
+  Start(std::move(fd), loop, client_id, socket_id, options_.linger_time, false,
+        nullptr);
+}
+
+void Lingerer::LingerAtMost(OwnedFd fd, EventLoop* loop, uint64_t client_id,
+                            uint64_t socket_id, absl::Duration time,
+                            std::function<void()> done) {
+  Start(std::move(fd), loop, client_id, socket_id, time, true, std::move(done));
+}
+
+void Lingerer::Start(OwnedFd fd, EventLoop* loop, uint64_t client_id,
+                     uint64_t socket_id, absl::Duration time,
+                     bool reset_when_over, std::function<void()> done) {
+  // Fails on a connection that was reset or never made: nothing to linger for.
+  if (shutdown(fd.get(), SHUT_WR) != 0) {
+    fd.Reset();
+    if (done != nullptr) done();
+    return;
+  }
+  std::shared_ptr<Connection> oldest;
+  std::shared_ptr<Connection> connection;
+  {
+    absl::MutexLock lock(&mu_);
+    std::set<Key>& keys = per_client_[client_id];
+    if (keys.size() >= options_.max_per_client) {
+      oldest = connections_[*keys.begin()];
+    }
+    const Key key = next_key_++;
+    keys.insert(key);
+    connection = std::make_shared<Connection>(
+        this, key, std::move(fd), loop, client_id, socket_id, reset_when_over,
+        std::move(done));
+    connections_.emplace(key, connection);
+  }
+  if (oldest != nullptr) oldest->End(false);
+  connection->Start(time);
+}
+
+void Lingerer::Remove(Key key) {
+  std::function<void()> when_empty;
+  {
+    absl::MutexLock lock(&mu_);
+    auto found = connections_.find(key);
+    if (found == connections_.end()) return;
+    auto keys = per_client_.find(found->second->client_id());
+    keys->second.erase(key);
+    if (keys->second.empty()) per_client_.erase(keys);
+    connections_.erase(found);
+    if (connections_.empty()) when_empty = std::exchange(when_empty_, nullptr);
+  }
+  if (when_empty != nullptr) when_empty();
+}
+
+size_t Lingerer::size() const {
+  absl::MutexLock lock(&mu_);
+  return connections_.size();
+}
+
+std::vector<Lingerer::Entry> Lingerer::List() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<Entry> entries;
+  entries.reserve(connections_.size());
+  for (const auto& [key, connection] : connections_) {
+    entries.push_back(connection->entry());
+  }
+  return entries;
+}
+
+void Lingerer::WhenEmpty(std::function<void()> callback) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!connections_.empty()) {
+      when_empty_ = std::move(callback);
+      return;
+    }
+  }
+  callback();
+}
+
+void Lingerer::ResetAll() {
+  std::vector<std::shared_ptr<Connection>> left;
+  {
+    absl::MutexLock lock(&mu_);
+    for (auto& [key, connection] : connections_) left.push_back(connection);
+  }
+  for (auto& connection : left) connection->End(true);
+}
+
+}  // namespace wspd

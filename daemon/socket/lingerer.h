@@ -1,0 +1,93 @@
+#ifndef WSPD_DAEMON_SOCKET_LINGERER_H_
+#define WSPD_DAEMON_SOCKET_LINGERER_H_
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "daemon/base/owned_fd.h"
+#include "daemon/event/event_loop.h"
+#include "daemon/socket/net_address.h"
+
+namespace wspd {
+
+// Closes a connection at once with a reset, whatever waits to be sent.
+void ResetAndClose(OwnedFd fd);
+
+// Goes on sending for sockets that their clients have closed.
+//
+// A plain close() of a connection with unread data, or one to which the peer
+// still sends, answers with a reset, which can destroy what was sent but not yet
+// read. So the sending side is shut down and what comes in is read and dropped
+// until the peer ends its side too, or the time is over.
+//
+// Thread-safe.
+class Lingerer {
+ public:
+  struct Options {
+    absl::Duration linger_time = absl::Seconds(120);
+    // Of one client; above, the oldest is closed at once.
+    size_t max_per_client = 4096;
+  };
+  // One lingering connection, for listings.
+  struct Entry {
+    uint64_t client_id;
+    uint64_t socket_id;
+    NetAddress local;
+    NetAddress peer;
+  };
+
+  explicit Lingerer(const Options& options) : options_(options) {}
+  // Resets what is left. The loops that were used have to be alive.
+  ~Lingerer() { ResetAll(); }
+
+  // Takes over a connected, non-blocking stream socket and returns at once.
+  void Linger(OwnedFd fd, EventLoop* loop, uint64_t client_id,
+              uint64_t socket_id);
+
+  // The same for a socket with a linger time of its own (SO_LINGER on, time
+  // above 0): `done` is called when the peer has acknowledged all, or when the
+  // connection was reset because the time was over. May be called before this
+  // returns.
+  void LingerAtMost(OwnedFd fd, EventLoop* loop, uint64_t client_id,
+                    uint64_t socket_id, absl::Duration time,
+                    std::function<void()> done);
+
+  size_t size() const;
+  std::vector<Entry> List() const;
+
+  // Calls `callback` once when nothing lingers, perhaps at once.
+  void WhenEmpty(std::function<void()> callback);
+
+  // Resets all that is left.
+  void ResetAll();
+
+ private:
+  class Connection;
+  using Key = uint64_t;
+
+  void Start(OwnedFd fd, EventLoop* loop, uint64_t client_id,
+             uint64_t socket_id, absl::Duration time, bool reset_when_over,
+             std::function<void()> done);
+  // The connection came to its end.
+  void Remove(Key key);
+
+  const Options options_;
+  mutable absl::Mutex mu_;
+  Key next_key_ ABSL_GUARDED_BY(mu_) = 1;
+  std::map<Key, std::shared_ptr<Connection>> connections_ ABSL_GUARDED_BY(mu_);
+  // By client, oldest first.
+  std::map<uint64_t, std::set<Key>> per_client_ ABSL_GUARDED_BY(mu_);
+  std::function<void()> when_empty_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SOCKET_LINGERER_H_

@@ -1,0 +1,48 @@
+#include "daemon/socket/net_address.h"
+
+#include <arpa/inet.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace wspd {
+
+NetAddress NetAddress::Read(int fd, NameCall call) {
+  NetAddress address;
+  socklen_t size = sizeof(address.data_);
+  if (call(fd, &address.data_.base, &size) != 0 ||
+      (address.family() != AF_INET && address.family() != AF_INET6)) {
+    return NetAddress();
+  }
+  return address;
+}
+
+NetAddress NetAddress::LocalOf(int fd) { return Read(fd, &getsockname); }
+
+NetAddress NetAddress::PeerOf(int fd) { return Read(fd, &getpeername); }
+
+uint16_t NetAddress::port() const {
+  return ntohs(family() == AF_INET6 ? data_.v6.sin6_port : data_.v4.sin_port);
+}
+
+bool NetAddress::is_any() const {
+  if (family() == AF_INET) return data_.v4.sin_addr.s_addr == INADDR_ANY;
+  if (family() != AF_INET6) return false;
+  const in6_addr& address = data_.v6.sin6_addr;
+  if (IN6_IS_ADDR_UNSPECIFIED(&address)) return true;
+  return IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr32[3] == 0;
+}
+
+std::string NetAddress::ToString() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (family() == AF_INET) {
+    inet_ntop(AF_INET, &data_.v4.sin_addr, text, sizeof(text));
+    return absl::StrCat(text, ":", port());
+  }
+  if (family() == AF_INET6) {
+    inet_ntop(AF_INET6, &data_.v6.sin6_addr, text, sizeof(text));
+    return absl::StrCat("[", text, "]:", port());
+  }
+  return "-";
+}
+
+}  // namespace wspd

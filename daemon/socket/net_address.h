@@ -1,0 +1,56 @@
+#ifndef WSPD_DAEMON_SOCKET_NET_ADDRESS_H_
+#define WSPD_DAEMON_SOCKET_NET_ADDRESS_H_
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+
+namespace wspd {
+
+// An IPv4 or IPv6 socket address as the kernel takes it, or none.
+class NetAddress {
+ public:
+  NetAddress() { data_.base.sa_family = AF_UNSPEC; }
+  explicit NetAddress(const sockaddr_in& address) { data_.v4 = address; }
+  explicit NetAddress(const sockaddr_in6& address) { data_.v6 = address; }
+
+  // What getsockname() and the like say of `fd`; none if they fail.
+  static NetAddress LocalOf(int fd);
+  static NetAddress PeerOf(int fd);
+
+  // AF_UNSPEC: none.
+  sa_family_t family() const { return data_.base.sa_family; }
+  bool empty() const { return family() == AF_UNSPEC; }
+  const sockaddr_in& v4() const { return data_.v4; }
+  const sockaddr_in6& v6() const { return data_.v6; }
+
+  // For system calls.
+  const sockaddr* get() const { return &data_.base; }
+  socklen_t size() const {
+    return family() == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+  }
+
+  // Host order.
+  uint16_t port() const;
+  // 0.0.0.0, ::, or ::ffff:0.0.0.0.
+  bool is_any() const;
+
+  // "1.2.3.4:80", "[::1]:80"; "-" for none.
+  std::string ToString() const;
+
+ private:
+  using NameCall = int (*)(int, sockaddr*, socklen_t*);
+  static NetAddress Read(int fd, NameCall call);
+
+  union {
+    sockaddr base;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+  } data_ = {};
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SOCKET_NET_ADDRESS_H_

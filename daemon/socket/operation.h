@@ -1,0 +1,119 @@
+#ifndef WSPD_DAEMON_SOCKET_OPERATION_H_
+#define WSPD_DAEMON_SOCKET_OPERATION_H_
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "daemon/base/owned_fd.h"
+#include "daemon/event/event_loop.h"
+#include "daemon/socket/bytes.h"
+#include "daemon/socket/net_address.h"
+
+namespace wspd {
+
+class OperationSink;
+
+// What a pending call asks of the kernel, in Linux's terms. A plain record:
+// everything that is needed to go on with it later is in here.
+struct Operation {
+  enum class Kind : uint8_t {
+    // Until all of `pieces` is the kernel's.
+    kSend,
+    // Until at least one byte, the end of the stream, or an error.
+    kReceive,
+    kAccept,
+    // Begins to connect to `address`.
+    kConnect,
+    // Waits for the end of a connect that was begun before.
+    kAwaitConnect,
+  };
+  enum class Direction : uint8_t { kIn, kOut };
+
+  Kind kind;
+  // The sink's own number for the operation.
+  uint64_t id = 0;
+  std::shared_ptr<OperationSink> sink;
+  // Whether to wait when the kernel says EAGAIN; else that is the outcome, or
+  // what was sent so far.
+  bool wait = true;
+  // Whether the sink is told, by OnParked, that the operation has to wait.
+  bool report_parked = false;
+  // Milliseconds from now until the outcome is EAGAIN, as SO_RCVTIMEO would have
+  // it; 0: never.
+  uint32_t timeout_ms = 0;
+  // MSG_* of Linux for kSend and kReceive.
+  int flags = 0;
+
+  // kSend: what is left to send. `owner` keeps the memory alive while the
+  // operation waits.
+  absl::InlinedVector<iovec, 4> pieces;
+  std::shared_ptr<const void> owner;
+  // The memory that `owner` keeps, in bytes. An operation that waits copies its
+  // pieces rather than keep much more than they are.
+  size_t owner_bytes = 0;
+  // kSend: how much is left, and how much the kernel took.
+  size_t left = 0;
+  size_t sent = 0;
+
+  // kReceive: room, in bytes. 0 waits for something to read and takes nothing.
+  size_t max_bytes = 0;
+
+  // kConnect.
+  NetAddress address;
+
+  // The sink's own, carried along.
+  uint64_t sink_value = 0;
+  uint32_t sink_flags = 0;
+
+  // The engine's own.
+  EventLoop::TimerId timer = 0;
+  std::unique_ptr<Operation> next;
+
+  Direction direction() const {
+    return kind == Kind::kReceive || kind == Kind::kAccept ? Direction::kIn
+                                                           : Direction::kOut;
+  }
+};
+
+// How an operation ended.
+struct Outcome {
+  // errno; 0: it did what it was to do. ECANCELED: Cancel() ended it.
+  int error = 0;
+  // kReceive: null at the end of a stream and when nothing was to be taken.
+  std::shared_ptr<Bytes> data;
+  // kAccept.
+  OwnedFd accepted;
+  NetAddress peer;
+};
+
+// Hears of the ends of operations. Called with no lock of the engine held, on
+// whatever thread finished the operation, for a waiting one or within Submit().
+class OperationSink {
+ public:
+  virtual ~OperationSink() = default;
+
+  // `operation` has ended; it is the sink's now. Called exactly once for each,
+  // except for those that Socket::Abandon() gives back.
+  virtual void OnOutcome(std::unique_ptr<Operation> operation,
+                         Outcome outcome) = 0;
+
+  // Whether a receive may begin now; asked with the socket's lock held, so that
+  // it must not lock anything. After a no, Socket::Poke() goes on.
+  virtual bool MayReceive() const = 0;
+
+  // The operation has to wait; its outcome comes later, perhaps before this
+  // call on another thread.
+  virtual void OnParked(uint64_t operation_id) = 0;
+
+  // No more outcomes come in this go: a sink that gathers passes them on.
+  virtual void Flush() = 0;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SOCKET_OPERATION_H_

@@ -1,0 +1,427 @@
+#include "daemon/socket/socket.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/time/clock.h"
+
+namespace wspd {
+namespace {
+
+// One sendmsg() takes at most this many pieces (IOV_MAX is 1024).
+constexpr size_t kMaxPieces = 512;
+
+// Errors of accept() that belong to the connection that was lost before it was
+// accepted, and not to the listener (accept(2), "Error handling").
+bool IsLostConnection(int error) {
+  switch (error) {
+    case ECONNABORTED:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Takes `size` bytes off the front of `pieces`.
+void Consume(absl::InlinedVector<iovec, 4>* pieces, size_t size) {
+  size_t done = 0;
+  while (done < pieces->size() && size >= (*pieces)[done].iov_len) {
+    size -= (*pieces)[done].iov_len;
+    ++done;
+  }
+  pieces->erase(pieces->begin(), pieces->begin() + done);
+  if (size == 0) return;
+  iovec& first = pieces->front();
+  first.iov_base = static_cast<char*>(first.iov_base) + size;
+  first.iov_len -= size;
+}
+
+// Lets go of an owner of which the operation needs only the smaller part.
+void CopyIfSmall(Operation* operation) {
+  if (operation->kind != Operation::Kind::kSend ||
+      2 * operation->left >= operation->owner_bytes) {
+    return;
+  }
+  std::shared_ptr<Bytes> copy = Bytes::Allocate(operation->left);
+  char* to = copy->data();
+  for (const iovec& piece : operation->pieces) {
+    memcpy(to, piece.iov_base, piece.iov_len);
+    to += piece.iov_len;
+  }
+  operation->pieces.assign(1, {copy->data(), operation->left});
+  operation->owner_bytes = operation->left;
+  operation->owner = std::move(copy);
+}
+
+}  // namespace
+
+void Socket::Queue::Push(std::unique_ptr<Operation> operation) {
+  Operation* const raw = operation.get();
+  (head == nullptr ? head : tail->next) = std::move(operation);
+  tail = raw;
+}
+
+std::unique_ptr<Operation> Socket::Queue::Pop() {
+  std::unique_ptr<Operation> operation = std::move(head);
+  head = std::move(operation->next);
+  if (head == nullptr) tail = nullptr;
+  return operation;
+}
+
+template <typename Match>
+std::unique_ptr<Operation> Socket::Queue::Remove(Match match) {
+  Operation* previous = nullptr;
+  for (std::unique_ptr<Operation>* link = &head; *link != nullptr;
+       previous = link->get(), link = &(*link)->next) {
+    if (!match(**link)) continue;
+    std::unique_ptr<Operation> operation = std::move(*link);
+    *link = std::move(operation->next);
+    if (tail == operation.get()) tail = previous;
+    return operation;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<Socket> Socket::Adopt(OwnedFd fd, EventLoop* loop) {
+  return std::shared_ptr<Socket>(new Socket(std::move(fd), loop));
+}
+
+Socket::Socket(OwnedFd fd, EventLoop* loop)
+    : loop_(loop), fd_(std::move(fd)) {}
+
+Socket::~Socket() = default;
+
+void Socket::Submit(std::unique_ptr<Operation> operation) {
+  const std::shared_ptr<OperationSink> sink = operation->sink;
+  const uint64_t id = operation->id;
+  Outcome outcome;
+  {
+    absl::MutexLock lock(&mu_);
+    bool done = true;
+    if (!fd_.valid()) {
+      outcome.error = EBADF;
+    } else if (!QueueFor(*operation).empty()) {
+      done = !operation->wait;
+      if (done) outcome.error = EAGAIN;
+    } else {
+      done = TryLocked(operation.get(), &outcome);
+      if (!done && !operation->wait) {
+        // What a partly sent, non-waiting send got rid of is its result.
+        done = true;
+        outcome.error = operation->sent > 0 ? 0 : EAGAIN;
+      }
+    }
+    if (!done) {
+      const bool report = operation->report_parked;
+      ParkLocked(std::move(operation));
+      if (!report) return;
+    }
+  }
+  if (operation == nullptr) {
+    sink->OnParked(id);
+  } else {
+    sink->OnOutcome(std::move(operation), std::move(outcome));
+  }
+}
+
+bool Socket::TryLocked(Operation* operation, Outcome* outcome) {
+  switch (operation->kind) {
+    case Operation::Kind::kSend:
+      return TrySendLocked(operation, outcome);
+    case Operation::Kind::kReceive:
+      return TryReceiveLocked(operation, outcome);
+    case Operation::Kind::kAccept:
+      return TryAcceptLocked(outcome);
+    case Operation::Kind::kConnect:
+      return TryConnectLocked(operation, outcome);
+    case Operation::Kind::kAwaitConnect:
+      return TryAwaitConnectLocked(outcome);
+  }
+  outcome->error = EINVAL;
+  return true;
+}
+
+bool Socket::TrySendLocked(Operation* operation, Outcome* outcome) {
+  do {
+    msghdr message{};
+    message.msg_iov = operation->pieces.data();
+    message.msg_iovlen = std::min(operation->pieces.size(), kMaxPieces);
+    const ssize_t sent = sendmsg(fd_.get(), &message,
+                                 operation->flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return false;
+      outcome->error = errno;
+      return true;
+    }
+    Consume(&operation->pieces, sent);
+    operation->sent += sent;
+    operation->left -= sent;
+  } while (operation->left > 0);
+  return true;
+}
+
+bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
+  receive_held_ = operation->wait && !operation->sink->MayReceive();
+  if (receive_held_) return false;
+  if (operation->max_bytes == 0) {
+    char byte;
+    ssize_t ready;
+    do {
+      ready = recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    } while (ready < 0 && errno == EINTR);
+    if (ready < 0 && errno == EAGAIN) return false;
+    outcome->error = ready < 0 ? errno : 0;
+    return true;
+  }
+  std::shared_ptr<Bytes> data = Bytes::Allocate(operation->max_bytes);
+  ssize_t received;
+  do {
+    received = recv(fd_.get(), data->data(), operation->max_bytes,
+                    operation->flags | MSG_DONTWAIT);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) {
+    if (errno == EAGAIN) return false;
+    outcome->error = errno;
+    return true;
+  }
+  if (received > 0) {
+    data->SetSize(received);
+    outcome->data = std::move(data);
+  }
+  return true;
+}
+
+bool Socket::TryAcceptLocked(Outcome* outcome) {
+  if (returned_ != nullptr && !returned_->empty()) {
+    outcome->accepted = std::move(returned_->back());
+    returned_->pop_back();
+    outcome->peer = NetAddress::PeerOf(outcome->accepted.get());
+    return true;
+  }
+  for (;;) {
+    const int fd =
+        accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      outcome->accepted.Reset(fd);
+      outcome->peer = NetAddress::PeerOf(fd);
+      return true;
+    }
+    if (errno == EINTR || IsLostConnection(errno)) continue;
+    if (errno == EAGAIN) return false;
+    outcome->error = errno;
+    return true;
+  }
+}
+
+bool Socket::TryConnectLocked(Operation* operation, Outcome* outcome) {
+  int result = connect(fd_.get(), operation->address.get(),
+                       operation->address.size());
+  if (result != 0 && errno == ECONNABORTED) {
+    // Linux says so once after a failed attempt (reference, section 5.2).
+    result = connect(fd_.get(), operation->address.get(),
+                     operation->address.size());
+  }
+  if (result == 0) return true;
+  if (errno == EINPROGRESS || errno == EINTR) {
+    if (!operation->wait) {
+      outcome->error = EINPROGRESS;
+      return true;
+    }
+    // From now on the attempt is only waited for.
+    operation->kind = Operation::Kind::kAwaitConnect;
+    return false;
+  }
+  outcome->error = errno;
+  return true;
+}
+
+bool Socket::TryAwaitConnectLocked(Outcome* outcome) {
+  int error = 0;
+  socklen_t size = sizeof(error);
+  if (getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+    error = errno;
+  }
+  if (error != 0) {
+    outcome->error = error;
+    return true;
+  }
+  sockaddr_storage peer;
+  size = sizeof(peer);
+  return getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
+void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
+  CopyIfSmall(operation.get());
+  if (operation->timeout_ms > 0) {
+    operation->timer = loop_->RunAt(
+        absl::Now() + absl::Milliseconds(operation->timeout_ms),
+        [weak = weak_from_this(), sink = operation->sink, id = operation->id] {
+          if (auto self = weak.lock()) self->Cancel(sink.get(), id, EAGAIN);
+        });
+  }
+  QueueFor(*operation).Push(std::move(operation));
+  ArmLocked();
+}
+
+void Socket::ArmLocked() {
+  const uint32_t in = EPOLLIN | EPOLLRDHUP, out = EPOLLOUT;
+  const bool wait_in = !in_.empty() && !receive_held_;
+  const uint32_t wanted =
+      (wait_in ? in : 0) | (out_.empty() ? 0 : out);
+  if ((wanted & ~armed_) == 0) return;
+  armed_ = wanted;
+  if (watched_) {
+    (void)loop_->Rearm(watch_, fd_.get(), wanted | EPOLLONESHOT);
+    return;
+  }
+  auto watch = loop_->Watch(fd_.get(), wanted | EPOLLONESHOT, shared_from_this());
+  if (!watch.ok()) {
+    // Out of memory or of watches: try again when the loop has come round.
+    armed_ = 0;
+    loop_->RunAt(absl::Now() + absl::Milliseconds(100),
+                 [weak = weak_from_this()] {
+                   if (auto self = weak.lock()) self->OnEvents(0);
+                 });
+    return;
+  }
+  watch_ = *watch;
+  watched_ = true;
+}
+
+void Socket::RunQueueLocked(Queue* queue, std::vector<Finished>* finished) {
+  while (!queue->empty()) {
+    Outcome outcome;
+    if (!TryLocked(queue->head.get(), &outcome)) return;
+    finished->push_back({queue->Pop(), std::move(outcome)});
+  }
+}
+
+void Socket::FinishShutdownLocked() {
+  if (!shutdown_pending_ || !out_.empty()) return;
+  shutdown_pending_ = false;
+  shutdown(fd_.get(), SHUT_WR);
+}
+
+void Socket::OnEvents(uint32_t /*events*/) {
+  std::vector<Finished> finished;
+  {
+    absl::MutexLock lock(&mu_);
+    armed_ = 0;
+    if (!fd_.valid()) return;
+    RunQueueLocked(&out_, &finished);
+    RunQueueLocked(&in_, &finished);
+    FinishShutdownLocked();
+    ArmLocked();
+    for (Finished& one : finished) StopTimer(one.operation.get());
+  }
+  Deliver(std::move(finished));
+}
+
+void Socket::ReturnAccepted(OwnedFd connection) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!fd_.valid()) return;
+    if (returned_ == nullptr) {
+      returned_ = std::make_unique<std::vector<OwnedFd>>();
+    }
+    returned_->push_back(std::move(connection));
+  }
+  OnEvents(0);
+}
+
+void Socket::Poke() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!receive_held_) return;
+    receive_held_ = false;
+  }
+  OnEvents(0);
+}
+
+void Socket::StopTimer(Operation* operation) {
+  if (operation->timer != 0) loop_->CancelTimer(operation->timer);
+  operation->timer = 0;
+}
+
+void Socket::Deliver(std::vector<Finished> finished) {
+  std::shared_ptr<OperationSink> last;
+  for (Finished& one : finished) {
+    std::shared_ptr<OperationSink> sink = one.operation->sink;
+    if (last != nullptr && last != sink) last->Flush();
+    sink->OnOutcome(std::move(one.operation), std::move(one.outcome));
+    last = std::move(sink);
+  }
+  if (last != nullptr) last->Flush();
+}
+
+bool Socket::Cancel(const OperationSink* sink, uint64_t id, int error) {
+  std::vector<Finished> finished;
+  {
+    absl::MutexLock lock(&mu_);
+    auto match = [&](const Operation& operation) {
+      return operation.sink.get() == sink && operation.id == id;
+    };
+    std::unique_ptr<Operation> operation = in_.Remove(match);
+    if (operation == nullptr) operation = out_.Remove(match);
+    if (operation == nullptr) return false;
+    StopTimer(operation.get());
+    FinishShutdownLocked();
+    Outcome outcome;
+    outcome.error = error;
+    finished.push_back({std::move(operation), std::move(outcome)});
+  }
+  Deliver(std::move(finished));
+  return true;
+}
+
+int Socket::ShutdownSend() {
+  absl::MutexLock lock(&mu_);
+  if (!fd_.valid()) return EBADF;
+  if (!out_.empty()) {
+    shutdown_pending_ = true;
+    return 0;
+  }
+  return shutdown(fd_.get(), SHUT_WR) == 0 ? 0 : errno;
+}
+
+std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
+  std::vector<std::unique_ptr<Operation>> operations;
+  absl::MutexLock lock(&mu_);
+  if (!fd_.valid()) return {OwnedFd(), std::move(operations)};
+  if (watched_) loop_->Unwatch(watch_, fd_.get());
+  watched_ = false;
+  for (Queue* queue : {&in_, &out_}) {
+    while (!queue->empty()) {
+      operations.push_back(queue->Pop());
+      StopTimer(operations.back().get());
+    }
+  }
+  returned_.reset();
+  return {std::move(fd_), std::move(operations)};
+}
+
+int Socket::waiting() const {
+  absl::MutexLock lock(&mu_);
+  int count = 0;
+  for (const Queue* queue : {&in_, &out_}) {
+    for (const Operation* operation = queue->head.get(); operation != nullptr;
+         operation = operation->next.get()) {
+      ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace wspd

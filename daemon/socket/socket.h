@@ -1,0 +1,139 @@
+#ifndef WSPD_DAEMON_SOCKET_SOCKET_H_
+#define WSPD_DAEMON_SOCKET_SOCKET_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "daemon/base/owned_fd.h"
+#include "daemon/event/event_loop.h"
+#include "daemon/socket/operation.h"
+
+namespace wspd {
+
+// One kernel socket with the operations that wait on it, in Linux's terms:
+// errno, Linux flags and options. Whose rules apply is the caller's affair.
+//
+// An operation is tried on the submitting thread and runs to completion there;
+// only EAGAIN makes it wait, in a queue per direction, until the event loop
+// finds the socket ready. Operations of one direction are begun and finished in
+// the order of their submission.
+//
+// Thread-safe. Sinks are called with no lock held.
+class Socket : public EventHandler, public std::enable_shared_from_this<Socket> {
+ public:
+  // Takes a non-blocking, close-on-exec socket. `loop` has to outlive it.
+  static std::shared_ptr<Socket> Adopt(OwnedFd fd, EventLoop* loop);
+
+  ~Socket() override;
+
+  // Begins `operation`; its sink may be called before this returns. On a closed
+  // socket the outcome is EBADF.
+  void Submit(std::unique_ptr<Operation> operation);
+
+  // Ends the waiting operation `id` of `sink` with `error`; false if there is
+  // none, because it has ended or is ending.
+  bool Cancel(const OperationSink* sink, uint64_t id, int error);
+
+  // Shuts down sending once the sends that wait are done. Returns errno or 0; a
+  // late shutdown's own error is lost with the connection.
+  int ShutdownSend();
+
+  // Puts an accepted connection back: the next accept, perhaps one that waits,
+  // gets it before any newer one.
+  void ReturnAccepted(OwnedFd connection);
+
+  // Goes on with receives that their sink held back.
+  void Poke();
+
+  // Closes for its owner: no operation begins any more, and the waiting ones are
+  // given back without an outcome. The descriptor is returned so that its end
+  // (linger, reset, plain close) can be chosen; invalid when closed before.
+  std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Abandon();
+
+  // Waiting operations.
+  int waiting() const;
+
+  // Runs `call` with the descriptor, -1 once closed, under the socket's lock, so
+  // that the number can't become another socket's meanwhile. For calls that
+  // neither wait nor close: getsockopt() and the like.
+  template <typename F>
+  auto WithFd(F&& call) const -> decltype(call(0)) {
+    absl::MutexLock lock(&mu_);
+    return call(fd_.get());
+  }
+
+  EventLoop* loop() const { return loop_; }
+
+  void OnEvents(uint32_t events) override;
+
+ private:
+  // A queue of waiting operations, oldest first.
+  struct Queue {
+    std::unique_ptr<Operation> head;
+    Operation* tail = nullptr;
+
+    bool empty() const { return head == nullptr; }
+    void Push(std::unique_ptr<Operation> operation);
+    std::unique_ptr<Operation> Pop();
+    // Takes out the operation for which `match` is true; null if none.
+    template <typename Match>
+    std::unique_ptr<Operation> Remove(Match match);
+  };
+  struct Finished {
+    std::unique_ptr<Operation> operation;
+    Outcome outcome;
+  };
+
+  Socket(OwnedFd fd, EventLoop* loop);
+
+  // Tries `operation` once. False: it has to wait.
+  bool TryLocked(Operation* operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TrySendLocked(Operation* operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TryReceiveLocked(Operation* operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TryAcceptLocked(Outcome* outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TryConnectLocked(Operation* operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TryAwaitConnectLocked(Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  Queue& QueueFor(const Operation& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return operation.direction() == Operation::Direction::kIn ? in_ : out_;
+  }
+  // Makes the loop tell when one of the waiting operations may go on.
+  void ArmLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ParkLocked(std::unique_ptr<Operation> operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RunQueueLocked(Queue* queue, std::vector<Finished>* finished)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FinishShutdownLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void StopTimer(Operation* operation);
+  static void Deliver(std::vector<Finished> finished);
+
+  EventLoop* const loop_;
+  mutable absl::Mutex mu_;
+  OwnedFd fd_ ABSL_GUARDED_BY(mu_);
+  Queue in_ ABSL_GUARDED_BY(mu_);
+  Queue out_ ABSL_GUARDED_BY(mu_);
+  // 0: not watched yet. A socket on which nothing ever waited never is.
+  EventLoop::WatchId watch_ ABSL_GUARDED_BY(mu_) = 0;
+  bool watched_ ABSL_GUARDED_BY(mu_) = false;
+  // What the loop was last asked for and has not told yet.
+  uint32_t armed_ ABSL_GUARDED_BY(mu_) = 0;
+  // Connections that were put back, newest last; null for all but listeners.
+  std::unique_ptr<std::vector<OwnedFd>> returned_ ABSL_GUARDED_BY(mu_);
+  // A receive waits because its sink holds it back, not for the kernel.
+  bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
+  // ShutdownSend() came while sends waited.
+  bool shutdown_pending_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SOCKET_SOCKET_H_
