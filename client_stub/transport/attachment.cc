@@ -46,6 +46,8 @@ Attachment::~Attachment() {
 IoStatus Attachment::Connect(RawIo* io, bool resume) {
   Disconnect();
   if (!resume) token_.clear();
+  // Results that the stream before brought and that weren't acknowledged yet.
+  hello_ack_ = resume ? processed_sequence_ : 0;
   // Only here is the private base accessible.
   client_.reset(new Http2Client(io, this));
   hello_due_ = true;
@@ -434,6 +436,7 @@ bool Attachment::NextMessage(OutgoingMessage* message) {
     HelloParams hello;
     hello.resume_token = {token_.data(), token_.size()};
     hello.client_name = kClientName;
+    AppendAck(message->bytes(), hello_ack_);
     AppendHello(message->bytes(), hello);
     hello_due_ = false;
     ++handed_over_;

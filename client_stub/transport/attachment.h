@@ -144,6 +144,7 @@ class Attachment final : private Http2Client::Delegate,
 
   std::unique_ptr<Http2Client> client_;
   bool hello_due_ = false;
+  uint64_t hello_ack_ = 0;
   bool attached_ = false;
   bool resuming_ = false;
   int grpc_status_ = Http2Client::kNoStatus;

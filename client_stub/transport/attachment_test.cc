@@ -285,7 +285,7 @@ TEST_F(AttachmentTest, ASendIsCutIntoChunksWithinTheCredit) {
                  static_cast<uint32_t>(call.send().data().size()));
     }
   }
-  EXPECT_EQ(received, bytes);
+  EXPECT_TRUE(received == bytes);
   EXPECT_EQ(owner_.bytes_sent, bytes.size());
   EXPECT_LE(most_unanswered, 4 * kChunk);
   EXPECT_GT(daemon_->largest_data_frame, kChunk);
@@ -310,7 +310,7 @@ TEST_F(AttachmentTest, PartialWritesLoseNothing) {
   Exchange();
   std::string received;
   for (const v1::Call& call : TakeCalls()) received += call.send().data();
-  EXPECT_EQ(received, bytes);
+  EXPECT_TRUE(received == bytes);
   attachment_.DropCalls();
 }
 
@@ -501,7 +501,7 @@ TEST_F(AttachmentTest, AnAbandonedSendNeedsItsMemoryNoMore) {
   Exchange();
   const std::vector<v1::Call> calls = TakeCalls();
   ASSERT_EQ(calls.size(), 1u);
-  EXPECT_EQ(calls[0].send().data(), std::string(kChunk, 'x'));
+  EXPECT_TRUE(calls[0].send().data() == std::string(kChunk, 'x'));
   AnswerSend(calls[0].call_id(), kChunk);
   EXPECT_TRUE(owner_.ids.empty());
   EXPECT_EQ(lane_.in_flight, 0u);
@@ -536,7 +536,7 @@ TEST_F(AttachmentTest, LargeResultsArriveWhole) {
   pipe_->most_bytes = 5000;
   daemon_->Send(frame);
   Exchange();
-  EXPECT_EQ(owner_.data, data);
+  EXPECT_TRUE(owner_.data == data);
 }
 
 }  // namespace

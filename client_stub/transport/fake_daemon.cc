@@ -9,10 +9,10 @@ namespace {
 
 constexpr uint32_t kWindow = 8 << 20;
 
-nghttp2_nv Header(const char* name, const std::string& value) {
+nghttp2_nv Header(const char* name, const char* value) {
   return {reinterpret_cast<uint8_t*>(const_cast<char*>(name)),
-          reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())),
-          std::strlen(name), value.size(), NGHTTP2_NV_FLAG_NONE};
+          reinterpret_cast<uint8_t*>(const_cast<char*>(value)),
+          std::strlen(name), std::strlen(value), NGHTTP2_NV_FLAG_NONE};
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ ssize_t FakeDaemon::ReadData(nghttp2_session* session, int32_t stream,
   if (self->out_.empty()) {
     if (!self->ending_) return NGHTTP2_ERR_DEFERRED;
     *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    const nghttp2_nv trailer = Header("grpc-status", self->status_);
+    const nghttp2_nv trailer = Header("grpc-status", self->status_.c_str());
     nghttp2_submit_trailer(session, stream, &trailer, 1);
     return 0;
   }
