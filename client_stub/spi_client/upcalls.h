@@ -1,0 +1,24 @@
+#ifndef WSPD_CLIENT_STUB_SPI_CLIENT_UPCALLS_H_
+#define WSPD_CLIENT_STUB_SPI_CLIENT_UPCALLS_H_
+
+#include <winsock2.h>
+#include <ws2spi.h>
+
+#include <string>
+
+namespace wspd::spi_client {
+
+// The 15 upcalls, served by this library. They may be called from any thread
+// at any time, also while no provider is loaded.
+//
+// WPUCompleteOverlappedRequest, which is not in the table, is exported by the
+// program: there are no completion ports, so it sets the event, if any, of the
+// OVERLAPPED, which the provider has filled in before.
+const WSPUPCALLTABLE& Upcalls();
+
+// What WPUGetProviderPath answers for `provider` from now on; ASCII.
+void SetProviderPath(const GUID& provider, const std::string& path);
+
+}  // namespace wspd::spi_client
+
+#endif  // WSPD_CLIENT_STUB_SPI_CLIENT_UPCALLS_H_
