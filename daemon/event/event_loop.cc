@@ -169,8 +169,8 @@ int EventLoop::NextTimeoutMs() {
   const absl::Duration left = timers_.begin()->first.first - absl::Now();
   if (left <= absl::ZeroDuration()) return 0;
   // Rounded up, so that the timer is due when the wait ends.
-  return static_cast<int>(std::min<int64_t>(
-      absl::ToInt64Milliseconds(left) + 1, std::numeric_limits<int>::max()));
+  return static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1,
+                                            std::numeric_limits<int>::max()));
 }
 
 std::shared_ptr<EventHandler> EventLoop::HandlerOf(WatchId id) {
@@ -212,8 +212,8 @@ void EventLoop::Run(const std::string& name) {
       absl::MutexLock lock(&mu_);
       if (stopping_) return;
     }
-    const int count =
-        epoll_wait(epoll_.get(), events.data(), kEventsPerWait, NextTimeoutMs());
+    const int count = epoll_wait(epoll_.get(), events.data(), kEventsPerWait,
+                                 NextTimeoutMs());
     for (int i = 0; i < count; ++i) {
       if (events[i].data.u64 == kWakeId) {
         DrainWake();

@@ -30,8 +30,9 @@ constexpr int kSoPeerPidfd = 77;
 constexpr decltype(statfs::f_type) kPidfsMagic = 0x50494446;
 
 constexpr size_t kMaxProcFileBytes = 16384;
+constexpr int kExecRetries = 3;
 
-// The start of a /proc file; nothing if it can't be read.
+// The start of a /proc file; nothing, with errno set, if it can't be read.
 absl::optional<std::string> ReadProcFile(const std::string& path,
                                          size_t limit) {
   OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -108,7 +109,7 @@ bool MayHaveUid(pid_t pid, uid_t uid) {
 absl::StatusOr<OwnedFd> OpenVerifiedPidfd(const ucred& credentials) {
   const pid_t pid = credentials.pid;
   const auto start_before = ReadStartTime(pid);
-  if (!start_before.ok()) return EndedError(pid);
+  if (!start_before.ok()) return start_before.status();
   OwnedFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd.valid()) {
     if (errno == ESRCH) return EndedError(pid);
@@ -179,15 +180,23 @@ void ReadProc(PeerIdentity* identity) {
   const auto start_time = ReadStartTime(identity->pid);
   if (start_time.ok()) identity->start_time_ticks = *start_time;
   identity->cgroup = ReadCgroup(identity->pid);
-  identity->executable = ReadExecutable(identity->pid);
-  identity->command_line = ReadCommandLine(identity->pid);
+  // Both of one program, although an exec may come in between.
+  for (int i = 0; i < kExecRetries; ++i) {
+    identity->executable = ReadExecutable(identity->pid);
+    identity->command_line = ReadCommandLine(identity->pid);
+    if (ReadExecutable(identity->pid) == identity->executable) return;
+  }
 }
 
 }  // namespace
 
 absl::StatusOr<uint64_t> ReadStartTime(pid_t pid) {
   const auto content = ReadProcFile(ProcPath(pid, "stat"), kMaxProcFileBytes);
-  if (!content) return EndedError(pid);
+  if (!content) {
+    const int error = errno;
+    if (error == ENOENT || error == ESRCH) return EndedError(pid);
+    return absl::ErrnoToStatus(error, "read(/proc/PID/stat)");
+  }
   // The second field, the name in parentheses, may contain anything.
   const size_t name_end = content->rfind(')');
   if (name_end != std::string::npos) {

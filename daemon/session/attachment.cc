@@ -217,9 +217,11 @@ absl::Status Attachment::Acknowledge(uint64_t sequence) {
     absl::MutexLock lock(&mu_);
     if (sequence >= first_written_ + written_.size()) {
       if (sequence == 0) return absl::OkStatus();
-      return absl::InvalidArgumentError(absl::StrCat(
-          "ack_sequence ", sequence, " acknowledges a result that was never "
-          "written; the last one is ", first_written_ + written_.size() - 1));
+      return absl::InvalidArgumentError(
+          absl::StrCat("ack_sequence ", sequence,
+                       " acknowledges a result that was never "
+                       "written; the last one is ",
+                       first_written_ + written_.size() - 1));
     }
     while (first_written_ <= sequence && !written_.empty()) {
       auto record = calls_.find(written_.front());
@@ -231,8 +233,8 @@ absl::Status Attachment::Acknowledge(uint64_t sequence) {
       written_.pop_front();
       ++first_written_;
     }
-    before = client_->usage().kept_bytes.fetch_sub(freed,
-                                                   std::memory_order_relaxed);
+    before =
+        client_->usage().kept_bytes.fetch_sub(freed, std::memory_order_relaxed);
   }
   if (before >= limit && before - freed < limit) client_->ResumeReceives();
   return absl::OkStatus();
@@ -255,8 +257,8 @@ void Attachment::CancelCall(uint64_t call_id) {
       const auto in_flight =
           std::find(written_.begin(), written_.end(), call_id);
       if (!record->second->queued && in_flight == written_.end()) {
-        client_->usage().kept_bytes.fetch_sub(
-            KeptBytes(record->second->result), std::memory_order_relaxed);
+        client_->usage().kept_bytes.fetch_sub(KeptBytes(record->second->result),
+                                              std::memory_order_relaxed);
         ForgetLocked(call_id);
       }
       return;
@@ -711,8 +713,7 @@ void Attachment::AppendCompletionLocked(uint64_t call_id,
   size_t payload_bytes = 0;
   if (result.payload != nullptr) {
     payload_bytes = result.payload->size();
-    WireWriter(&payload_head)
-        .BytesHead(wire::RecvResult::kData, payload_bytes);
+    WireWriter(&payload_head).BytesHead(wire::RecvResult::kData, payload_bytes);
   }
   // A result without fields says nothing that the codes don't.
   if (!result.body.empty() || payload_bytes > 0 ||

@@ -35,7 +35,8 @@ class Attachment : public CallSink,
  public:
   // `hello` was checked by the caller.
   Attachment(std::shared_ptr<Client> client, std::string token,
-             const wsp::v1::Hello& hello, const SessionEnvironment* environment);
+             const wsp::v1::Hello& hello,
+             const SessionEnvironment* environment);
   ~Attachment() override;
 
   const std::string& token() const { return token_; }

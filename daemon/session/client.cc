@@ -27,8 +27,7 @@ uint64_t Client::Startup(uint64_t owed) {
   return now;
 }
 
-bool Client::Cleanup(Attachment* caller, uint64_t call_id,
-                     uint64_t* startups) {
+bool Client::Cleanup(Attachment* caller, uint64_t call_id, uint64_t* startups) {
   absl::MutexLock lock(&mu_);
   const uint64_t before = startups_.load(std::memory_order_relaxed);
   if (before == 0) return false;
@@ -73,9 +72,8 @@ bool Client::RemoveAttachment(Attachment* attachment) {
   removed->DropAll(0);
   const uint64_t before = startups_.load(std::memory_order_relaxed);
   const int64_t own = std::max<int64_t>(removed->net_startups(), 0);
-  const uint64_t left = attachments_.empty()
-                            ? 0
-                            : before - std::min<uint64_t>(before, own);
+  const uint64_t left =
+      attachments_.empty() ? 0 : before - std::min<uint64_t>(before, own);
   startups_.store(left, std::memory_order_release);
   if (left == 0 && before > 0) {
     SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, nullptr, 0);

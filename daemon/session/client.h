@@ -21,7 +21,8 @@ namespace wspd {
 
 class Attachment;
 
-// One attached process: its startup count and what its attachments use together.
+// One attached process: its startup count and what its attachments use
+// together.
 //
 // Thread-safe. Lock order: Client, then Attachment, then sockets.
 class Client {

@@ -73,8 +73,9 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::Attach(
        {"pid", pid},
        {"uid", uid},
        {"name", hello.client_name()}});
-  if (absl::Status status = (*attachment)->Bind(
-          std::move(stream), 0, MakeWelcome(**attachment, hello, false));
+  if (absl::Status status = (*attachment)
+                                ->Bind(std::move(stream), 0,
+                                       MakeWelcome(**attachment, hello, false));
       !status.ok()) {
     return status;
   }
@@ -140,9 +141,9 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
 
 void Registry::WatchLocked(ClientEntry* entry) {
   if (entry->client->pidfd() < 0) return;
-  auto watch = control_->Watch(
-      entry->client->pidfd(), EPOLLIN | EPOLLONESHOT,
-      std::make_shared<DeathWatch>(this, entry->client));
+  auto watch =
+      control_->Watch(entry->client->pidfd(), EPOLLIN | EPOLLONESHOT,
+                      std::make_shared<DeathWatch>(this, entry->client));
   if (!watch.ok()) {
     // Its death is still seen by the end of its stream and the grace time.
     Log(LogLevel::kWarning, "process not watched",
@@ -317,8 +318,7 @@ absl::Status Registry::DisconnectClient(int pid) {
 void Registry::EndAll() {
   for (const auto& client : clients()) {
     EndClient(client, wsp::v1::RegistrationEnded::REASON_STOPPING,
-              absl::UnavailableError("the daemon is stopping"),
-              "client ended");
+              absl::UnavailableError("the daemon is stopping"), "client ended");
   }
 }
 

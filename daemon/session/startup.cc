@@ -38,10 +38,9 @@ absl::Status CheckHello(const wsp::v1::Hello& hello) {
                      hello.version().minor()));
   }
   if (hello.personality() != wsp::v1::PERSONALITY_WINSOCK) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the daemon offers PERSONALITY_WINSOCK (",
-                     wsp::v1::PERSONALITY_WINSOCK, "), the client asks for ",
-                     hello.personality()));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the daemon offers PERSONALITY_WINSOCK (", wsp::v1::PERSONALITY_WINSOCK,
+        "), the client asks for ", hello.personality()));
   }
   return absl::OkStatus();
 }

@@ -129,8 +129,8 @@ class Lingerer::Connection : public EventHandler,
         done = std::move(done_);
         done_ = nullptr;
       } else {
-        look_timer_ = loop_->RunAt(
-            absl::Now() + pause, [weak = weak_from_this(), pause] {
+        look_timer_ =
+            loop_->RunAt(absl::Now() + pause, [weak = weak_from_this(), pause] {
               auto self = weak.lock();
               if (self) self->Look(std::min(2 * pause, kLongestLook));
             });
@@ -184,9 +184,9 @@ void Lingerer::Start(OwnedFd fd, EventLoop* loop, uint64_t client_id,
     }
     const Key key = next_key_++;
     keys.insert(key);
-    connection = std::make_shared<Connection>(
-        this, key, std::move(fd), loop, client_id, socket_id, reset_when_over,
-        std::move(done));
+    connection = std::make_shared<Connection>(this, key, std::move(fd), loop,
+                                              client_id, socket_id,
+                                              reset_when_over, std::move(done));
     connections_.emplace(key, connection);
   }
   if (oldest != nullptr) oldest->End(false);

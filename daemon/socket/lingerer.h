@@ -24,9 +24,9 @@ void ResetAndClose(OwnedFd fd);
 // Goes on sending for sockets that their clients have closed.
 //
 // A plain close() of a connection with unread data, or one to which the peer
-// still sends, answers with a reset, which can destroy what was sent but not yet
-// read. So the sending side is shut down and what comes in is read and dropped
-// until the peer ends its side too, or the time is over.
+// still sends, answers with a reset, which can destroy what was sent but not
+// yet read. So the sending side is shut down and what comes in is read and
+// dropped until the peer ends its side too, or the time is over.
 //
 // Thread-safe.
 class Lingerer {

@@ -43,8 +43,8 @@ struct Operation {
   bool wait = true;
   // Whether the sink is told, by OnParked, that the operation has to wait.
   bool report_parked = false;
-  // Milliseconds from now until the outcome is EAGAIN, as SO_RCVTIMEO would have
-  // it; 0: never.
+  // Milliseconds from now until the outcome is EAGAIN, as SO_RCVTIMEO would
+  // have it; 0: never.
   uint32_t timeout_ms = 0;
   // MSG_* of Linux for kSend and kReceive.
   int flags = 0;

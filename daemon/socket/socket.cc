@@ -97,8 +97,7 @@ std::shared_ptr<Socket> Socket::Adopt(OwnedFd fd, EventLoop* loop) {
   return std::shared_ptr<Socket>(new Socket(std::move(fd), loop));
 }
 
-Socket::Socket(OwnedFd fd, EventLoop* loop)
-    : loop_(loop), fd_(std::move(fd)) {}
+Socket::Socket(OwnedFd fd, EventLoop* loop) : loop_(loop), fd_(std::move(fd)) {}
 
 Socket::~Socket() = default;
 
@@ -157,8 +156,8 @@ bool Socket::TrySendLocked(Operation* operation, Outcome* outcome) {
     msghdr message{};
     message.msg_iov = operation->pieces.data();
     message.msg_iovlen = std::min(operation->pieces.size(), kMaxPieces);
-    const ssize_t sent = sendmsg(fd_.get(), &message,
-                                 operation->flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t sent = sendmsg(
+        fd_.get(), &message, operation->flags | MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) return false;
@@ -226,12 +225,12 @@ bool Socket::TryAcceptLocked(Outcome* outcome) {
 }
 
 bool Socket::TryConnectLocked(Operation* operation, Outcome* outcome) {
-  int result = connect(fd_.get(), operation->address.get(),
-                       operation->address.size());
+  int result =
+      connect(fd_.get(), operation->address.get(), operation->address.size());
   if (result != 0 && errno == ECONNABORTED) {
     // Linux says so once after a failed attempt (reference, section 5.2).
-    result = connect(fd_.get(), operation->address.get(),
-                     operation->address.size());
+    result =
+        connect(fd_.get(), operation->address.get(), operation->address.size());
   }
   if (result == 0) return true;
   if (errno == EINPROGRESS || errno == EINTR) {
@@ -278,15 +277,15 @@ void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
 void Socket::ArmLocked() {
   const uint32_t in = EPOLLIN | EPOLLRDHUP, out = EPOLLOUT;
   const bool wait_in = !in_.empty() && !receive_held_;
-  const uint32_t wanted =
-      (wait_in ? in : 0) | (out_.empty() ? 0 : out);
+  const uint32_t wanted = (wait_in ? in : 0) | (out_.empty() ? 0 : out);
   if ((wanted & ~armed_) == 0) return;
   armed_ = wanted;
   if (watched_) {
     (void)loop_->Rearm(watch_, fd_.get(), wanted | EPOLLONESHOT);
     return;
   }
-  auto watch = loop_->Watch(fd_.get(), wanted | EPOLLONESHOT, shared_from_this());
+  auto watch =
+      loop_->Watch(fd_.get(), wanted | EPOLLONESHOT, shared_from_this());
   if (!watch.ok()) {
     // Out of memory or of watches: try again when the loop has come round.
     armed_ = 0;

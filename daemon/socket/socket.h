@@ -23,7 +23,8 @@ namespace wspd {
 // the order of their submission.
 //
 // Thread-safe. Sinks are called with no lock held.
-class Socket : public EventHandler, public std::enable_shared_from_this<Socket> {
+class Socket : public EventHandler,
+               public std::enable_shared_from_this<Socket> {
  public:
   // Takes a non-blocking, close-on-exec socket. `loop` has to outlive it.
   static std::shared_ptr<Socket> Adopt(OwnedFd fd, EventLoop* loop);
@@ -49,16 +50,16 @@ class Socket : public EventHandler, public std::enable_shared_from_this<Socket> 
   // Goes on with receives that their sink held back.
   void Poke();
 
-  // Closes for its owner: no operation begins any more, and the waiting ones are
-  // given back without an outcome. The descriptor is returned so that its end
-  // (linger, reset, plain close) can be chosen; invalid when closed before.
+  // Closes for its owner: no operation begins any more, and the waiting ones
+  // are given back without an outcome. The descriptor is returned so that its
+  // end (linger, reset, plain close) can be chosen; invalid when closed before.
   std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Abandon();
 
   // Waiting operations.
   int waiting() const;
 
-  // Runs `call` with the descriptor, -1 once closed, under the socket's lock, so
-  // that the number can't become another socket's meanwhile. For calls that
+  // Runs `call` with the descriptor, -1 once closed, under the socket's lock,
+  // so that the number can't become another socket's meanwhile. For calls that
   // neither wait nor close: getsockopt() and the like.
   template <typename F>
   auto WithFd(F&& call) const -> decltype(call(0)) {
@@ -103,7 +104,8 @@ class Socket : public EventHandler, public std::enable_shared_from_this<Socket> 
   bool TryAwaitConnectLocked(Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  Queue& QueueFor(const Operation& operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+  Queue& QueueFor(const Operation& operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return operation.direction() == Operation::Direction::kIn ? in_ : out_;
   }
   // Makes the loop tell when one of the waiting operations may go on.

@@ -45,8 +45,8 @@ struct CallResult {
   std::shared_ptr<Bytes> payload;
 };
 
-// Where the sockets of an attachment send the results of its calls. Thread-safe;
-// called with no lock of a socket held.
+// Where the sockets of an attachment send the results of its calls.
+// Thread-safe; called with no lock of a socket held.
 class CallSink {
  public:
   virtual ~CallSink() = default;

@@ -40,15 +40,14 @@ struct SocketView {
   uint32_t* so_error;
 };
 
-// WSPSetSockOpt and WSPGetSockOpt for the levels and options of section 4.10 that
-// a TCP socket has. Return a Winsock code: WSAEINVAL for an unknown level and
-// for values that the option's rules forbid, WSAENOPROTOOPT for an unknown
+// WSPSetSockOpt and WSPGetSockOpt for the levels and options of section 4.10
+// that a TCP socket has. Return a Winsock code: WSAEINVAL for an unknown level
+// and for values that the option's rules forbid, WSAENOPROTOOPT for an unknown
 // option, WSAEFAULT for a value of the wrong kind.
 uint32_t SetSocketOption(const wsp::v1::SetSockOptRequest& request,
                          const SocketView& socket, SocketOptions* options);
 uint32_t GetSocketOption(const wsp::v1::GetSockOptRequest& request,
-                         const SocketView& socket,
-                         const SocketOptions& options,
+                         const SocketView& socket, const SocketOptions& options,
                          wsp::v1::OptionValue* value);
 
 }  // namespace wspd

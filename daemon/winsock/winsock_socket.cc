@@ -317,8 +317,8 @@ CallResult WinsockSocket::ReceiveResult(const Operation& operation,
     result.payload = std::move(outcome.data);
     return result;
   }
-  const uint64_t offset = bytes_received_.fetch_add(
-      outcome.data->size(), std::memory_order_relaxed);
+  const uint64_t offset = bytes_received_.fetch_add(outcome.data->size(),
+                                                    std::memory_order_relaxed);
   if (offset != 0) {
     WireWriter(&result.body).Varint(wire::RecvResult::kStreamOffset, offset);
   }
@@ -491,8 +491,8 @@ void WinsockSocket::AcceptDecision(const Call& call) {
   switch (request.decision()) {
     case wsp::v1::AcceptDecisionRequest::DECISION_ACCEPT: {
       const NetAddress peer = NetAddress::PeerOf(connection.get());
-      error =
-          AddAccepted(std::move(connection), peer, request.accepted_socket_id());
+      error = AddAccepted(std::move(connection), peer,
+                          request.accepted_socket_id());
       break;
     }
     case wsp::v1::AcceptDecisionRequest::DECISION_DEFER:

@@ -41,8 +41,8 @@ enum WsaError : uint32_t {
 };
 
 // The usual Winsock code of a Linux errno (reference, section 5.1), for callers
-// that don't know better from the call (section 5.2). 0 for 0; an errno that has
-// none gives WSASYSCALLFAILURE.
+// that don't know better from the call (section 5.2). 0 for 0; an errno that
+// has none gives WSASYSCALLFAILURE.
 uint32_t WsaFromErrno(int error);
 
 }  // namespace wspd

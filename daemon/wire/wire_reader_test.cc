@@ -85,8 +85,8 @@ TEST(WireReaderTest, WrongTypesAndLengthsFailForGood) {
 }
 
 TEST(WireReaderTest, GroupsAndFieldZeroAreMalformed) {
-  for (const std::string& bytes : {std::string("\x0b"), std::string("\x00", 1),
-                                   std::string(11, '\xff')}) {
+  for (const std::string& bytes :
+       {std::string("\x0b"), std::string("\x00", 1), std::string(11, '\xff')}) {
     std::vector<iovec> pieces = Cut(bytes, 2);
     WireReader reader(pieces);
     while (reader.Next()) reader.Skip();

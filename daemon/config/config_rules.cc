@@ -1,0 +1,129 @@
+#include "daemon/config/config_rules.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/base/log.h"
+#include "daemon/config/group.h"
+#include "daemon/server/socket_file.h"
+
+namespace wspd {
+namespace {
+
+using ::google::protobuf::FieldDescriptor;
+using ::google::protobuf::Message;
+
+constexpr uint32_t kHourMs = 60 * 60 * 1000;
+constexpr uint32_t kGiB = 1u << 30;
+// One payload chunk: less would let nothing through.
+constexpr uint32_t kChunk = 64 * 1024;
+
+uint32_t DefaultThreads() {
+  return std::min(std::max(std::thread::hardware_concurrency(), 1u), 4u);
+}
+
+const FieldDescriptor* SectionOf(const NumberRule& rule) {
+  return Config::descriptor()->FindFieldByName(std::string(rule.section));
+}
+
+const FieldDescriptor* FieldOf(const NumberRule& rule) {
+  return SectionOf(rule)->message_type()->FindFieldByName(
+      std::string(rule.field));
+}
+
+uint32_t Get(const Config& config, const NumberRule& rule) {
+  const Message& section =
+      config.GetReflection()->GetMessage(config, SectionOf(rule));
+  return section.GetReflection()->GetUInt32(section, FieldOf(rule));
+}
+
+void Set(Config* config, const NumberRule& rule, uint32_t value) {
+  Message* section =
+      config->GetReflection()->MutableMessage(config, SectionOf(rule));
+  section->GetReflection()->SetUInt32(section, FieldOf(rule), value);
+}
+
+void CheckNumbers(const Config& config, std::vector<ConfigProblem>* problems) {
+  for (const NumberRule& rule : NumberRules()) {
+    const uint32_t value = Get(config, rule);
+    if (value >= rule.min && value <= rule.max) continue;
+    problems->push_back({std::string(rule.section), std::string(rule.field),
+                         absl::StrCat("is ", value, "; it may be ", rule.min,
+                                      " to ", rule.max)});
+  }
+}
+
+void CheckSocket(const std::string& path, const char* field,
+                 std::vector<ConfigProblem>* problems) {
+  if (path.size() > kMaxSocketPathBytes) {
+    problems->push_back(
+        {"", field,
+         absl::StrCat("has ", path.size(), " bytes; it may have ",
+                      kMaxSocketPathBytes)});
+  } else if (path.empty() || path.front() != '/') {
+    problems->push_back(
+        {"", field, absl::StrCat("is \"", path, "\"; it must begin with /")});
+  }
+}
+
+}  // namespace
+
+const std::vector<NumberRule>& NumberRules() {
+  static const auto* const rules = new std::vector<NumberRule>{
+      {"limits", "sockets_per_client", 4096, 1, 1000000},
+      {"limits", "calls_per_client", 8192, 1, 1000000},
+      {"limits", "queued_bytes_per_client", 8388608, kChunk, kGiB},
+      {"limits", "kept_bytes_per_client", 1048576, kChunk, kGiB},
+      {"limits", "attachments_per_process", 16, 1, 1024},
+      {"limits", "clients", 4096, 1, 100000},
+      {"limits", "lingering_per_client", 4096, 1, 1000000},
+      {"times", "grace_ms", 2000, 1, kHourMs},
+      {"times", "linger_ms", 120000, 1, 24 * kHourMs},
+      {"times", "attach_ms", 5000, 1, kHourMs},
+      {"times", "stop_ms", 5000, 1, kHourMs},
+      {"threads", "queues", DefaultThreads(), 1, 64},
+      {"threads", "loops", DefaultThreads(), 1, 64},
+  };
+  return *rules;
+}
+
+void FillDefaults(Config* config) {
+  if (config->provider_socket().empty()) {
+    config->set_provider_socket("/run/wspd/wspd.sock");
+  }
+  if (config->admin_socket().empty()) {
+    config->set_admin_socket("/run/wspd/admin.sock");
+  }
+  if (config->log_level().empty()) config->set_log_level("INFO");
+  for (const NumberRule& rule : NumberRules()) {
+    if (Get(*config, rule) == 0) Set(config, rule, rule.default_value);
+  }
+}
+
+std::vector<ConfigProblem> FindProblems(const Config& config) {
+  std::vector<ConfigProblem> problems;
+  CheckSocket(config.provider_socket(), "provider_socket", &problems);
+  CheckSocket(config.admin_socket(), "admin_socket", &problems);
+  if (config.provider_socket() == config.admin_socket()) {
+    problems.push_back(
+        {"", "admin_socket", "is the same path as provider_socket"});
+  }
+  if (!config.group().empty()) {
+    const auto group = ResolveGroup(config.group());
+    if (!group.ok()) {
+      problems.push_back(
+          {"", "group",
+           absl::StrCat("is unknown: ", group.status().message())});
+    }
+  }
+  const auto level = ParseLogLevel(config.log_level());
+  if (!level.ok()) {
+    problems.push_back({"", "log_level",
+                        absl::StrCat("is wrong: ", level.status().message())});
+  }
+  CheckNumbers(config, &problems);
+  return problems;
+}
+
+}  // namespace wspd

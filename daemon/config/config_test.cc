@@ -1,0 +1,155 @@
+#include "daemon/config/config.h"
+
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/config/config_rules.h"
+#include "gmock/gmock.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string ErrorOf(absl::string_view text) {
+  const auto config = ParseConfig(text, "f");
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(config.status().message());
+}
+
+TEST(ConfigTest, EmptyFileGivesTheDocumentedDefaults) {
+  const Config config = ParseConfig("", "f").value();
+  EXPECT_EQ(config.provider_socket(), "/run/wspd/wspd.sock");
+  EXPECT_EQ(config.admin_socket(), "/run/wspd/admin.sock");
+  EXPECT_EQ(config.group(), "");
+  EXPECT_EQ(config.log_level(), "INFO");
+  EXPECT_EQ(config.limits().sockets_per_client(), 4096u);
+  EXPECT_EQ(config.limits().queued_bytes_per_client(), 8388608u);
+  EXPECT_EQ(config.times().grace_ms(), 2000u);
+  EXPECT_EQ(config.times().stop_ms(), 5000u);
+  EXPECT_GE(config.threads().queues(), 1u);
+  EXPECT_LE(config.threads().loops(), 4u);
+  EXPECT_TRUE(ValidateConfig(config).ok());
+}
+
+TEST(ConfigTest, EveryNumberOfTheSchemaHasARule) {
+  size_t numbers = 0;
+  for (const char* section : {"limits", "times", "threads"}) {
+    numbers += Config::descriptor()
+                   ->FindFieldByName(section)
+                   ->message_type()
+                   ->field_count();
+  }
+  EXPECT_EQ(NumberRules().size(), numbers);
+}
+
+TEST(ConfigTest, SetValuesStay) {
+  const Config config = ParseConfig(
+                            "provider_socket: '/tmp/p' group: 'root'\n"
+                            "log_level: 'DEBUG'  # a comment\n"
+                            "limits { clients: 7 } threads { queues: 3 }\n",
+                            "f")
+                            .value();
+  EXPECT_EQ(config.provider_socket(), "/tmp/p");
+  EXPECT_EQ(config.group(), "root");
+  EXPECT_EQ(config.limits().clients(), 7u);
+  EXPECT_EQ(config.limits().calls_per_client(), 8192u);
+  EXPECT_EQ(config.threads().queues(), 3u);
+}
+
+TEST(ConfigTest, SyntaxErrorsNameThePlace) {
+  EXPECT_THAT(ErrorOf("group: 'a'\n  log_level DEBUG\n"),
+              StartsWith("f:2:13: "));
+  EXPECT_THAT(ErrorOf("limits { clients: many }"),
+              StartsWith("f:1:19: Expected integer"));
+}
+
+TEST(ConfigTest, AMisspeltFieldGetsASuggestion) {
+  EXPECT_EQ(
+      ErrorOf("\nlimits {\n  socket_per_client: 1\n}"),
+      "f:3:20: there is no field \"socket_per_client\" here; did you mean "
+      "\"sockets_per_client\"?");
+}
+
+TEST(ConfigTest, AnInventedFieldGetsTheList) {
+  EXPECT_EQ(ErrorOf("times { xyz: 1 }"),
+            "f:1:12: there is no field \"xyz\" here; there are grace_ms, "
+            "linger_ms, attach_ms, stop_ms");
+}
+
+TEST(ConfigTest, OutOfRangeNamesFieldPlaceAndRange) {
+  EXPECT_EQ(ErrorOf("group: ''\nlimits {\n  sockets_per_client: 1000001 }"),
+            "f:3:3: limits.sockets_per_client is 1000001; it may be 1 to "
+            "1000000");
+  EXPECT_TRUE(ParseConfig("limits { sockets_per_client: 1000000 }", "f").ok());
+}
+
+TEST(ConfigTest, AWrittenZeroIsNotTheDefault) {
+  EXPECT_EQ(ErrorOf("times { grace_ms: 0 }"),
+            "f:1:9: times.grace_ms is 0; it may be 1 to 3600000");
+  EXPECT_TRUE(ParseConfig("threads { queues: 0 loops: 0 }", "f").ok());
+}
+
+TEST(ConfigTest, AllProblemsAreListed) {
+  EXPECT_EQ(ErrorOf("log_level: 'LOUD'\nadmin_socket: 'a'\nthreads { loops: 65 "
+                    "}"),
+            "f:2:1: admin_socket is \"a\"; it must begin with /\n"
+            "f:1:1: log_level is wrong: \"LOUD\" is not a log level; there are "
+            "ERROR, WARNING, INFO and DEBUG\n"
+            "f:3:11: threads.loops is 65; it may be 1 to 64");
+}
+
+TEST(ConfigTest, SocketPathsAreChecked) {
+  const std::string longest = "/" + std::string(106, 'x');
+  EXPECT_TRUE(
+      ParseConfig(absl::StrCat("provider_socket: '", longest, "'"), "f").ok());
+  EXPECT_EQ(ErrorOf(absl::StrCat("provider_socket: '", longest, "x'")),
+            "f:1:1: provider_socket has 108 bytes; it may have 107");
+  EXPECT_EQ(ErrorOf("provider_socket: '/a' admin_socket: '/a'"),
+            "f:1:23: admin_socket is the same path as provider_socket");
+}
+
+TEST(ConfigTest, AnUnknownGroupIsAProblem) {
+  EXPECT_EQ(ErrorOf("group: 'nobody knows'"),
+            "f:1:1: group is unknown: there is no group \"nobody knows\"");
+}
+
+TEST(ConfigTest, ValidateNamesTheFieldOfAFlag) {
+  Config config = DefaultConfig();
+  config.mutable_times()->set_stop_ms(3600001);
+  EXPECT_EQ(ValidateConfig(config).message(),
+            "times.stop_ms is 3600001; it may be 1 to 3600000");
+}
+
+TEST(ConfigTest, AMissingFileSaysSo) {
+  const auto config = LoadConfig("/nowhere/wspd.textproto");
+  EXPECT_EQ(config.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(config.status().message()),
+              HasSubstr("open(/nowhere/wspd.textproto)"));
+}
+
+TEST(ConfigTest, TheSampleFileStatesTheDefaults) {
+  Config sample = LoadConfig("deploy/wspd.textproto").value();
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
+      sample, DefaultConfig()))
+      << sample.DebugString();
+}
+
+TEST(ConfigTest, TheSampleFileMentionsEveryField) {
+  std::ifstream file("deploy/wspd.textproto");
+  const std::string sample((std::istreambuf_iterator<char>(file)), {});
+  const auto* config = Config::descriptor();
+  for (int i = 0; i < config->field_count(); ++i) {
+    EXPECT_THAT(sample, HasSubstr(config->field(i)->name()));
+  }
+  for (const NumberRule& rule : NumberRules()) {
+    EXPECT_THAT(sample, HasSubstr(absl::StrCat(rule.field, ": ")));
+  }
+}
+
+}  // namespace
+}  // namespace wspd

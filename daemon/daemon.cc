@@ -1,0 +1,187 @@
+#include "daemon/daemon.h"
+
+#include <algorithm>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "daemon/base/log.h"
+#include "daemon/base/sd_notify.h"
+#include "daemon/config/group.h"
+#include "daemon/event/event_loop.h"
+#include "daemon/server/attach_server.h"
+#include "daemon/server/connection_table.h"
+#include "daemon/server/listener.h"
+#include "daemon/server/socket_file.h"
+#include "daemon/session/environment.h"
+#include "daemon/session/registry.h"
+#include "daemon/socket/lingerer.h"
+#include "daemon/version.h"
+
+namespace wspd {
+namespace {
+
+int ThreadCount(uint32_t configured) {
+  if (configured != 0) return static_cast<int>(configured);
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  return static_cast<int>(std::min(4u, cores));
+}
+
+SessionLimits LimitsOf(const Config& config) {
+  SessionLimits limits;
+  limits.sockets_per_client = config.limits().sockets_per_client();
+  limits.calls_per_client = config.limits().calls_per_client();
+  limits.queued_bytes_per_client = config.limits().queued_bytes_per_client();
+  limits.kept_bytes_per_client = config.limits().kept_bytes_per_client();
+  limits.attachments_per_process = config.limits().attachments_per_process();
+  limits.clients = config.limits().clients();
+  limits.grace = absl::Milliseconds(config.times().grace_ms());
+  return limits;
+}
+
+// A readiness message that got lost is worth a line, and nothing else.
+void LogFailure(const absl::Status& status) {
+  if (status.ok()) return;
+  Log(LogLevel::kWarning, "service manager not told",
+      {{"cause", status.message()}});
+}
+
+}  // namespace
+
+// In the order of their making; destroyed in the opposite one.
+struct Daemon::Parts {
+  Options options;
+  std::unique_ptr<SocketFile> provider_file;
+  std::unique_ptr<EventLoop> control;
+  std::vector<std::unique_ptr<EventLoop>> loops;
+  std::unique_ptr<Lingerer> lingerer;
+  std::unique_ptr<SessionEnvironment> environment;
+  std::unique_ptr<Registry> registry;
+  std::unique_ptr<ConnectionTable> connections;
+  std::unique_ptr<AttachServer> server;
+  std::unique_ptr<Listener> listener;
+  bool stopped = false;
+
+  absl::Status Open();
+  absl::Status MakeLoops();
+  absl::Status Serve();
+};
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
+  auto parts = std::make_unique<Parts>();
+  parts->options = options;
+  absl::Status status = parts->Open();
+  if (status.ok()) status = parts->MakeLoops();
+  if (status.ok()) status = parts->Serve();
+  if (!status.ok()) return status;
+  Log(LogLevel::kInfo, "wspd ready",
+      {{"version", kVersion},
+       {"provider_socket", options.config.provider_socket()},
+       {"admin_socket", options.config.admin_socket()}});
+  LogFailure(NotifyReady());
+  return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
+}
+
+Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Daemon::~Daemon() { Stop(); }
+
+absl::Status Daemon::Parts::Open() {
+  SocketFileOptions file;
+  file.path = options.config.provider_socket();
+  file.mode = 0660;
+  if (!options.config.group().empty()) {
+    auto group = ResolveGroup(options.config.group());
+    if (!group.ok()) return group.status();
+    file.group = *group;
+  }
+  auto created = SocketFile::Create(file);
+  if (!created.ok()) return created.status();
+  provider_file = *std::move(created);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Parts::MakeLoops() {
+  auto made = EventLoop::Create("wspd-control");
+  if (!made.ok()) return made.status();
+  control = *std::move(made);
+  const int count = ThreadCount(options.config.threads().loops());
+  for (int i = 0; i < count; ++i) {
+    auto loop = EventLoop::Create(absl::StrCat("wspd-loop-", i));
+    if (!loop.ok()) return loop.status();
+    loops.push_back(*std::move(loop));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Parts::Serve() {
+  const Config& config = options.config;
+  Lingerer::Options linger;
+  linger.linger_time = absl::Milliseconds(config.times().linger_ms());
+  linger.max_per_client = config.limits().lingering_per_client();
+  lingerer = std::make_unique<Lingerer>(linger);
+  std::vector<EventLoop*> raw_loops;
+  for (auto& loop : loops) raw_loops.push_back(loop.get());
+  environment = std::make_unique<SessionEnvironment>(std::move(raw_loops),
+                                                     lingerer.get());
+  Registry::Options registry_options;
+  registry_options.limits = LimitsOf(config);
+  registry_options.provider_socket = config.provider_socket();
+  registry_options.admin_socket = config.admin_socket();
+  registry_options.version = kVersion;
+  registry = std::make_unique<Registry>(registry_options, control.get(),
+                                        environment.get(), lingerer.get());
+  connections = std::make_unique<ConnectionTable>(control.get());
+  AttachServer::Options server_options;
+  server_options.queues = ThreadCount(config.threads().queues());
+  server_options.break_after_frames = options.break_after_frames;
+  auto started =
+      AttachServer::Start(server_options, connections.get(), registry.get());
+  if (!started.ok()) return started.status();
+  server = *std::move(started);
+  ListenerOptions listener_options;
+  listener_options.name = "provider";
+  listener_options.pidfd_method = options.pidfd_method;
+  listener_options.attach_timeout =
+      absl::Milliseconds(config.times().attach_ms());
+  auto listening = Listener::Start(
+      listener_options, provider_file->listen_fd(), control.get(),
+      connections.get(), [this](int fd) { server->AddConnection(fd); });
+  if (!listening.ok()) return listening.status();
+  listener = *std::move(listening);
+  return absl::OkStatus();
+}
+
+void Daemon::Stop() {
+  Parts& parts = *parts_;
+  if (std::exchange(parts.stopped, true)) return;
+  const absl::Duration bound =
+      absl::Milliseconds(parts.options.config.times().stop_ms());
+  Log(LogLevel::kInfo, "wspd stopping",
+      {{"lingering", parts.lingerer->size()},
+       {"bound_ms", absl::ToInt64Milliseconds(bound)}});
+  LogFailure(NotifyStopping());
+  parts.listener->Stop();
+  parts.provider_file.reset();
+  parts.environment->Stop();
+  auto finished = std::make_shared<absl::Notification>();
+  parts.lingerer->WhenEmpty([finished] { finished->Notify(); });
+  if (!finished->WaitForNotificationWithTimeout(bound)) {
+    Log(LogLevel::kWarning, "closed sockets reset",
+        {{"lingering", parts.lingerer->size()}});
+  }
+  parts.registry->EndAll();
+  parts.server->Shutdown(absl::Now() + absl::Seconds(1));
+  parts.lingerer->ResetAll();
+  // What the control loop had begun is through when this runs.
+  absl::Notification idle;
+  parts.control->Post([&idle] { idle.Notify(); });
+  idle.WaitForNotification();
+}
+
+}  // namespace wspd

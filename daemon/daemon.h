@@ -1,0 +1,47 @@
+#ifndef WSPD_DAEMON_DAEMON_H_
+#define WSPD_DAEMON_DAEMON_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/identity/peer_identity.h"
+#include "proto/wspd/config.pb.h"
+
+namespace wspd {
+
+// The daemon put together: sockets, loops, sessions, servers. Not thread-safe.
+class Daemon {
+ public:
+  struct Options {
+    // Complete and valid, as LoadConfig() gives it.
+    Config config;
+    // For tests.
+    PidfdMethod pidfd_method = PidfdMethod::kBest;
+    uint64_t break_after_frames = 0;
+  };
+
+  // Serves when it returns. The calling thread has to have blocked the signals
+  // that it will wait for.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Options& options);
+
+  // As Stop().
+  ~Daemon();
+
+  // Accepts nothing more, answers new calls with WSAENETDOWN, lets closed
+  // sockets finish until times.stop_ms is over, resets the rest, and ends all
+  // streams.
+  void Stop();
+
+ private:
+  struct Parts;
+
+  explicit Daemon(std::unique_ptr<Parts> parts);
+
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_DAEMON_H_

@@ -1,0 +1,104 @@
+// The daemon: reads flags and configuration, serves until SIGTERM or SIGINT.
+
+#include <signal.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/status/statusor.h"
+#include "daemon/base/log.h"
+#include "daemon/config/config.h"
+#include "daemon/daemon.h"
+#include "daemon/version.h"
+
+ABSL_FLAG(std::string, config, "",
+          "configuration file (textproto, see wspd.textproto); without it the "
+          "defaults are used");
+ABSL_FLAG(std::string, provider_socket, "", "overrides provider_socket");
+ABSL_FLAG(std::string, admin_socket, "", "overrides admin_socket");
+ABSL_FLAG(std::string, log_level, "", "overrides log_level");
+ABSL_FLAG(bool, check_config, false,
+          "check flags and configuration, and exit with 0 or 78");
+ABSL_FLAG(bool, version_only, false, "print the version and exit");
+ABSL_FLAG(bool, test_old_pidfd, false,
+          "for tests: identify peers as kernels before 6.5 must");
+ABSL_FLAG(uint64_t, test_break_after_frames, 0,
+          "for tests: break each connection after so many frames");
+
+namespace {
+
+void OverrideString(const std::string& flag, std::string* field) {
+  if (!flag.empty()) *field = flag;
+}
+
+absl::StatusOr<wspd::Config> ReadConfig() {
+  const std::string file = absl::GetFlag(FLAGS_config);
+  absl::StatusOr<wspd::Config> config =
+      file.empty() ? wspd::DefaultConfig() : wspd::LoadConfig(file);
+  if (!config.ok()) return config;
+  OverrideString(absl::GetFlag(FLAGS_provider_socket),
+                 config->mutable_provider_socket());
+  OverrideString(absl::GetFlag(FLAGS_admin_socket),
+                 config->mutable_admin_socket());
+  OverrideString(absl::GetFlag(FLAGS_log_level), config->mutable_log_level());
+  if (absl::Status status = wspd::ValidateConfig(*config); !status.ok()) {
+    return status;
+  }
+  return config;
+}
+
+int Fail(const absl::Status& status, int exit_code) {
+  fprintf(stderr, "wspd: %s\n", std::string(status.message()).c_str());
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "wspd [--config FILE]: the Winsock provider daemon");
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  if (rest.size() > 1) {
+    fprintf(stderr, "wspd: unexpected argument '%s'; see wspd --help\n",
+            rest[1]);
+    return EX_USAGE;
+  }
+  if (absl::GetFlag(FLAGS_version_only)) {
+    printf("wspd %s\n", wspd::kVersion);
+    return 0;
+  }
+  absl::StatusOr<wspd::Config> config = ReadConfig();
+  if (!config.ok()) return Fail(config.status(), EX_CONFIG);
+  if (absl::GetFlag(FLAGS_check_config)) return 0;
+  if (auto level = wspd::ParseLogLevel(config->log_level()); level.ok()) {
+    wspd::SetLogLevel(*level);
+  }
+
+  // Blocked before any thread starts, so that only sigwait() gets them.
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGTERM);
+  sigaddset(&stop, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  wspd::Daemon::Options options;
+  options.config = *std::move(config);
+  if (absl::GetFlag(FLAGS_test_old_pidfd)) {
+    options.pidfd_method = wspd::PidfdMethod::kPidfdOpen;
+  }
+  options.break_after_frames = absl::GetFlag(FLAGS_test_break_after_frames);
+  auto daemon = wspd::Daemon::Start(options);
+  if (!daemon.ok()) return Fail(daemon.status(), EX_UNAVAILABLE);
+  int signal_number = 0;
+  sigwait(&stop, &signal_number);
+  (*daemon)->Stop();
+  return 0;
+}

@@ -1,0 +1,91 @@
+#include "daemon/server/attach_server.h"
+
+#include <grpcpp/server_posix.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <climits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "daemon/session/limits.h"
+
+namespace wspd {
+namespace {
+
+// Data that a connection may have under way before anybody reads it: several
+// of the largest frames, so that flow control never waits on a round trip.
+constexpr int kWindowBytes = 4 << 20;
+
+void Configure(grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(kFrameBytes);
+  builder->SetMaxSendMessageSize(2 * kFrameBytes);
+  // The default keepalive ends clients that read nothing for two hours.
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+                              kWindowBytes);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE,
+                              static_cast<int>(kFrameBytes));
+  builder->AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+}
+
+}  // namespace
+
+AttachServer::AttachServer(const Options& options, ConnectionTable* connections,
+                           Registry* registry)
+    : context_{&service_, connections, registry, options.break_after_frames} {}
+
+absl::StatusOr<std::unique_ptr<AttachServer>> AttachServer::Start(
+    const Options& options, ConnectionTable* connections, Registry* registry) {
+  std::unique_ptr<AttachServer> server(
+      new AttachServer(options, connections, registry));
+  grpc::ServerBuilder builder;
+  Configure(&builder);
+  builder.RegisterService(&server->service_);
+  for (int i = 0; i < options.queues; ++i) {
+    server->queues_.push_back(builder.AddCompletionQueue());
+  }
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr) {
+    return absl::InternalError("gRPC could not start the provider's server");
+  }
+  // Signals belong to the main thread.
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  for (auto& queue : server->queues_) {
+    AttachStream::Expect(&server->context_, queue.get());
+    server->threads_.emplace_back(&AttachServer::Serve, queue.get());
+  }
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  return server;
+}
+
+AttachServer::~AttachServer() { Shutdown(absl::Now()); }
+
+void AttachServer::AddConnection(int fd) {
+  grpc::AddInsecureChannelFromFd(server_.get(), fd);
+}
+
+void AttachServer::Serve(grpc::ServerCompletionQueue* queue) {
+  pthread_setname_np(pthread_self(), "wspd-queue");
+  void* tag;
+  bool ok;
+  while (queue->Next(&tag, &ok)) {
+    auto* event = static_cast<AttachStream::Tag*>(tag);
+    event->stream->OnEvent(event->event, ok);
+  }
+}
+
+void AttachServer::Shutdown(absl::Time deadline) {
+  if (server_ == nullptr) return;
+  server_->Shutdown(absl::ToChronoTime(deadline));
+  for (auto& queue : queues_) queue->Shutdown();
+  for (std::thread& thread : threads_) thread.join();
+  server_.reset();
+}
+
+}  // namespace wspd

@@ -1,0 +1,59 @@
+#ifndef WSPD_DAEMON_SERVER_ATTACH_SERVER_H_
+#define WSPD_DAEMON_SERVER_ATTACH_SERVER_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/server/attach_stream.h"
+
+namespace wspd {
+
+// The provider's gRPC server: Attach and nothing else, on completion queues
+// with a thread each. It listens nowhere; connections are given to it.
+//
+// Completion queues, not the callback API: gRPC 1.51's callback threads sleep
+// up to 100 ms after a second of idleness.
+class AttachServer {
+ public:
+  struct Options {
+    // Completion queues, at least 1.
+    int queues = 1;
+    uint64_t break_after_frames = 0;
+  };
+
+  // `connections` and `registry` outlive the server.
+  static absl::StatusOr<std::unique_ptr<AttachServer>> Start(
+      const Options& options, ConnectionTable* connections, Registry* registry);
+
+  // Ends what is left and joins the threads.
+  ~AttachServer();
+
+  // Serves an accepted connection that `connections` knows; owns `fd` from now
+  // on. Any thread.
+  void AddConnection(int fd);
+
+  // Accepts no further streams, gives those that live until `deadline` to end,
+  // cancels the rest, and stops. Idempotent.
+  void Shutdown(absl::Time deadline);
+
+ private:
+  AttachServer(const Options& options, ConnectionTable* connections,
+               Registry* registry);
+
+  static void Serve(grpc::ServerCompletionQueue* queue);
+
+  AttachStream::Service service_;
+  const AttachStream::Context context_;
+  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SERVER_ATTACH_SERVER_H_

@@ -1,0 +1,251 @@
+#include "daemon/server/attach_stream.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/base/log.h"
+#include "daemon/wire/wire_reader.h"
+#include "proto/wire_fields.h"
+
+namespace wspd {
+namespace {
+
+namespace wire = wsp::wire;
+
+// A status that a gRPC client shows; the codes of Abseil are gRPC's.
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  constexpr size_t kMaxMessage = 1024;
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                      std::string(status.message().substr(0, kMaxMessage)));
+}
+
+// A slice that shares `payload`.
+grpc::Slice ShareSlice(const std::shared_ptr<Bytes>& payload) {
+  auto* owner = new std::shared_ptr<Bytes>(payload);
+  return grpc::Slice(
+      payload->data(), payload->size(),
+      [](void* raw) { delete static_cast<std::shared_ptr<Bytes>*>(raw); },
+      owner);
+}
+
+// Reads hello and acknowledgement of a first frame.
+absl::Status ParseFirstFrame(const IncomingFrame& frame, wsp::v1::Hello* hello,
+                             uint64_t* ack) {
+  WireReader reader(frame.pieces);
+  bool found = false;
+  while (reader.Next()) {
+    if (reader.field() == wire::ClientFrame::kHello) {
+      found = hello->ParseFromString(reader.ReadBytes().RemainingString());
+    } else if (reader.field() == wire::ClientFrame::kAckSequence) {
+      *ack = reader.ReadVarint();
+    } else {
+      reader.Skip();
+    }
+  }
+  if (!reader.ok())
+    return absl::InvalidArgumentError("the frame doesn't parse");
+  if (!found) {
+    return absl::InvalidArgumentError("the first frame carries no hello");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AttachStream::Expect(const Context* context,
+                          grpc::ServerCompletionQueue* queue) {
+  std::shared_ptr<AttachStream> stream(new AttachStream(context, queue));
+  {
+    absl::MutexLock lock(&stream->mu_);
+    stream->self_ = stream;
+    stream->AddTagLocked();
+  }
+  stream->server_context_.AsyncNotifyWhenDone(&stream->done_);
+  context->service->RequestAttach(&stream->server_context_, &stream->stream_,
+                                  queue, queue, &stream->start_);
+}
+
+AttachStream::AttachStream(const Context* context,
+                           grpc::ServerCompletionQueue* queue)
+    : context_(context), queue_(queue), stream_(&server_context_) {}
+
+void AttachStream::OnEvent(Tag::Event event, bool ok) {
+  switch (event) {
+    case Tag::Event::kStart:
+      // Not ok: the server is shutting down, and `done_` will not come.
+      if (ok) OnStart();
+      break;
+    case Tag::Event::kRead:
+      if (ok) {
+        OnRead();
+      } else {
+        OnClientGone();
+      }
+      break;
+    case Tag::Event::kWrite:
+      OnWritten(ok);
+      break;
+    case Tag::Event::kTurn:
+      RunCalls();
+      break;
+    case Tag::Event::kFinish:
+      break;
+    case Tag::Event::kDone:
+      if (server_context_.IsCancelled()) OnClientGone();
+      break;
+  }
+  ReturnTag();
+}
+
+void AttachStream::ReturnTag() {
+  std::shared_ptr<AttachStream> self;
+  absl::MutexLock lock(&mu_);
+  if (--tags_ == 0) self = std::move(self_);
+}
+
+void AttachStream::OnStart() {
+  {
+    // For `done_`, which comes from now on.
+    absl::MutexLock lock(&mu_);
+    AddTagLocked();
+  }
+  Expect(context_, queue_);
+  connection_ = context_->connections->Find(server_context_.peer());
+  if (connection_ == nullptr) {
+    return End(absl::UnavailableError("the connection has ended"));
+  }
+  connection_->MarkAttached();
+  StartRead();
+}
+
+void AttachStream::StartRead() {
+  absl::MutexLock lock(&mu_);
+  if (finishing_) return;
+  AddTagLocked();
+  stream_.Read(&read_buffer_, &read_);
+}
+
+IncomingFrame AttachStream::TakeFrame() {
+  IncomingFrame frame;
+  frame.bytes = read_buffer_.Length();
+  auto slices = std::make_shared<std::vector<grpc::Slice>>();
+  (void)read_buffer_.Dump(slices.get());
+  read_buffer_.Clear();
+  for (const grpc::Slice& slice : *slices) {
+    frame.pieces.push_back({const_cast<uint8_t*>(slice.begin()), slice.size()});
+  }
+  frame.owner = std::move(slices);
+  return frame;
+}
+
+void AttachStream::OnRead() {
+  IncomingFrame frame = TakeFrame();
+  const bool first = attachment_ == nullptr;
+  absl::Status status;
+  if (first) status = Greet(frame);
+  if (status.ok()) status = attachment_->BeginFrame(std::move(frame), first);
+  if (!status.ok()) {
+    if (attachment_ != nullptr) {
+      context_->registry->EndForMisuse(attachment_, status);
+    } else {
+      static LogLimit limit(10);
+      if (auto suppressed = limit.Admit()) {
+        Log(LogLevel::kWarning, "attach refused",
+            {{"pid", connection_->identity().pid},
+             {"uid", connection_->identity().uid},
+             {"cause", status.message()},
+             {"suppressed", *suppressed}});
+      }
+    }
+    return End(status);
+  }
+  RunCalls();
+  if (context_->break_after_frames != 0 &&
+      ++frames_ % context_->break_after_frames == 0) {
+    connection_->Shutdown();
+  }
+}
+
+absl::Status AttachStream::Greet(const IncomingFrame& frame) {
+  wsp::v1::Hello hello;
+  uint64_t ack = 0;
+  absl::Status status = ParseFirstFrame(frame, &hello, &ack);
+  if (!status.ok()) return status;
+  auto peer = connection_->CopyPeer();
+  if (!peer.ok()) return peer.status();
+  auto attachment = context_->registry->Attach(*std::move(peer), hello, ack,
+                                               shared_from_this());
+  if (!attachment.ok()) return attachment.status();
+  attachment_ = *std::move(attachment);
+  return absl::OkStatus();
+}
+
+void AttachStream::RunCalls() {
+  absl::StatusOr<bool> more = attachment_->RunCalls();
+  if (!more.ok()) {
+    context_->registry->EndForMisuse(attachment_, more.status());
+    return End(more.status());
+  }
+  if (!*more) return StartRead();
+  // Others have their turn first.
+  absl::MutexLock lock(&mu_);
+  if (finishing_) return;
+  AddTagLocked();
+  alarm_.Set(queue_, gpr_now(GPR_CLOCK_MONOTONIC), &turn_);
+}
+
+void AttachStream::Write(OutgoingFrame frame) {
+  std::vector<grpc::Slice> slices;
+  slices.reserve(2 * frame.parts.size());
+  for (const OutgoingFrame::Part& part : frame.parts) {
+    if (!part.head.empty()) slices.emplace_back(part.head);
+    if (part.payload != nullptr) slices.push_back(ShareSlice(part.payload));
+  }
+  const grpc::ByteBuffer buffer(slices.data(), slices.size());
+  absl::MutexLock lock(&mu_);
+  if (finishing_ || end_wanted_) return;
+  writing_ = true;
+  AddTagLocked();
+  stream_.Write(buffer, &write_);
+}
+
+void AttachStream::OnWritten(bool ok) {
+  {
+    absl::MutexLock lock(&mu_);
+    writing_ = false;
+    if (end_wanted_) return FinishLocked(end_status_);
+  }
+  if (ok && attachment_ != nullptr) attachment_->OnWritten(this);
+}
+
+void AttachStream::End(const absl::Status& status) {
+  absl::MutexLock lock(&mu_);
+  if (finishing_ || end_wanted_) return;
+  end_wanted_ = true;
+  end_status_ = status;
+  if (!writing_) return FinishLocked(status);
+  // The status follows the write; a client that doesn't read gets neither.
+  if (!status.ok()) server_context_.TryCancel();
+}
+
+void AttachStream::FinishLocked(const absl::Status& status) {
+  if (finishing_) return;
+  finishing_ = true;
+  AddTagLocked();
+  stream_.Finish(ToGrpc(status), &finish_);
+}
+
+void AttachStream::OnClientGone() {
+  if (std::exchange(client_gone_, true)) return;
+  if (attachment_ != nullptr) {
+    context_->registry->OnStreamEnded(attachment_, this);
+  }
+  absl::MutexLock lock(&mu_);
+  if (!writing_) return FinishLocked(absl::OkStatus());
+  end_wanted_ = true;
+}
+
+}  // namespace wspd

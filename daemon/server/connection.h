@@ -1,0 +1,60 @@
+#ifndef WSPD_DAEMON_SERVER_CONNECTION_H_
+#define WSPD_DAEMON_SERVER_CONNECTION_H_
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "daemon/base/owned_fd.h"
+#include "daemon/identity/peer_identity.h"
+
+namespace wspd {
+
+// An accepted connection as gRPC's ServerContext::peer() names it, with the
+// kernel's word on who made it. What gRPC reads and writes is its own
+// descriptor; this holds a duplicate, for Shutdown.
+//
+// Thread-safe.
+class Connection {
+ public:
+  // `fd`: the number that gRPC gets. `duplicate`: of the same socket.
+  Connection(int fd, OwnedFd duplicate, Peer peer, absl::Time accepted_at)
+      : fd_(fd),
+        duplicate_(std::move(duplicate)),
+        peer_(std::move(peer)),
+        accepted_at_(accepted_at) {}
+
+  // "fd:N".
+  std::string name() const { return absl::StrCat("fd:", fd_); }
+  const PeerIdentity& identity() const { return peer_.identity; }
+  // Readable when the process has ended; negative where there is none. Valid as
+  // long as this object.
+  int pidfd() const { return peer_.pidfd.get(); }
+  // The peer with a pidfd of its own, for who outlives the connection.
+  absl::StatusOr<Peer> CopyPeer() const;
+  absl::Time accepted_at() const { return accepted_at_; }
+
+  // Ends the connection in both directions; gRPC then sees its end. May be
+  // called often, and after the end.
+  void Shutdown();
+
+  // Says that the client has attached, so that the time limit is off.
+  void MarkAttached() { attached_.store(true, std::memory_order_relaxed); }
+  bool attached() const { return attached_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class ConnectionTable;
+
+  const int fd_;
+  const OwnedFd duplicate_;
+  const Peer peer_;
+  const absl::Time accepted_at_;
+  std::atomic<bool> attached_{false};
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SERVER_CONNECTION_H_

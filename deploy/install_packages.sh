@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs, by name, the Debian 12 packages that wspd builds and tests with.
+# Does nothing when all are there. Needs root or sudo.
+set -euo pipefail
+
+packages=(
+  # Build.
+  bazel-bootstrap bazel-rules-java bazel-rules-proto g++
+  libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc
+  libprotobuf-dev libabsl-dev libnghttp2-dev libprotozero-dev
+  python3 python3-protobuf
+)
+test_packages=(
+  # Test.
+  libgtest-dev libgmock-dev python3-grpcio g++-mingw-w64-x86-64
+  clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
+  binutils iproute2 linux-perf
+)
+run_packages=(nginx-light util-linux)
+
+wanted=("${packages[@]}" "${run_packages[@]}")
+if [ "${1:-}" = --tests ]; then wanted+=("${test_packages[@]}"); fi
+
+missing=()
+for package in "${wanted[@]}"; do
+  status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || {
+    echo "$0: needs root or sudo to install: ${missing[*]}" >&2
+    exit 1
+  }
+  as_root=(sudo)
+fi
+echo "Installing: ${missing[*]}"
+# nginx must not take port 80 on the machine: it is only run by the scripts.
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends \
+  "${missing[@]}" >/dev/null

@@ -1,0 +1,88 @@
+"""A provider client in another language: the wire as stock gRPC sees it."""
+
+import importlib
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+
+import grpc
+
+
+def load_protos(root):
+    """Compiles the .proto files below `root` and returns their modules."""
+    out = tempfile.mkdtemp(prefix="wspd-protos-")
+    names = ["types", "provider", "admin"]
+    subprocess.run(
+        ["/usr/bin/protoc", f"-I{root}", f"--python_out={out}"]
+        + [f"{root}/proto/wsp/v1/{name}.proto" for name in names],
+        check=True)
+    for folder in ["proto", "proto/wsp", "proto/wsp/v1"]:
+        open(os.path.join(out, folder, "__init__.py"), "w").close()
+    sys.path.insert(0, out)
+    return [importlib.import_module(f"proto.wsp.v1.{name}_pb2")
+            for name in names]
+
+
+class WireClient:
+    """One Attach stream. Calls are made one at a time."""
+
+    def __init__(self, protos, path):
+        self.types, self.provider, _ = protos
+        self._channel = grpc.insecure_channel(f"unix:{path}")
+        self._frames = queue.Queue()
+        attach = self._channel.stream_stream(
+            "/wsp.v1.Provider/Attach",
+            request_serializer=lambda frame: frame.SerializeToString(),
+            response_deserializer=self.provider.ServerFrame.FromString)
+        self._stream = attach(iter(self._frames.get, None))
+        self._next_call = 1000
+        self._next_socket = 5000
+        self._ack = 0
+        self.welcome = None
+
+    def attach(self, **hello):
+        frame = self.provider.ClientFrame()
+        frame.hello.version.major = 1
+        frame.hello.personality = self.types.PERSONALITY_WINSOCK
+        frame.hello.capabilities.append(self.types.CAPABILITY_FORWARDED)
+        frame.hello.client_name = "python"
+        for name, value in hello.items():
+            setattr(frame.hello, name, value)
+        self._frames.put(frame)
+        self.welcome = next(self._stream).welcome
+        return self.welcome
+
+    def new_socket_id(self):
+        self._next_socket += 1
+        return self._next_socket
+
+    def call(self, request, socket_id=0, **fields):
+        """Makes one call and returns its completion."""
+        self._next_call += 1
+        frame = self.provider.ClientFrame(ack_sequence=self._ack)
+        call = frame.calls.add(call_id=self._next_call, socket_id=socket_id)
+        getattr(call, request).SetInParent()
+        for name, value in fields.items():
+            field = getattr(getattr(call, request), name)
+            if hasattr(field, "CopyFrom"):
+                field.CopyFrom(value)
+            else:
+                setattr(getattr(call, request), name, value)
+        self._frames.put(frame)
+        while True:
+            for completion in next(self._stream).completions:
+                self._ack = max(self._ack, completion.sequence)
+                if completion.call_id == self._next_call:
+                    return completion
+
+    def ipv4(self, address, port):
+        out = self.types.SocketAddress()
+        out.ipv4.address = address
+        out.ipv4.port = port
+        return out
+
+    def close(self):
+        self._frames.put(None)
+        self._channel.close()

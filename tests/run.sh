@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Runs the tests; the last line is "N passed, N failed".
+#   tests/run.sh          all that fits 25 minutes on 2 cores
+#   tests/run.sh --long   soaks, long fuzzing, sanitizer stress (tests/LONG.md)
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+usage() { echo "usage: tests/run.sh [--long]" >&2; exit 64; }
+long=
+case "${1:-}" in
+  "") ;;
+  --long) long=1 ;;
+  *) usage ;;
+esac
+
+bash deploy/install_packages.sh --tests || exit 1
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/wspd-bazel
+passed=0
+failed=0
+
+# A check that is one case by itself.
+check() {
+  local name=$1
+  shift
+  echo "== $name"
+  if "$@"; then
+    passed=$((passed + 1))
+  else
+    echo "FAILED: $name"
+    failed=$((failed + 1))
+  fi
+}
+
+# Runs Bazel's tests in one configuration and counts their cases.
+bazel_tests() {
+  local name=$1
+  shift
+  echo "== $name"
+  local logs status counts
+  bazel test --disk_cache="$cache" --noshow_progress --keep_going \
+    --test_summary=terse "$@"
+  status=$?
+  logs=$(bazel info --noshow_progress bazel-testlogs "${config[@]}" 2>/dev/null)
+  counts=$(/usr/bin/python3 tests/count_results.py "$name=$logs")
+  echo "$counts" | head -n -1
+  local case_passed case_failed
+  read -r case_passed case_failed <<<"$(echo "$counts" | tail -n 1)"
+  passed=$((passed + case_passed))
+  failed=$((failed + case_failed))
+  # 0: all passed; 4: no tests; anything else that no case explains counts once.
+  if [ $status -ne 0 ] && [ "$case_failed" -eq 0 ]; then
+    echo "FAILED: bazel test ended with $status ($name)"
+    failed=$((failed + 1))
+  fi
+}
+
+config=()
+if [ -n "$long" ]; then
+  bazel_tests long --test_tag_filters=long --test_timeout=3600 //tests/...
+  check "long fuzzing" bash tests/fuzz/run.sh --seconds 600
+else
+  check "format" bash tests/lint/format.sh
+  bazel_tests default --build_tests_only=false --test_tag_filters=-long,-manual \
+    //...
+  config=(--config=tsan)
+  bazel_tests tsan --config=tsan --build_tests_only //daemon/... \
+    //client_stub/...
+  config=(--config=asan)
+  bazel_tests asan --config=asan --build_tests_only \
+    --test_tag_filters=-no_asan,-long,-manual,-exclusive //daemon/... //client_stub/... //tests/...
+  check "short fuzzing" bash tests/fuzz/run.sh --seconds 20
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
