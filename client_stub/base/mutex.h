@@ -27,6 +27,8 @@ class WSP_CAPABILITY("mutex") Mutex {
   void ResetAfterFork() { mutex_ = PTHREAD_MUTEX_INITIALIZER; }
 
  private:
+  friend class CondVar;
+
   pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
 };
 

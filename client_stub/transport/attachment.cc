@@ -50,6 +50,7 @@ IoStatus Attachment::Connect(RawIo* io, bool resume) {
   hello_ack_ = resume ? processed_sequence_ : 0;
   // Only here is the private base accessible.
   client_.reset(new Http2Client(io, this));
+  grpc_status_ = Http2Client::kNoStatus;
   hello_due_ = true;
   resuming_ = !token_.empty();
   handed_over_ = written_ = 0;
