@@ -60,7 +60,7 @@ Daemon::Daemon(const std::string& program, const std::string& config) {
   const std::string config_file = folder_ + "/wspd.textproto";
   const std::string notify_path = folder_ + "/notify";
   std::ofstream(config_file) << config;
-  const int notify_socket = OpenNotifySocket(notify_path);
+  notify_socket_ = OpenNotifySocket(notify_path);
   setenv("NOTIFY_SOCKET", notify_path.c_str(), 1);
   process_ = std::make_unique<ChildProcess>(
       kAnyCpu, std::vector<std::string>{
@@ -68,8 +68,7 @@ Daemon::Daemon(const std::string& program, const std::string& config) {
                    "--provider_socket=" + provider_socket,
                    "--admin_socket=" + folder_ + "/admin.sock"});
   unsetenv("NOTIFY_SOCKET");
-  AwaitReady(notify_socket);
-  close(notify_socket);
+  AwaitReady(notify_socket_);
   setenv("WSPD_SOCKET", provider_socket.c_str(), 1);
 }
 
@@ -77,6 +76,7 @@ Daemon::~Daemon() {
   if (process_ == nullptr) return;
   process_->Signal(SIGTERM);
   if (process_->Wait() != 0) Die("wspd did not end well");
+  close(notify_socket_);
   std::error_code ignored;
   std::filesystem::remove_all(folder_, ignored);
 }

@@ -24,6 +24,7 @@ class Daemon {
 
  private:
   std::string folder_;
+  int notify_socket_ = -1;
   std::unique_ptr<ChildProcess> process_;
 };
 

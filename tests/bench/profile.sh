@@ -26,7 +26,7 @@ command -v perf > /dev/null || { echo "install linux-perf" >&2; exit 69; }
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 bazel build --noshow_progress //tests/bench:wsp_bench //daemon:wspd \
-  //client_stub/spi:libwsp.so >&2
+  //client_stub:libwsp.so >&2
 
 TMPDIR=$(mktemp -d)
 export TMPDIR
@@ -34,7 +34,7 @@ trap 'rm -rf "$TMPDIR"' EXIT
 data=${data:-$TMPDIR/perf.data}
 perf record --quiet -e cpu-clock -F 2500 -g -a -o "$data" -- \
   bazel-bin/tests/bench/wsp_bench --ours_only --rows="$row" --rounds=20 \
-  --provider="$PWD/bazel-bin/client_stub/spi/libwsp.so" \
+  --provider="$PWD/bazel-bin/client_stub/libwsp.so" \
   --wspd="$PWD/bazel-bin/daemon/wspd"
 
 report() { perf report --stdio --no-children -g none -i "$data" "$@" 2> /dev/null | grep -v '^#\|^$' || true; }

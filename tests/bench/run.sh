@@ -30,12 +30,12 @@ done
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 bazel build --noshow_progress //tests/bench:wsp_bench //daemon:wspd \
-  //client_stub/spi:libwsp.so >&2
+  //client_stub:libwsp.so >&2
 
 TMPDIR=$(mktemp -d)
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 echo "$(nproc) CPUs: $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)," \
   "Linux $(uname -r), load $(cut -d ' ' -f 1 /proc/loadavg)"
-bazel-bin/tests/bench/wsp_bench --provider="$PWD/bazel-bin/client_stub/spi/libwsp.so" \
+bazel-bin/tests/bench/wsp_bench --provider="$PWD/bazel-bin/client_stub/libwsp.so" \
   --wspd="$PWD/bazel-bin/daemon/wspd" "${arguments[@]}"

@@ -53,10 +53,10 @@ SOCKET Connect(const WSPPROC_TABLE& table, uint16_t port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  Check(table.lpWSPConnect(s, reinterpret_cast<sockaddr*>(&address),
-                           sizeof(address), nullptr, nullptr, nullptr, nullptr,
-                           &code),
-        "WSPConnect", code);
+  const int result = table.lpWSPConnect(
+      s, reinterpret_cast<sockaddr*>(&address), sizeof(address), nullptr,
+      nullptr, nullptr, nullptr, &code);
+  Check(result, "WSPConnect", code);
   return s;
 }
 
@@ -124,9 +124,9 @@ void SpiStream::Send(const char* data, size_t size) {
   WSATHREADID thread = spi_client::CurrentThreadId();
   DWORD sent = 0;
   int code = 0;
-  Check(library_.table->lpWSPSend(socket_, &buffer, 1, &sent, 0, nullptr,
-                                  nullptr, &thread, &code),
-        "WSPSend", code);
+  const int result = library_.table->lpWSPSend(
+      socket_, &buffer, 1, &sent, 0, nullptr, nullptr, &thread, &code);
+  Check(result, "WSPSend", code);
   if (sent != size) Die("WSPSend sent a part");
 }
 
@@ -139,9 +139,10 @@ void SpiStream::Receive(char* data, size_t size) {
     DWORD received = 0;
     DWORD flags = 0;
     int code = 0;
-    Check(library_.table->lpWSPRecv(socket_, &buffer, 1, &received, &flags,
-                                    nullptr, nullptr, &thread, &code),
-          "WSPRecv", code);
+    const int result =
+        library_.table->lpWSPRecv(socket_, &buffer, 1, &received, &flags,
+                                  nullptr, nullptr, &thread, &code);
+    Check(result, "WSPRecv", code);
     if (received == 0) Die("WSPRecv: end of stream");
     data += received;
     size -= received;
@@ -170,10 +171,10 @@ void SpiStream::PostSend(Operation* operation, const char* data, size_t size) {
   state->is_send = true;
   WSATHREADID thread = spi_client::CurrentThreadId();
   int code = 0;
-  CheckPosted(
+  const int result =
       library_.table->lpWSPSend(socket_, buffer, 1, nullptr, 0,
-                                &state->overlapped, nullptr, &thread, &code),
-      "WSPSend", code);
+                                &state->overlapped, nullptr, &thread, &code);
+  CheckPosted(result, "WSPSend", code);
 }
 
 void SpiStream::PostReceive(Operation* operation, char* data, size_t size) {
@@ -183,10 +184,10 @@ void SpiStream::PostReceive(Operation* operation, char* data, size_t size) {
   WSATHREADID thread = spi_client::CurrentThreadId();
   DWORD flags = 0;
   int code = 0;
-  CheckPosted(
+  const int result =
       library_.table->lpWSPRecv(socket_, buffer, 1, nullptr, &flags,
-                                &state->overlapped, nullptr, &thread, &code),
-      "WSPRecv", code);
+                                &state->overlapped, nullptr, &thread, &code);
+  CheckPosted(result, "WSPRecv", code);
 }
 
 void SpiStream::Wait(Operation* operation) {
