@@ -47,7 +47,7 @@ double OverlappedThroughput(SpiStream* stream, uint64_t bytes) {
 
 Samples MeasureBulk(const Options& options, bool overlapped) {
   const Peer peer;
-  const Daemon daemon(options.wspd);
+  const Daemon daemon(options.wspd, options.config);
   PinTo(kClientCpu);
   SpiTransport spi(options.provider);
   const auto native = KernelTransport().Connect(peer.port(kSink));

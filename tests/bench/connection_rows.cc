@@ -26,7 +26,7 @@ double ConnectionsPerSecond(Transport* transport, uint16_t port, int count) {
 
 RowSamples MeasureConnections(const Options& options) {
   const Peer peer;
-  const Daemon daemon(options.wspd);
+  const Daemon daemon(options.wspd, options.config);
   PinTo(kClientCpu);
   KernelTransport kernel;
   SpiTransport spi(options.provider);

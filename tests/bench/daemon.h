@@ -15,7 +15,7 @@ class Daemon {
  public:
   // `config` is the text of its configuration. If `program` is empty, nothing
   // is started: for providers that need no daemon.
-  explicit Daemon(const std::string& program, const std::string& config = "");
+  explicit Daemon(const std::string& program, const std::string& config);
   // Has it stop, and dies if that doesn't go well.
   ~Daemon();
 

@@ -98,7 +98,7 @@ EndTimes MeasureDeath(const Options& options, const std::string& provider,
 }
 
 RowSamples MeasureDeaths(const Options& options) {
-  const Daemon daemon(options.wspd);
+  const Daemon daemon(options.wspd, options.config);
   PinTo(kServerCpu);
   const Listener listener = Listen();
   Options ten = options;

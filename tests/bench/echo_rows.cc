@@ -41,7 +41,7 @@ double EchoMicroseconds(Stream* stream, int round_trips) {
 class EchoSetting {
  public:
   explicit EchoSetting(const Options& options)
-      : options_(options), daemon_(options.wspd) {
+      : options_(options), daemon_(options.wspd, options.config) {
     PinTo(kClientCpu);
     spi_ = std::make_unique<SpiTransport>(options.provider);
     native_stream_ = KernelTransport().Connect(peer_.port(kEcho));

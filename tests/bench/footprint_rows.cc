@@ -34,28 +34,30 @@ std::pair<double, double> ParsePair(const std::string& line) {
   return values;
 }
 
-double IdleSocketKib(const Options& options, uint16_t port) {
+double IdleSocketKib(const Options& options) {
   const int count = options.idle_sockets;
-  const Daemon daemon(options.wspd, "limits { sockets_per_client: " +
+  const Peer peer;
+  const Daemon daemon(options.wspd, options.config +
+                                        " limits { sockets_per_client: " +
                                         std::to_string(count + 1) + " }");
   const double before = MemoryKib(daemon.pid(), "Pss");
-  ChildProcess holder(kClientCpu, HolderCommand(options.provider, port, count));
+  ChildProcess holder(kClientCpu,
+                      HolderCommand(options.provider, peer.port(kKeep), count));
   holder.ReadLine();
   return (MemoryKib(daemon.pid(), "Pss") - before) / count;
 }
 
 RowSamples MeasureIdleSockets(const Options& options) {
-  const Peer peer;
   Samples samples;
   for (int round = 0; round < options.rounds; ++round) {
-    samples.ours.push_back(IdleSocketKib(options, peer.port(kKeep)));
+    samples.ours.push_back(IdleSocketKib(options));
   }
   return {{kIdleSocketRow, std::move(samples)}};
 }
 
 RowSamples MeasureStartups(const Options& options) {
   constexpr int kStartupsPerRound = 5;
-  const Daemon daemon(options.wspd);
+  const Daemon daemon(options.wspd, options.config);
   RowSamples samples;
   for (int i = 0; i < options.rounds * kStartupsPerRound; ++i) {
     const auto [load, startup] =
@@ -79,7 +81,7 @@ RowSamples MeasureLibrarySize(const Options& options) {
 
 RowSamples MeasureAddedToProcess(const Options& options) {
   const Peer peer;
-  const Daemon daemon(options.wspd);
+  const Daemon daemon(options.wspd, options.config);
   RowSamples samples;
   for (int round = 0; round < options.rounds; ++round) {
     const auto [threads, kib] = ParsePair(FirstLineOf(

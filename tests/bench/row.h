@@ -32,7 +32,8 @@ using RowSamples = std::map<std::string, Samples>;
 struct Options {
   std::string provider;  // path of the provider
   std::string wspd;      // path of the daemon; "" for a provider without
-  int rounds = 9;
+  std::string config;    // text of the daemon's configuration
+  int rounds = 15;
   bool ours_only = false;  // for profiles: leaves out what it is compared with
 
   // How much a round does.

@@ -3,7 +3,7 @@
 #   tests/bench/run.sh [--json FILE] [--rows PATTERN] [--rounds N]
 # --json FILE     also writes a JSON line for each row there
 # --rows PATTERN  only the rows whose names match, for example 'echo_*'
-# --rounds N      paired rounds of each row; 9 by default
+# --rounds N      paired rounds of each row; 15 by default
 #
 # Each row has a daemon of its own on no particular CPU; the server's process is
 # pinned to CPU 0, the client's to CPU 1. A round measures both, in turn. Shown

@@ -23,7 +23,10 @@
 ABSL_FLAG(std::string, provider, "", "path of the provider");
 ABSL_FLAG(std::string, wspd, "", "path of the daemon; none is started without");
 ABSL_FLAG(std::string, rows, "*", "measure the rows that match this pattern");
-ABSL_FLAG(int, rounds, 9, "how often each row is measured");
+ABSL_FLAG(std::string, config, "",
+          "text of the daemon's configuration, for example "
+          "'threads { queues: 1 }'");
+ABSL_FLAG(int, rounds, 15, "how often each row is measured");
 ABSL_FLAG(std::string, json, "", "also write a JSON line for each row there");
 ABSL_FLAG(bool, smoke, false,
           "one round of little; only whether the numbers can be is checked");
@@ -39,6 +42,7 @@ Options OptionsFromFlags() {
   Options options;
   options.provider = absl::GetFlag(FLAGS_provider);
   options.wspd = absl::GetFlag(FLAGS_wspd);
+  options.config = absl::GetFlag(FLAGS_config);
   options.rounds = absl::GetFlag(FLAGS_rounds);
   options.ours_only = absl::GetFlag(FLAGS_ours_only);
   if (!absl::GetFlag(FLAGS_smoke)) return options;
