@@ -1,0 +1,27 @@
+#include "tests/bench/groups.h"
+
+#include "tests/bench/bulk_rows.h"
+#include "tests/bench/connection_rows.h"
+#include "tests/bench/death_rows.h"
+#include "tests/bench/echo_rows.h"
+#include "tests/bench/footprint_rows.h"
+
+namespace wspd::bench {
+
+std::vector<Group> AllGroups() {
+  return {
+      EchoGroup(),
+      EchoWithReceivePendingGroup(),
+      EchoWithSendsOutstandingGroup(),
+      BulkBlockingGroup(),
+      BulkOverlappedGroup(),
+      ConnectionGroup(),
+      DeathGroup(),
+      IdleSocketGroup(),
+      StartupGroup(),
+      LibrarySizeGroup(),
+      AddedToProcessGroup(),
+  };
+}
+
+}  // namespace wspd::bench

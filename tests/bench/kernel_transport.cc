@@ -1,0 +1,33 @@
+#include "tests/bench/kernel_transport.h"
+
+#include <unistd.h>
+
+#include "tests/bench/die.h"
+#include "tests/bench/kernel_sockets.h"
+
+namespace wspd::bench {
+namespace {
+
+class KernelStream : public Stream {
+ public:
+  explicit KernelStream(int fd) : fd_(fd) {}
+  ~KernelStream() override { close(fd_); }
+
+  void Send(const char* data, size_t size) override {
+    SendAll(fd_, data, size);
+  }
+  void Receive(char* data, size_t size) override {
+    if (!ReceiveAll(fd_, data, size)) Die("recv: end of stream");
+  }
+
+ private:
+  const int fd_;
+};
+
+}  // namespace
+
+std::unique_ptr<Stream> KernelTransport::Connect(uint16_t port) {
+  return std::make_unique<KernelStream>(ConnectTo(port));
+}
+
+}  // namespace wspd::bench
