@@ -261,7 +261,7 @@ TEST_P(DataTest, NonBlockingSendTakesWhatFits) {
   for (int i = 0; i < 1000 && code.ok(); ++i) {
     size_t sent = 0;
     code = spi_->Send(connection.socket, Pattern(total, 100000), &sent);
-    if (code.ok()) EXPECT_GT(sent, 0u);
+    EXPECT_TRUE(sent > 0 || !code.ok());
     total += sent;
   }
   EXPECT_EQ(code, kWouldBlock);
