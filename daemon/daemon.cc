@@ -10,6 +10,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "daemon/admin/admin_server.h"
 #include "daemon/base/log.h"
 #include "daemon/base/sd_notify.h"
 #include "daemon/config/group.h"
@@ -65,6 +66,7 @@ struct Daemon::Parts {
   std::unique_ptr<ConnectionTable> connections;
   std::unique_ptr<AttachServer> server;
   std::unique_ptr<Listener> listener;
+  std::unique_ptr<AdminServer> admin;
   bool stopped = false;
 
   absl::Status Open();
@@ -154,6 +156,13 @@ absl::Status Daemon::Parts::Serve() {
       connections.get(), [this](int fd) { server->AddConnection(fd); });
   if (!listening.ok()) return listening.status();
   listener = *std::move(listening);
+  AdminServerOptions admin_options;
+  admin_options.socket = config.admin_socket();
+  admin_options.pidfd_method = options.pidfd_method;
+  auto admin_started =
+      AdminServer::Start(admin_options, control.get(), registry.get());
+  if (!admin_started.ok()) return admin_started.status();
+  admin = *std::move(admin_started);
   return absl::OkStatus();
 }
 
@@ -166,6 +175,7 @@ void Daemon::Stop() {
       {{"lingering", parts.lingerer->size()},
        {"bound_ms", absl::ToInt64Milliseconds(bound)}});
   LogFailure(NotifyStopping());
+  parts.admin->SetServing(false);
   parts.listener->Stop();
   parts.provider_file.reset();
   parts.environment->Stop();

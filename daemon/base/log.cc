@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
+#include "daemon/base/escape.h"
 
 namespace wspd {
 namespace {
@@ -52,7 +52,7 @@ void AppendValue(absl::string_view value, std::string* line) {
     line->append(value.data(), value.size());
     return;
   }
-  absl::StrAppend(line, "\"", absl::CHexEscape(value), cut ? kCut : "", "\"");
+  absl::StrAppend(line, "\"", Escape(value, "\""), cut ? kCut : "", "\"");
 }
 
 // As systemd asks its services to decide: the variable is inherited by
@@ -78,7 +78,7 @@ std::string FormatLogLine(LogLevel level, absl::Time time, bool journal,
         absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ ", time, absl::UTCTimeZone()),
         NamesOf(level).name, " ");
   }
-  absl::StrAppend(&line, absl::CHexEscape(message.substr(0, kMaxLogLineBytes)));
+  absl::StrAppend(&line, Escape(message.substr(0, kMaxLogLineBytes)));
   for (const LogField& field : fields) {
     absl::StrAppend(&line, " ", field.key, "=");
     AppendValue(field.value.Piece(), &line);
@@ -118,7 +118,7 @@ absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name) {
     if (kLevels[i].name == name) return static_cast<LogLevel>(i);
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", absl::CHexEscape(name),
+      absl::StrCat("\"", Escape(name),
                    "\" is not a log level; there are ERROR, WARNING, INFO and "
                    "DEBUG"));
 }

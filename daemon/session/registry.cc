@@ -1,5 +1,6 @@
 #include "daemon/session/registry.h"
 
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -24,6 +25,17 @@ std::string RandomBytes() {
     if (part > 0) got += part;
   }
   return bytes;
+}
+
+void FillLimits(const SessionLimits& limits, wsp::v1::Limits* out) {
+  out->set_frame_bytes(kFrameBytes);
+  out->set_chunk_bytes(kChunkBytes);
+  out->set_socket_send_credit_bytes(kSocketSendCreditBytes);
+  out->set_client_send_credit_bytes(limits.queued_bytes_per_client);
+  out->set_kept_result_bytes(limits.kept_bytes_per_client);
+  out->set_outstanding_calls(limits.calls_per_client);
+  out->set_sockets(limits.sockets_per_client);
+  out->set_attachments(limits.attachments_per_process);
 }
 
 }  // namespace
@@ -165,16 +177,7 @@ wsp::v1::Welcome Registry::MakeWelcome(const Attachment& attachment,
       welcome.add_capabilities(static_cast<wsp::v1::Capability>(capability));
     }
   }
-  const SessionLimits& limits = options_.limits;
-  wsp::v1::Limits* out = welcome.mutable_limits();
-  out->set_frame_bytes(kFrameBytes);
-  out->set_chunk_bytes(kChunkBytes);
-  out->set_socket_send_credit_bytes(kSocketSendCreditBytes);
-  out->set_client_send_credit_bytes(limits.queued_bytes_per_client);
-  out->set_kept_result_bytes(limits.kept_bytes_per_client);
-  out->set_outstanding_calls(limits.calls_per_client);
-  out->set_sockets(limits.sockets_per_client);
-  out->set_attachments(limits.attachments_per_process);
+  FillLimits(options_.limits, welcome.mutable_limits());
   welcome.set_attachment_token(attachment.token());
   welcome.set_resumed(resumed);
   welcome.set_startups(attachment.client()->startups());
@@ -350,6 +353,16 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(int pid) const {
       attachment->DescribeSockets(&out);
     }
   }
+  if (pid != 0) return out;
+  for (const Lingerer::Entry& entry : lingerer_->List()) {
+    wsp::v1::Socket& socket = out.emplace_back();
+    socket.set_client_id(entry.client_id);
+    socket.set_socket_id(entry.socket_id);
+    socket.set_protocol(IPPROTO_TCP);
+    socket.set_state(wsp::v1::SOCKET_STATE_LINGERING);
+    EncodeAddress(entry.local, socket.mutable_local());
+    EncodeAddress(entry.peer, socket.mutable_peer());
+  }
   return out;
 }
 
@@ -361,6 +374,11 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
   info->set_provider_socket(options_.provider_socket);
   info->set_admin_socket(options_.admin_socket);
   info->set_instance(instance_);
+  FillLimits(options_.limits, info->mutable_limits());
+  const WinsockSocket::Environment& sums = *environment_->sockets();
+  info->set_bytes_sent_total(sums.bytes_sent.load(std::memory_order_relaxed));
+  info->set_bytes_received_total(
+      sums.bytes_received.load(std::memory_order_relaxed));
   info->set_calls_total(environment_->calls());
   info->set_lingering_sockets(static_cast<uint32_t>(lingerer_->size()));
   uint32_t sockets = 0;

@@ -114,8 +114,9 @@ class Lingerer::Connection : public EventHandler,
       done = std::move(done_);
       done_ = nullptr;
     }
-    if (done != nullptr) done();
+    // First the list, since who waits may then do away with it.
     lingerer_->Remove(key_);
+    if (done != nullptr) done();
   }
 
  private:
@@ -152,6 +153,16 @@ class Lingerer::Connection : public EventHandler,
   EventLoop::TimerId look_timer_ ABSL_GUARDED_BY(mu_) = 0;
   std::function<void()> done_;
 };
+
+Lingerer::~Lingerer() {
+  ResetAll();
+  // Ends that had begun on the loops' threads come back to the list.
+  absl::MutexLock lock(&mu_);
+  auto empty = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return connections_.empty();
+  };
+  mu_.Await(absl::Condition(&empty));
+}
 
 void Lingerer::Linger(OwnedFd fd, EventLoop* loop, uint64_t client_id,
                       uint64_t socket_id) {

@@ -46,7 +46,7 @@ class Lingerer {
 
   explicit Lingerer(const Options& options) : options_(options) {}
   // Resets what is left. The loops that were used have to be alive.
-  ~Lingerer() { ResetAll(); }
+  ~Lingerer();
 
   // Takes over a connected, non-blocking stream socket and returns at once.
   void Linger(OwnedFd fd, EventLoop* loop, uint64_t client_id,

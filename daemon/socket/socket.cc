@@ -270,7 +270,8 @@ void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
           if (auto self = weak.lock()) self->Cancel(sink.get(), id, EAGAIN);
         });
   }
-  QueueFor(*operation).Push(std::move(operation));
+  Queue& queue = QueueFor(*operation);
+  queue.Push(std::move(operation));
   ArmLocked();
 }
 

@@ -261,6 +261,7 @@ CallResult WinsockSocket::SendResult(const Operation& operation,
     result = ErrorResult(operation, outcome.error);
   }
   bytes_sent_.fetch_add(operation.sent, std::memory_order_relaxed);
+  environment_->bytes_sent.fetch_add(operation.sent, std::memory_order_relaxed);
   if (operation.sent > 0) {
     WireWriter(&result.body)
         .Varint(wire::SendResult::kBytesSent, operation.sent);

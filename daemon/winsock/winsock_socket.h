@@ -30,7 +30,12 @@ class WinsockSocket : public OperationSink,
  public:
   // What sockets need from the daemon; outlives them.
   struct Environment {
-    Lingerer* lingerer;
+    explicit Environment(Lingerer* its_lingerer) : lingerer(its_lingerer) {}
+
+    Lingerer* const lingerer;
+    // Of all sockets, for listings.
+    mutable std::atomic<uint64_t> bytes_sent{0};
+    mutable std::atomic<uint64_t> bytes_received{0};
   };
 
   // Makes a socket; errno on failure, and the Winsock code in `*wsa_error`.

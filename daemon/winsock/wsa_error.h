@@ -6,39 +6,37 @@
 namespace wspd {
 
 // Winsock's error codes that the daemon gives (reference, section 5.1).
-enum WsaError : uint32_t {
-  kWsaOperationAborted = 995,
-  kWsaIntr = 10004,
-  kWsaAcces = 10013,
-  kWsaFault = 10014,
-  kWsaInval = 10022,
-  kWsaMfile = 10024,
-  kWsaWouldBlock = 10035,
-  kWsaAlready = 10037,
-  kWsaNotSock = 10038,
-  kWsaMsgSize = 10040,
-  kWsaProtoType = 10041,
-  kWsaNoProtoOpt = 10042,
-  kWsaProtoNoSupport = 10043,
-  kWsaSocktNoSupport = 10044,
-  kWsaOpNotSupp = 10045,
-  kWsaAfNoSupport = 10047,
-  kWsaAddrInUse = 10048,
-  kWsaAddrNotAvail = 10049,
-  kWsaNetDown = 10050,
-  kWsaConnAborted = 10053,
-  kWsaConnReset = 10054,
-  kWsaNoBufs = 10055,
-  kWsaIsConn = 10056,
-  kWsaNotConn = 10057,
-  kWsaShutdown = 10058,
-  kWsaTimedOut = 10060,
-  kWsaConnRefused = 10061,
-  kWsaProcLim = 10067,
-  kWsaVerNotSupported = 10092,
-  kWsaNotInitialised = 10093,
-  kWsaSyscallFailure = 10107,
-};
+inline constexpr uint32_t kWsaOperationAborted = 995;
+inline constexpr uint32_t kWsaIntr = 10004;
+inline constexpr uint32_t kWsaAcces = 10013;
+inline constexpr uint32_t kWsaFault = 10014;
+inline constexpr uint32_t kWsaInval = 10022;
+inline constexpr uint32_t kWsaMfile = 10024;
+inline constexpr uint32_t kWsaWouldBlock = 10035;
+inline constexpr uint32_t kWsaAlready = 10037;
+inline constexpr uint32_t kWsaNotSock = 10038;
+inline constexpr uint32_t kWsaMsgSize = 10040;
+inline constexpr uint32_t kWsaProtoType = 10041;
+inline constexpr uint32_t kWsaNoProtoOpt = 10042;
+inline constexpr uint32_t kWsaProtoNoSupport = 10043;
+inline constexpr uint32_t kWsaSocktNoSupport = 10044;
+inline constexpr uint32_t kWsaOpNotSupp = 10045;
+inline constexpr uint32_t kWsaAfNoSupport = 10047;
+inline constexpr uint32_t kWsaAddrInUse = 10048;
+inline constexpr uint32_t kWsaAddrNotAvail = 10049;
+inline constexpr uint32_t kWsaNetDown = 10050;
+inline constexpr uint32_t kWsaConnAborted = 10053;
+inline constexpr uint32_t kWsaConnReset = 10054;
+inline constexpr uint32_t kWsaNoBufs = 10055;
+inline constexpr uint32_t kWsaIsConn = 10056;
+inline constexpr uint32_t kWsaNotConn = 10057;
+inline constexpr uint32_t kWsaShutdown = 10058;
+inline constexpr uint32_t kWsaTimedOut = 10060;
+inline constexpr uint32_t kWsaConnRefused = 10061;
+inline constexpr uint32_t kWsaProcLim = 10067;
+inline constexpr uint32_t kWsaVerNotSupported = 10092;
+inline constexpr uint32_t kWsaNotInitialised = 10093;
+inline constexpr uint32_t kWsaSyscallFailure = 10107;
 
 // The usual Winsock code of a Linux errno (reference, section 5.1), for callers
 // that don't know better from the call (section 5.2). 0 for 0; an errno that

@@ -1,0 +1,127 @@
+#include "daemon/admin/admin_server.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "proto/grpc/health/v1/health.pb.h"
+#include "proto/grpc/reflection/v1alpha/reflection.pb.h"
+#include "proto/wsp/v1/admin.pb.h"
+
+namespace wspd {
+namespace {
+
+using ::grpc::health::v1::HealthCheckRequest;
+using ::grpc::health::v1::HealthCheckResponse;
+using ::grpc::reflection::v1alpha::ServerReflectionRequest;
+using ::grpc::reflection::v1alpha::ServerReflectionResponse;
+
+constexpr char kProvider[] = "wsp.v1.Provider";
+constexpr char kAdmin[] = "wsp.v1.Admin";
+constexpr char kHealth[] = "grpc.health.v1.Health";
+constexpr char kReflection[] = "grpc.reflection.v1alpha.ServerReflection";
+
+// One method of wsp.v1.Admin.
+template <typename Request, typename Response>
+void AddAdminMethod(const AdminService* admin, const char* name,
+                    absl::StatusOr<Response> (AdminService::*method)(
+                        uid_t, const Request&) const,
+                    RpcTable* table) {
+  table->Add<Request>(absl::StrCat("/", kAdmin, "/", name), RpcKind::kUnary,
+                      [admin, method](uid_t caller, const Request& request) {
+                        return (admin->*method)(caller, request);
+                      });
+}
+
+void AddAdmin(const AdminService* admin, RpcTable* table) {
+  AddAdminMethod(admin, "ListClients", &AdminService::ListClients, table);
+  AddAdminMethod(admin, "GetClient", &AdminService::GetClient, table);
+  AddAdminMethod(admin, "ListSockets", &AdminService::ListSockets, table);
+  AddAdminMethod(admin, "GetSocket", &AdminService::GetSocket, table);
+  AddAdminMethod(admin, "GetServerInfo", &AdminService::GetServerInfo, table);
+  AddAdminMethod(admin, "DisconnectClient", &AdminService::DisconnectClient,
+                 table);
+}
+
+void AddHealth(const Health* health, RpcTable* table) {
+  table->Add<HealthCheckRequest>(
+      absl::StrCat("/", kHealth, "/Check"), RpcKind::kUnary,
+      [health](uid_t, const HealthCheckRequest& request)
+          -> absl::StatusOr<HealthCheckResponse> {
+        HealthCheckResponse response;
+        response.set_status(health->StatusOf(request.service()));
+        if (response.status() == HealthCheckResponse::SERVICE_UNKNOWN) {
+          return absl::NotFoundError(
+              absl::StrCat("there is no service ", request.service()));
+        }
+        return response;
+      });
+  table->Add<HealthCheckRequest>(
+      absl::StrCat("/", kHealth, "/Watch"), RpcKind::kWatch,
+      [health](uid_t, const HealthCheckRequest& request)
+          -> absl::StatusOr<HealthCheckResponse> {
+        HealthCheckResponse response;
+        response.set_status(health->StatusOf(request.service()));
+        return response;
+      });
+}
+
+void AddReflection(const Reflection* reflection, RpcTable* table) {
+  table->Add<ServerReflectionRequest>(
+      absl::StrCat("/", kReflection, "/ServerReflectionInfo"), RpcKind::kBidi,
+      [reflection](uid_t, const ServerReflectionRequest& request)
+          -> absl::StatusOr<ServerReflectionResponse> {
+        return reflection->Respond(request);
+      });
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
+    const AdminServerOptions& options, EventLoop* loop, Inventory* inventory) {
+  SocketFileOptions file_options;
+  file_options.path = options.socket;
+  file_options.mode = options.mode;
+  auto file = SocketFile::Create(file_options);
+  if (!file.ok()) return file.status();
+  std::unique_ptr<AdminServer> server(
+      new AdminServer(options.socket, *std::move(file), loop, inventory));
+  ListenerOptions listener_options;
+  listener_options.name = "admin";
+  listener_options.pidfd_method = options.pidfd_method;
+  listener_options.max_connections_per_uid = options.max_connections_per_uid;
+  auto listener = Listener::Start(
+      std::move(listener_options), server->file_->listen_fd(), loop,
+      &server->connections_,
+      [rpc = &server->server_](int fd) { rpc->AddConnection(fd); });
+  if (!listener.ok()) return listener.status();
+  server->listener_ = *std::move(listener);
+  return server;
+}
+
+AdminServer::AdminServer(const std::string& socket,
+                         std::unique_ptr<SocketFile> file, EventLoop* loop,
+                         Inventory* inventory)
+    : file_(std::move(file)),
+      admin_(inventory, socket),
+      health_({kProvider, kAdmin}),
+      reflection_({kHealth, kReflection, kAdmin}),
+      connections_(loop),
+      server_(&methods_, &connections_) {
+  AddAdmin(&admin_, &methods_);
+  AddHealth(&health_, &methods_);
+  AddReflection(&reflection_, &methods_);
+}
+
+AdminServer::~AdminServer() {
+  if (listener_ != nullptr) listener_->Stop();
+  server_.Stop();
+}
+
+void AdminServer::SetServing(bool serving) {
+  health_.SetServing(serving);
+  server_.Recheck();
+}
+
+}  // namespace wspd

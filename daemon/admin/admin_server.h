@@ -1,0 +1,69 @@
+#ifndef WSPD_DAEMON_ADMIN_ADMIN_SERVER_H_
+#define WSPD_DAEMON_ADMIN_ADMIN_SERVER_H_
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "daemon/admin/admin_service.h"
+#include "daemon/admin/health.h"
+#include "daemon/admin/inventory.h"
+#include "daemon/admin/reflection.h"
+#include "daemon/admin/rpc_server.h"
+#include "daemon/admin/rpc_table.h"
+#include "daemon/event/event_loop.h"
+#include "daemon/identity/peer_identity.h"
+#include "daemon/server/connection_table.h"
+#include "daemon/server/listener.h"
+#include "daemon/server/socket_file.h"
+
+namespace wspd {
+
+struct AdminServerOptions {
+  // Open to all, since every call is authorised by the caller's uid.
+  std::string socket;
+  mode_t mode = 0666;
+  PidfdMethod pidfd_method = PidfdMethod::kBest;
+  // Root and the daemon's own uid may have any number.
+  size_t max_connections_per_uid = 64;
+};
+
+// The admin socket: wsp.v1.Admin, grpc.health.v1.Health and
+// grpc.reflection.v1alpha.ServerReflection, on a gRPC server of its own with
+// one thread. Nothing of it appears on other servers of the process.
+class AdminServer {
+ public:
+  // Listens and serves when it returns. Loop and inventory have to outlive the
+  // server. Errors are SocketFile's.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
+      const AdminServerOptions& options, EventLoop* loop, Inventory* inventory);
+
+  // Ends all connections and removes the socket file. Not on the loop's thread,
+  // which has to be running.
+  ~AdminServer();
+
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  // What the health service says of the daemon and of wsp.v1.Provider: serving
+  // from the start. Thread-safe.
+  void SetServing(bool serving);
+
+ private:
+  AdminServer(const std::string& socket, std::unique_ptr<SocketFile> file,
+              EventLoop* loop, Inventory* inventory);
+
+  const std::unique_ptr<SocketFile> file_;
+  AdminService admin_;
+  Health health_;
+  const Reflection reflection_;
+  RpcTable methods_;
+  ConnectionTable connections_;
+  RpcServer server_;
+  std::unique_ptr<Listener> listener_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_ADMIN_ADMIN_SERVER_H_

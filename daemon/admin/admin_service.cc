@@ -1,0 +1,117 @@
+#include "daemon/admin/admin_service.h"
+
+#include <unistd.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/log.h"
+#include "daemon/base/utf8.h"
+#include "daemon/base/version.h"
+
+namespace wspd {
+namespace {
+
+bool IsPrivileged(uid_t caller) { return caller == 0 || caller == geteuid(); }
+
+// Of a Client or a Socket.
+template <typename Record>
+bool MaySee(uid_t caller, const Record& record) {
+  return IsPrivileged(caller) || record.uid() == caller;
+}
+
+// The client's own words and the file system's may be any bytes.
+void MakeStringsValid(wsp::v1::Client* client) {
+  client->set_cgroup(ToValidUtf8(client->cgroup()));
+  client->set_executable(ToValidUtf8(client->executable()));
+  client->set_client_name(ToValidUtf8(client->client_name()));
+  for (std::string& argument : *client->mutable_command_line()) {
+    argument = ToValidUtf8(argument);
+  }
+}
+
+}  // namespace
+
+AdminService::AdminService(Inventory* inventory, std::string admin_socket)
+    : inventory_(inventory), admin_socket_(std::move(admin_socket)) {}
+
+absl::StatusOr<wsp::v1::ListClientsResponse> AdminService::ListClients(
+    uid_t caller, const wsp::v1::ListClientsRequest& request) const {
+  wsp::v1::ListClientsResponse response;
+  for (wsp::v1::Client& client : inventory_->ListClients()) {
+    if (!MaySee(caller, client)) continue;
+    if (request.uid() != 0 && request.uid() != client.uid()) continue;
+    MakeStringsValid(&client);
+    *response.add_clients() = std::move(client);
+  }
+  return response;
+}
+
+absl::StatusOr<wsp::v1::GetClientResponse> AdminService::GetClient(
+    uid_t caller, const wsp::v1::GetClientRequest& request) const {
+  for (wsp::v1::Client& client : inventory_->ListClients()) {
+    if (client.pid() != request.pid() || !MaySee(caller, client)) continue;
+    MakeStringsValid(&client);
+    wsp::v1::GetClientResponse response;
+    *response.mutable_client() = std::move(client);
+    return response;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("there is no client with pid ", request.pid()));
+}
+
+absl::StatusOr<wsp::v1::ListSocketsResponse> AdminService::ListSockets(
+    uid_t caller, const wsp::v1::ListSocketsRequest& request) const {
+  wsp::v1::ListSocketsResponse response;
+  for (wsp::v1::Socket& socket : inventory_->ListSockets(request.pid())) {
+    if (!MaySee(caller, socket)) continue;
+    *response.add_sockets() = std::move(socket);
+  }
+  return response;
+}
+
+absl::StatusOr<wsp::v1::GetSocketResponse> AdminService::GetSocket(
+    uid_t caller, const wsp::v1::GetSocketRequest& request) const {
+  for (wsp::v1::Socket& socket : inventory_->ListSockets(0)) {
+    if (socket.client_id() != request.client_id() ||
+        socket.socket_id() != request.socket_id() || !MaySee(caller, socket)) {
+      continue;
+    }
+    wsp::v1::GetSocketResponse response;
+    *response.mutable_socket() = std::move(socket);
+    return response;
+  }
+  return absl::NotFoundError(absl::StrCat(
+      "client ", request.client_id(), " has no socket ", request.socket_id()));
+}
+
+absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminService::GetServerInfo(
+    uid_t, const wsp::v1::GetServerInfoRequest&) const {
+  wsp::v1::GetServerInfoResponse response;
+  response.set_version(kVersion);
+  response.set_pid(getpid());
+  response.set_admin_socket(admin_socket_);
+  inventory_->FillServerInfo(&response);
+  return response;
+}
+
+absl::StatusOr<wsp::v1::DisconnectClientResponse>
+AdminService::DisconnectClient(
+    uid_t caller, const wsp::v1::DisconnectClientRequest& request) const {
+  if (!IsPrivileged(caller)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("only root and uid ", geteuid(),
+                     " may disconnect clients; the caller has uid ", caller));
+  }
+  const absl::Status status = inventory_->DisconnectClient(request.pid());
+  Log(LogLevel::kInfo, "administrator disconnects a client",
+      {{"pid", request.pid()},
+       {"caller_uid", caller},
+       {"result", status.ToString()}});
+  if (!status.ok()) return status;
+  return wsp::v1::DisconnectClientResponse();
+}
+
+}  // namespace wspd

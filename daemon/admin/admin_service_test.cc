@@ -1,0 +1,146 @@
+#include "daemon/admin/admin_service.h"
+
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/admin/fake_inventory.h"
+#include "daemon/base/version.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr uid_t kRoot = 0;
+constexpr uid_t kAlice = 70001;
+constexpr uid_t kBob = 70002;
+constexpr uid_t kStranger = 70003;
+
+class AdminServiceTest : public ::testing::Test {
+ protected:
+  AdminServiceTest() : service_(&inventory_, "/run/admin") {
+    inventory_.AddClient(1, 11, kAlice);
+    inventory_.AddClient(2, 22, kBob);
+    inventory_.AddSocket(1, 11, kAlice, 100);
+    inventory_.AddSocket(1, 11, kAlice, 101);
+    inventory_.AddSocket(2, 22, kBob, 100);
+  }
+
+  std::vector<int> ClientPids(uid_t caller, uint32_t uid = 0) {
+    wsp::v1::ListClientsRequest request;
+    request.set_uid(uid);
+    std::vector<int> pids;
+    const auto response = service_.ListClients(caller, request);
+    for (const auto& client : response.value().clients()) {
+      pids.push_back(client.pid());
+    }
+    return pids;
+  }
+
+  std::vector<int> SocketPids(uid_t caller, int pid = 0) {
+    wsp::v1::ListSocketsRequest request;
+    request.set_pid(pid);
+    std::vector<int> pids;
+    const auto response = service_.ListSockets(caller, request);
+    for (const auto& socket : response.value().sockets()) {
+      pids.push_back(socket.pid());
+    }
+    return pids;
+  }
+
+  FakeInventory inventory_;
+  AdminService service_;
+};
+
+TEST_F(AdminServiceTest, RootAndTheDaemonsOwnUserSeeAll) {
+  for (uid_t caller : {kRoot, geteuid()}) {
+    EXPECT_THAT(ClientPids(caller), ElementsAre(11, 22));
+    EXPECT_THAT(SocketPids(caller), ElementsAre(11, 11, 22));
+  }
+}
+
+TEST_F(AdminServiceTest, OthersSeeTheirOwn) {
+  EXPECT_THAT(ClientPids(kAlice), ElementsAre(11));
+  EXPECT_THAT(SocketPids(kAlice), ElementsAre(11, 11));
+  EXPECT_THAT(SocketPids(kBob), ElementsAre(22));
+  EXPECT_THAT(ClientPids(kStranger), IsEmpty());
+  EXPECT_THAT(SocketPids(kStranger), IsEmpty());
+}
+
+TEST_F(AdminServiceTest, FiltersNarrowAndNeverWiden) {
+  EXPECT_THAT(ClientPids(kRoot, kBob), ElementsAre(22));
+  EXPECT_THAT(ClientPids(kAlice, kBob), IsEmpty());
+  EXPECT_THAT(SocketPids(kRoot, 22), ElementsAre(22));
+  EXPECT_THAT(SocketPids(kAlice, 22), IsEmpty());
+}
+
+TEST_F(AdminServiceTest, WhatMayNotBeSeenIsNotFound) {
+  wsp::v1::GetClientRequest client;
+  client.set_pid(22);
+  EXPECT_EQ(service_.GetClient(kBob, client)->client().client_id(), 2u);
+  const auto hidden = service_.GetClient(kAlice, client).status();
+  client.set_pid(23);
+  const auto missing = service_.GetClient(kAlice, client).status();
+  EXPECT_EQ(hidden.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(missing.message(), "there is no client with pid 23");
+
+  wsp::v1::GetSocketRequest socket;
+  socket.set_client_id(2);
+  socket.set_socket_id(100);
+  EXPECT_EQ(service_.GetSocket(kBob, socket)->socket().pid(), 22);
+  EXPECT_EQ(service_.GetSocket(kAlice, socket).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(AdminServiceTest, AnyBytesOfAClientBecomeText) {
+  wsp::v1::Client client;
+  client.set_pid(33);
+  client.set_executable("/bin/\xff");
+  client.add_command_line("a\xff");
+  client.set_client_name("n\xff");
+  client.set_cgroup("/\xff");
+  inventory_.AddClient(client);
+  wsp::v1::GetClientRequest request;
+  request.set_pid(33);
+  const auto response = service_.GetClient(kRoot, request);
+  wsp::v1::GetClientResponse parsed;
+  EXPECT_TRUE(parsed.ParseFromString(response->SerializeAsString()));
+  EXPECT_EQ(parsed.client().command_line(0), "a\xef\xbf\xbd");
+  EXPECT_EQ(service_.ListClients(kRoot, {})->clients(2).executable(),
+            "/bin/\xef\xbf\xbd");
+}
+
+TEST_F(AdminServiceTest, OnlyThePrivilegedDisconnect) {
+  wsp::v1::DisconnectClientRequest request;
+  request.set_pid(11);
+  const auto denied = service_.DisconnectClient(kAlice, request).status();
+  EXPECT_EQ(denied.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(denied.message()),
+              HasSubstr(absl::StrCat("the caller has uid ", kAlice)));
+  EXPECT_THAT(inventory_.disconnected(), IsEmpty());
+
+  EXPECT_TRUE(service_.DisconnectClient(kRoot, request).ok());
+  EXPECT_THAT(inventory_.disconnected(), ElementsAre(11));
+  request.set_pid(12);
+  EXPECT_EQ(service_.DisconnectClient(kRoot, request).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(AdminServiceTest, ServerInfoIsForEverybody) {
+  const auto info =
+      service_.GetServerInfo(kStranger, wsp::v1::GetServerInfoRequest());
+  EXPECT_EQ(info->version(), kVersion);
+  EXPECT_EQ(info->pid(), getpid());
+  EXPECT_EQ(info->admin_socket(), "/run/admin");
+  EXPECT_EQ(info->clients(), 2u);
+}
+
+}  // namespace
+}  // namespace wspd

@@ -1,0 +1,62 @@
+#ifndef WSPD_DAEMON_ADMIN_FAKE_INVENTORY_H_
+#define WSPD_DAEMON_ADMIN_FAKE_INVENTORY_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "daemon/admin/inventory.h"
+
+namespace wspd {
+
+// An inventory of what a test puts in. Not thread-safe: fill it first.
+class FakeInventory : public Inventory {
+ public:
+  void AddClient(uint64_t client_id, int pid, uint32_t uid) {
+    wsp::v1::Client client;
+    client.set_client_id(client_id);
+    client.set_pid(pid);
+    client.set_uid(uid);
+    AddClient(client);
+  }
+  void AddClient(const wsp::v1::Client& client) { clients_.push_back(client); }
+  void AddSocket(uint64_t client_id, int pid, uint32_t uid,
+                 uint64_t socket_id) {
+    wsp::v1::Socket socket;
+    socket.set_client_id(client_id);
+    socket.set_pid(pid);
+    socket.set_uid(uid);
+    socket.set_socket_id(socket_id);
+    sockets_.push_back(socket);
+  }
+  const std::vector<int>& disconnected() const { return disconnected_; }
+
+  std::vector<wsp::v1::Client> ListClients() const override { return clients_; }
+  std::vector<wsp::v1::Socket> ListSockets(int pid) const override {
+    std::vector<wsp::v1::Socket> found;
+    for (const auto& socket : sockets_) {
+      if (pid == 0 || socket.pid() == pid) found.push_back(socket);
+    }
+    return found;
+  }
+  void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override {
+    info->set_clients(clients_.size());
+    info->set_sockets(sockets_.size());
+  }
+  absl::Status DisconnectClient(int pid) override {
+    for (const auto& client : clients_) {
+      if (client.pid() != pid) continue;
+      disconnected_.push_back(pid);
+      return absl::OkStatus();
+    }
+    return absl::NotFoundError("there is no such client");
+  }
+
+ private:
+  std::vector<wsp::v1::Client> clients_;
+  std::vector<wsp::v1::Socket> sockets_;
+  std::vector<int> disconnected_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_ADMIN_FAKE_INVENTORY_H_

@@ -1,0 +1,316 @@
+#include "daemon/admin/rpc_server.h"
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/server_builder.h>
+#include <grpcpp/server_posix.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace wspd {
+namespace {
+
+// Requests are small.
+constexpr int kMaxRequestBytes = 64 * 1024;
+constexpr int kMaxStreamsPerConnection = 16;
+// The message travels in a header.
+constexpr size_t kMaxErrorBytes = 1024;
+// How long the last connection has to be gone before the thread is parked.
+constexpr auto kIdle = std::chrono::seconds(1);
+// What running calls get at Stop.
+constexpr auto kStopGrace = std::chrono::milliseconds(200);
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()),
+                      std::string(status.message().substr(0, kMaxErrorBytes)));
+}
+
+grpc::ByteBuffer ToBuffer(const std::string& bytes) {
+  grpc::Slice slice(bytes);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+std::string ToString(const grpc::ByteBuffer& buffer) {
+  std::vector<grpc::Slice> slices;
+  std::string bytes;
+  if (!buffer.Dump(&slices).ok()) return bytes;
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+// What the queue returns.
+class RpcServer::Tag {
+ public:
+  virtual ~Tag() = default;
+  virtual void Complete(bool ok) = 0;
+};
+
+// Brings a call of a member function to the server's thread.
+class RpcServer::PostedTag : public Tag {
+ public:
+  PostedTag(RpcServer* server, void (RpcServer::*function)())
+      : server_(server), function_(function) {
+    alarm_.Set(server->queue_.get(), std::chrono::system_clock::now(), this);
+  }
+
+  void Complete(bool) override {
+    (server_->*function_)();
+    delete this;
+  }
+
+ private:
+  RpcServer* const server_;
+  void (RpcServer::*const function_)();
+  grpc::Alarm alarm_;
+};
+
+// One call, from waiting for it to its end; deletes itself. At most one
+// operation is under way, and beside it gRPC's notice that the call is done.
+class RpcServer::Call {
+ public:
+  explicit Call(RpcServer* server) : server_(server), stream_(&context_) {
+    context_.AsyncNotifyWhenDone(&done_tag_);
+    server_->service_.RequestCall(&context_, &stream_, server_->queue_.get(),
+                                  server_->queue_.get(),
+                                  BeginOperation(&Call::OnAccepted));
+  }
+
+  // Sends a watch's answer again if it has changed.
+  void Recheck() {
+    if (busy_) return;
+    auto answer = method_->answer(caller_, request_);
+    if (!answer.ok()) return Finish(answer.status());
+    if (*answer != last_answer_) Write(*std::move(answer));
+  }
+
+ private:
+  struct MemberTag : public Tag {
+    MemberTag(Call* call, void (Call::*then)(bool)) : call(call), then(then) {}
+    void Complete(bool ok) override { (call->*then)(ok); }
+
+    Call* const call;
+    void (Call::*then)(bool);
+  };
+
+  ~Call() { server_->watches_.erase(this); }
+
+  void* BeginOperation(void (Call::*then)(bool)) {
+    busy_ = true;
+    operation_tag_.then = then;
+    return &operation_tag_;
+  }
+
+  // False if the call is over, and deleted.
+  bool EndOperation() {
+    busy_ = false;
+    if (!done_) return true;
+    delete this;
+    return false;
+  }
+
+  // Whether an operation may begin: the queue takes none while it shuts down.
+  bool queue_is_up() const { return server_->queue_is_up_; }
+
+  void OnAccepted(bool ok) {
+    if (!ok) {
+      // The server shuts down; for a call that never was, OnDone doesn't come.
+      delete this;
+      return;
+    }
+    server_->AcceptNext();
+    if (!EndOperation()) return;
+    method_ = server_->table_->Find(context_.method());
+    if (method_ == nullptr) {
+      return Finish(absl::UnimplementedError(
+          absl::StrCat("there is no ", context_.method())));
+    }
+    const auto connection = server_->connections_->Find(context_.peer());
+    if (connection == nullptr) {
+      return Finish(absl::UnauthenticatedError("the connection has ended"));
+    }
+    caller_ = connection->identity().uid;
+    Read();
+  }
+
+  void Read() {
+    if (!queue_is_up()) return;
+    stream_.Read(&buffer_, BeginOperation(&Call::OnRead));
+  }
+
+  void OnRead(bool ok) {
+    if (!EndOperation()) return;
+    if (!ok) {
+      return Finish(method_->kind == RpcKind::kBidi
+                        ? absl::OkStatus()
+                        : absl::InvalidArgumentError("there is no request"));
+    }
+    request_ = ToString(buffer_);
+    buffer_.Clear();
+    auto answer = method_->answer(caller_, request_);
+    if (!answer.ok()) return Finish(answer.status());
+    if (method_->kind == RpcKind::kUnary) return WriteAndFinish(*answer);
+    if (method_->kind == RpcKind::kWatch) server_->watches_.insert(this);
+    Write(*std::move(answer));
+  }
+
+  void Write(std::string answer) {
+    if (!queue_is_up()) return;
+    last_answer_ = std::move(answer);
+    stream_.Write(ToBuffer(last_answer_), BeginOperation(&Call::OnWritten));
+  }
+
+  void OnWritten(bool ok) {
+    if (!EndOperation()) return;
+    // The connection is gone: OnDone will come.
+    if (!ok) return;
+    method_->kind == RpcKind::kBidi ? Read() : Recheck();
+  }
+
+  void WriteAndFinish(const std::string& answer) {
+    if (!queue_is_up()) return;
+    stream_.WriteAndFinish(ToBuffer(answer), grpc::WriteOptions(),
+                           grpc::Status::OK, BeginOperation(&Call::OnFinished));
+  }
+
+  void Finish(const absl::Status& status) {
+    server_->watches_.erase(this);
+    if (!queue_is_up()) return;
+    stream_.Finish(ToGrpcStatus(status), BeginOperation(&Call::OnFinished));
+  }
+
+  void OnFinished(bool) { EndOperation(); }
+
+  void OnDone(bool) {
+    done_ = true;
+    server_->watches_.erase(this);
+    if (!busy_) delete this;
+  }
+
+  RpcServer* const server_;
+  grpc::GenericServerContext context_;
+  grpc::GenericServerAsyncReaderWriter stream_;
+  MemberTag operation_tag_{this, nullptr};
+  MemberTag done_tag_{this, &Call::OnDone};
+  bool busy_ = false;
+  bool done_ = false;
+
+  const RpcMethod* method_ = nullptr;
+  uid_t caller_ = 0;
+  grpc::ByteBuffer buffer_;
+  std::string request_;
+  std::string last_answer_;
+};
+
+RpcServer::RpcServer(const RpcTable* table, const ConnectionTable* connections)
+    : table_(table), connections_(connections) {
+  grpc::ServerBuilder builder;
+  builder.RegisterAsyncGenericService(&service_);
+  builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             kMaxStreamsPerConnection);
+  // Local peers: death is seen at once, and idleness is no reason to hang up.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  queue_ = builder.AddCompletionQueue();
+  server_ = builder.BuildAndStart();
+  AcceptNext();
+  // Signals belong to the main thread.
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  thread_ = std::thread([this] { Poll(); });
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
+RpcServer::~RpcServer() { Stop(); }
+
+void RpcServer::AddConnection(int fd) {
+  grpc::AddInsecureChannelFromFd(server_.get(), fd);
+  absl::MutexLock lock(&mu_);
+  active_ = true;
+}
+
+void RpcServer::Recheck() { Post(&RpcServer::RecheckWatches); }
+
+void RpcServer::Stop() {
+  if (!thread_.joinable()) return;
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+    active_ = true;
+  }
+  server_->Shutdown(std::chrono::system_clock::now() + kStopGrace);
+  Post(&RpcServer::ShutDownQueue);
+  {
+    absl::MutexLock lock(&mu_);
+    stopped_ = true;
+  }
+  thread_.join();
+}
+
+void RpcServer::Post(void (RpcServer::*function)()) {
+  absl::MutexLock lock(&mu_);
+  if (!stopped_) new PostedTag(this, function);
+}
+
+void RpcServer::AcceptNext() {
+  if (queue_is_up_) new Call(this);
+}
+
+void RpcServer::RecheckWatches() {
+  // Sending may end a call, and take it out of the set.
+  const std::vector<Call*> watches(watches_.begin(), watches_.end());
+  for (Call* call : watches) {
+    if (watches_.count(call) != 0) call->Recheck();
+  }
+}
+
+void RpcServer::ShutDownQueue() {
+  queue_is_up_ = false;
+  queue_->Shutdown();
+}
+
+void RpcServer::Poll() {
+  pthread_setname_np(pthread_self(), "wspd-admin");
+  for (;;) {
+    {
+      absl::MutexLock lock(&mu_);
+      mu_.Await(absl::Condition(&active_));
+    }
+    void* tag;
+    bool ok;
+    switch (queue_->AsyncNext(&tag, &ok,
+                              std::chrono::system_clock::now() + kIdle)) {
+      case grpc::CompletionQueue::GOT_EVENT:
+        static_cast<Tag*>(tag)->Complete(ok);
+        break;
+      case grpc::CompletionQueue::TIMEOUT:
+        Park();
+        break;
+      case grpc::CompletionQueue::SHUTDOWN:
+        return;
+    }
+  }
+}
+
+void RpcServer::Park() {
+  absl::MutexLock lock(&mu_);
+  // A connection is in the table before AddConnection makes us active, so that
+  // none is overlooked.
+  if (connections_->size() == 0 && !stopping_) active_ = false;
+}
+
+}  // namespace wspd

@@ -1,0 +1,72 @@
+#ifndef WSPD_DAEMON_ADMIN_RPC_TABLE_H_
+#define WSPD_DAEMON_ADMIN_RPC_TABLE_H_
+
+#include <sys/types.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace wspd {
+
+enum class RpcKind {
+  // One request, one answer.
+  kUnary,
+  // One answer for each request, until the client has no more.
+  kBidi,
+  // One request; its answer now, and again whenever it has changed.
+  kWatch,
+};
+
+// One method of a server, on encoded messages.
+struct RpcMethod {
+  // As gRPC writes it: "/wsp.v1.Admin/ListClients".
+  std::string name;
+  RpcKind kind;
+  // The answer for a caller with this uid. An error ends the call.
+  std::function<absl::StatusOr<std::string>(uid_t caller,
+                                            const std::string& request)>
+      answer;
+};
+
+// The methods that a server offers. Immutable once it serves.
+class RpcTable {
+ public:
+  // `handler`: absl::StatusOr<Response>(uid_t, const Request&).
+  template <typename Request, typename Handler>
+  void Add(std::string name, RpcKind kind, Handler handler) {
+    methods_.push_back(
+        {std::move(name), kind,
+         [handler = std::move(handler)](uid_t caller, const std::string& bytes)
+             -> absl::StatusOr<std::string> {
+           Request request;
+           if (!request.ParseFromString(bytes)) {
+             return absl::InvalidArgumentError("the request isn't a " +
+                                               request.GetTypeName());
+           }
+           auto response = handler(caller, request);
+           if (!response.ok()) return response.status();
+           return response->SerializeAsString();
+         }});
+  }
+
+  // Null if there is none.
+  const RpcMethod* Find(absl::string_view name) const {
+    for (const RpcMethod& method : methods_) {
+      if (method.name == name) return &method;
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<RpcMethod> methods_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_ADMIN_RPC_TABLE_H_

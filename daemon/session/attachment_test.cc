@@ -1,0 +1,314 @@
+#include "daemon/session/attachment.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "daemon/session/testing/session_harness.h"
+#include "daemon/testing/tcp_pair.h"
+#include "daemon/winsock/wsa_error.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+using wsp::v1::ClientFrame;
+using wsp::v1::Completion;
+
+constexpr uint64_t kSocket = 77;
+
+// The session's side of one attached client that has started up.
+class AttachmentTest : public testing::Test {
+ protected:
+  void Start(const SessionLimits& limits = SessionLimits()) {
+    harness_ = std::make_unique<SessionHarness>(limits);
+    attached_ = harness_->Attach();
+    Startup(attached_);
+  }
+
+  Completion Startup(const SessionHarness::Attached& attached,
+                     uint64_t owed = 0) {
+    ClientFrame frame;
+    auto* call = AddCall(&frame, 0);
+    call->mutable_startup()->set_version_requested(0x0202);
+    call->mutable_startup()->set_owed_startups(owed);
+    return Run(attached, frame);
+  }
+
+  wsp::v1::Call* AddCall(ClientFrame* frame, uint64_t socket_id) {
+    auto* call = frame->add_calls();
+    call->set_call_id(++call_id_);
+    call->set_socket_id(socket_id);
+    return call;
+  }
+
+  Completion Run(const SessionHarness::Attached& attached,
+                 const ClientFrame& frame) {
+    const absl::Status status = SessionHarness::Send(attached, frame);
+    EXPECT_TRUE(status.ok()) << status;
+    return SessionHarness::Await(attached,
+                                 frame.calls(frame.calls_size() - 1).call_id());
+  }
+
+  // A connected socket under kSocket; returns the peer's end.
+  OwnedFd Connect() {
+    const TcpListener listener = ListenOnLoopback();
+    ClientFrame frame;
+    auto* socket = AddCall(&frame, kSocket)->mutable_socket();
+    socket->set_family(wsp::v1::SocketRequest::FAMILY_IPV4);
+    socket->set_type(wsp::v1::SocketRequest::TYPE_STREAM);
+    auto* connect = AddCall(&frame, kSocket)->mutable_connect();
+    auto* address = connect->mutable_address()->mutable_ipv4();
+    address->set_address(0x7f000001);
+    address->set_port(listener.port);
+    EXPECT_EQ(Run(attached_, frame).wsa_error(), 0);
+    OwnedFd peer(accept(listener.fd.get(), nullptr, nullptr));
+    return peer;
+  }
+
+  ClientFrame ReceiveFrame(uint32_t max_bytes) {
+    ClientFrame frame;
+    AddCall(&frame, kSocket)->mutable_recv()->set_max_bytes(max_bytes);
+    return frame;
+  }
+
+  uint64_t call_id_ = 1000;
+  std::unique_ptr<SessionHarness> harness_;
+  SessionHarness::Attached attached_;
+};
+
+TEST_F(AttachmentTest, CallsBeforeStartupAreNotInitialised) {
+  harness_ = std::make_unique<SessionHarness>();
+  attached_ = harness_->Attach();
+  ClientFrame frame;
+  AddCall(&frame, kSocket)->mutable_socket();
+  EXPECT_EQ(Run(attached_, frame).wsa_error(), kWsaNotInitialised);
+  frame.Clear();
+  AddCall(&frame, 0)->mutable_cleanup();
+  EXPECT_EQ(Run(attached_, frame).wsa_error(), kWsaNotInitialised);
+}
+
+TEST_F(AttachmentTest, AttachmentsShareOneCount) {
+  Start();
+  const SessionHarness::Attached second = harness_->Attach();
+  EXPECT_EQ(Startup(second).startup().startups(), 2);
+  OwnedFd peer = Connect();
+  ClientFrame cleanup;
+  AddCall(&cleanup, 0)->mutable_cleanup();
+  Completion result = Run(second, cleanup);
+  EXPECT_EQ(result.cleanup().startups(), 1);
+  EXPECT_FALSE(result.cleanup().final());
+  cleanup.Clear();
+  AddCall(&cleanup, 0)->mutable_cleanup();
+  result = Run(second, cleanup);
+  EXPECT_TRUE(result.cleanup().final());
+  // The other attachment is told, and its socket is reset.
+  const wsp::v1::ServerFrame told = attached_.stream->NextFrame();
+  ASSERT_EQ(told.events_size(), 1);
+  EXPECT_EQ(told.events(0).registration_ended().reason(),
+            wsp::v1::RegistrationEnded::REASON_CLEANED_UP);
+  int error = 0;
+  ReadBytes(peer.get(), 1, &error);
+  EXPECT_EQ(error, ECONNRESET);
+}
+
+TEST_F(AttachmentTest, OwedStartupsAreCountedAgainOnlyWhenNothingIs) {
+  harness_ = std::make_unique<SessionHarness>();
+  attached_ = harness_->Attach();
+  EXPECT_EQ(Startup(attached_, 3).startup().startups(), 4);
+  EXPECT_EQ(Startup(attached_, 1).wsa_error(), kWsaInval);
+}
+
+TEST_F(AttachmentTest, AnIdRunsOnceAcrossAResume) {
+  Start();
+  OwnedFd peer = Connect();
+  ClientFrame send;
+  AddCall(&send, kSocket)->mutable_send()->set_data("once");
+  EXPECT_EQ(Run(attached_, send).send().bytes_sent(), 4);
+  // The result got lost with the stream; the client asks again.
+  attached_.stream = harness_->Resume(attached_, 0);
+  const Completion again = Run(attached_, send);
+  EXPECT_EQ(again.send().bytes_sent(), 4);
+  EXPECT_EQ(again.sequence(), 1);
+  ASSERT_EQ(shutdown(peer.get(), SHUT_WR), 0);
+  ClientFrame cleanup;
+  AddCall(&cleanup, 0)->mutable_cleanup();
+  Run(attached_, cleanup);
+  int error = 0;
+  EXPECT_EQ(ReadBytes(peer.get(), 100, &error), "once");
+}
+
+TEST_F(AttachmentTest, APendingCallStaysPendingAcrossAResume) {
+  Start();
+  OwnedFd peer = Connect();
+  const ClientFrame receive = ReceiveFrame(10);
+  ASSERT_TRUE(SessionHarness::Send(attached_, receive).ok());
+  attached_.stream = harness_->Resume(attached_, 0);
+  ASSERT_TRUE(SessionHarness::Send(attached_, receive).ok());
+  EXPECT_FALSE(attached_.stream->HasFrame());
+  ASSERT_EQ(write(peer.get(), "abc", 3), 3);
+  EXPECT_EQ(SessionHarness::Await(attached_, receive.calls(0).call_id())
+                .recv()
+                .data(),
+            "abc");
+}
+
+TEST_F(AttachmentTest, AcknowledgedResultsAreForgotten) {
+  Start();
+  ClientFrame frame;
+  AddCall(&frame, 0)->mutable_startup()->set_version_requested(0x0202);
+  const Completion result = Run(attached_, frame);
+  EXPECT_GT(harness_->client()->usage().kept_bytes, 0);
+  ClientFrame ack;
+  ack.set_ack_sequence(result.sequence());
+  ASSERT_TRUE(SessionHarness::Send(attached_, ack).ok());
+  EXPECT_EQ(harness_->client()->usage().kept_bytes, 0);
+  EXPECT_EQ(harness_->client()->usage().calls, 0);
+  ack.set_ack_sequence(result.sequence() + 1);
+  EXPECT_EQ(SessionHarness::Send(attached_, ack).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(AttachmentTest, AReceiveWaitsWhileTooMuchIsKept) {
+  SessionLimits limits;
+  limits.kept_bytes_per_client = 4096;
+  Start(limits);
+  OwnedFd peer = Connect();
+  ASSERT_EQ(write(peer.get(), std::string(8000, 'x').data(), 8000), 8000);
+  const Completion first = Run(attached_, ReceiveFrame(5000));
+  EXPECT_EQ(first.recv().data().size(), 5000);
+  const ClientFrame second = ReceiveFrame(5000);
+  ASSERT_TRUE(SessionHarness::Send(attached_, second).ok());
+  EXPECT_FALSE(attached_.stream->HasFrame());
+  ClientFrame ack;
+  ack.set_ack_sequence(first.sequence());
+  ASSERT_TRUE(SessionHarness::Send(attached_, ack).ok());
+  const Completion result =
+      SessionHarness::Await(attached_, second.calls(0).call_id());
+  EXPECT_EQ(result.recv().data().size(), 3000);
+  EXPECT_EQ(result.recv().stream_offset(), 5000);
+}
+
+TEST_F(AttachmentTest, OverACreditIsMisuse) {
+  Start();
+  OwnedFd peer = Connect();
+  const std::string chunk(64 << 10, 'x');
+  absl::Status status;
+  for (int i = 0; i < 200 && status.ok(); ++i) {
+    ClientFrame send;
+    auto* call = AddCall(&send, kSocket);
+    call->set_overlapped(true);
+    call->mutable_send()->set_data(chunk);
+    status = SessionHarness::Send(attached_, send);
+  }
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+}
+
+TEST_F(AttachmentTest, AChunkAboveTheLimitIsMisuse) {
+  Start();
+  ClientFrame send;
+  AddCall(&send, kSocket)
+      ->mutable_send()
+      ->set_data(std::string((64 << 10) + 1, 'x'));
+  EXPECT_EQ(SessionHarness::Send(attached_, send).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(AttachmentTest, SocketsAboveTheLimitAreRefusedAlone) {
+  SessionLimits limits;
+  limits.sockets_per_client = 2;
+  Start(limits);
+  for (uint64_t id = 1; id <= 3; ++id) {
+    ClientFrame frame;
+    auto* socket = AddCall(&frame, id)->mutable_socket();
+    socket->set_family(wsp::v1::SocketRequest::FAMILY_IPV6);
+    socket->set_type(wsp::v1::SocketRequest::TYPE_STREAM);
+    EXPECT_EQ(Run(attached_, frame).wsa_error(), id <= 2 ? 0 : kWsaMfile);
+  }
+  ClientFrame close;
+  AddCall(&close, 1)->mutable_close_socket();
+  EXPECT_EQ(Run(attached_, close).wsa_error(), 0);
+  EXPECT_EQ(harness_->client()->usage().sockets, 1);
+}
+
+TEST_F(AttachmentTest, CallsAboveTheLimitAreRefusedAlone) {
+  SessionLimits limits;
+  limits.calls_per_client = 4;
+  Start(limits);
+  OwnedFd peer = Connect();
+  // Startup, Socket and Connect are not acknowledged: one is left.
+  ClientFrame frame;
+  for (int i = 0; i < 2; ++i) {
+    AddCall(&frame, kSocket)->mutable_recv()->set_max_bytes(1);
+  }
+  EXPECT_EQ(Run(attached_, frame).wsa_error(), kWsaNoBufs);
+}
+
+TEST_F(AttachmentTest, CancelSaysWhichKindOfCallItWas) {
+  Start();
+  OwnedFd peer = Connect();
+  for (bool overlapped : {false, true}) {
+    ClientFrame receive = ReceiveFrame(10);
+    receive.mutable_calls(0)->set_overlapped(overlapped);
+    ASSERT_TRUE(SessionHarness::Send(attached_, receive).ok());
+    ClientFrame cancel;
+    cancel.add_cancels()->set_call_id(receive.calls(0).call_id());
+    ASSERT_TRUE(SessionHarness::Send(attached_, cancel).ok());
+    const Completion result =
+        SessionHarness::Await(attached_, receive.calls(0).call_id());
+    EXPECT_EQ(result.wsa_error(), overlapped ? kWsaOperationAborted : kWsaIntr);
+    EXPECT_EQ(result.linux_errno(), ECANCELED);
+  }
+}
+
+TEST_F(AttachmentTest, AnUnknownRequestFailsAlone) {
+  Start();
+  // Field 900 of Call, which no version has.
+  ClientFrame frame;
+  auto* call = AddCall(&frame, 0);
+  call->GetReflection()->MutableUnknownFields(call)->AddLengthDelimited(900,
+                                                                        "?");
+  EXPECT_EQ(Run(attached_, frame).wsa_error(), kWsaOpNotSupp);
+}
+
+TEST_F(AttachmentTest, FinalCleanupAnswersNothingButItself) {
+  Start();
+  OwnedFd peer = Connect();
+  ASSERT_TRUE(SessionHarness::Send(attached_, ReceiveFrame(10)).ok());
+  ClientFrame cleanup;
+  AddCall(&cleanup, 0)->mutable_cleanup();
+  ASSERT_TRUE(SessionHarness::Send(attached_, cleanup).ok());
+  const wsp::v1::ServerFrame frame = attached_.stream->NextFrame();
+  ASSERT_EQ(frame.completions_size(), 1);
+  EXPECT_TRUE(frame.completions(0).cleanup().final());
+  EXPECT_EQ(harness_->client()->usage().sockets, 0);
+  // And startup works at once afterwards.
+  attached_.attachment->OnWritten(attached_.stream.get());
+  EXPECT_EQ(Startup(attached_).startup().startups(), 1);
+}
+
+TEST_F(AttachmentTest, SequenceNumbersGoOnAfterCleanup) {
+  Start();
+  ClientFrame cleanup;
+  AddCall(&cleanup, 0)->mutable_cleanup();
+  const Completion result = Run(attached_, cleanup);
+  EXPECT_EQ(result.sequence(), 2);
+  ClientFrame ack;
+  ack.set_ack_sequence(2);
+  EXPECT_TRUE(SessionHarness::Send(attached_, ack).ok());
+  EXPECT_FALSE(attached_.attachment->worth_keeping());
+}
+
+TEST_F(AttachmentTest, MalformedFramesAreMisuse) {
+  Start();
+  for (const std::string& bytes :
+       {std::string("\xff\xff\xff"), std::string("\x1a\x05\x09"),
+        std::string("\x1a\x00", 2), std::string("\x22\x00", 2)}) {
+    EXPECT_EQ(
+        SessionHarness::SendBytes(attached_.attachment.get(), bytes, 2).code(),
+        absl::StatusCode::kInvalidArgument);
+  }
+}
+
+}  // namespace
+}  // namespace wspd

@@ -1,0 +1,119 @@
+#include "daemon/socket/lingerer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "absl/synchronization/notification.h"
+#include "daemon/testing/tcp_pair.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+constexpr absl::Duration kDeadline = absl::Minutes(1);
+
+// Fills the connection's buffers; returns how much the kernel took.
+size_t Fill(int fd) {
+  const std::string block(1 << 16, 'x');
+  size_t total = 0;
+  for (;;) {
+    const ssize_t sent =
+        send(fd, block.data(), block.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0) return total;
+    total += sent;
+  }
+}
+
+class LingererTest : public testing::Test {
+ protected:
+  LingererTest() : loop_(*EventLoop::Create("test")) {}
+
+  void AwaitEmpty(Lingerer* lingerer) {
+    absl::Notification empty;
+    lingerer->WhenEmpty([&empty] { empty.Notify(); });
+    EXPECT_TRUE(empty.WaitForNotificationWithTimeout(kDeadline));
+  }
+
+  std::unique_ptr<EventLoop> loop_;
+};
+
+TEST_F(LingererTest, EverythingArrivesAlthoughDataOfThePeerIsUnread) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  ASSERT_EQ(write(pair.peer.get(), "unread", 6), 6);
+  const size_t sent = Fill(pair.ours.get());
+  lingerer.Linger(std::move(pair.ours), loop_.get(), 1, 2);
+  EXPECT_EQ(lingerer.size(), 1);
+  // The peer goes on sending, too, and reads late.
+  ASSERT_EQ(write(pair.peer.get(), "more", 4), 4);
+  int error = 0;
+  EXPECT_EQ(ReadBytes(pair.peer.get(), sent + 1, &error).size(), sent);
+  EXPECT_EQ(error, 0);
+  pair.peer.Reset();
+  AwaitEmpty(&lingerer);
+}
+
+TEST_F(LingererTest, TheTimeLimitEndsIt) {
+  Lingerer::Options options;
+  options.linger_time = absl::Milliseconds(1);
+  Lingerer lingerer(options);
+  TcpPair pair = MakeTcpPair();
+  lingerer.Linger(std::move(pair.ours), loop_.get(), 1, 2);
+  AwaitEmpty(&lingerer);
+}
+
+TEST_F(LingererTest, AboveTheLimitTheOldestGoes) {
+  Lingerer::Options options;
+  options.max_per_client = 2;
+  Lingerer lingerer(options);
+  std::vector<OwnedFd> peers;
+  for (uint64_t socket = 1; socket <= 3; ++socket) {
+    TcpPair pair = MakeTcpPair();
+    peers.push_back(std::move(pair.peer));
+    lingerer.Linger(std::move(pair.ours), loop_.get(), 7, socket);
+  }
+  ASSERT_EQ(lingerer.size(), 2);
+  EXPECT_EQ(lingerer.List()[0].socket_id, 2);
+  EXPECT_EQ(lingerer.List()[1].socket_id, 3);
+}
+
+TEST_F(LingererTest, ALingerTimeThatIsOverResetsAndTells) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  Fill(pair.ours.get());
+  absl::Notification done;
+  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), 1, 2,
+                        absl::Milliseconds(20), [&done] { done.Notify(); });
+  ASSERT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
+  int error = 0;
+  ReadBytes(pair.peer.get(), 64 << 20, &error);
+  EXPECT_EQ(error, ECONNRESET);
+}
+
+TEST_F(LingererTest, ALingerTimeTellsWhenThePeerHasEverything) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  ASSERT_EQ(write(pair.ours.get(), "all", 3), 3);
+  absl::Notification done;
+  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), 1, 2,
+                        absl::Minutes(10), [&done] { done.Notify(); });
+  EXPECT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
+  EXPECT_EQ(ReadBytes(pair.peer.get(), 10), "all");
+}
+
+TEST_F(LingererTest, ResetAllResets) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  lingerer.Linger(std::move(pair.ours), loop_.get(), 1, 2);
+  ASSERT_EQ(ReadBytes(pair.peer.get(), 1), "");
+  lingerer.ResetAll();
+  EXPECT_EQ(lingerer.size(), 0);
+  EXPECT_EQ(send(pair.peer.get(), "x", 1, MSG_NOSIGNAL), -1);
+}
+
+}  // namespace
+}  // namespace wspd

@@ -1,0 +1,285 @@
+#include "daemon/socket/socket.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <map>
+#include <string>
+
+#include "absl/synchronization/mutex.h"
+#include "daemon/testing/tcp_pair.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+// Keeps outcomes until they are asked for.
+class RecordingSink : public OperationSink {
+ public:
+  struct Record {
+    int error;
+    std::string data;
+    size_t sent;
+    bool accepted;
+  };
+
+  void OnOutcome(std::unique_ptr<Operation> operation,
+                 Outcome outcome) override {
+    absl::MutexLock lock(&mu_);
+    Record record{outcome.error, "", operation->sent, outcome.accepted.valid()};
+    if (outcome.data != nullptr) {
+      record.data.assign(outcome.data->data(), outcome.data->size());
+    }
+    records_.emplace(operation->id, std::move(record));
+    order_.push_back(operation->id);
+    accepted_ = std::move(outcome.accepted);
+  }
+  void OnParked(uint64_t id) override {
+    absl::MutexLock lock(&mu_);
+    parked_.push_back(id);
+  }
+  void Flush() override {
+    absl::MutexLock lock(&mu_);
+    ++flushes_;
+  }
+  bool MayReceive() const override {
+    return may_receive_.load(std::memory_order_relaxed);
+  }
+
+  bool Has(uint64_t id) {
+    absl::MutexLock lock(&mu_);
+    return records_.count(id) > 0;
+  }
+  Record Await(uint64_t id) {
+    absl::MutexLock lock(&mu_);
+    auto there = [this, id]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return records_.count(id) > 0;
+    };
+    EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&there), absl::Minutes(1)))
+        << "operation " << id << " never ended";
+    return records_[id];
+  }
+  std::vector<uint64_t> parked() {
+    absl::MutexLock lock(&mu_);
+    return parked_;
+  }
+  OwnedFd TakeAccepted() {
+    absl::MutexLock lock(&mu_);
+    return std::move(accepted_);
+  }
+  void AllowReceive(bool allow) { may_receive_ = allow; }
+
+ private:
+  absl::Mutex mu_;
+  std::map<uint64_t, Record> records_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint64_t> order_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint64_t> parked_ ABSL_GUARDED_BY(mu_);
+  OwnedFd accepted_ ABSL_GUARDED_BY(mu_);
+  int flushes_ ABSL_GUARDED_BY(mu_) = 0;
+  std::atomic<bool> may_receive_{true};
+};
+
+class SocketTest : public testing::Test {
+ protected:
+  SocketTest() {
+    auto loop = EventLoop::Create("test");
+    EXPECT_TRUE(loop.ok()) << loop.status();
+    loop_ = *std::move(loop);
+    TcpPair pair = MakeTcpPair();
+    peer_ = std::move(pair.peer);
+    socket_ = Socket::Adopt(std::move(pair.ours), loop_.get());
+  }
+  ~SocketTest() override { socket_->Abandon(); }
+
+  std::unique_ptr<Operation> Make(Operation::Kind kind, uint64_t id) {
+    auto operation = std::make_unique<Operation>();
+    operation->kind = kind;
+    operation->id = id;
+    operation->sink = sink_;
+    return operation;
+  }
+  void Receive(uint64_t id, size_t max_bytes, bool wait = true) {
+    auto operation = Make(Operation::Kind::kReceive, id);
+    operation->max_bytes = max_bytes;
+    operation->wait = wait;
+    operation->report_parked = true;
+    socket_->Submit(std::move(operation));
+  }
+  void Send(uint64_t id, std::shared_ptr<const std::string> data,
+            bool wait = true) {
+    auto operation = Make(Operation::Kind::kSend, id);
+    operation->pieces.push_back(
+        {const_cast<char*>(data->data()), data->size()});
+    operation->left = data->size();
+    operation->owner_bytes = data->size();
+    operation->owner = data;
+    operation->wait = wait;
+    socket_->Submit(std::move(operation));
+  }
+
+  const std::shared_ptr<RecordingSink> sink_ =
+      std::make_shared<RecordingSink>();
+  std::unique_ptr<EventLoop> loop_;
+  std::shared_ptr<Socket> socket_;
+  OwnedFd peer_;
+};
+
+TEST_F(SocketTest, WhatCanEndAtOnceEndsWithinSubmit) {
+  ASSERT_EQ(write(peer_.get(), "abc", 3), 3);
+  Receive(1, 10);
+  EXPECT_EQ(sink_->Await(1).data, "abc");
+  Send(2, std::make_shared<std::string>("xyz"));
+  ASSERT_TRUE(sink_->Has(2));
+  EXPECT_EQ(sink_->Await(2).sent, 3);
+  EXPECT_EQ(ReadBytes(peer_.get(), 3), "xyz");
+}
+
+TEST_F(SocketTest, WaitingReceivesAreFilledInTheirOrder) {
+  for (uint64_t id = 1; id <= 3; ++id) Receive(id, 2);
+  EXPECT_EQ(sink_->parked(), (std::vector<uint64_t>{1, 2, 3}));
+  EXPECT_EQ(socket_->waiting(), 3);
+  ASSERT_EQ(write(peer_.get(), "aabbcc", 6), 6);
+  EXPECT_EQ(sink_->Await(1).data, "aa");
+  EXPECT_EQ(sink_->Await(2).data, "bb");
+  EXPECT_EQ(sink_->Await(3).data, "cc");
+}
+
+TEST_F(SocketTest, WithoutWaitingEagainIsTheOutcome) {
+  Receive(1, 10, /*wait=*/false);
+  ASSERT_TRUE(sink_->Has(1));
+  EXPECT_EQ(sink_->Await(1).error, EAGAIN);
+  // Also behind one that waits, which it must not overtake.
+  Receive(2, 10);
+  ASSERT_EQ(write(peer_.get(), "a", 1), 1);
+  EXPECT_EQ(sink_->Await(2).data, "a");
+}
+
+TEST_F(SocketTest, AZeroByteReceiveWaitsForDataAndTakesNone) {
+  Receive(1, 0);
+  EXPECT_FALSE(sink_->Has(1));
+  ASSERT_EQ(write(peer_.get(), "abc", 3), 3);
+  EXPECT_EQ(sink_->Await(1).data, "");
+  Receive(2, 10);
+  EXPECT_EQ(sink_->Await(2).data, "abc");
+}
+
+TEST_F(SocketTest, ASendThatWaitsLosesNothingAndKeepsItsOrder) {
+  const size_t kEach = 1 << 20;
+  const int kSends = 12;
+  for (int i = 0; i < kSends; ++i) {
+    Send(i + 1, std::make_shared<std::string>(kEach, 'a' + i));
+  }
+  EXPECT_GT(socket_->waiting(), 0);
+  const std::string all = ReadBytes(peer_.get(), kEach * kSends);
+  ASSERT_EQ(all.size(), kEach * kSends);
+  for (int i = 0; i < kSends; ++i) {
+    EXPECT_EQ(all[i * kEach], 'a' + i);
+    EXPECT_EQ(all[(i + 1) * kEach - 1], 'a' + i);
+    EXPECT_EQ(sink_->Await(i + 1).sent, kEach);
+  }
+}
+
+TEST_F(SocketTest, ASendThatMustNotWaitSaysWhatItGotRidOf) {
+  const auto data = std::make_shared<std::string>(64 << 20, 'x');
+  Send(1, data, /*wait=*/false);
+  ASSERT_TRUE(sink_->Has(1));
+  EXPECT_EQ(sink_->Await(1).error, 0);
+  EXPECT_GT(sink_->Await(1).sent, 0);
+  EXPECT_LT(sink_->Await(1).sent, data->size());
+  Send(2, data, /*wait=*/false);
+  EXPECT_EQ(sink_->Await(2).error, EAGAIN);
+}
+
+TEST_F(SocketTest, CancelEndsOnlyWhatWaits) {
+  Receive(1, 10);
+  EXPECT_FALSE(socket_->Cancel(sink_.get(), 7, ECANCELED));
+  EXPECT_TRUE(socket_->Cancel(sink_.get(), 1, ECANCELED));
+  EXPECT_EQ(sink_->Await(1).error, ECANCELED);
+  EXPECT_FALSE(socket_->Cancel(sink_.get(), 1, ECANCELED));
+  // What arrives later is the next one's.
+  ASSERT_EQ(write(peer_.get(), "abc", 3), 3);
+  Receive(2, 10);
+  EXPECT_EQ(sink_->Await(2).data, "abc");
+}
+
+TEST_F(SocketTest, ATimeLimitEndsAWaitWithEagain) {
+  auto operation = Make(Operation::Kind::kReceive, 1);
+  operation->max_bytes = 10;
+  operation->timeout_ms = 1;
+  socket_->Submit(std::move(operation));
+  EXPECT_EQ(sink_->Await(1).error, EAGAIN);
+}
+
+TEST_F(SocketTest, ShutdownSendComesAfterTheSendsThatWait) {
+  const size_t kSize = 16 << 20;
+  Send(1, std::make_shared<std::string>(kSize, 'x'));
+  ASSERT_GT(socket_->waiting(), 0);
+  EXPECT_EQ(socket_->ShutdownSend(), 0);
+  // Everything, and then the end of the stream.
+  EXPECT_EQ(ReadBytes(peer_.get(), kSize + 1).size(), kSize);
+}
+
+TEST_F(SocketTest, AResetEndsWhatWaits) {
+  Receive(1, 10);
+  const linger abort{1, 0};
+  setsockopt(peer_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+  peer_.Reset();
+  EXPECT_EQ(sink_->Await(1).error, ECONNRESET);
+}
+
+TEST_F(SocketTest, AbandonGivesBackWhatWaitsWithoutAnOutcome) {
+  Receive(1, 10);
+  Send(2, std::make_shared<std::string>(64 << 20, 'x'));
+  auto [fd, operations] = socket_->Abandon();
+  EXPECT_TRUE(fd.valid());
+  EXPECT_EQ(operations.size(), 2);
+  EXPECT_FALSE(sink_->Has(1));
+  Receive(3, 10);
+  EXPECT_EQ(sink_->Await(3).error, EBADF);
+}
+
+TEST_F(SocketTest, AHeldBackReceiveGoesOnWhenPoked) {
+  sink_->AllowReceive(false);
+  ASSERT_EQ(write(peer_.get(), "abc", 3), 3);
+  Receive(1, 10);
+  EXPECT_FALSE(sink_->Has(1));
+  sink_->AllowReceive(true);
+  socket_->Poke();
+  EXPECT_EQ(sink_->Await(1).data, "abc");
+}
+
+TEST_F(SocketTest, AReturnedConnectionIsAcceptedBeforeNewerOnes) {
+  TcpListener listener = ListenOnLoopback();
+  auto socket = Socket::Adopt(std::move(listener.fd), loop_.get());
+  const OwnedFd first = ConnectToLoopback(listener.port);
+  socket->Submit(Make(Operation::Kind::kAccept, 1));
+  ASSERT_TRUE(sink_->Await(1).accepted);
+  OwnedFd connection = sink_->TakeAccepted();
+  const NetAddress peer = NetAddress::PeerOf(connection.get());
+  const OwnedFd second = ConnectToLoopback(listener.port);
+  socket->ReturnAccepted(std::move(connection));
+  socket->Submit(Make(Operation::Kind::kAccept, 2));
+  ASSERT_TRUE(sink_->Await(2).accepted);
+  EXPECT_EQ(NetAddress::PeerOf(sink_->TakeAccepted().get()).ToString(),
+            peer.ToString());
+  socket->Abandon();
+}
+
+TEST_F(SocketTest, ARefusedConnectSaysSo) {
+  int port;
+  { port = ListenOnLoopback().port; }
+  OwnedFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  auto socket = Socket::Adopt(std::move(fd), loop_.get());
+  auto operation = Make(Operation::Kind::kConnect, 1);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  operation->address = NetAddress(address);
+  socket->Submit(std::move(operation));
+  EXPECT_EQ(sink_->Await(1).error, ECONNREFUSED);
+  socket->Abandon();
+}
+
+}  // namespace
+}  // namespace wspd

@@ -1,0 +1,119 @@
+#include "daemon/wspctl/admin_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grpc/support/log.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel_posix.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/owned_fd.h"
+
+namespace wspd {
+namespace {
+
+constexpr auto kDeadline = std::chrono::seconds(5);
+
+absl::Status ConnectError(int error, const std::string& socket) {
+  const std::string message =
+      absl::StrCat("can't reach a daemon at ", socket, ": ", strerror(error));
+  if (error == ENOENT || error == ECONNREFUSED) {
+    return absl::UnavailableError(absl::StrCat(
+        message,
+        "; is wspd running? (--socket or $WSPD_ADMIN_SOCKET names another)"));
+  }
+  return absl::UnavailableError(message);
+}
+
+// By hand: gRPC would retry, and its errors say less.
+absl::StatusOr<OwnedFd> ConnectSocket(const std::string& socket_path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (socket_path.size() >= sizeof(address.sun_path)) {
+    return ConnectError(ENAMETOOLONG, socket_path);
+  }
+  memcpy(address.sun_path, socket_path.data(), socket_path.size());
+  OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid() ||
+      connect(fd.get(), reinterpret_cast<const sockaddr*>(&address),
+              sizeof(address)) != 0 ||
+      fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0) {
+    return ConnectError(errno, socket_path);
+  }
+  return fd;
+}
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  if (status.error_code() == grpc::DEADLINE_EXCEEDED) {
+    return absl::DeadlineExceededError("the daemon didn't answer within 5 s");
+  }
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                      status.error_message());
+}
+
+// One unary call.
+template <typename Stub, typename Request, typename Response>
+absl::StatusOr<Response> Call(Stub* stub,
+                              grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                           const Request&,
+                                                           Response*),
+                              const Request& request) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  Response response;
+  const auto status = FromGrpc((stub->*method)(&context, request, &response));
+  if (!status.ok()) return status;
+  return response;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AdminClient>> AdminClient::Connect(
+    const std::string& socket) {
+  auto fd = ConnectSocket(socket);
+  if (!fd.ok()) return fd.status();
+  // What goes wrong is in the status of the call.
+  gpr_set_log_function([](gpr_log_func_args*) {});
+  grpc::ChannelArguments arguments;
+  // A listing has as many bytes as the daemon has sockets.
+  arguments.SetMaxReceiveMessageSize(-1);
+  return std::unique_ptr<AdminClient>(
+      new AdminClient(grpc::CreateCustomInsecureChannelFromFd(
+          "wspd", fd->Release(), arguments)));
+}
+
+AdminClient::AdminClient(std::shared_ptr<grpc::Channel> channel)
+    : admin_(wsp::v1::Admin::NewStub(channel)),
+      health_(grpc::health::v1::Health::NewStub(std::move(channel))) {}
+
+absl::StatusOr<wsp::v1::ListClientsResponse> AdminClient::ListClients() {
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::ListClients,
+              wsp::v1::ListClientsRequest());
+}
+
+absl::StatusOr<wsp::v1::ListSocketsResponse> AdminClient::ListSockets(int pid) {
+  wsp::v1::ListSocketsRequest request;
+  request.set_pid(pid);
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::ListSockets, request);
+}
+
+absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminClient::GetServerInfo() {
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::GetServerInfo,
+              wsp::v1::GetServerInfoRequest());
+}
+
+absl::StatusOr<grpc::health::v1::HealthCheckResponse>
+AdminClient::CheckHealth() {
+  return Call(health_.get(), &grpc::health::v1::Health::Stub::Check,
+              grpc::health::v1::HealthCheckRequest());
+}
+
+}  // namespace wspd

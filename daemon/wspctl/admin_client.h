@@ -1,0 +1,38 @@
+#ifndef WSPD_DAEMON_WSPCTL_ADMIN_CLIENT_H_
+#define WSPD_DAEMON_WSPCTL_ADMIN_CLIENT_H_
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "proto/grpc/health/v1/health.grpc.pb.h"
+#include "proto/wsp/v1/admin.grpc.pb.h"
+
+namespace wspd {
+
+// A connection to a daemon's admin socket. Every call blocks, at most 5
+// seconds, and fails with a line for the user. Not thread-safe.
+class AdminClient {
+ public:
+  // UNAVAILABLE if nobody listens there.
+  static absl::StatusOr<std::unique_ptr<AdminClient>> Connect(
+      const std::string& socket);
+
+  absl::StatusOr<wsp::v1::ListClientsResponse> ListClients();
+  // 0: of all clients.
+  absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(int pid);
+  absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo();
+  absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth();
+
+ private:
+  explicit AdminClient(std::shared_ptr<grpc::Channel> channel);
+
+  const std::unique_ptr<wsp::v1::Admin::Stub> admin_;
+  const std::unique_ptr<grpc::health::v1::Health::Stub> health_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_WSPCTL_ADMIN_CLIENT_H_

@@ -1,0 +1,131 @@
+#include "daemon/wspctl/command_line.h"
+
+#include <array>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+
+namespace wspd {
+
+const char kHelpText[] =
+    R"(Usage: wspctl [--socket PATH] [--json] COMMAND
+
+Asks a running wspd.
+
+Commands:
+  clients        the attached processes
+  sockets [PID]  their sockets, or those of one process
+  info           the daemon: version, sockets, counters, limits
+  health         whether it takes new work
+  version        wspctl's own version; asks no daemon
+
+Options:
+  --socket PATH  the daemon's admin socket; default: $WSPD_ADMIN_SOCKET, else
+                 /run/wspd/admin.sock
+  --json         one JSON object a line; fields as in proto/wsp/v1/admin.proto,
+                 64-bit numbers as strings, addresses as "1.2.3.4:80"
+  --help         this text
+
+Root and the daemon's own user see everything, others see their own processes.
+
+Exit status:
+  0   it went well; for health: SERVING
+  1   it failed, or there is no daemon; for health: anything else than SERVING
+  64  the command line is wrong
+)";
+
+namespace {
+
+constexpr char kDefaultSocket[] = "/run/wspd/admin.sock";
+
+constexpr std::array<std::pair<absl::string_view, Command>, 6> kCommands = {{
+    {"clients", Command::kClients},
+    {"sockets", Command::kSockets},
+    {"info", Command::kInfo},
+    {"health", Command::kHealth},
+    {"version", Command::kVersion},
+    {"help", Command::kHelp},
+}};
+
+// Takes options out, in any place; what is left are the words.
+absl::StatusOr<std::vector<std::string>> TakeOptions(
+    const std::vector<std::string>& arguments, CommandLine* line, bool* help) {
+  std::vector<std::string> words;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    absl::string_view argument = arguments[i];
+    if (argument == "--json") {
+      line->json = true;
+    } else if (argument == "--help" || argument == "-h") {
+      *help = true;
+    } else if (argument == "--version") {
+      words.push_back("version");
+    } else if (argument == "--socket") {
+      if (++i == arguments.size()) {
+        return absl::InvalidArgumentError("--socket needs a path");
+      }
+      line->socket = arguments[i];
+    } else if (absl::ConsumePrefix(&argument, "--socket=")) {
+      line->socket = std::string(argument);
+    } else if (absl::ConsumePrefix(&argument, "-")) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("there is no option ", arguments[i]));
+    } else {
+      words.push_back(arguments[i]);
+    }
+  }
+  return words;
+}
+
+absl::Status ParseWords(const std::vector<std::string>& words,
+                        CommandLine* line) {
+  if (words.empty()) return absl::InvalidArgumentError("which command?");
+  bool known = false;
+  for (const auto& [name, command] : kCommands) {
+    if (words[0] != name) continue;
+    line->command = command;
+    known = true;
+  }
+  if (!known) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no command ", words[0]));
+  }
+  const size_t most = line->command == Command::kSockets ? 2 : 1;
+  if (words.size() > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("what is \"", words[most], "\"?"));
+  }
+  if (words.size() == 2 &&
+      (!absl::SimpleAtoi(words[1], &line->pid) || line->pid <= 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", words[1], "\" is not a pid"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<CommandLine> ParseCommandLine(
+    const std::vector<std::string>& arguments, const char* environment_socket) {
+  CommandLine line;
+  line.socket = environment_socket != nullptr && *environment_socket != '\0'
+                    ? environment_socket
+                    : kDefaultSocket;
+  bool help = false;
+  const auto words = TakeOptions(arguments, &line, &help);
+  if (!words.ok()) return words.status();
+  if (help) {
+    line.command = Command::kHelp;
+    return line;
+  }
+  if (auto status = ParseWords(*words, &line); !status.ok()) return status;
+  if (line.socket.empty()) {
+    return absl::InvalidArgumentError("--socket needs a path");
+  }
+  return line;
+}
+
+}  // namespace wspd

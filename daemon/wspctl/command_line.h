@@ -1,0 +1,33 @@
+#ifndef WSPD_DAEMON_WSPCTL_COMMAND_LINE_H_
+#define WSPD_DAEMON_WSPCTL_COMMAND_LINE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace wspd {
+
+enum class Command { kClients, kSockets, kInfo, kHealth, kVersion, kHelp };
+
+// What `wspctl ARGUMENTS` asks for.
+struct CommandLine {
+  Command command = Command::kHelp;
+  // Of `sockets PID`; 0: all.
+  int pid = 0;
+  bool json = false;
+  std::string socket;
+};
+
+// `arguments` without the program's name. The socket comes from --socket, else
+// from `environment_socket` ($WSPD_ADMIN_SOCKET, may be null), else it is the
+// default. INVALID_ARGUMENT with a line for the user.
+absl::StatusOr<CommandLine> ParseCommandLine(
+    const std::vector<std::string>& arguments, const char* environment_socket);
+
+// What `wspctl --help` prints.
+extern const char kHelpText[];
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_WSPCTL_COMMAND_LINE_H_

@@ -1,0 +1,70 @@
+#include "daemon/wspctl/command_line.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+using ::testing::HasSubstr;
+
+CommandLine Parse(const std::vector<std::string>& arguments,
+                  const char* environment = nullptr) {
+  return ParseCommandLine(arguments, environment).value();
+}
+
+std::string ErrorOf(const std::vector<std::string>& arguments) {
+  return std::string(ParseCommandLine(arguments, nullptr).status().message());
+}
+
+TEST(CommandLineTest, Commands) {
+  EXPECT_EQ(Parse({"clients"}).command, Command::kClients);
+  EXPECT_EQ(Parse({"sockets"}).command, Command::kSockets);
+  EXPECT_EQ(Parse({"sockets"}).pid, 0);
+  EXPECT_EQ(Parse({"sockets", "42"}).pid, 42);
+  EXPECT_EQ(Parse({"info"}).command, Command::kInfo);
+  EXPECT_EQ(Parse({"health"}).command, Command::kHealth);
+  EXPECT_EQ(Parse({"version"}).command, Command::kVersion);
+  EXPECT_EQ(Parse({"--version"}).command, Command::kVersion);
+  EXPECT_EQ(Parse({"--help", "clients"}).command, Command::kHelp);
+  EXPECT_EQ(Parse({"-h"}).command, Command::kHelp);
+}
+
+TEST(CommandLineTest, OptionsStandAnywhere) {
+  EXPECT_FALSE(Parse({"info"}).json);
+  EXPECT_TRUE(Parse({"--json", "info"}).json);
+  EXPECT_TRUE(Parse({"info", "--json"}).json);
+  EXPECT_EQ(Parse({"--socket", "/a", "info"}).socket, "/a");
+  EXPECT_EQ(Parse({"info", "--socket=/b"}).socket, "/b");
+}
+
+TEST(CommandLineTest, TheSocketComesFromOptionThenEnvironmentThenDefault) {
+  EXPECT_EQ(Parse({"--socket=/o", "info"}, "/e").socket, "/o");
+  EXPECT_EQ(Parse({"info"}, "/e").socket, "/e");
+  EXPECT_EQ(Parse({"info"}, "").socket, "/run/wspd/admin.sock");
+  EXPECT_EQ(Parse({"info"}).socket, "/run/wspd/admin.sock");
+}
+
+TEST(CommandLineTest, ErrorsSayWhat) {
+  EXPECT_EQ(ErrorOf({}), "which command?");
+  EXPECT_EQ(ErrorOf({"clientz"}), "there is no command clientz");
+  EXPECT_EQ(ErrorOf({"--jsn", "info"}), "there is no option --jsn");
+  EXPECT_EQ(ErrorOf({"info", "--socket"}), "--socket needs a path");
+  EXPECT_EQ(ErrorOf({"info", "--socket="}), "--socket needs a path");
+  EXPECT_EQ(ErrorOf({"sockets", "x"}), "\"x\" is not a pid");
+  EXPECT_EQ(ErrorOf({"sockets", "0"}), "\"0\" is not a pid");
+  EXPECT_EQ(ErrorOf({"sockets", "1", "2"}), "what is \"2\"?");
+  EXPECT_EQ(ErrorOf({"clients", "1"}), "what is \"1\"?");
+}
+
+TEST(CommandLineTest, HelpStatesTheExitCodes) {
+  for (const char* words : {"\n  0 ", "\n  1 ", "\n  64 "}) {
+    EXPECT_THAT(kHelpText, HasSubstr(words));
+  }
+}
+
+}  // namespace
+}  // namespace wspd

@@ -1,0 +1,163 @@
+#include "daemon/wspctl/format.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const absl::Time kNow = absl::FromUnixSeconds(1700000000);
+
+int64_t NsBefore(absl::Duration age) { return absl::ToUnixNanos(kNow - age); }
+
+wsp::v1::SocketAddress Ipv4(uint32_t address, uint32_t port) {
+  wsp::v1::SocketAddress result;
+  result.mutable_ipv4()->set_address(address);
+  result.mutable_ipv4()->set_port(port);
+  return result;
+}
+
+wsp::v1::SocketAddress Ipv6(const std::string& address, uint32_t port,
+                            uint32_t scope = 0) {
+  wsp::v1::SocketAddress result;
+  result.mutable_ipv6()->set_address(address);
+  result.mutable_ipv6()->set_port(port);
+  result.mutable_ipv6()->set_scope_id(scope);
+  return result;
+}
+
+TEST(FormatAddressTest, BothFamiliesAndNone) {
+  EXPECT_EQ(FormatAddress(Ipv4(0x01020304, 80)), "1.2.3.4:80");
+  EXPECT_EQ(FormatAddress(Ipv4(0xffffffff, 65535)), "255.255.255.255:65535");
+  const std::string loopback = std::string(15, '\0') + '\1';
+  EXPECT_EQ(FormatAddress(Ipv6(loopback, 80)), "[::1]:80");
+  const std::string local = "\xfe\x80" + std::string(13, '\0') + '\1';
+  EXPECT_EQ(FormatAddress(Ipv6(local, 80, 2)), "[fe80::1%2]:80");
+  EXPECT_EQ(FormatAddress(Ipv6("short", 80)), "[?]:80");
+  EXPECT_EQ(FormatAddress(wsp::v1::SocketAddress()), "-");
+}
+
+TEST(FormatAgeTest, TwoUnitsAtMost) {
+  EXPECT_EQ(FormatAge(absl::Seconds(-3)), "0s");
+  EXPECT_EQ(FormatAge(absl::Milliseconds(59999)), "59s");
+  EXPECT_EQ(FormatAge(absl::Seconds(184)), "3m04s");
+  EXPECT_EQ(FormatAge(absl::Hours(5) + absl::Minutes(2)), "5h02m");
+  EXPECT_EQ(FormatAge(absl::Hours(76)), "3d04h");
+}
+
+TEST(FormatTableTest, AlignsTextLeftAndNumbersRight) {
+  EXPECT_EQ(
+      FormatTable({{"ID", "NAME", "N"}, {"1", "ab", "1000"}, {"20", "c", "-"}}),
+      "ID  NAME     N\n"
+      " 1  ab    1000\n"
+      "20  c        -\n");
+  EXPECT_EQ(FormatTable({{"A", "B"}}), "A  B\n");
+}
+
+TEST(FormatClientsTest, OneLineEach) {
+  wsp::v1::ListClientsResponse response;
+  auto* client = response.add_clients();
+  client->set_client_id(1);
+  client->set_pid(4242);
+  client->set_uid(1000);
+  client->set_personality(wsp::v1::PERSONALITY_WINSOCK);
+  client->mutable_version()->set_major(1);
+  client->set_startups(2);
+  client->set_sockets(3);
+  client->set_pending_calls(4);
+  client->set_attached_at_ns(NsBefore(absl::Seconds(75)));
+  client->add_command_line("wspcat");
+  client->add_command_line("--listen");
+  response.add_clients()->set_client_id(2);
+  EXPECT_EQ(FormatClients(response, kNow),
+            "CLIENT   PID   UID  KIND     WIRE  STARTUPS  SOCKETS  PENDING  "
+            "ATTACHED  LAST CALL  COMMAND\n"
+            "     1  4242  1000  winsock  1.0          2        3        4  "
+            "1m15s             -  wspcat --listen\n"
+            "     2     0     0  -        0.0          0        0        0  "
+            "-                 -  -\n");
+}
+
+TEST(FormatClientsTest, AClientsWordsCannotReachTheTerminal) {
+  wsp::v1::ListClientsResponse response;
+  auto* client = response.add_clients();
+  client->add_command_line("\x1b[2J\nroot\xc2\x9b");
+  EXPECT_THAT(FormatClients(response, kNow),
+              HasSubstr("\\x1b[2J\\nroot\\xc2\\x9b"));
+  client->set_command_line(0, std::string(500, 'x'));
+  EXPECT_THAT(FormatClients(response, kNow),
+              HasSubstr(" " + std::string(57, 'x') + "...\n"));
+}
+
+wsp::v1::ListSocketsResponse OneSocket() {
+  wsp::v1::ListSocketsResponse response;
+  auto* socket = response.add_sockets();
+  socket->set_client_id(1);
+  socket->set_pid(4242);
+  socket->set_uid(1000);
+  socket->set_socket_id(0xabcdef);
+  socket->set_protocol(6);
+  socket->set_state(wsp::v1::SOCKET_STATE_CONNECTED);
+  *socket->mutable_local() = Ipv4(0x7f000001, 40000);
+  *socket->mutable_peer() = Ipv4(0x7f000001, 80);
+  socket->set_bytes_sent(10);
+  socket->set_bytes_received(uint64_t{1} << 63);
+  socket->set_opened_at_ns(NsBefore(absl::Seconds(5)));
+  return response;
+}
+
+TEST(FormatSocketsTest, OneLineEach) {
+  EXPECT_EQ(FormatSockets(OneSocket(), kNow),
+            "CLIENT   PID   UID  SOCKET            PROTO  STATE      LOCAL     "
+            "       PEER          PENDING  SENT             RECEIVED  AGE\n"
+            "     1  4242  1000  0000000000abcdef  tcp    connected  "
+            "127.0.0.1:40000  127.0.0.1:80        0    10  "
+            "9223372036854775808  5s\n");
+}
+
+TEST(FormatSocketsTest, JsonHasAddressesAsText) {
+  EXPECT_EQ(FormatSocketsJson(OneSocket()),
+            "{\"client_id\":\"1\",\"pid\":4242,\"socket_id\":\"11259375\","
+            "\"protocol\":6,\"state\":\"SOCKET_STATE_CONNECTED\","
+            "\"pending_calls\":0,\"bytes_sent\":\"10\","
+            "\"bytes_received\":\"9223372036854775808\","
+            "\"opened_at_ns\":\"1699999995000000000\",\"uid\":1000,"
+            "\"local\":\"127.0.0.1:40000\",\"peer\":\"127.0.0.1:80\"}\n");
+}
+
+TEST(FormatClientsTest, JsonIsOneObjectALineWithEveryField) {
+  wsp::v1::ListClientsResponse response;
+  response.add_clients()->set_client_id(7);
+  response.add_clients()->add_command_line("a\n\"b\"");
+  const std::string json = FormatClientsJson(response);
+  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 2);
+  EXPECT_THAT(json, HasSubstr("{\"client_id\":\"7\",\"pid\":0,"));
+  EXPECT_THAT(json, HasSubstr("\"command_line\":[\"a\\n\\\"b\\\"\"]"));
+  EXPECT_THAT(json, HasSubstr("\"last_call_at_ns\":\"0\""));
+  EXPECT_EQ(FormatClientsJson(wsp::v1::ListClientsResponse()), "");
+}
+
+TEST(FormatInfoTest, TextAndJson) {
+  wsp::v1::GetServerInfoResponse info;
+  info.set_version("1.2.3");
+  info.set_started_at_ns(NsBefore(absl::Hours(30)));
+  info.set_instance("\x01\xff");
+  info.mutable_limits()->set_sockets(4096);
+  const std::string text = FormatInfo(info, kNow);
+  EXPECT_THAT(text, HasSubstr("version               1.2.3\n"));
+  EXPECT_THAT(text, HasSubstr("up                    1d06h\n"));
+  EXPECT_THAT(text, HasSubstr("instance              01ff\n"));
+  EXPECT_THAT(text, HasSubstr("provider socket       -\n"));
+  EXPECT_THAT(text, HasSubstr("limit of sockets      4096 a client\n"));
+  const std::string json = FormatInfoJson(info);
+  EXPECT_THAT(json, HasSubstr("\"version\":\"1.2.3\""));
+  EXPECT_EQ(json.find('\n'), json.size() - 1);
+}
+
+}  // namespace
+}  // namespace wspd

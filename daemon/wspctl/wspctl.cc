@@ -1,0 +1,100 @@
+#include "daemon/wspctl/wspctl.h"
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/version.h"
+#include "daemon/wspctl/admin_client.h"
+#include "daemon/wspctl/command_line.h"
+#include "daemon/wspctl/format.h"
+
+namespace wspd {
+namespace {
+
+using ::grpc::health::v1::HealthCheckResponse;
+
+// What goes to standard output, and whether all is well.
+struct Answer {
+  std::string text;
+  bool good = true;
+};
+
+std::string VersionText(bool json) {
+  return json ? absl::StrCat("{\"version\":\"", kVersion, "\"}\n")
+              : absl::StrCat("wspctl ", kVersion, "\n");
+}
+
+absl::StatusOr<Answer> AskHealth(const CommandLine& line, AdminClient* client) {
+  const auto health = client->CheckHealth();
+  if (!health.ok()) return health.status();
+  const std::string& name =
+      HealthCheckResponse::ServingStatus_Name(health->status());
+  return Answer{line.json ? absl::StrCat("{\"status\":\"", name, "\"}\n")
+                          : absl::StrCat(name, "\n"),
+                health->status() == HealthCheckResponse::SERVING};
+}
+
+absl::StatusOr<Answer> Ask(const CommandLine& line, AdminClient* client) {
+  const absl::Time now = absl::Now();
+  switch (line.command) {
+    case Command::kClients: {
+      const auto response = client->ListClients();
+      if (!response.ok()) return response.status();
+      return Answer{line.json ? FormatClientsJson(*response)
+                              : FormatClients(*response, now)};
+    }
+    case Command::kSockets: {
+      const auto response = client->ListSockets(line.pid);
+      if (!response.ok()) return response.status();
+      return Answer{line.json ? FormatSocketsJson(*response)
+                              : FormatSockets(*response, now)};
+    }
+    case Command::kInfo: {
+      const auto info = client->GetServerInfo();
+      if (!info.ok()) return info.status();
+      return Answer{line.json ? FormatInfoJson(*info) : FormatInfo(*info, now)};
+    }
+    case Command::kHealth:
+      return AskHealth(line, client);
+    case Command::kVersion:
+    case Command::kHelp:
+      break;
+  }
+  return absl::InternalError("not a question to a daemon");
+}
+
+absl::StatusOr<Answer> Run(const CommandLine& line) {
+  if (line.command == Command::kHelp) return Answer{kHelpText};
+  if (line.command == Command::kVersion) return Answer{VersionText(line.json)};
+  auto client = AdminClient::Connect(line.socket);
+  if (!client.ok()) return client.status();
+  return Ask(line, client->get());
+}
+
+}  // namespace
+
+int RunWspctl(const std::vector<std::string>& arguments,
+              const char* environment_socket, std::ostream& out,
+              std::ostream& err) {
+  const auto line = ParseCommandLine(arguments, environment_socket);
+  if (!line.ok()) {
+    err << "wspctl: " << line.status().message() << "\nTry wspctl --help.\n";
+    return kExitUsage;
+  }
+  const auto answer = Run(*line);
+  if (!answer.ok()) {
+    err << "wspctl: " << Escape(answer.status().message()) << "\n";
+    return kExitFailed;
+  }
+  out << answer->text << std::flush;
+  if (!out) {
+    err << "wspctl: can't write\n";
+    return kExitFailed;
+  }
+  return answer->good ? kExitOk : kExitFailed;
+}
+
+}  // namespace wspd

@@ -1,0 +1,136 @@
+#include "daemon/wspctl/wspctl.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <filesystem>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/admin/admin_server.h"
+#include "daemon/admin/fake_inventory.h"
+#include "daemon/base/version.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+struct Result {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+class WspctlTest : public ::testing::Test {
+ protected:
+  WspctlTest() {
+    char folder[] = "/tmp/wspd_ctl_XXXXXX";
+    folder_ = mkdtemp(folder);
+    options_.socket = folder_ + "/admin.sock";
+    loop_ = EventLoop::Create("test").value();
+    inventory_.AddClient(1, 11, 70001);
+    inventory_.AddClient(2, 22, 70002);
+    inventory_.AddSocket(1, 11, 70001, 100);
+  }
+  ~WspctlTest() override {
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void StartServer() {
+    server_ = AdminServer::Start(options_, loop_.get(), &inventory_).value();
+  }
+
+  Result Run(const std::vector<std::string>& arguments) {
+    std::ostringstream out, err;
+    const int code = RunWspctl(arguments, options_.socket.c_str(), out, err);
+    return {code, out.str(), err.str()};
+  }
+
+  std::string folder_;
+  AdminServerOptions options_;
+  std::unique_ptr<EventLoop> loop_;
+  FakeInventory inventory_;
+  std::unique_ptr<AdminServer> server_;
+};
+
+TEST_F(WspctlTest, ListsClientsAndSockets) {
+  StartServer();
+  Result result = Run({"clients"});
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_THAT(result.out, AllOf(StartsWith("CLIENT  PID    UID"),
+                                HasSubstr("\n     2   22  70002  ")));
+  result = Run({"--json", "clients"});
+  EXPECT_THAT(result.out, StartsWith("{\"client_id\":\"1\",\"pid\":11,"));
+  EXPECT_THAT(Run({"sockets"}).out, HasSubstr("0000000000000064"));
+  EXPECT_THAT(Run({"sockets", "11", "--json"}).out,
+              HasSubstr("\"socket_id\":\"100\""));
+  EXPECT_EQ(Run({"sockets", "22", "--json"}).out, "");
+}
+
+TEST_F(WspctlTest, ShowsInfo) {
+  StartServer();
+  EXPECT_THAT(
+      Run({"info"}).out,
+      HasSubstr(absl::StrCat("admin socket          ", options_.socket, "\n")));
+  EXPECT_THAT(Run({"info", "--json"}).out,
+              HasSubstr(absl::StrCat("\"version\":\"", kVersion, "\"")));
+}
+
+TEST_F(WspctlTest, HealthIsInTheExitCode) {
+  StartServer();
+  Result result = Run({"health"});
+  EXPECT_EQ(result.code, kExitOk);
+  EXPECT_EQ(result.out, "SERVING\n");
+  server_->SetServing(false);
+  result = Run({"health", "--json"});
+  EXPECT_EQ(result.code, kExitFailed);
+  EXPECT_EQ(result.out, "{\"status\":\"NOT_SERVING\"}\n");
+}
+
+TEST_F(WspctlTest, NoDaemonIsSaidClearly) {
+  Result result = Run({"health"});
+  EXPECT_EQ(result.code, kExitFailed);
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(result.err,
+            absl::StrCat("wspctl: can't reach a daemon at ", options_.socket,
+                         ": No such file or directory; is wspd running? "
+                         "(--socket or $WSPD_ADMIN_SOCKET names another)\n"));
+  result = Run({"--socket", "/dev/null", "info"});
+  EXPECT_THAT(result.err, HasSubstr("/dev/null: Connection refused"));
+  result = Run({"--socket", std::string(200, 'x'), "info"});
+  EXPECT_THAT(result.err, HasSubstr("File name too long"));
+}
+
+TEST_F(WspctlTest, VersionAndHelpNeedNoDaemon) {
+  EXPECT_EQ(Run({"version"}).out, absl::StrCat("wspctl ", kVersion, "\n"));
+  EXPECT_EQ(Run({"--json", "version"}).out,
+            absl::StrCat("{\"version\":\"", kVersion, "\"}\n"));
+  const Result help = Run({"--help"});
+  EXPECT_EQ(help.code, kExitOk);
+  EXPECT_THAT(help.out, StartsWith("Usage: wspctl"));
+}
+
+TEST_F(WspctlTest, AWrongCommandLineIsAUsageError) {
+  const Result result = Run({"clientz"});
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_EQ(result.err,
+            "wspctl: there is no command clientz\nTry wspctl --help.\n");
+}
+
+TEST_F(WspctlTest, OutputThatCantBeWrittenIsAFailure) {
+  std::ostringstream out, err;
+  out.setstate(std::ios::badbit);
+  EXPECT_EQ(RunWspctl({"version"}, nullptr, out, err), kExitFailed);
+}
+
+}  // namespace
+}  // namespace wspd

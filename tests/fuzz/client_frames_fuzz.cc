@@ -1,0 +1,65 @@
+// Feeds the daemon's session layer with whatever a client might send: frames,
+// mutated, on one attachment after the other. The input is a sequence of
+// frames, each behind its length (16 bits, little endian).
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <algorithm>
+#include <string>
+
+#include "daemon/session/testing/session_harness.h"
+#include "proto/wsp/v1/provider.pb.h"
+#include "tests/fuzz/isolation.h"
+
+namespace {
+
+// Every attachment starts up first, or most calls would end right there.
+std::string StartupFrame() {
+  wsp::v1::ClientFrame frame;
+  auto* call = frame.add_calls();
+  call->set_call_id(1);
+  call->mutable_startup()->set_version_requested(0x0202);
+  return frame.SerializeAsString();
+}
+
+// Takes what was written, so that the session goes on writing.
+void DrainStream(const wspd::SessionHarness::Attached& attached) {
+  while (attached.stream->HasFrame()) {
+    attached.stream->NextFrame();
+    attached.attachment->OnWritten(attached.stream.get());
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  wspd::EnterEmptyNetwork();
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  wspd::SessionLimits limits;
+  limits.sockets_per_client = 16;
+  limits.calls_per_client = 64;
+  limits.kept_bytes_per_client = 16 << 10;
+  wspd::SessionHarness harness(limits);
+  const wspd::SessionHarness::Attached attached = harness.Attach();
+  (void)wspd::SessionHarness::SendBytes(attached.attachment.get(),
+                                        StartupFrame(), 64);
+  DrainStream(attached);
+  while (size >= 2) {
+    const size_t length = std::min<size_t>(data[0] | data[1] << 8, size - 2);
+    const std::string frame(reinterpret_cast<const char*>(data + 2), length);
+    data += 2 + length;
+    size -= 2 + length;
+    const size_t piece = 1 + length % 13;
+    if (!wspd::SessionHarness::SendBytes(attached.attachment.get(), frame,
+                                         piece)
+             .ok()) {
+      break;
+    }
+    DrainStream(attached);
+  }
+  return 0;
+}
