@@ -1,0 +1,151 @@
+// The functions that make and look at connections, but for WSPAccept.
+#include "client_stub/spi/functions.h"
+#include "client_stub/spi/socket_addresses.h"
+#include "client_stub/spi/spi_call.h"
+#include "proto/wire_fields.h"
+
+namespace wsp {
+
+int WSPAPI SpiBind(SOCKET s, const sockaddr* name, int name_length,
+                   LPINT error) {
+  SpiCall call(SpiFunction::kBind, s, error);
+  if (!call.ok()) return SOCKET_ERROR;
+  Address address;
+  if (const uint32_t result = ReadSocketAddress(
+          name, name_length, call.socket()->family, &address)) {
+    return call.Result(result);
+  }
+  return call.Result(call.Invoke(
+      CallHeader(),
+      [&](Call* request) { AppendBind(&request->bytes, address); }, nullptr));
+}
+
+int WSPAPI SpiListen(SOCKET s, int backlog, LPINT error) {
+  SpiCall call(SpiFunction::kListen, s, error);
+  if (!call.ok()) return SOCKET_ERROR;
+  return call.Result(call.Invoke(
+      CallHeader(),
+      [&](Call* request) { AppendListen(&request->bytes, backlog); }, nullptr));
+}
+
+int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
+                      LPWSABUF caller_data, LPWSABUF callee_data, LPQOS sqos,
+                      LPQOS gqos, LPINT error) {
+  SpiCall call(SpiFunction::kConnect, s, error);
+  if (!call.ok()) return SOCKET_ERROR;
+  Address address;
+  if (const uint32_t result = ReadSocketAddress(
+          name, name_length, call.socket()->family, &address)) {
+    return call.Result(result);
+  }
+  // TCP/IP carries no user data in the connect, and no quality of service.
+  if (caller_data != nullptr && caller_data->len != 0) {
+    return call.Result(WSAEPROTONOSUPPORT);
+  }
+  if (sqos != nullptr || gqos != nullptr) return call.Result(WSAEOPNOTSUPP);
+  CallHeader header;
+  if (!call.socket()->nonblocking) call.QueryHook();
+  header.report_pending = call.has_hook();
+  const uint32_t result = call.Invoke(
+      header, [&](Call* request) { AppendConnect(&request->bytes, address); },
+      nullptr);
+  MutexLock lock(&g_library.mutex);
+  if (!call.StillThere()) return call.Result(WSAEINTR);
+  if (result == 0) call.socket()->connected = true;
+  if (result == WSAEWOULDBLOCK || result == WSAEALREADY) {
+    call.socket()->connecting = true;
+  }
+  if (callee_data != nullptr) callee_data->len = 0;
+  return call.Result(result);
+}
+
+namespace {
+
+// Behind the sends of the socket, if it ends sending.
+uint32_t ShutDownInOrder(SpiCall* call, uint32_t wire_how) {
+  MutexLock lock(&g_library.mutex);
+  if (const uint32_t error = call->Reach()) return error;
+  Provider* provider = call->provider();
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kControl, call->socket());
+  Call* request = provider->NewCall(operation, CallHeader());
+  AppendShutdown(&request->bytes, wire_how);
+  if (wire_how == wire::ShutdownRequest::HOW_RECEIVE) {
+    provider->attachment().Submit(request);
+  } else {
+    provider->attachment().SubmitBehindSends(&call->socket()->lane,
+                                             &operation->job, request);
+  }
+  return call->FinishControl(operation, INT64_MAX, nullptr);
+}
+
+}  // namespace
+
+int WSPAPI SpiShutdown(SOCKET s, int how, LPINT error) {
+  SpiCall call(SpiFunction::kShutdown, s, error);
+  if (!call.ok()) return SOCKET_ERROR;
+  uint32_t wire_how;
+  switch (how) {
+    case SD_RECEIVE:
+      wire_how = wire::ShutdownRequest::HOW_RECEIVE;
+      break;
+    case SD_SEND:
+      wire_how = wire::ShutdownRequest::HOW_SEND;
+      break;
+    case SD_BOTH:
+      wire_how = wire::ShutdownRequest::HOW_BOTH;
+      break;
+    default:
+      return call.Result(WSAEINVAL);
+  }
+  const uint32_t result = ShutDownInOrder(&call, wire_how);
+  if (result == 0) {
+    MutexLock lock(&g_library.mutex);
+    if (how != SD_SEND) call.socket()->receive_shut = true;
+    if (how != SD_RECEIVE) call.socket()->send_shut = true;
+  }
+  return call.Result(result);
+}
+
+namespace {
+
+enum class Side { kLocal, kPeer };
+
+int GetName(SpiFunction function, Side side, SOCKET s, sockaddr* name,
+            LPINT name_length, LPINT error) {
+  SpiCall call(function, s, error);
+  if (!call.ok()) return SOCKET_ERROR;
+  if (name == nullptr || name_length == nullptr) {
+    return call.Result(WSAEFAULT);
+  }
+  Reply reply;
+  const uint32_t result = call.Invoke(
+      CallHeader(),
+      [side](Call* request) {
+        if (side == Side::kLocal) {
+          AppendGetSockName(&request->bytes);
+        } else {
+          AppendGetPeerName(&request->bytes);
+        }
+      },
+      &reply);
+  if (result != 0) return call.Result(result);
+  return call.Result(WriteSocketAddress(
+      side == Side::kLocal ? reply.local : reply.peer, name, name_length));
+}
+
+}  // namespace
+
+int WSPAPI SpiGetSockName(SOCKET s, sockaddr* name, LPINT name_length,
+                          LPINT error) {
+  return GetName(SpiFunction::kGetSockName, Side::kLocal, s, name, name_length,
+                 error);
+}
+
+int WSPAPI SpiGetPeerName(SOCKET s, sockaddr* name, LPINT name_length,
+                          LPINT error) {
+  return GetName(SpiFunction::kGetPeerName, Side::kPeer, s, name, name_length,
+                 error);
+}
+
+}  // namespace wsp

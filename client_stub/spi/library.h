@@ -1,0 +1,70 @@
+#ifndef WSPD_CLIENT_STUB_SPI_LIBRARY_H_
+#define WSPD_CLIENT_STUB_SPI_LIBRARY_H_
+
+#include <cstdint>
+
+#include "client_stub/base/cond_var.h"
+#include "client_stub/base/mutex.h"
+
+namespace wsp {
+
+class Provider;
+struct Operation;
+class Waiter;
+
+// What is there as long as the library is loaded. Constant-initialised and
+// never destroyed. There is one lock, the session lock: it guards this, the
+// Provider and everything that the Provider owns. It is never held while
+// waiting or while application code runs.
+struct Library {
+  Mutex mutex;
+  // Somebody left, or the lifecycle moved on.
+  CondVar changed;
+
+  // Null before the first startup and after the final cleanup.
+  Provider* provider WSP_GUARDED_BY(mutex) = nullptr;
+  // Counts the providers that there were; a thread whose call belongs to
+  // another one touches nothing any more.
+  uint64_t generation WSP_GUARDED_BY(mutex) = 1;
+  // One startup or cleanup at a time; by which thread.
+  bool lifecycle_busy WSP_GUARDED_BY(mutex) = false;
+  uint64_t lifecycle_thread WSP_GUARDED_BY(mutex) = 0;
+  // The provider is being taken down.
+  bool tearing_down WSP_GUARDED_BY(mutex) = false;
+
+  // Completion routines that are queued with threads and have not run; and what
+  // keeps the library loaded for them after the final cleanup (apc.h).
+  uint64_t queued_apcs WSP_GUARDED_BY(mutex) = 0;
+  void* pin WSP_GUARDED_BY(mutex) = nullptr;
+};
+
+extern Library g_library;
+
+// What a thread remembers between and during its calls.
+struct ThreadRecord {
+  // Of Library: what the rest belongs to.
+  uint64_t generation;
+  // Calls of this thread that are under way, one inside the other.
+  uint32_t frames;
+  // Blocking hooks among them.
+  uint32_t hooks;
+  // The call that waits, for WSPCancelBlockingCall.
+  Operation* blocking;
+  // Set while signal handlers may run in the middle of a wait. A handler may
+  // have left that wait by siglongjmp: the next call finds out.
+  Operation* exposed;
+  Waiter* exposed_waiter;
+  uint64_t exposure;
+  // The stub's own thread.
+  bool is_service;
+};
+
+// Plain memory, without constructor or destructor.
+extern __thread ThreadRecord t_thread;
+
+// Milliseconds of the monotonic clock.
+int64_t NowMs();
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_SPI_LIBRARY_H_

@@ -1,0 +1,84 @@
+#include "client_stub/spi/nt_status.h"
+
+#include <winsock2.h>
+
+namespace wsp {
+namespace {
+
+struct Pair {
+  uint32_t status;
+  uint32_t wsa_error;
+};
+
+// Where several statuses mean one code, the first is the one that is written.
+constexpr Pair kPairs[] = {
+    {kStatusSuccess, 0},
+    {kStatusPending, WSA_IO_INCOMPLETE},
+    {kStatusCancelled, WSA_OPERATION_ABORTED},
+    {0xC000020D, WSAECONNRESET},     // CONNECTION_RESET
+    {0xC000013C, WSAECONNRESET},     // REMOTE_DISCONNECT
+    {0xC000020C, WSAECONNRESET},     // CONNECTION_DISCONNECTED
+    {0xC000013E, WSAECONNRESET},     // LINK_FAILED
+    {0xC000023F, WSAECONNRESET},     // PORT_UNREACHABLE
+    {0xC0000241, WSAECONNABORTED},   // CONNECTION_ABORTED
+    {0xC000013B, WSAECONNABORTED},   // LOCAL_DISCONNECT
+    {0xC000020F, WSAECONNABORTED},   // TRANSACTION_ABORTED
+    {0x80000005, WSAEMSGSIZE},       // BUFFER_OVERFLOW
+    {0xC0000206, WSAEMSGSIZE},       // INVALID_BUFFER_SIZE
+    {0xC0000005, WSAEFAULT},         // ACCESS_VIOLATION
+    {0xC0000023, WSAEFAULT},         // BUFFER_TOO_SMALL
+    {0xC00002C5, WSAEFAULT},         // DATATYPE_MISALIGNMENT_ERROR
+    {0xC0000008, WSAENOTSOCK},       // INVALID_HANDLE
+    {0xC0000024, WSAENOTSOCK},       // OBJECT_TYPE_MISMATCH
+    {0xC0000022, WSAEACCES},         // ACCESS_DENIED
+    {0xC000020A, WSAEADDRINUSE},     // ADDRESS_ALREADY_EXISTS
+    {0xC0000043, WSAEADDRINUSE},     // SHARING_VIOLATION
+    {0xC00000A3, WSAEWOULDBLOCK},    // DEVICE_NOT_READY
+    {0xC00000D0, WSAEWOULDBLOCK},    // REQUEST_NOT_ACCEPTED
+    {0xC00000B0, WSAESHUTDOWN},      // PIPE_DISCONNECTED
+    {0xC00000B5, WSAETIMEDOUT},      // IO_TIMEOUT
+    {0xC000013F, WSAETIMEDOUT},      // LINK_TIMEOUT
+    {0xC00000BB, WSAEOPNOTSUPP},     // NOT_SUPPORTED
+    {0xC0000002, WSAEOPNOTSUPP},     // NOT_IMPLEMENTED
+    {0xC0000140, WSAENOTCONN},       // INVALID_CONNECTION
+    {0xC0000141, WSAEADDRNOTAVAIL},  // INVALID_ADDRESS
+    {0xC0000207, WSAEADDRNOTAVAIL},  // INVALID_ADDRESS_COMPONENT
+    {0xC0000236, WSAECONNREFUSED},   // CONNECTION_REFUSED
+    {0xC0000237, WSAEDISCON},        // GRACEFUL_DISCONNECT
+    {0xC000023B, WSAEISCONN},        // CONNECTION_ACTIVE
+    {0xC000023C, WSAENETUNREACH},    // NETWORK_UNREACHABLE
+    {0xC000023E, WSAENETUNREACH},    // PROTOCOL_UNREACHABLE
+    {0xC00000BE, WSAENETUNREACH},    // BAD_NETWORK_PATH
+    {0xC000023D, WSAEHOSTUNREACH},   // HOST_UNREACHABLE
+    {0xC0000350, WSAEHOSTDOWN},      // HOST_DOWN
+    {0xC0000240, WSAEINTR},          // REQUEST_ABORTED
+    {0xC000009A, WSAENOBUFS},        // INSUFFICIENT_RESOURCES
+    {0xC0000017, WSAENOBUFS},        // NO_MEMORY
+    {0xC0000044, WSAENOBUFS},        // QUOTA_EXCEEDED
+    {0xC000013D, WSAENOBUFS},        // REMOTE_RESOURCES
+    {0xC0000209, WSAENOBUFS},        // TOO_MANY_ADDRESSES
+    {0xC00000C4, WSAENETDOWN},       // UNEXPECTED_NETWORK_ERROR
+    {0xC00000BF, WSAENETDOWN},       // NETWORK_BUSY
+    {0xC000000E, WSAENETDOWN},       // NO_SUCH_DEVICE
+    {0xC000000D, WSAEINVAL},         // INVALID_PARAMETER
+};
+
+constexpr uint32_t kInvalidParameter = 0xC000000D;
+
+}  // namespace
+
+uint32_t NtStatusFromWsaError(uint32_t wsa_error) {
+  for (const Pair& pair : kPairs) {
+    if (pair.wsa_error == wsa_error) return pair.status;
+  }
+  return kInvalidParameter;
+}
+
+uint32_t WsaErrorFromNtStatus(uint32_t status) {
+  for (const Pair& pair : kPairs) {
+    if (pair.status == status) return pair.wsa_error;
+  }
+  return status < 0x80000000 ? 0 : WSAEINVAL;
+}
+
+}  // namespace wsp

@@ -1,0 +1,95 @@
+#ifndef WSPD_CLIENT_STUB_SPI_OPERATION_H_
+#define WSPD_CLIENT_STUB_SPI_OPERATION_H_
+
+#include <winsock2.h>
+#include <ws2spi.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "client_stub/base/intrusive_list.h"
+#include "client_stub/transport/call.h"
+#include "client_stub/transport/posix/waiter.h"
+
+namespace wsp {
+
+class Provider;
+struct StubSocket;
+
+struct InOperations;
+struct InIndications;
+
+// What one SPI call has under way with the daemon: one call, or the several
+// that a transfer needs. Belongs to Provider, also when the thread that began
+// it has vanished. Under the session lock.
+struct Operation final : CallOwner,
+                         ListNode<InOperations>,
+                         ListNode<InIndications> {
+  enum class Kind : uint8_t {
+    // Until the attachment is there; no call.
+    kAttach,
+    // One call with a reply.
+    kControl,
+    kSend,
+    kReceive,
+    // Until another operation, which is overlapped, has completed; no call.
+    kWatch,
+  };
+
+  void OnResult(Call* call, const Completion& completion) override;
+  void OnPending(Call* call) override;
+
+  Provider* provider = nullptr;
+  Kind kind = Kind::kControl;
+  // Null if it is on none. Counted.
+  StubSocket* socket = nullptr;
+  // The SPI call that began it still looks at it.
+  bool held = false;
+
+  // ---- the wire
+  // Not for sends, which have their job.
+  Call* call = nullptr;
+  SendJob job;
+  bool send_stopped = false;
+  uint32_t wire_flags = 0;
+  uint32_t timeout_ms = 0;
+  bool report_pending = false;
+  bool wait_for_all = false;
+
+  // ---- the caller's memory
+  std::vector<ByteView> buffers;
+  uint64_t total = 0;
+  // The caller may be gone: what comes goes to `set_aside`.
+  bool detached = false;
+  ByteBuffer set_aside;
+
+  // ---- how far it is
+  // The daemon began it and will answer later.
+  bool pending = false;
+  bool done = false;
+  uint32_t error = 0;
+  uint64_t bytes = 0;
+  uint32_t result_flags = 0;
+  // Of a kControl: the result, its `data` in `reply_data`.
+  Completion reply;
+  ByteBuffer reply_data;
+
+  // ---- who waits
+  Waiter* waiter = nullptr;
+
+  // ---- the overlapped operation, if it is one
+  LPWSAOVERLAPPED overlapped = nullptr;
+  WSAEVENT event = nullptr;
+  LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
+  WSATHREADID thread = {};
+  // The SPI call hasn't decided yet between "done", "pending" and "failed".
+  bool starting = false;
+  // Among the pending ones.
+  bool counted = false;
+  // Of a kWatch: the overlapped operation that it watches.
+  LPWSAOVERLAPPED watched = nullptr;
+};
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_SPI_OPERATION_H_

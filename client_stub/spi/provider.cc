@@ -1,0 +1,160 @@
+#include "client_stub/spi/provider.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+
+namespace wsp {
+
+Provider::Provider(uint64_t random)
+    : attachment_(random, this), next_socket_id_(~random | 1) {}
+
+std::unique_ptr<Provider> Provider::Create() {
+  uint64_t random;
+  if (getrandom(&random, sizeof random, 0) !=
+      static_cast<ssize_t>(sizeof random)) {
+    return nullptr;
+  }
+  std::unique_ptr<Provider> provider(new Provider(random));
+  Waiter* spare = provider->AcquireWaiter(false);
+  if (spare == nullptr) return nullptr;
+  provider->spare_waiter_ = spare;
+  return provider;
+}
+
+Provider::~Provider() {
+  g_library.mutex.AssertHeld();
+  CloseConnection();
+  attachment_.DropCalls();
+  while (Operation* operation = operations_.front()) {
+    operation->held = false;
+    Free(operation);
+  }
+  for (StubSocket* socket : sockets_.All()) {
+    attachment_.RemoveLane(&socket->lane);
+    delete socket;
+  }
+  for (Operation* operation : operation_pool_) delete operation;
+  for (const std::unique_ptr<Waiter>& waiter : waiters_) {
+    baton_.Remove(waiter.get());
+  }
+}
+
+// ------------------------------------------------------------------ sockets
+
+uint64_t Provider::NewSocketId() {
+  if (next_socket_id_ == 0) ++next_socket_id_;
+  return next_socket_id_++;
+}
+
+StubSocket* Provider::NewSocket(uint64_t id) {
+  auto* socket = new StubSocket;
+  socket->id = id;
+  socket->lane.socket_id = socket->id;
+  socket->references = 1;
+  sockets_.Insert(socket);
+  attachment_.AddLane(&socket->lane);
+  return socket;
+}
+
+StubSocket* Provider::FindSocket(uint64_t id) {
+  StubSocket* socket = sockets_.Find(id);
+  if (socket != nullptr) ++socket->references;
+  return socket;
+}
+
+void Provider::RetireSocket(StubSocket* socket) {
+  socket->closed = true;
+  sockets_.Erase(socket);
+  for (Operation* operation = operations_.front(); operation != nullptr;) {
+    Operation* next = operations_.Next(operation);
+    // The daemon has ended what it had; what waits for credit it never saw.
+    if (operation->socket == socket && !operation->done &&
+        operation->kind == Operation::Kind::kSend) {
+      Cancel(operation);
+    }
+    operation = next;
+  }
+  Release(socket);
+}
+
+void Provider::Release(StubSocket* socket) {
+  if (socket == nullptr || --socket->references > 0) return;
+  attachment_.RemoveLane(&socket->lane);
+  delete socket;
+}
+
+void Provider::LoseSockets() {
+  for (StubSocket* socket : sockets_.All()) socket->lost = true;
+}
+
+// -------------------------------------------------------------- registration
+
+void Provider::EndRegistration() {
+  ended = true;
+  lost = false;
+  startups = 0;
+  attachment_.DropCalls();
+  LoseSockets();
+  for (Operation* operation = operations_.front(); operation != nullptr;) {
+    Operation* next = operations_.Next(operation);
+    if (!operation->done) {
+      // No event, no routine: nobody hears of it but the OVERLAPPED.
+      const bool overlapped = operation->overlapped != nullptr;
+      if (overlapped) operation->starting = true;
+      Complete(operation, overlapped ? WSA_OPERATION_ABORTED : WSAEINTR);
+      if (overlapped) FreeIfUnused(operation);
+    }
+    operation = next;
+  }
+}
+
+// ------------------------------------------------------------------- waiting
+
+Waiter* Provider::AcquireWaiter(bool spare) {
+  if (!idle_waiters_.empty()) {
+    Waiter* waiter = idle_waiters_.back();
+    idle_waiters_.pop_back();
+    return waiter;
+  }
+  std::unique_ptr<Waiter> waiter = Waiter::Create();
+  if (waiter == nullptr) {
+    if (!spare) return nullptr;
+    Waiter* last = spare_waiter_;
+    spare_waiter_ = nullptr;
+    return last;
+  }
+  baton_.Add(waiter.get());
+  waiters_.push_back(std::move(waiter));
+  return waiters_.back().get();
+}
+
+void Provider::ReleaseWaiter(Waiter* waiter) {
+  if (spare_waiter_ == nullptr) {
+    spare_waiter_ = waiter;
+    return;
+  }
+  if (idle_waiters_.size() < kMostIdleWaiters || waiter == baton_.holder()) {
+    idle_waiters_.push_back(waiter);
+    return;
+  }
+  baton_.Remove(waiter);
+  const auto place = std::find_if(
+      waiters_.begin(), waiters_.end(),
+      [waiter](const auto& owned) { return owned.get() == waiter; });
+  waiters_.erase(place);
+}
+
+bool Provider::EnsureService() {
+  if (service_.running()) return true;
+  Waiter* waiter = AcquireWaiter(false);
+  if (waiter == nullptr) return false;
+  if (!service_.Start(waiter)) {
+    ReleaseWaiter(waiter);
+    return false;
+  }
+  baton_.SetService(waiter);
+  return true;
+}
+
+}  // namespace wsp

@@ -1,0 +1,212 @@
+#ifndef WSPD_CLIENT_STUB_SPI_PROVIDER_H_
+#define WSPD_CLIENT_STUB_SPI_PROVIDER_H_
+
+#include <pthread.h>
+#include <winsock2.h>
+#include <ws2spi.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "client_stub/base/id_table.h"
+#include "client_stub/spi/library.h"
+#include "client_stub/spi/operation.h"
+#include "client_stub/spi/service_thread.h"
+#include "client_stub/spi/stub_socket.h"
+#include "client_stub/transport/attachment.h"
+#include "client_stub/transport/posix/read_baton.h"
+#include "client_stub/transport/posix/unix_socket.h"
+#include "client_stub/transport/posix/waiter.h"
+
+namespace wsp {
+
+// The provider between the first startup and the final cleanup: the attachment
+// to the daemon, the sockets, and what is under way.
+//
+// Everything is under g_library.mutex, "the lock".
+class Provider final : private Attachment::Observer {
+ public:
+  // How long a startup, a cleanup or an attach may wait for the daemon.
+  static constexpr int64_t kAnswerMs = 3000;
+
+  // Null if descriptors or memory are short.
+  static std::unique_ptr<Provider> Create() WSP_REQUIRES(g_library.mutex);
+  ~Provider();
+
+  Provider(const Provider&) = delete;
+  Provider& operator=(const Provider&) = delete;
+
+  // ---- registration
+
+  // The startups of the process, as the daemon last said.
+  uint64_t startups = 0;
+  // The daemon doesn't know of these startups any more.
+  bool lost = false;
+  // Cleaned up for good; only taking down is left.
+  bool ended = false;
+  WSPUPCALLTABLE upcalls = {};
+  uint32_t catalog_entry_id = 0;
+
+  // Ends everything as the final cleanup does: blocking calls with WSAEINTR,
+  // overlapped operations cancelled without an indication.
+  void EndRegistration() WSP_REQUIRES(g_library.mutex);
+
+  // ---- the connection
+
+  // Connects if there is no connection. Returns 0, or WSAENETDOWN if there is
+  // no daemon; then everything that was under way has failed, too.
+  uint32_t EnsureConnected() WSP_REQUIRES(g_library.mutex);
+  bool attached() const { return attachment_.attached(); }
+  // The process's startups when the attachment was made.
+  uint64_t startups_at_attach() const { return startups_at_attach_; }
+  // Why the daemon refused the last attachment, a gRPC status.
+  int refusal() const { return attachment_.grpc_status(); }
+  void Flush() WSP_REQUIRES(g_library.mutex);
+  // Reads and handles what has come; `reader` is the caller's, who needs no
+  // waking.
+  void ReadConnection(Waiter* reader) WSP_REQUIRES(g_library.mutex);
+  // Gives up an attach that takes too long.
+  void CheckAttachTime() WSP_REQUIRES(g_library.mutex);
+  // When to call CheckAttachTime, in NowMs(); INT64_MAX for never.
+  int64_t attach_deadline() const;
+  // Says good-bye and closes.
+  void HangUp() WSP_REQUIRES(g_library.mutex);
+
+  Attachment& attachment() { return attachment_; }
+  ReadBaton& baton() { return baton_; }
+
+  // ---- sockets
+
+  // An id for a socket that doesn't exist yet.
+  uint64_t NewSocketId() WSP_REQUIRES(g_library.mutex);
+  // Of one reference, and in the table.
+  StubSocket* NewSocket(uint64_t id) WSP_REQUIRES(g_library.mutex);
+  // With a reference, or null.
+  StubSocket* FindSocket(uint64_t id) WSP_REQUIRES(g_library.mutex);
+  // Closed: no longer found; what is under way on it ends as cancelled.
+  void RetireSocket(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  void Release(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  std::vector<StubSocket*> AllSockets() const { return sockets_.All(); }
+
+  // ---- operations
+
+  // A new operation that the caller holds.
+  Operation* NewOperation(Operation::Kind kind, StubSocket* socket)
+      WSP_REQUIRES(g_library.mutex);
+  // The caller holds it no longer.
+  void LetGo(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // A call of the operation; the caller appends the request and submits it.
+  Call* NewCall(Operation* operation, CallHeader header)
+      WSP_REQUIRES(g_library.mutex);
+  void StartSend(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void StartReceive(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Makes it overlapped; `event` may be null.
+  void BeginOverlapped(Operation* operation, LPWSAOVERLAPPED overlapped)
+      WSP_REQUIRES(g_library.mutex);
+  // The SPI call of an overlapped operation gives its verdict: WSA_IO_PENDING,
+  // or how it ended. Success will be indicated, an error not.
+  uint32_t EndStarting(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void Complete(Operation* operation, uint32_t error)
+      WSP_REQUIRES(g_library.mutex);
+  // Asks for its end, with WSAEINTR or WSA_OPERATION_ABORTED.
+  void Cancel(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Its thread is gone, and the memory that it points to as well.
+  void Abandon(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Its thread may be gone: nothing of it is touched until Reattach.
+  void Detach(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void Reattach(Operation* operation) WSP_REQUIRES(g_library.mutex);
+
+  void OnOperationPending(Operation* operation);
+  void OnOperationResult(Operation* operation, Call* call,
+                         const Completion& completion);
+
+  // Whether an overlapped operation with this OVERLAPPED is under way.
+  bool IsPending(LPWSAOVERLAPPED overlapped) WSP_REQUIRES(g_library.mutex);
+  // A watch on it; see Operation::Kind::kWatch.
+  Operation* Watch(LPWSAOVERLAPPED overlapped) WSP_REQUIRES(g_library.mutex);
+
+  // Does the upcalls of what has completed, without the lock; it is held again
+  // when this returns, and nothing is the same any more.
+  void Indicate() WSP_REQUIRES(g_library.mutex);
+  bool has_indications() const { return !indications_.empty(); }
+  // Whether anything overlapped is on its way.
+  uint64_t overlapped_pending() const { return overlapped_pending_; }
+
+  // ---- waiting
+
+  // Null if there are no descriptors left. `spare`: take the one in reserve.
+  Waiter* AcquireWaiter(bool spare) WSP_REQUIRES(g_library.mutex);
+  void ReleaseWaiter(Waiter* waiter) WSP_REQUIRES(g_library.mutex);
+
+  // Calls that threads have in our code, and threads that run signal handlers
+  // in the middle of a wait.
+  uint32_t inside = 0;
+  uint32_t exposed = 0;
+  uint64_t next_exposure = 1;
+
+  // Starts the stub's own thread if it doesn't run. False if it can't.
+  bool EnsureService() WSP_REQUIRES(g_library.mutex);
+  ServiceThread& service() { return service_; }
+
+ private:
+  static constexpr size_t kMostIdleWaiters = 8;
+  static constexpr size_t kMostPooledOperations = 32;
+  static constexpr int kMostBreaksInARow = 4;
+
+  explicit Provider(uint64_t random);
+
+  // Attachment::Observer
+  void OnAttached(bool resumed, uint64_t startups) override;
+  void OnRegistrationEnded(uint32_t reason) override;
+
+  bool OpenConnection() WSP_REQUIRES(g_library.mutex);
+  void CloseConnection() WSP_REQUIRES(g_library.mutex);
+  void OnBroken() WSP_REQUIRES(g_library.mutex);
+  // Ends everything that is under way with an error.
+  void FailAll(uint32_t error) WSP_REQUIRES(g_library.mutex);
+  void LoseSockets() WSP_REQUIRES(g_library.mutex);
+
+  void OnSendResult(Operation* operation, const Completion& completion,
+                    uint32_t payload_bytes) WSP_REQUIRES(g_library.mutex);
+  void OnReceiveResult(Operation* operation, const Completion& completion)
+      WSP_REQUIRES(g_library.mutex);
+  void StoreReceived(Operation* operation, ByteView data)
+      WSP_REQUIRES(g_library.mutex);
+  void FinishSendIfDone(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void CountOverlapped(int change) WSP_REQUIRES(g_library.mutex);
+  void WriteOverlapped(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void WakeWatchers(LPWSAOVERLAPPED overlapped) WSP_REQUIRES(g_library.mutex);
+  void FreeIfUnused(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void Free(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void IndicateOne(Operation* operation) WSP_REQUIRES(g_library.mutex);
+
+  Attachment attachment_;
+  std::unique_ptr<SocketIo> io_;
+  int fd_ = -1;
+  int64_t attach_began_ms_ = 0;
+  int breaks_in_a_row_ = 0;
+  bool was_attached_ = false;
+  uint64_t startups_at_attach_ = 0;
+
+  IdTable<StubSocket> sockets_;
+  uint64_t next_socket_id_;
+
+  IntrusiveList<Operation, InOperations> operations_;
+  IntrusiveList<Operation, InIndications> indications_;
+  std::vector<Operation*> operation_pool_;
+  uint64_t overlapped_pending_ = 0;
+  uint64_t watchers_ = 0;
+
+  ReadBaton baton_;
+  std::vector<std::unique_ptr<Waiter>> waiters_;
+  std::vector<Waiter*> idle_waiters_;
+  Waiter* spare_waiter_ = nullptr;
+  // Of the thread that is reading: it needs no waking.
+  Waiter* reader_ = nullptr;
+  ServiceThread service_;
+};
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_SPI_PROVIDER_H_

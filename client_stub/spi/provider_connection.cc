@@ -1,0 +1,139 @@
+// Provider: the connection to the daemon, its making, breaking and resuming.
+#include <cstdint>
+
+#include "client_stub/spi/provider.h"
+#include "client_stub/transport/posix/descriptors.h"
+#include "proto/wire_fields.h"
+
+namespace wsp {
+
+uint32_t Provider::EnsureConnected() {
+  if (fd_ >= 0) return 0;
+  breaks_in_a_row_ = 0;
+  if (OpenConnection()) return 0;
+  FailAll(WSAENETDOWN);
+  return WSAENETDOWN;
+}
+
+bool Provider::OpenConnection() {
+  fd_ = ConnectUnixSocket(ProviderSocketPath());
+  if (fd_ < 0) return false;
+  io_ = std::make_unique<SocketIo>(fd_);
+  attach_began_ms_ = NowMs();
+  // Always with the token, if there is one: a forgotten registration has to
+  // show.
+  const IoStatus status = attachment_.Connect(io_.get(), true);
+  if (status == IoStatus::kBroken) {
+    CloseConnection();
+    return false;
+  }
+  baton_.SetConnection(fd_);
+  baton_.WantWrite(status == IoStatus::kBlocked);
+  return true;
+}
+
+void Provider::CloseConnection() {
+  attachment_.Disconnect();
+  if (fd_ < 0) return;
+  baton_.DropConnection();
+  io_.reset();
+  CloseDescriptor(fd_);
+  fd_ = -1;
+}
+
+void Provider::OnBroken() {
+  const bool was_attached = attached();
+  CloseConnection();
+  if (ended) return;
+  const bool refused =
+      !was_attached && attachment_.grpc_status() != Http2Client::kNoStatus;
+  // Nobody waits: the next call will see to it.
+  if (operations_.empty() && attachment_.unanswered() == 0) return;
+  while (!refused && ++breaks_in_a_row_ <= kMostBreaksInARow) {
+    if (OpenConnection()) return;
+  }
+  FailAll(WSAENETDOWN);
+}
+
+void Provider::Flush() {
+  if (fd_ < 0) return;
+  const IoStatus status = attachment_.Flush();
+  if (status == IoStatus::kBroken) return OnBroken();
+  baton_.WantWrite(status == IoStatus::kBlocked);
+}
+
+void Provider::ReadConnection(Waiter* reader) {
+  if (fd_ < 0) return;
+  reader_ = reader;
+  const IoStatus status = attachment_.Read();
+  if (status == IoStatus::kBroken) {
+    OnBroken();
+  } else if (attachment_.WantsWrite()) {
+    Flush();
+  }
+  reader_ = nullptr;
+}
+
+int64_t Provider::attach_deadline() const {
+  return fd_ >= 0 && !attached() ? attach_began_ms_ + kAnswerMs : INT64_MAX;
+}
+
+void Provider::CheckAttachTime() {
+  if (attach_deadline() == INT64_MAX || NowMs() < attach_deadline()) return;
+  CloseConnection();
+  FailAll(WSAENETDOWN);
+}
+
+void Provider::HangUp() {
+  if (fd_ >= 0 && attached()) {
+    attachment_.FinishSending();
+    attachment_.Flush();
+  }
+  CloseConnection();
+}
+
+void Provider::OnAttached(bool resumed, uint64_t count) {
+  g_library.mutex.AssertHeld();
+  breaks_in_a_row_ = 0;
+  startups_at_attach_ = count;
+  if (was_attached_ && !resumed) {
+    if (startups > 0) {
+      lost = true;
+      LoseSockets();
+    }
+    // The daemon that had the calls, if there was one, isn't this one.
+    FailAll(WSAENETDOWN);
+  }
+  was_attached_ = true;
+  for (Operation* operation = operations_.front(); operation != nullptr;) {
+    Operation* next = operations_.Next(operation);
+    if (operation->kind == Operation::Kind::kAttach) Complete(operation, 0);
+    operation = next;
+  }
+}
+
+void Provider::OnRegistrationEnded(uint32_t reason) {
+  g_library.mutex.AssertHeld();
+  if (reason == wire::RegistrationEnded::REASON_CLEANED_UP) {
+    EndRegistration();
+    return;
+  }
+  if (startups > 0) lost = true;
+  LoseSockets();
+  FailAll(WSAENETDOWN);
+}
+
+void Provider::FailAll(uint32_t error) {
+  attachment_.DropCalls();
+  for (Operation* operation = operations_.front(); operation != nullptr;) {
+    Operation* next = operations_.Next(operation);
+    // Who waits for the attachment fails only with the connection.
+    const bool goes_on = operation->kind == Operation::Kind::kWatch ||
+                         (operation->kind == Operation::Kind::kAttach &&
+                          attachment_.connected());
+    if (!operation->done && !goes_on) Complete(operation, error);
+    operation = next;
+  }
+}
+
+}  // namespace wsp

@@ -1,0 +1,388 @@
+// Provider: operations from their beginning to their indication.
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <new>
+
+#include "client_stub/spi/apc.h"
+#include "client_stub/spi/nt_status.h"
+#include "client_stub/spi/provider.h"
+#include "proto/wire_fields.h"
+
+namespace wsp {
+namespace {
+
+uint32_t CancelledError(const Operation& operation) {
+  return operation.overlapped != nullptr ? WSA_OPERATION_ABORTED : WSAEINTR;
+}
+
+// Copies `data` to the buffers, `offset` bytes into them; what doesn't fit is
+// dropped.
+void Scatter(const std::vector<ByteView>& buffers, uint64_t offset,
+             ByteView data) {
+  for (const ByteView& buffer : buffers) {
+    if (offset >= buffer.size) {
+      offset -= buffer.size;
+      continue;
+    }
+    const size_t size =
+        std::min(data.size, static_cast<size_t>(buffer.size - offset));
+    if (size > 0) {
+      // The caller's buffer, which WSABUF has as writable memory.
+      std::memcpy(const_cast<uint8_t*>(buffer.data) + offset, data.data, size);
+    }
+    data = {data.data + size, data.size - size};
+    offset = 0;
+    if (data.size == 0) return;
+  }
+}
+
+}  // namespace
+
+void Operation::OnResult(Call* answered, const Completion& completion) {
+  provider->OnOperationResult(this, answered, completion);
+}
+
+void Operation::OnPending(Call*) {
+  pending = true;
+  // Its thread wants to know, unless it is the one that reads.
+  provider->OnOperationPending(this);
+}
+
+void Provider::OnOperationPending(Operation* operation) {
+  g_library.mutex.AssertHeld();
+  if (operation->waiter != nullptr && operation->waiter != reader_) {
+    operation->waiter->Wake();
+  }
+}
+
+Operation* Provider::NewOperation(Operation::Kind kind, StubSocket* socket) {
+  Operation* operation;
+  if (operation_pool_.empty()) {
+    operation = new Operation;
+  } else {
+    operation = operation_pool_.back();
+    operation_pool_.pop_back();
+  }
+  operation->provider = this;
+  operation->kind = kind;
+  operation->socket = socket;
+  if (socket != nullptr) ++socket->references;
+  operation->held = true;
+  operation->job.owner = operation;
+  operations_.PushBack(operation);
+  return operation;
+}
+
+void Provider::LetGo(Operation* operation) {
+  operation->held = false;
+  FreeIfUnused(operation);
+}
+
+void Provider::FreeIfUnused(Operation* operation) {
+  if (operation->held || !operation->done) return;
+  if (static_cast<ListNode<InIndications>*>(operation)->linked()) return;
+  Free(operation);
+}
+
+void Provider::Free(Operation* operation) {
+  static_cast<ListNode<InOperations>*>(operation)->Unlink();
+  static_cast<ListNode<InIndications>*>(operation)->Unlink();
+  static_cast<ListNode<InLane>*>(&operation->job)->Unlink();
+  if (operation->kind == Operation::Kind::kWatch) --watchers_;
+  Release(operation->socket);
+  if (operation_pool_.size() >= kMostPooledOperations) {
+    delete operation;
+    return;
+  }
+  // Made anew in place; the vectors' memory is worth keeping.
+  std::vector<ByteView> buffers = std::move(operation->buffers);
+  buffers.clear();
+  operation->~Operation();
+  new (operation) Operation;
+  operation->buffers = std::move(buffers);
+  operation_pool_.push_back(operation);
+}
+
+// ------------------------------------------------------------------ starting
+
+Call* Provider::NewCall(Operation* operation, CallHeader header) {
+  if (operation->socket != nullptr) header.socket_id = operation->socket->id;
+  operation->call = attachment_.NewCall(operation, header);
+  return operation->call;
+}
+
+void Provider::StartSend(Operation* operation) {
+  SendJob& job = operation->job;
+  job.buffers = operation->buffers.data();
+  job.buffer_count = operation->buffers.size();
+  job.total = operation->total;
+  job.flags = operation->wire_flags;
+  job.overlapped = operation->overlapped != nullptr;
+  job.timeout_ms = operation->timeout_ms;
+  // A time limit is for the whole call: chunks that wait their turn with the
+  // daemon would outlive the one that it stops.
+  if (operation->timeout_ms != 0) job.max_outstanding = 1;
+  attachment_.SubmitSend(&operation->socket->lane, &job);
+}
+
+void Provider::StartReceive(Operation* operation) {
+  CallHeader header;
+  header.overlapped = operation->overlapped != nullptr;
+  header.report_pending = operation->report_pending;
+  header.timeout_ms = operation->timeout_ms;
+  Call* call = NewCall(operation, header);
+  const uint64_t room = operation->total - operation->bytes;
+  AppendRecv(&call->bytes,
+             static_cast<uint32_t>(
+                 std::min<uint64_t>(room, attachment_.limits().chunk_bytes)),
+             operation->wire_flags);
+  attachment_.Submit(call);
+}
+
+void Provider::BeginOverlapped(Operation* operation,
+                               LPWSAOVERLAPPED overlapped) {
+  operation->overlapped = overlapped;
+  operation->starting = true;
+  reinterpret_cast<std::atomic<ULONG_PTR>*>(&overlapped->Internal)
+      ->store(kStatusPending, std::memory_order_relaxed);
+}
+
+uint32_t Provider::EndStarting(Operation* operation) {
+  operation->starting = false;
+  if (!operation->done) {
+    CountOverlapped(1);
+    operation->counted = true;
+    return WSA_IO_PENDING;
+  }
+  if (operation->error == 0) indications_.PushBack(operation);
+  return operation->error;
+}
+
+void Provider::CountOverlapped(int change) {
+  overlapped_pending_ += static_cast<uint64_t>(change);
+  baton_.WantService(overlapped_pending_ > 0);
+}
+
+// ------------------------------------------------------------------- results
+
+void Provider::OnOperationResult(Operation* operation, Call* call,
+                                 const Completion& completion) {
+  g_library.mutex.AssertHeld();
+  switch (operation->kind) {
+    case Operation::Kind::kSend:
+      OnSendResult(operation, completion, call->payload_bytes);
+      return;
+    case Operation::Kind::kReceive:
+      operation->call = nullptr;
+      OnReceiveResult(operation, completion);
+      return;
+    default:
+      operation->call = nullptr;
+      operation->reply = completion;
+      operation->reply_data.assign(completion.data.data,
+                                   completion.data.data + completion.data.size);
+      operation->reply.data = {operation->reply_data.data(),
+                               operation->reply_data.size()};
+      Complete(operation, completion.wsa_error);
+      if (completion.final) EndRegistration();
+  }
+}
+
+void Provider::OnSendResult(Operation* operation, const Completion& completion,
+                            uint32_t payload_bytes) {
+  operation->bytes += completion.bytes_sent;
+  const bool failed = completion.wsa_error != 0;
+  if (failed && operation->error == 0) operation->error = completion.wsa_error;
+  if (failed || completion.bytes_sent < payload_bytes) {
+    if (!operation->send_stopped) {
+      operation->send_stopped = true;
+      attachment_.CancelJob(&operation->socket->lane, &operation->job);
+    }
+  }
+  FinishSendIfDone(operation);
+}
+
+void Provider::FinishSendIfDone(Operation* operation) {
+  const SendJob& job = operation->job;
+  const bool all = job.begun && job.handed_over == job.total;
+  if (!job.outstanding.empty() || !(all || operation->send_stopped)) return;
+  Complete(operation, operation->error);
+}
+
+void Provider::OnReceiveResult(Operation* operation,
+                               const Completion& completion) {
+  if (completion.wsa_error != 0) {
+    // What was received before counts; the error comes again.
+    Complete(operation, operation->bytes > 0 ? 0 : completion.wsa_error);
+    return;
+  }
+  ByteView data = completion.data;
+  data.size = static_cast<size_t>(
+      std::min<uint64_t>(data.size, operation->total - operation->bytes));
+  StoreReceived(operation, data);
+  operation->bytes += data.size;
+  operation->result_flags |= completion.flags;
+  if (operation->wait_for_all && data.size > 0 &&
+      operation->bytes < operation->total) {
+    StartReceive(operation);
+    return;
+  }
+  Complete(operation, 0);
+}
+
+void Provider::StoreReceived(Operation* operation, ByteView data) {
+  if (operation->detached) {
+    operation->set_aside.insert(operation->set_aside.end(), data.data,
+                                data.data + data.size);
+    return;
+  }
+  Scatter(operation->buffers, operation->bytes, data);
+}
+
+void Provider::Complete(Operation* operation, uint32_t error) {
+  if (operation->done) return;
+  const StubSocket* socket = operation->socket;
+  if (error != 0 && socket != nullptr && socket->closed && !ended) {
+    error = CancelledError(*operation);
+  }
+  operation->done = true;
+  operation->error = error;
+  if (operation->overlapped != nullptr) {
+    WriteOverlapped(operation);
+    if (operation->counted) CountOverlapped(-1);
+    operation->counted = false;
+    if (!operation->starting) indications_.PushBack(operation);
+    if (watchers_ > 0) WakeWatchers(operation->overlapped);
+  }
+  if (operation->waiter != nullptr && operation->waiter != reader_) {
+    operation->waiter->Wake();
+  }
+}
+
+void Provider::WriteOverlapped(Operation* operation) {
+  LPWSAOVERLAPPED overlapped = operation->overlapped;
+  overlapped->InternalHigh = operation->bytes;
+  overlapped->Offset = operation->result_flags;
+  overlapped->OffsetHigh = operation->error;
+  // Last: whoever polls it may take all the rest, and the memory, afterwards.
+  reinterpret_cast<std::atomic<ULONG_PTR>*>(&overlapped->Internal)
+      ->store(NtStatusFromWsaError(operation->error),
+              std::memory_order_release);
+}
+
+// -------------------------------------------------------------------- ending
+
+void Provider::Cancel(Operation* operation) {
+  if (operation->done) return;
+  bool gone = true;
+  if (operation->kind == Operation::Kind::kSend) {
+    operation->send_stopped = true;
+    if (operation->job.handed_over < operation->job.total &&
+        operation->error == 0) {
+      operation->error = CancelledError(*operation);
+    }
+    gone = attachment_.CancelJob(&operation->socket->lane, &operation->job);
+  } else if (operation->call != nullptr) {
+    gone = attachment_.Cancel(operation->call);
+  }
+  if (gone) Complete(operation, CancelledError(*operation));
+}
+
+void Provider::Abandon(Operation* operation) {
+  operation->waiter = nullptr;
+  if (operation->overlapped != nullptr) {
+    // Nobody learns that it began; it goes on by itself.
+    if (operation->starting) EndStarting(operation);
+    LetGo(operation);
+    return;
+  }
+  if (!operation->done) {
+    if (operation->kind == Operation::Kind::kSend) {
+      attachment_.AbandonJob(&operation->socket->lane, &operation->job);
+    } else if (operation->call != nullptr) {
+      attachment_.Abandon(operation->call);
+      operation->call = nullptr;
+    }
+    operation->done = true;
+  }
+  LetGo(operation);
+}
+
+void Provider::Detach(Operation* operation) {
+  if (operation->overlapped != nullptr || operation->done) return;
+  operation->detached = true;
+  if (operation->kind != Operation::Kind::kSend) return;
+  operation->job.paused = true;
+  attachment_.UpdateLane(&operation->socket->lane);
+  attachment_.CopyOutstanding(&operation->job);
+}
+
+void Provider::Reattach(Operation* operation) {
+  if (!operation->detached) return;
+  operation->detached = false;
+  if (operation->kind == Operation::Kind::kSend) {
+    operation->job.paused = false;
+    attachment_.UpdateLane(&operation->socket->lane);
+    return;
+  }
+  ByteBuffer& data = operation->set_aside;
+  Scatter(operation->buffers, operation->bytes - data.size(),
+          {data.data(), data.size()});
+  data.clear();
+}
+
+// ---------------------------------------------------------------- watching
+
+bool Provider::IsPending(LPWSAOVERLAPPED overlapped) {
+  for (Operation* operation = operations_.front(); operation != nullptr;
+       operation = operations_.Next(operation)) {
+    if (operation->overlapped == overlapped && !operation->done) return true;
+  }
+  return false;
+}
+
+Operation* Provider::Watch(LPWSAOVERLAPPED overlapped) {
+  Operation* watch = NewOperation(Operation::Kind::kWatch, nullptr);
+  watch->watched = overlapped;
+  ++watchers_;
+  return watch;
+}
+
+void Provider::WakeWatchers(LPWSAOVERLAPPED overlapped) {
+  for (Operation* operation = operations_.front(); operation != nullptr;
+       operation = operations_.Next(operation)) {
+    if (operation->watched == overlapped) Complete(operation, 0);
+  }
+}
+
+// --------------------------------------------------------------- indications
+
+void Provider::Indicate() {
+  while (Operation* operation = indications_.PopFront()) {
+    IndicateOne(operation);
+  }
+}
+
+void Provider::IndicateOne(Operation* operation) {
+  const WSPUPCALLTABLE table = upcalls;
+  CompletedOperation completed;
+  completed.routine = operation->routine;
+  completed.thread = operation->thread;
+  completed.error = operation->error;
+  completed.bytes = static_cast<DWORD>(operation->bytes);
+  completed.overlapped = operation->overlapped;
+  completed.flags = operation->result_flags;
+  const WSAEVENT event = operation->event;
+  FreeIfUnused(operation);
+  if (completed.routine != nullptr) {
+    QueueCompletionRoutine(table, completed);
+  } else if (event != nullptr) {
+    g_library.mutex.Unlock();
+    int error;
+    table.lpWPUSetEvent(event, &error);
+    g_library.mutex.Lock();
+  }
+}
+
+}  // namespace wsp

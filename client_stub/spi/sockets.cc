@@ -1,0 +1,194 @@
+// WSPSocket and WSPCloseSocket.
+#include "client_stub/spi/functions.h"
+#include "client_stub/spi/handles.h"
+#include "client_stub/spi/spi_call.h"
+#include "proto/wire_fields.h"
+
+namespace wsp {
+namespace {
+
+constexpr DWORD kMultipointFlags =
+    WSA_FLAG_MULTIPOINT_C_ROOT | WSA_FLAG_MULTIPOINT_C_LEAF |
+    WSA_FLAG_MULTIPOINT_D_ROOT | WSA_FLAG_MULTIPOINT_D_LEAF;
+constexpr DWORD kKnownFlags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT |
+                              kMultipointFlags |
+                              WSA_FLAG_ACCESS_SYSTEM_SECURITY;
+
+struct SocketKind {
+  int family;
+  int type;
+  int protocol;
+};
+
+// Fills in what may be left open and refuses what doesn't exist, in the order
+// in which Windows does (reference, section 4.12).
+uint32_t ResolveKind(SocketKind* kind) {
+  const bool known_type = kind->type == SOCK_STREAM ||
+                          kind->type == SOCK_DGRAM || kind->type == SOCK_RAW ||
+                          kind->type == 0;
+  const bool unspecified = kind->family == AF_UNSPEC;
+  if (!known_type && !(unspecified && kind->protocol == 0)) {
+    return WSAESOCKTNOSUPPORT;
+  }
+  if (unspecified) {
+    if (kind->protocol == 0) return WSAEINVAL;
+    kind->family = AF_INET;
+  }
+  if (kind->family != AF_INET && kind->family != AF_INET6) {
+    return WSAEAFNOSUPPORT;
+  }
+  if (kind->type == SOCK_RAW) return WSAESOCKTNOSUPPORT;
+  switch (kind->protocol) {
+    case 0:
+      if (kind->type == 0) kind->type = SOCK_STREAM;
+      kind->protocol = kind->type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+      return 0;
+    case IPPROTO_TCP:
+      if (kind->type == 0) kind->type = SOCK_STREAM;
+      return kind->type == SOCK_STREAM ? 0 : WSAEPROTONOSUPPORT;
+    case IPPROTO_UDP:
+      if (kind->type == 0) kind->type = SOCK_DGRAM;
+      return kind->type == SOCK_DGRAM ? 0 : WSAEPROTONOSUPPORT;
+    default:
+      return WSAEPROTONOSUPPORT;
+  }
+}
+
+uint32_t CheckArguments(LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags,
+                        SocketKind* kind) {
+  if (info == nullptr &&
+      (kind->family == FROM_PROTOCOL_INFO || kind->type == FROM_PROTOCOL_INFO ||
+       kind->protocol == FROM_PROTOCOL_INFO)) {
+    return WSAEINVAL;
+  }
+  if (kind->family == FROM_PROTOCOL_INFO) kind->family = info->iAddressFamily;
+  if (kind->type == FROM_PROTOCOL_INFO) kind->type = info->iSocketType;
+  if (kind->protocol == FROM_PROTOCOL_INFO) kind->protocol = info->iProtocol;
+  if (const uint32_t error = ResolveKind(kind)) return error;
+  if (group != 0 || (flags & ~kKnownFlags) != 0) return WSAEINVAL;
+  if ((flags & kMultipointFlags) != 0) return WSAEINVAL;
+  return 0;
+}
+
+uint32_t CreateWithDaemon(SpiCall* call, const SocketKind& kind, DWORD flags,
+                          uint64_t id) {
+  CallHeader header;
+  header.socket_id = id;
+  return call->Invoke(
+      header,
+      [&](Call* request) {
+        AppendSocket(&request->bytes,
+                     kind.family == AF_INET ? wire::SocketRequest::FAMILY_IPV4
+                                            : wire::SocketRequest::FAMILY_IPV6,
+                     kind.type == SOCK_STREAM
+                         ? wire::SocketRequest::TYPE_STREAM
+                         : wire::SocketRequest::TYPE_DATAGRAM,
+                     kind.protocol, flags);
+        request->makes_socket = id;
+      },
+      nullptr);
+}
+
+// Closes a socket of the daemon's that no handle was to be had for.
+void CloseUnhandled(SpiCall* call, uint64_t id) {
+  CallHeader header;
+  header.socket_id = id;
+  call->Invoke(
+      header, [](Call* request) { AppendCloseSocket(&request->bytes); },
+      nullptr);
+}
+
+}  // namespace
+
+uint32_t GiveHandle(SpiCall* call, uint64_t id, DWORD catalog_entry_id,
+                    SOCKET* handle) {
+  int error = WSAENOBUFS;
+  *handle = call->provider()->upcalls.lpWPUCreateSocketHandle(catalog_entry_id,
+                                                              id, &error);
+  if (*handle != INVALID_SOCKET) return 0;
+  CloseUnhandled(call, id);
+  return static_cast<uint32_t>(error);
+}
+
+SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
+                        LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags,
+                        LPINT error) {
+  SpiCall call(SpiFunction::kSocket, INVALID_SOCKET, error);
+  if (!call.ok()) return INVALID_SOCKET;
+  SocketKind kind = {family, type, protocol};
+  uint32_t result = CheckArguments(info, group, flags, &kind);
+  const DWORD entry = info != nullptr ? info->dwCatalogEntryId
+                                      : call.provider()->catalog_entry_id;
+  uint64_t id = 0;
+  if (result == 0) {
+    MutexLock lock(&g_library.mutex);
+    id = call.provider()->NewSocketId();
+  }
+  if (result == 0) result = CreateWithDaemon(&call, kind, flags, id);
+  SOCKET handle = INVALID_SOCKET;
+  if (result == 0) result = GiveHandle(&call, id, entry, &handle);
+  if (result != 0) {
+    call.Result(result);
+    return INVALID_SOCKET;
+  }
+  MutexLock lock(&g_library.mutex);
+  StubSocket* socket = call.provider()->NewSocket(id);
+  socket->handle = handle;
+  socket->catalog_entry_id = entry;
+  socket->family = kind.family;
+  socket->type = kind.type;
+  socket->protocol = kind.protocol;
+  socket->overlapped = (flags & WSA_FLAG_OVERLAPPED) != 0;
+  return handle;
+}
+
+namespace {
+
+// Nothing more goes out for the socket until it is clear whether it closes.
+uint32_t BeginClosing(SpiCall* call) {
+  MutexLock lock(&g_library.mutex);
+  StubSocket* socket = call->socket();
+  if (socket->closing) return WSAENOTSOCK;
+  socket->closing = true;
+  socket->lane.paused = true;
+  call->provider()->attachment().UpdateLane(&socket->lane);
+  return 0;
+}
+
+void StayOpen(SpiCall* call) {
+  MutexLock lock(&g_library.mutex);
+  if (!call->StillThere()) return;
+  StubSocket* socket = call->socket();
+  socket->closing = false;
+  socket->lane.paused = false;
+  call->provider()->attachment().UpdateLane(&socket->lane);
+}
+
+}  // namespace
+
+int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
+  SpiCall call(SpiFunction::kCloseSocket, s, error);
+  if (!call.ok()) return SOCKET_ERROR;
+  if (const uint32_t result = BeginClosing(&call)) return call.Result(result);
+  if (!call.socket()->lost) {
+    const uint32_t result = call.Invoke(
+        CallHeader(), [](Call* request) { AppendCloseSocket(&request->bytes); },
+        nullptr);
+    if (result != 0) {
+      StayOpen(&call);
+      return call.Result(result);
+    }
+  }
+  {
+    MutexLock lock(&g_library.mutex);
+    if (!call.StillThere()) return call.Result(WSAEINTR);
+    call.provider()->RetireSocket(call.socket());
+    // The aborted operations' events and routines come before the close ends.
+    call.provider()->Indicate();
+  }
+  int ignored;
+  call.provider()->upcalls.lpWPUCloseSocketHandle(s, &ignored);
+  return 0;
+}
+
+}  // namespace wsp

@@ -1,0 +1,193 @@
+#include "client_stub/spi/spi_call.h"
+
+#include <algorithm>
+
+namespace wsp {
+namespace {
+
+// Makes the record the present provider's.
+void RefreshThread() WSP_REQUIRES(g_library.mutex) {
+  if (t_thread.generation == g_library.generation) return;
+  const bool is_service = t_thread.is_service;
+  t_thread = ThreadRecord();
+  t_thread.generation = g_library.generation;
+  t_thread.is_service = is_service;
+}
+
+uint64_t ThisThread() { return reinterpret_cast<uint64_t>(&t_thread); }
+
+}  // namespace
+
+SpiCall::SpiCall(SpiFunction function, SOCKET s, LPINT error)
+    : error_(error != nullptr ? error : &no_error_) {
+  const uint32_t code = Check(function, s);
+  ok_ = code == 0;
+  Result(code);
+}
+
+SpiCall::SpiCall(LPINT error)
+    : error_(error != nullptr ? error : &no_error_), ok_(true) {}
+
+SpiCall::~SpiCall() {
+  if (!entered_ && !has_lifecycle_) return;
+  MutexLock lock(&g_library.mutex);
+  if (has_lifecycle_) PassLifecycle();
+  Leave();
+}
+
+int SpiCall::Result(uint32_t error) {
+  if (error == 0) return 0;
+  *error_ = static_cast<int>(error);
+  return SOCKET_ERROR;
+}
+
+// ------------------------------------------------------- entering, leaving
+
+uint32_t SpiCall::Check(SpiFunction function, SOCKET s) {
+  if (shield_.process() == ProcessKind::kVforked) return WSAENETDOWN;
+  const SpiFunctionTraits& traits = TraitsOf(function);
+  {
+    MutexLock lock(&g_library.mutex);
+    Provider* provider = g_library.provider;
+    if (provider == nullptr || provider->ended || provider->startups == 0) {
+      return WSANOTINITIALISED;
+    }
+    Enter();
+    if (function != SpiFunction::kCancelBlockingCall) DropOrphan();
+    if (t_thread.hooks > 0 && !traits.allowed_in_hook) return WSAEINPROGRESS;
+  }
+  if (traits.on_socket) {
+    if (const uint32_t error = FindSocket(function, s)) return error;
+  }
+  return traits.implemented ? 0 : WSAEOPNOTSUPP;
+}
+
+uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
+  DWORD_PTR id = 0;
+  int error = 0;
+  if (provider_->upcalls.lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
+    return WSAENOTSOCK;
+  }
+  MutexLock lock(&g_library.mutex);
+  socket_ = provider_->FindSocket(id);
+  if (socket_ == nullptr || socket_->handle != s) return WSAENOTSOCK;
+  if (socket_->closing) return WSAENOTSOCK;
+  // Closing is the one thing that can be done with it, once there is a
+  // registration again.
+  const bool closes = function == SpiFunction::kCloseSocket && !provider_->lost;
+  return socket_->lost && !closes ? WSAENETDOWN : 0;
+}
+
+void SpiCall::Enter() {
+  RefreshThread();
+  entered_ = true;
+  generation_ = g_library.generation;
+  provider_ = g_library.provider;
+  ++provider_->inside;
+  ++t_thread.frames;
+}
+
+void SpiCall::Leave() {
+  if (!entered_) return;
+  entered_ = false;
+  if (!StillThere()) return;
+  provider_->Release(socket_);
+  --provider_->inside;
+  // 0 if a signal handler's own call took this one for left.
+  if (t_thread.frames > 0) --t_thread.frames;
+  if (g_library.tearing_down) g_library.changed.SignalAll();
+}
+
+bool SpiCall::TakeLifecycle() {
+  RefreshThread();
+  while (g_library.lifecycle_busy) {
+    // In an upcall of our own startup or cleanup, or in application code that
+    // the final cleanup of another thread waits for.
+    if (g_library.lifecycle_thread == ThisThread()) return false;
+    if (t_thread.frames > 0 && g_library.tearing_down) return false;
+    g_library.changed.Wait(&g_library.mutex);
+  }
+  RefreshThread();
+  g_library.lifecycle_busy = true;
+  g_library.lifecycle_thread = ThisThread();
+  has_lifecycle_ = true;
+  return true;
+}
+
+void SpiCall::PassLifecycle() {
+  has_lifecycle_ = false;
+  g_library.lifecycle_busy = false;
+  g_library.lifecycle_thread = 0;
+  g_library.changed.SignalAll();
+}
+
+void SpiCall::Vanish() {
+  {
+    MutexLock lock(&g_library.mutex);
+    if (has_lifecycle_) PassLifecycle();
+    Leave();
+  }
+  shield_.GiveUp();
+}
+
+void SpiCall::DropOrphan() {
+  if (t_thread.exposed == nullptr) return;
+  Operation* operation = t_thread.exposed;
+  Waiter* waiter = t_thread.exposed_waiter;
+  t_thread.exposed = nullptr;
+  t_thread.exposed_waiter = nullptr;
+  t_thread.exposure = 0;
+  // The frames that the thread has jumped out of.
+  t_thread.frames = 1;
+  t_thread.hooks = 0;
+  t_thread.blocking = nullptr;
+  --provider_->exposed;
+  provider_->Abandon(operation);
+  provider_->ReleaseWaiter(waiter);
+  provider_->Flush();
+}
+
+// ---------------------------------------------------------------- replies
+
+uint32_t SpiCall::Reach() {
+  if (provider_->ended) return WSAEINTR;
+  if (provider_->lost) return WSAENETDOWN;
+  if (socket_ != nullptr && socket_->lost) return WSAENETDOWN;
+  return provider_->EnsureConnected();
+}
+
+uint32_t SpiCall::FinishControl(Operation* operation, int64_t deadline,
+                                Reply* reply) {
+  const WaitEnd end = Await(operation, deadline);
+  if (end == WaitEnd::kGone) return WSAEINTR;
+  if (end == WaitEnd::kTimedOut) {
+    provider_->Abandon(operation);
+    provider_->Flush();
+    return WSAETIMEDOUT;
+  }
+  const uint32_t error = operation->error;
+  if (reply != nullptr) {
+    static_cast<Completion&>(*reply) = operation->reply;
+    const size_t size =
+        std::min(operation->reply_data.size(), Reply::kMostData);
+    std::memcpy(reply->bytes, operation->reply_data.data(), size);
+    reply->data = {reply->bytes, size};
+  }
+  provider_->LetGo(operation);
+  return error;
+}
+
+void SpiCall::QueryHook() {
+  LPBLOCKINGCALLBACK hook = nullptr;
+  DWORD_PTR context = 0;
+  int error = 0;
+  const DWORD entry = socket_ != nullptr ? socket_->catalog_entry_id
+                                         : provider_->catalog_entry_id;
+  const int result = provider_->upcalls.lpWPUQueryBlockingCallback(
+      entry, &hook, &context, &error);
+  if (result != 0) return;
+  hook_ = hook;
+  hook_context_ = context;
+}
+
+}  // namespace wsp

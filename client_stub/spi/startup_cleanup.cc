@@ -1,0 +1,268 @@
+#include "client_stub/spi/startup_cleanup.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "client_stub/spi/apc.h"
+#include "client_stub/spi/provider.h"
+#include "client_stub/spi/spi_call.h"
+
+namespace wsp {
+namespace {
+
+// What a thread may take that runs a signal handler in the middle of a wait;
+// after that it has jumped out and is not coming back.
+constexpr int64_t kExposedMs = 250;
+// gRPC's RESOURCE_EXHAUSTED: the daemon's limit of clients or attachments.
+constexpr int kGrpcResourceExhausted = 8;
+
+// ------------------------------------------------------------- taking down
+
+// Waits until all other threads have left the provider. Calls of this thread
+// that this cleanup was made from are under way, and will touch nothing more.
+void AwaitOthers(Provider* provider) WSP_REQUIRES(g_library.mutex) {
+  bool waited = false;
+  int64_t deadline = INT64_MAX;
+  while (provider->inside > t_thread.frames || provider->exposed > 0) {
+    waited = true;
+    if (provider->inside > t_thread.frames) {
+      deadline = INT64_MAX;
+      g_library.changed.Wait(&g_library.mutex);
+      continue;
+    }
+    const int64_t now = NowMs();
+    if (deadline == INT64_MAX) deadline = now + kExposedMs;
+    if (now >= deadline) break;
+    g_library.changed.WaitFor(&g_library.mutex, deadline - now);
+  }
+  if (!waited) return;
+  // They still have some instructions of ours to go from where they said that
+  // they left. Nothing can tell when they have; a moment is what there is.
+  g_library.mutex.Unlock();
+  const int64_t until = NowMs() + 2;
+  while (NowMs() < until) sched_yield();
+  g_library.mutex.Lock();
+}
+
+void ReleaseHandles(Provider* provider) WSP_REQUIRES(g_library.mutex) {
+  std::vector<SOCKET> handles;
+  for (const StubSocket* socket : provider->AllSockets()) {
+    if (socket->handle != INVALID_SOCKET) handles.push_back(socket->handle);
+  }
+  const WSPUPCALLTABLE upcalls = provider->upcalls;
+  g_library.mutex.Unlock();
+  for (const SOCKET handle : handles) {
+    int error;
+    upcalls.lpWPUCloseSocketHandle(handle, &error);
+  }
+  g_library.mutex.Lock();
+}
+
+// Afterwards nothing of the provider is left: no thread, descriptor, memory.
+void TakeDown() WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = g_library.provider;
+  if (!provider->ended) provider->EndRegistration();
+  g_library.tearing_down = true;
+  g_library.changed.SignalAll();
+  provider->Indicate();
+  AwaitOthers(provider);
+  provider->service().Stop();
+  provider->HangUp();
+  ReleaseHandles(provider);
+  PinForQueuedApcs();
+  g_library.provider = nullptr;
+  ++g_library.generation;
+  g_library.tearing_down = false;
+  delete provider;
+  LowerForkGuard();
+}
+
+// ----------------------------------------------------------------- startup
+
+enum class Attach { kReady, kUnreachable };
+
+// Has the attachment ready by `deadline`.
+Attach AwaitAttachment(SpiCall* call, int64_t deadline)
+    WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  if (provider->EnsureConnected() != 0) return Attach::kUnreachable;
+  if (provider->attached()) return Attach::kReady;
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kAttach, nullptr);
+  const uint32_t error = call->FinishControl(operation, deadline, nullptr);
+  return error == 0 ? Attach::kReady : Attach::kUnreachable;
+}
+
+// Error codes of startups that didn't reach the daemon.
+uint32_t UnreachableAtStartup(const Provider& provider) {
+  return provider.refusal() == kGrpcResourceExhausted ? WSAEPROCLIM
+                                                      : WSASYSNOTREADY;
+}
+
+uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
+                  Reply* reply) WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  const int64_t deadline = NowMs() + Provider::kAnswerMs;
+  if (AwaitAttachment(call, deadline) != Attach::kReady) {
+    return UnreachableAtStartup(*provider);
+  }
+  // What the process had with a daemon that is gone counts again, unless
+  // another attachment has seen to it.
+  const uint64_t owed = provider->lost && provider->startups_at_attach() == 0
+                            ? provider->startups
+                            : 0;
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kControl, nullptr);
+  Call* request = provider->NewCall(operation, CallHeader());
+  AppendStartup(&request->bytes, version, owed, catalog_entry_id);
+  provider->attachment().Submit(request);
+  const uint32_t error = call->FinishControl(operation, deadline, reply);
+  if (error == WSAETIMEDOUT || error == WSAENETDOWN) return WSASYSNOTREADY;
+  if (error != 0) return error;
+  provider->startups = reply->startups;
+  provider->lost = false;
+  return 0;
+}
+
+void Describe(const Reply& reply, LPWSPDATA data) {
+  std::memset(data, 0, sizeof *data);
+  data->wVersion = kSpiVersion;
+  data->wHighVersion = kSpiVersion;
+  const size_t size = std::min<size_t>(reply.data.size, WSPDESCRIPTION_LEN);
+  for (size_t i = 0; i < size; ++i) data->szDescription[i] = reply.bytes[i];
+}
+
+bool EnsureProvider() WSP_REQUIRES(g_library.mutex) {
+  if (g_library.provider != nullptr && g_library.provider->ended) TakeDown();
+  if (g_library.provider != nullptr) return true;
+  std::unique_ptr<Provider> provider = Provider::Create();
+  if (provider == nullptr || !RaiseForkGuard()) return false;
+  g_library.provider = provider.release();
+  return true;
+}
+
+}  // namespace
+
+bool IsSupportedVersion(WORD requested) {
+  const auto ordered = [](WORD version) {
+    return LOBYTE(version) << 8 | HIBYTE(version);
+  };
+  return ordered(requested) >= ordered(kSpiVersion);
+}
+
+uint32_t StartUp(WORD version, DWORD catalog_entry_id,
+                 const WSPUPCALLTABLE& upcalls, LPWSPDATA data) {
+  SpiCall call(nullptr);
+  if (call.shield().process() == ProcessKind::kVforked) return WSASYSNOTREADY;
+  Reply reply;
+  {
+    MutexLock lock(&g_library.mutex);
+    if (!call.TakeLifecycle()) return WSAEINPROGRESS;
+    if (!EnsureProvider()) return WSAENOBUFS;
+    call.Enter();
+    call.DropOrphan();
+    const uint32_t error = Register(&call, version, catalog_entry_id, &reply);
+    if (!call.StillThere()) return WSASYSNOTREADY;
+    Provider* provider = call.provider();
+    if (error != 0) {
+      // Nothing is counted, and what was only made for this goes again.
+      if (provider->startups == 0 && t_thread.frames == 1) {
+        TakeDown();
+      }
+      return error;
+    }
+    provider->upcalls = upcalls;
+    provider->catalog_entry_id = catalog_entry_id;
+  }
+  Describe(reply, data);
+  return 0;
+}
+
+// ----------------------------------------------------------------- cleanup
+
+namespace {
+
+enum class Deregistration {
+  // The daemon took one off.
+  kDone,
+  kUnreachable,
+  // The daemon answers, and doesn't know of this registration.
+  kUnmanaged,
+};
+
+Deregistration Deregister(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  const int64_t deadline = NowMs() + Provider::kAnswerMs;
+  if (AwaitAttachment(call, deadline) != Attach::kReady) {
+    return Deregistration::kUnreachable;
+  }
+  if (provider->lost) return Deregistration::kUnmanaged;
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kControl, nullptr);
+  Call* request = provider->NewCall(operation, CallHeader());
+  AppendCleanup(&request->bytes);
+  provider->attachment().Submit(request);
+  Reply reply;
+  const uint32_t error = call->FinishControl(operation, deadline, &reply);
+  if (error == 0) {
+    provider->startups = reply.final ? 0 : reply.startups;
+    return Deregistration::kDone;
+  }
+  if (provider->lost || error == WSANOTINITIALISED) {
+    return Deregistration::kUnmanaged;
+  }
+  return Deregistration::kUnreachable;
+}
+
+uint32_t CleanUp(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
+  if (!call->TakeLifecycle()) {
+    return g_library.tearing_down ? WSANOTINITIALISED : WSAEINPROGRESS;
+  }
+  Provider* provider = g_library.provider;
+  if (provider == nullptr) return WSANOTINITIALISED;
+  if (provider->ended || provider->startups == 0) {
+    // Ended by another attachment of this process: there is nothing to clean
+    // up, but a lot to take down.
+    TakeDown();
+    return WSANOTINITIALISED;
+  }
+  call->Enter();
+  call->DropOrphan();
+  const Deregistration outcome = Deregister(call);
+  if (!call->StillThere()) return WSANOTINITIALISED;
+  if (outcome != Deregistration::kDone && provider->startups > 0) {
+    --provider->startups;
+  }
+  const bool last = provider->ended || provider->startups == 0;
+  if (last) TakeDown();
+  switch (outcome) {
+    case Deregistration::kDone:
+      return 0;
+    case Deregistration::kUnmanaged:
+      return last ? WSAEINVAL : WSAENETDOWN;
+    default:
+      return WSAENETDOWN;
+  }
+}
+
+}  // namespace
+
+int WSPAPI SpiCleanup(LPINT error) {
+  SpiCall call(error);
+  if (call.shield().process() == ProcessKind::kVforked) {
+    return call.Result(WSAENETDOWN);
+  }
+  if (t_thread.is_service) return call.Result(WSAEINPROGRESS);
+  uint32_t result;
+  {
+    MutexLock lock(&g_library.mutex);
+    result = CleanUp(&call);
+  }
+  return call.Result(result);
+}
+
+}  // namespace wsp

@@ -1,0 +1,49 @@
+#ifndef WSPD_CLIENT_STUB_SPI_STUB_SOCKET_H_
+#define WSPD_CLIENT_STUB_SPI_STUB_SOCKET_H_
+
+#include <winsock2.h>
+
+#include <cstdint>
+
+#include "client_stub/transport/call.h"
+
+namespace wsp {
+
+// What the stub knows of a socket; the daemon has the rest. Under the session
+// lock; lives while it is open or somebody counts on it.
+struct StubSocket {
+  // The daemon's name for it and the context of its handle.
+  uint64_t id = 0;
+  StubSocket* table_next = nullptr;
+  uint32_t references = 0;
+
+  SOCKET handle = INVALID_SOCKET;
+  uint32_t catalog_entry_id = 0;
+  int family = 0;
+  int type = 0;
+  int protocol = 0;
+  // WSA_FLAG_OVERLAPPED: without it all calls are synchronous.
+  bool overlapped = false;
+  bool nonblocking = false;
+
+  // What is known without asking.
+  bool connecting = false;
+  bool connected = false;
+  bool send_shut = false;
+  bool receive_shut = false;
+  // WSPCloseSocket is under way, or has succeeded.
+  bool closing = false;
+  bool closed = false;
+  // The daemon that had it is gone.
+  bool lost = false;
+
+  // Milliseconds, 0 for ever; for synchronous calls.
+  uint32_t send_timeout_ms = 0;
+  uint32_t receive_timeout_ms = 0;
+
+  SendLane lane;
+};
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_SPI_STUB_SOCKET_H_

@@ -1,0 +1,93 @@
+#include "client_stub/spi/thread_shield.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "client_stub/spi/library.h"
+#include "client_stub/transport/posix/descriptors.h"
+
+namespace wsp {
+namespace {
+
+// Raised by what the thread itself does; blocking them would kill the process.
+constexpr int kFaults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+
+sigset_t AllButFaults() {
+  sigset_t signals;
+  sigfillset(&signals);
+  for (const int fault : kFaults) sigdelset(&signals, fault);
+  return signals;
+}
+
+// Forgets everything of the parent's: it is a copy, perhaps taken in the middle
+// of a change, and is left to lie. The parent's descriptors are only closed,
+// which the daemon doesn't notice.
+void StartAnewAfterFork() {
+  g_library.mutex.ResetAfterFork();
+  g_library.changed.ResetAfterFork();
+  CloseInheritedDescriptors();
+  {
+    MutexLock lock(&g_library.mutex);
+    g_library.provider = nullptr;
+    ++g_library.generation;
+    g_library.lifecycle_busy = false;
+    g_library.tearing_down = false;
+  }
+  ForkHandled();
+}
+
+}  // namespace
+
+ThreadShield::ThreadShield() : caller_errno_(errno) {
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &caller_cancel_state_);
+  const sigset_t blocked = AllButFaults();
+  pthread_sigmask(SIG_SETMASK, &blocked, &caller_mask_);
+  process_ = CheckForkGuard();
+  if (process_ == ProcessKind::kForked) StartAnewAfterFork();
+}
+
+ThreadShield::~ThreadShield() {
+  Open();
+  errno = caller_errno_;
+}
+
+sigset_t ThreadShield::HeldBack() const {
+  // The kernel's signals are the first 64 bits.
+  uint64_t caller;
+  uint64_t ours;
+  const sigset_t all = AllButFaults();
+  memcpy(&caller, &caller_mask_, sizeof caller);
+  memcpy(&ours, &all, sizeof ours);
+  ours &= ~caller;
+  sigset_t held;
+  sigemptyset(&held);
+  memcpy(&held, &ours, sizeof ours);
+  return held;
+}
+
+void ThreadShield::Open() {
+  pthread_sigmask(SIG_SETMASK, &caller_mask_, nullptr);
+  AllowCancel();
+}
+
+void ThreadShield::Close() {
+  ForbidCancel();
+  const sigset_t blocked = AllButFaults();
+  pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+}
+
+void ThreadShield::AllowCancel() {
+  pthread_setcancelstate(caller_cancel_state_, nullptr);
+}
+
+void ThreadShield::ForbidCancel() {
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
+}
+
+void ThreadShield::GiveUp() {
+  pthread_sigmask(SIG_SETMASK, &caller_mask_, nullptr);
+}
+
+}  // namespace wsp

@@ -1,0 +1,514 @@
+#include "client_stub/transport/attachment.h"
+
+#include <algorithm>
+
+#include "proto/wire_fields.h"
+
+namespace wsp {
+namespace {
+
+constexpr uint32_t kWireMajor = 1;
+constexpr size_t kMostTokenBytes = 64;
+constexpr uint32_t kMostChunkBytes = 64 << 10;
+constexpr const char kClientName[] = "libwsp";
+
+// Leaves the one list that `Tag` stands for.
+template <typename Tag>
+void Unlink(ListNode<Tag>* node) {
+  node->Unlink();
+}
+
+void CopyPayloadOf(Call* call) {
+  if (call->payload_bytes == 0 || !call->payload_copy.empty()) return;
+  call->payload_copy.reserve(call->payload_bytes);
+  for (const ByteView& view : call->payload) {
+    call->payload_copy.insert(call->payload_copy.end(), view.data,
+                              view.data + view.size);
+  }
+  call->payload.assign(
+      1, ByteView{call->payload_copy.data(), call->payload_copy.size()});
+}
+
+}  // namespace
+
+Attachment::Attachment(uint64_t first_call_id, Observer* observer)
+    : observer_(observer), next_call_id_(first_call_id) {}
+
+Attachment::~Attachment() {
+  Disconnect();
+  DropCalls();
+  while (SendLane* lane = lanes_.front()) RemoveLane(lane);
+  for (Call* call : pool_) delete call;
+}
+
+// ----------------------------------------------------------- the connection
+
+IoStatus Attachment::Connect(RawIo* io, bool resume) {
+  Disconnect();
+  if (!resume) token_.clear();
+  // Results that the stream before brought and that weren't acknowledged yet.
+  hello_ack_ = resume ? processed_sequence_ : 0;
+  // Only here is the private base accessible.
+  client_.reset(new Http2Client(io, this));
+  grpc_status_ = Http2Client::kNoStatus;
+  hello_due_ = true;
+  resuming_ = !token_.empty();
+  handed_over_ = written_ = 0;
+  processed_sequence_ = acked_sequence_ = unacked_bytes_ = 0;
+  const IoStatus status = client_->Start();
+  return status == IoStatus::kDone ? Flush() : status;
+}
+
+void Attachment::Disconnect() {
+  if (client_ == nullptr) return;
+  grpc_status_ = client_->grpc_status();
+  client_.reset();
+  attached_ = false;
+  hello_due_ = false;
+}
+
+IoStatus Attachment::Flush() { return client_->Flush(); }
+
+IoStatus Attachment::Read() { return client_->Read(); }
+
+bool Attachment::WantsWrite() { return client_->WantsWrite(); }
+
+bool Attachment::OnMessage(ByteView message) {
+  return DecodeServerFrame(message, this);
+}
+
+bool Attachment::TakeLimits(const AttachmentLimits& offered) {
+  limits_ = offered;
+  limits_.chunk_bytes = std::min(limits_.chunk_bytes, kMostChunkBytes);
+  const uint32_t credit = std::min(limits_.socket_send_credit_bytes,
+                                   limits_.client_send_credit_bytes);
+  limits_.chunk_bytes = std::min(limits_.chunk_bytes, credit);
+  return limits_.chunk_bytes > 0;
+}
+
+bool Attachment::OnWelcome(const Welcome& welcome) {
+  if (attached_ || hello_due_ || welcome.major != kWireMajor ||
+      welcome.attachment_token.size > kMostTokenBytes ||
+      !TakeLimits(welcome.limits)) {
+    return false;
+  }
+  attached_ = true;
+  token_.assign(welcome.attachment_token.data,
+                welcome.attachment_token.data + welcome.attachment_token.size);
+  const bool resumed = resuming_ && welcome.resumed;
+  if (resumed) RepeatUnanswered();
+  observer_->OnAttached(resumed, welcome.startups);
+  return true;
+}
+
+bool Attachment::OnRegistrationEnded(uint32_t reason) {
+  if (!attached_) return false;
+  observer_->OnRegistrationEnded(reason);
+  return true;
+}
+
+void Attachment::RepeatUnanswered() {
+  while (Call* call = cancels_.front()) {
+    Unlink<InCancels>(call);
+  }
+  std::vector<Call*> unanswered = calls_.All();
+  // Ids may wrap around; their distance to the next one doesn't.
+  std::sort(unanswered.begin(), unanswered.end(),
+            [this](const Call* a, const Call* b) {
+              return next_call_id_ - a->id > next_call_id_ - b->id;
+            });
+  for (Call* call : unanswered) {
+    if (call->message == 0 && !call->repeated) continue;  // in another queue
+    call->message = 0;
+    call->repeated = true;
+    if (call->owner == nullptr) {
+      // What the daemon has under this id it goes on with, the request isn't
+      // compared; what never reached it must not begin now.
+      CallHeader header;
+      header.call_id = call->id;
+      call->bytes.clear();
+      call->payload.clear();
+      AppendCallHeader(&call->bytes, header);
+      AppendNothing(&call->bytes);
+    }
+    Unlink<InQueue>(call);
+    repeats_.PushBack(call);
+  }
+}
+
+// -------------------------------------------------------------------- calls
+
+Call* Attachment::NewCall(CallOwner* owner, CallHeader header) {
+  Call* call;
+  if (pool_.empty()) {
+    call = new Call;
+  } else {
+    call = pool_.back();
+    pool_.pop_back();
+  }
+  call->id = header.call_id = next_call_id_++;
+  call->owner = owner;
+  AppendCallHeader(&call->bytes, header);
+  calls_.Insert(call);
+  return call;
+}
+
+void Attachment::Submit(Call* call) { controls_.PushBack(call); }
+
+void Attachment::SubmitBehindSends(SendLane* lane, SendJob* job, Call* call) {
+  if (lane->jobs.empty()) return Submit(call);
+  job->behind = call;
+  call->job = job;
+  lane->jobs.PushBack(job);
+  UpdateLane(lane);
+}
+
+bool Attachment::Cancel(Call* call) {
+  if (call->message == 0 && !call->repeated) {
+    Remove(call);
+    Recycle(call);
+    return true;
+  }
+  if (call->cancel_requested) return false;
+  call->cancel_requested = true;
+  if (call->message != 0) cancels_.PushBack(call);
+  return false;
+}
+
+void Attachment::Abandon(Call* call) {
+  if (Cancel(call)) return;
+  call->owner = nullptr;
+  if (call->payload_bytes > 0 && call->message > written_ &&
+      client_ != nullptr) {
+    client_->CopyPayload();
+  }
+  if (call->job != nullptr) {
+    Unlink<InJob>(call);
+    call->job = nullptr;
+  }
+  if (call->message == 0) CopyPayloadOf(call);
+}
+
+void Attachment::Remove(Call* call) {
+  calls_.Erase(call);
+  Unlink<InQueue>(call);
+  Unlink<InCancels>(call);
+  if (SendJob* job = call->job) {
+    if (job->behind == call) {
+      Unlink<InLane>(job);
+      job->behind = nullptr;
+    } else {
+      Unlink<InJob>(call);
+      --job->outstanding_count;
+    }
+  }
+}
+
+void Attachment::Recycle(Call* call) {
+  if (pool_.size() >= kMostPooledCalls) {
+    delete call;
+    return;
+  }
+  call->owner = nullptr;
+  call->bytes.clear();
+  call->payload.clear();
+  call->payload_bytes = 0;
+  call->payload_copy.clear();
+  call->message = 0;
+  call->cancel_requested = false;
+  call->repeated = false;
+  call->lane = nullptr;
+  call->job = nullptr;
+  call->job_offset = 0;
+  call->makes_socket = 0;
+  pool_.push_back(call);
+}
+
+void Attachment::DropCalls() {
+  if (client_ != nullptr) client_->CopyPayload();
+  for (Call* call : calls_.All()) {
+    Remove(call);
+    Recycle(call);
+  }
+  in_flight_ = 0;
+  for (SendLane* lane = lanes_.front(); lane != nullptr;
+       lane = lanes_.Next(lane)) {
+    lane->in_flight = 0;
+    while (SendJob* job = lane->jobs.front()) EndJob(lane, job);
+  }
+}
+
+// ------------------------------------------------------------------ results
+
+void Attachment::ReturnCredit(Call* call, uint64_t bytes_sent) {
+  in_flight_ -= call->payload_bytes;
+  SendLane* lane = call->lane;
+  if (lane == nullptr) return;
+  lane->in_flight -= call->payload_bytes;
+  lane->next_offset -= call->payload_bytes - bytes_sent;
+}
+
+bool Attachment::OnCompletion(const Completion& completion) {
+  if (!attached_) return false;
+  Call* call = calls_.Find(completion.call_id);
+  if (completion.pending) {
+    if (call != nullptr && call->owner != nullptr) call->owner->OnPending(call);
+    return true;
+  }
+  if (completion.sequence <= processed_sequence_) return false;
+  processed_sequence_ = completion.sequence;
+  unacked_bytes_ += completion.data.size;
+  if (call == nullptr) return true;  // a duplicate, or one that was dropped
+  // An answer to what the daemon can't have read yet would let the caller free
+  // memory that is still being written.
+  if (call->message == 0 || call->message > written_) return false;
+  if (completion.bytes_sent > call->payload_bytes) return false;
+
+  SendLane* lane = call->lane;
+  Remove(call);
+  if (call->payload_bytes > 0) ReturnCredit(call, completion.bytes_sent);
+  if (lane != nullptr) UpdateLane(lane);
+  if (call->owner != nullptr) {
+    call->owner->OnResult(call, completion);
+  } else {
+    UndoAbandoned(*call, completion);
+  }
+  Recycle(call);
+  return true;
+}
+
+void Attachment::UndoAbandoned(const Call& call, const Completion& completion) {
+  if (call.makes_socket == 0 || completion.wsa_error != 0) return;
+  CallHeader header;
+  if (completion.offer_id != 0) {
+    Call* decision = NewCall(nullptr, header);
+    AppendAcceptDecision(&decision->bytes, completion.offer_id,
+                         wire::AcceptDecisionRequest::DECISION_DEFER,
+                         call.makes_socket);
+    Submit(decision);
+    return;
+  }
+  header.socket_id = call.makes_socket;
+  Call* close = NewCall(nullptr, header);
+  AppendCloseSocket(&close->bytes);
+  Submit(close);
+}
+
+// -------------------------------------------------------------------- sends
+
+void Attachment::AddLane(SendLane* lane) { lanes_.PushBack(lane); }
+
+void Attachment::RemoveLane(SendLane* lane) {
+  while (SendJob* job = lane->jobs.front()) EndJob(lane, job);
+  for (Call* call : calls_.All()) {
+    if (call->lane == lane) call->lane = nullptr;
+  }
+  Unlink<InReadyLanes>(lane);
+  Unlink<InAllLanes>(lane);
+}
+
+void Attachment::SubmitSend(SendLane* lane, SendJob* job) {
+  lane->jobs.PushBack(job);
+  UpdateLane(lane);
+}
+
+void Attachment::EndJob(SendLane* lane, SendJob* job) {
+  Unlink<InLane>(job);
+  UpdateLane(lane);
+}
+
+bool Attachment::CancelJob(SendLane* lane, SendJob* job) {
+  EndJob(lane, job);
+  // From the last to the first: what follows a gap must not be sent.
+  std::vector<Call*> chunks;
+  for (Call* call = job->outstanding.front(); call != nullptr;
+       call = job->outstanding.Next(call)) {
+    chunks.push_back(call);
+  }
+  for (size_t i = chunks.size(); i > 0; --i) Cancel(chunks[i - 1]);
+  return job->outstanding.empty();
+}
+
+void Attachment::AbandonJob(SendLane* lane, SendJob* job) {
+  CancelJob(lane, job);
+  while (Call* call = job->outstanding.front()) {
+    Abandon(call);
+    --job->outstanding_count;
+  }
+}
+
+void Attachment::CopyOutstanding(SendJob* job) {
+  bool unwritten = false;
+  for (Call* call = job->outstanding.front(); call != nullptr;
+       call = job->outstanding.Next(call)) {
+    CopyPayloadOf(call);
+    unwritten |= call->message > written_;
+  }
+  if (unwritten && client_ != nullptr) client_->CopyPayload();
+}
+
+uint32_t Attachment::NextChunkBytes(const SendJob& job) const {
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(limits_.chunk_bytes, job.total - job.handed_over));
+}
+
+bool Attachment::LaneIsReady(const SendLane& lane) const {
+  const SendJob* job = lane.jobs.front();
+  if (job == nullptr || lane.paused) return false;
+  if (job->behind != nullptr) return true;
+  return !job->paused && job->outstanding_count < job->max_outstanding &&
+         lane.in_flight + NextChunkBytes(*job) <=
+             limits_.socket_send_credit_bytes;
+}
+
+bool Attachment::ClientCreditFor(const SendLane& lane) const {
+  const SendJob* job = lane.jobs.front();
+  return job->behind != nullptr ||
+         in_flight_ + NextChunkBytes(*job) <= limits_.client_send_credit_bytes;
+}
+
+void Attachment::UpdateLane(SendLane* lane) {
+  const auto node = static_cast<ListNode<InReadyLanes>*>(lane);
+  const bool ready = LaneIsReady(*lane);
+  if (ready == node->linked()) return;
+  if (ready) {
+    ready_lanes_.PushBack(lane);
+  } else {
+    node->Unlink();
+  }
+}
+
+Call* Attachment::NextChunk(SendLane* lane, SendJob* job) {
+  const uint32_t size = NextChunkBytes(*job);
+  CallHeader header;
+  header.socket_id = lane->socket_id;
+  header.overlapped = job->overlapped;
+  header.timeout_ms = job->timeout_ms;
+  Call* call = NewCall(job->owner, header);
+  AppendSend(&call->bytes, job->flags, lane->next_offset, size);
+  call->lane = lane;
+  call->job = job;
+  call->job_offset = job->handed_over;
+  call->payload_bytes = size;
+  for (uint32_t left = size; left > 0;) {
+    const ByteView& buffer = job->buffers[job->next_buffer];
+    const auto taken = static_cast<uint32_t>(
+        std::min<size_t>(left, buffer.size - job->next_offset));
+    if (taken > 0) {
+      call->payload.push_back({buffer.data + job->next_offset, taken});
+    }
+    left -= taken;
+    job->next_offset += taken;
+    if (job->next_offset == buffer.size) {
+      ++job->next_buffer;
+      job->next_offset = 0;
+    }
+  }
+  job->begun = true;
+  job->handed_over += size;
+  job->outstanding.PushBack(call);
+  ++job->outstanding_count;
+  lane->in_flight += size;
+  lane->next_offset += size;
+  in_flight_ += size;
+  if (job->handed_over == job->total) {
+    Unlink<InLane>(job);
+  }
+  return call;
+}
+
+// ----------------------------------------------------------------- messages
+
+bool Attachment::AckIsDue() const {
+  return processed_sequence_ - acked_sequence_ >= kAckResults ||
+         unacked_bytes_ >= kAckBytes;
+}
+
+bool Attachment::HasMessage() {
+  if (!attached_) return hello_due_;
+  return AckIsDue() || !repeats_.empty() || !controls_.empty() ||
+         !cancels_.empty() ||
+         (!ready_lanes_.empty() && ClientCreditFor(*ready_lanes_.front()));
+}
+
+bool Attachment::NextMessage(OutgoingMessage* message) {
+  if (!HasMessage()) return false;
+  if (!attached_) {
+    HelloParams hello;
+    hello.resume_token = {token_.data(), token_.size()};
+    hello.client_name = kClientName;
+    AppendAck(message->bytes(), hello_ack_);
+    AppendHello(message->bytes(), hello);
+    hello_due_ = false;
+    ++handed_over_;
+    return true;
+  }
+  if (processed_sequence_ != acked_sequence_) {
+    AppendAck(message->bytes(), processed_sequence_);
+    acked_sequence_ = processed_sequence_;
+    unacked_bytes_ = 0;
+  }
+  AppendCancels(message);
+  HandOverQueue(message, &repeats_);
+  if (repeats_.empty()) {
+    HandOverQueue(message, &controls_);
+    HandOverSends(message);
+  }
+  ++handed_over_;
+  return true;
+}
+
+void Attachment::AppendCancels(OutgoingMessage* message) {
+  // Only of calls in earlier messages: the daemon does cancellations first.
+  while (Call* call = cancels_.PopFront()) {
+    AppendCancel(message->bytes(), call->id);
+  }
+}
+
+void Attachment::HandOver(OutgoingMessage* message, Call* call) {
+  WireWriter(message->bytes())
+      .LengthPrefix(wire::ClientFrame::kCalls,
+                    call->bytes.size() + call->payload_bytes);
+  message->bytes()->insert(message->bytes()->end(), call->bytes.begin(),
+                           call->bytes.end());
+  for (const ByteView& view : call->payload) message->AddPayload(view);
+  call->message = handed_over_ + 1;
+  if (call->cancel_requested) cancels_.PushBack(call);
+}
+
+void Attachment::HandOverQueue(OutgoingMessage* message,
+                               IntrusiveList<Call, InQueue>* queue) {
+  for (size_t i = 0; i < kMostCallsInOneFrame; ++i) {
+    Call* call = queue->front();
+    if (call == nullptr) return;
+    if (call->payload_bytes > 0 && message->has_payload()) return;
+    queue->PopFront();
+    HandOver(message, call);
+  }
+}
+
+void Attachment::HandOverSends(OutgoingMessage* message) {
+  size_t left = limits_.chunk_bytes;
+  for (size_t i = 0; i < kMostCallsInOneFrame; ++i) {
+    SendLane* lane = ready_lanes_.front();
+    if (lane == nullptr || !ClientCreditFor(*lane)) return;
+    SendJob* job = lane->jobs.front();
+    if (job->behind != nullptr) {
+      Call* call = job->behind;
+      lane->jobs.PopFront();
+      job->behind = nullptr;
+      call->job = nullptr;
+      HandOver(message, call);
+    } else {
+      if (NextChunkBytes(*job) > left) return;
+      Call* call = NextChunk(lane, job);
+      left -= call->payload_bytes;
+      HandOver(message, call);
+    }
+    // To the end of the line, if there is more.
+    Unlink<InReadyLanes>(lane);
+    UpdateLane(lane);
+  }
+}
+
+}  // namespace wsp

@@ -1,0 +1,171 @@
+#ifndef WSPD_CLIENT_STUB_TRANSPORT_ATTACHMENT_H_
+#define WSPD_CLIENT_STUB_TRANSPORT_ATTACHMENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "client_stub/base/id_table.h"
+#include "client_stub/transport/call.h"
+#include "client_stub/transport/http2_client.h"
+#include "client_stub/transport/raw_io.h"
+#include "client_stub/transport/requests.h"
+#include "client_stub/transport/server_frame.h"
+
+namespace wsp {
+
+// One attachment to the daemon: its unanswered calls, credits and
+// acknowledgements, over one connection after the other. It never blocks and
+// does no waiting; its user moves the bytes with Flush and Read.
+//
+// Not thread-safe: everything happens under the session lock.
+class Attachment final : private Http2Client::Delegate,
+                         private ServerFrameVisitor {
+ public:
+  class Observer {
+   public:
+    // The daemon answered the hello. If it resumed, unanswered calls are being
+    // repeated; if not, they are still there and stay until DropCalls.
+    virtual void OnAttached(bool resumed, uint64_t startups) = 0;
+    virtual void OnRegistrationEnded(uint32_t reason) = 0;
+
+   protected:
+    ~Observer() = default;
+  };
+
+  // Call ids count up from `first_call_id`, which should be random.
+  Attachment(uint64_t first_call_id, Observer* observer);
+  ~Attachment();
+
+  Attachment(const Attachment&) = delete;
+  Attachment& operator=(const Attachment&) = delete;
+
+  // ---- the connection
+
+  // Begins an Attach stream on `io`, which has to outlive it; with the token of
+  // the stream before, if `resume` and there was one.
+  IoStatus Connect(RawIo* io, bool resume);
+  // Forgets the connection; calls stay.
+  void Disconnect();
+  bool connected() const { return client_ != nullptr; }
+  // Whether the welcome was received on this connection.
+  bool attached() const { return attached_; }
+  // The gRPC status that ended the last connection, or Http2Client::kNoStatus.
+  int grpc_status() const { return grpc_status_; }
+
+  // As Http2Client's. kBroken: Disconnect is the only thing left to do.
+  IoStatus Flush();
+  IoStatus Read();
+  bool WantsWrite();
+  // Half-closes the stream behind what is queued.
+  void FinishSending() { client_->FinishSending(); }
+
+  // ---- calls
+
+  // A new call with its header written; the caller appends the request to
+  // `bytes` and submits it. `header.call_id` is ignored.
+  Call* NewCall(CallOwner* owner, CallHeader header);
+  void Submit(Call* call);
+  // Submits a call that must not overtake the sends of its socket. `job` is
+  // empty and the owner's, and free again when the call is answered.
+  void SubmitBehindSends(SendLane* lane, SendJob* job, Call* call);
+
+  // Asks the daemon to end the call. True if it had not been handed over and is
+  // gone, without a result; else its result comes as always.
+  bool Cancel(Call* call);
+  // The owner goes away. The daemon is told to cancel what it can; the result
+  // is dropped, and a socket that it brings is closed.
+  void Abandon(Call* call);
+
+  // ---- sends
+
+  void AddLane(SendLane* lane);
+  // Ends the lane's unfinished jobs, without a result.
+  void RemoveLane(SendLane* lane);
+  void SubmitSend(SendLane* lane, SendJob* job);
+  // After a change of a `paused`.
+  void UpdateLane(SendLane* lane);
+  // No further chunks. The last chunks are cancelled first, so that nothing is
+  // sent behind a gap. True if nothing is unanswered any more.
+  bool CancelJob(SendLane* lane, SendJob* job);
+  // The owner and its memory go away: as CancelJob, but results are dropped.
+  void AbandonJob(SendLane* lane, SendJob* job);
+  // Copies the unanswered chunks, so that the owner's memory may go away.
+  void CopyOutstanding(SendJob* job);
+
+  // Forgets all calls and jobs, without results. Jobs are empty afterwards.
+  void DropCalls();
+
+  size_t unanswered() const { return calls_.size(); }
+  const AttachmentLimits& limits() const { return limits_; }
+
+ private:
+  static constexpr size_t kMostCallsInOneFrame = 64;
+  static constexpr size_t kMostPooledCalls = 64;
+  static constexpr uint64_t kAckResults = 64;
+  static constexpr uint64_t kAckBytes = 256 << 10;
+
+  // Http2Client::Delegate
+  bool HasMessage() override;
+  bool NextMessage(OutgoingMessage* message) override;
+  void OnMessagesWritten(uint64_t number) override { written_ = number; }
+  bool OnMessage(ByteView message) override;
+
+  // ServerFrameVisitor
+  bool OnWelcome(const Welcome& welcome) override;
+  bool OnCompletion(const Completion& completion) override;
+  bool OnRegistrationEnded(uint32_t reason) override;
+
+  bool TakeLimits(const AttachmentLimits& offered);
+  bool AckIsDue() const;
+  void AppendCancels(OutgoingMessage* message);
+  // Puts a call into the message that is being built.
+  void HandOver(OutgoingMessage* message, Call* call);
+  void HandOverQueue(OutgoingMessage* message,
+                     IntrusiveList<Call, InQueue>* queue);
+  void HandOverSends(OutgoingMessage* message);
+  Call* NextChunk(SendLane* lane, SendJob* job);
+  void EndJob(SendLane* lane, SendJob* job);
+  bool LaneIsReady(const SendLane& lane) const;
+  bool ClientCreditFor(const SendLane& lane) const;
+  uint32_t NextChunkBytes(const SendJob& job) const;
+  void RepeatUnanswered();
+  void ReturnCredit(Call* call, uint64_t bytes_sent);
+  // Takes a call out of the table and every list.
+  void Remove(Call* call);
+  void Recycle(Call* call);
+  // After the result of a call that was abandoned.
+  void UndoAbandoned(const Call& call, const Completion& completion);
+
+  Observer* const observer_;
+  uint64_t next_call_id_;
+  AttachmentLimits limits_;
+  ByteBuffer token_;
+
+  std::unique_ptr<Http2Client> client_;
+  bool hello_due_ = false;
+  uint64_t hello_ack_ = 0;
+  bool attached_ = false;
+  bool resuming_ = false;
+  int grpc_status_ = Http2Client::kNoStatus;
+  uint64_t handed_over_ = 0;  // messages on this connection
+  uint64_t written_ = 0;
+
+  IdTable<Call> calls_;
+  std::vector<Call*> pool_;
+  // Repeated after a resume, in id order; goes before everything else.
+  IntrusiveList<Call, InQueue> repeats_;
+  IntrusiveList<Call, InQueue> controls_;
+  IntrusiveList<Call, InCancels> cancels_;
+  IntrusiveList<SendLane, InReadyLanes> ready_lanes_;
+  IntrusiveList<SendLane, InAllLanes> lanes_;
+  uint64_t in_flight_ = 0;  // of all lanes
+
+  uint64_t processed_sequence_ = 0;
+  uint64_t acked_sequence_ = 0;
+  uint64_t unacked_bytes_ = 0;
+};
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_TRANSPORT_ATTACHMENT_H_

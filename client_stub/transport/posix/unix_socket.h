@@ -1,0 +1,29 @@
+#ifndef WSPD_CLIENT_STUB_TRANSPORT_POSIX_UNIX_SOCKET_H_
+#define WSPD_CLIENT_STUB_TRANSPORT_POSIX_UNIX_SOCKET_H_
+
+#include "client_stub/transport/raw_io.h"
+
+namespace wsp {
+
+// Where the daemon listens: $WSPD_SOCKET, or the default.
+const char* ProviderSocketPath();
+
+// Connects to the Unix socket at `path` without blocking. Returns an adopted,
+// non-blocking descriptor, or -1 if nobody listens there.
+int ConnectUnixSocket(const char* path);
+
+// RawIo over a stream socket that stays its owner's.
+class SocketIo final : public RawIo {
+ public:
+  explicit SocketIo(int fd) : fd_(fd) {}
+
+  Result Write(const ByteView* slices, size_t count) override;
+  Result Read(uint8_t* buffer, size_t size) override;
+
+ private:
+  const int fd_;
+};
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_TRANSPORT_POSIX_UNIX_SOCKET_H_

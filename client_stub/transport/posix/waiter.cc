@@ -1,0 +1,108 @@
+#include "client_stub/transport/posix/waiter.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "client_stub/transport/posix/descriptors.h"
+
+namespace wsp {
+namespace {
+
+bool SameSignals(const sigset_t& a, const sigset_t& b) {
+  // The kernel's signals fit into the first eight bytes.
+  return memcmp(&a, &b, 8) == 0;
+}
+
+bool Add(int epoll, int fd, unsigned tag, uint32_t events) {
+  epoll_event event = {};
+  event.events = events;
+  event.data.u32 = tag;
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+}  // namespace
+
+std::unique_ptr<Waiter> Waiter::Create() {
+  const int epoll = AdoptDescriptor(epoll_create1(EPOLL_CLOEXEC));
+  const int event = AdoptDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  std::unique_ptr<Waiter> waiter(new Waiter(epoll, event));
+  sigemptyset(&waiter->signals_);
+  if (epoll < 0 || event < 0) return nullptr;
+  // Edge-triggered, so that it needn't be read: a write is one wake-up.
+  if (!Add(epoll, event, kWoken, EPOLLIN | EPOLLET)) return nullptr;
+  return waiter;
+}
+
+Waiter::~Waiter() {
+  CloseDescriptor(signal_fd_);
+  CloseDescriptor(event_);
+  CloseDescriptor(epoll_);
+}
+
+void Waiter::WatchSignals(const sigset_t& signals) {
+  if (signal_fd_ >= 0 && SameSignals(signals, signals_)) return;
+  signals_ = signals;
+  if (signal_fd_ >= 0) {
+    signalfd(signal_fd_, &signals, 0);
+    return;
+  }
+  signal_fd_ =
+      AdoptDescriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  // Without one, signals wait until the call is over.
+  if (signal_fd_ >= 0) Add(epoll_, signal_fd_, kSignal, EPOLLIN);
+}
+
+void Waiter::SetWatch(int fd, Watch watch) {
+  if (fd == connection_ && watch == watch_) return;
+  epoll_event event = {};
+  event.data.u32 = kConnection;
+  switch (watch) {
+    case Watch::kNothing:
+      // A hang-up is reported whatever one asks for; once is enough.
+      event.events = EPOLLET;
+      break;
+    case Watch::kReadWrite:
+      event.events = EPOLLIN | EPOLLOUT;
+      break;
+    default:
+      event.events = EPOLLIN;
+  }
+  const int action = connection_ < 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+  epoll_ctl(epoll_, action, fd, &event);
+  connection_ = fd;
+  watch_ = watch;
+}
+
+void Waiter::WatchConnection(int fd, bool write) {
+  SetWatch(fd, write ? Watch::kReadWrite : Watch::kRead);
+}
+
+void Waiter::IgnoreConnection() {
+  if (connection_ >= 0) SetWatch(connection_, Watch::kNothing);
+}
+
+void Waiter::ForgetConnection() {
+  if (connection_ < 0) return;
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, connection_, nullptr);
+  connection_ = -1;
+  watch_ = Watch::kNone;
+}
+
+void Waiter::Wake() {
+  const uint64_t one = 1;
+  // Fails only when it is full, that is when it is awake anyway.
+  [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
+}
+
+unsigned Waiter::Wait(int timeout_ms) {
+  epoll_event events[3];
+  const int count = epoll_wait(epoll_, events, 3, timeout_ms);
+  unsigned seen = 0;
+  for (int i = 0; i < count; ++i) seen |= events[i].data.u32;
+  return seen;
+}
+
+}  // namespace wsp

@@ -1,0 +1,72 @@
+#ifndef WSPD_CLIENT_STUB_TRANSPORT_POSIX_WAITER_H_
+#define WSPD_CLIENT_STUB_TRANSPORT_POSIX_WAITER_H_
+
+#include <signal.h>
+#include <stdint.h>
+
+#include <memory>
+
+#include "client_stub/base/intrusive_list.h"
+
+namespace wsp {
+
+struct InWaiting;
+struct InWaiters;
+
+// What one waiting thread waits on: an epoll set of an event of its own, the
+// signals that it would take if they weren't blocked, and, while it is the one
+// that reads, the connection.
+//
+// Wait() is for the waiting thread. Everything else happens under the session
+// lock; from other threads it works on a thread that is waiting, without waking
+// it unless there is something for it.
+class Waiter : public ListNode<InWaiting>, public ListNode<InWaiters> {
+ public:
+  // What Wait() saw.
+  static constexpr unsigned kConnection = 1;
+  static constexpr unsigned kWoken = 2;
+  static constexpr unsigned kSignal = 4;
+
+  // Null if there are no descriptors left.
+  static std::unique_ptr<Waiter> Create();
+  ~Waiter();
+
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+
+  // Reports kSignal while one of `signals` is pending for the waiting thread.
+  void WatchSignals(const sigset_t& signals);
+
+  // Watches the connection for EPOLLIN and, if `write`, EPOLLOUT.
+  void WatchConnection(int fd, bool write);
+  // No longer wakes up for the connection, which stays in the set.
+  void IgnoreConnection();
+  // Takes the connection out of the set; to be done before it is closed, since
+  // a forked child may keep its file open.
+  void ForgetConnection();
+
+  // Has Wait() return kWoken, once.
+  void Wake();
+
+  // Blocks for at most `timeout_ms`, -1 for ever. A cancellation point, the
+  // only one. Spurious returns of 0 happen.
+  unsigned Wait(int timeout_ms);
+
+ private:
+  enum class Watch : uint8_t { kNone, kNothing, kRead, kReadWrite };
+
+  Waiter(int epoll, int event) : epoll_(epoll), event_(event) {}
+
+  void SetWatch(int fd, Watch watch);
+
+  const int epoll_;
+  const int event_;
+  int signal_fd_ = -1;
+  sigset_t signals_;
+  int connection_ = -1;
+  Watch watch_ = Watch::kNone;
+};
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_TRANSPORT_POSIX_WAITER_H_

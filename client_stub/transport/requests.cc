@@ -1,0 +1,235 @@
+#include "client_stub/transport/requests.h"
+
+#include "proto/wire_fields.h"
+
+namespace wsp {
+namespace {
+
+using CallField = wire::Call;
+
+constexpr uint32_t kMajorVersion = 1;
+constexpr uint32_t kMinorVersion = 0;
+
+// Appends a request's field, filled by `fill(WireWriter&)`.
+template <typename Fill>
+void AppendRequest(ByteBuffer* call, uint32_t field, Fill fill) {
+  WireWriter(call).Message(field, fill);
+}
+
+void AppendEmptyRequest(ByteBuffer* call, uint32_t field) {
+  AppendRequest(call, field, [](WireWriter&) {});
+}
+
+void WriteAddress(WireWriter& writer, uint32_t field, const Address& address) {
+  using Field = wire::SocketAddress;
+  writer.Message(field, [&](WireWriter& outer) {
+    if (address.family == Address::kIpv4) {
+      uint32_t value = 0;
+      for (int i = 0; i < 4; ++i) value = value << 8 | address.bytes[i];
+      outer.Message(Field::kIpv4, [&](WireWriter& ipv4) {
+        ipv4.Fixed32(Field::Ipv4::kAddress, value);
+        ipv4.Varint(Field::Ipv4::kPort, address.port);
+      });
+    } else if (address.family == Address::kIpv6) {
+      outer.Message(Field::kIpv6, [&](WireWriter& ipv6) {
+        ipv6.Bytes(Field::Ipv6::kAddress, address.bytes, sizeof address.bytes);
+        ipv6.Varint(Field::Ipv6::kPort, address.port);
+        ipv6.Varint(Field::Ipv6::kFlowInfo, address.flow_info);
+        ipv6.Varint(Field::Ipv6::kScopeId, address.scope_id);
+      });
+    }
+  });
+}
+
+}  // namespace
+
+void AppendHello(ByteBuffer* frame, const HelloParams& hello) {
+  using Field = wire::Hello;
+  WireWriter(frame).Message(wire::ClientFrame::kHello, [&](WireWriter& out) {
+    out.Message(Field::kVersion, [](WireWriter& version) {
+      version.Varint(wire::ProtocolVersion::kMajor, kMajorVersion);
+      version.Varint(wire::ProtocolVersion::kMinor, kMinorVersion);
+    });
+    out.Varint(Field::kPersonality, wire::PERSONALITY_WINSOCK);
+    const uint8_t capabilities[] = {wire::CAPABILITY_FORWARDED,
+                                    wire::CAPABILITY_RESUME};
+    out.Bytes(Field::kCapabilities, capabilities, sizeof capabilities);
+    out.Bytes(Field::kResumeToken, hello.resume_token.data,
+              hello.resume_token.size);
+    out.Bytes(Field::kClientName, hello.client_name,
+              std::strlen(hello.client_name));
+  });
+}
+
+void AppendAck(ByteBuffer* frame, uint64_t sequence) {
+  WireWriter(frame).Varint(wire::ClientFrame::kAckSequence, sequence);
+}
+
+void AppendCancel(ByteBuffer* frame, uint64_t call_id) {
+  WireWriter(frame).Message(wire::ClientFrame::kCancels, [&](WireWriter& out) {
+    out.Fixed64(wire::Cancel::kCallId, call_id);
+  });
+}
+
+void AppendCallHeader(ByteBuffer* call, const CallHeader& header) {
+  WireWriter out(call);
+  out.Fixed64(CallField::kCallId, header.call_id);
+  out.Fixed64(CallField::kSocketId, header.socket_id);
+  out.Bool(CallField::kOverlapped, header.overlapped);
+  out.Bool(CallField::kReportPending, header.report_pending);
+  out.Varint(CallField::kTimeoutMs, header.timeout_ms);
+}
+
+void AppendStartup(ByteBuffer* call, uint32_t version_requested,
+                   uint64_t owed_startups, uint32_t catalog_entry_id) {
+  using Field = wire::StartupRequest;
+  AppendRequest(call, CallField::kStartup, [&](WireWriter& out) {
+    out.Varint(Field::kVersionRequested, version_requested);
+    out.Varint(Field::kOwedStartups, owed_startups);
+    out.Varint(Field::kCatalogEntryId, catalog_entry_id);
+  });
+}
+
+void AppendCleanup(ByteBuffer* call) {
+  AppendEmptyRequest(call, CallField::kCleanup);
+}
+
+void AppendSocket(ByteBuffer* call, uint32_t family, uint32_t type,
+                  int32_t protocol, uint32_t flags) {
+  using Field = wire::SocketRequest;
+  AppendRequest(call, CallField::kSocket, [&](WireWriter& out) {
+    out.Varint(Field::kFamily, family);
+    out.Varint(Field::kType, type);
+    out.Int32(Field::kProtocol, protocol);
+    out.Varint(Field::kFlags, flags);
+  });
+}
+
+void AppendBind(ByteBuffer* call, const Address& address) {
+  AppendRequest(call, CallField::kBind, [&](WireWriter& out) {
+    WriteAddress(out, wire::BindRequest::kAddress, address);
+  });
+}
+
+void AppendListen(ByteBuffer* call, int32_t backlog) {
+  AppendRequest(call, CallField::kListen, [&](WireWriter& out) {
+    out.Int32(wire::ListenRequest::kBacklog, backlog);
+  });
+}
+
+void AppendAccept(ByteBuffer* call, uint64_t accepted_socket_id,
+                  bool conditional) {
+  using Field = wire::AcceptRequest;
+  AppendRequest(call, CallField::kAccept, [&](WireWriter& out) {
+    out.Fixed64(Field::kAcceptedSocketId, accepted_socket_id);
+    out.Bool(Field::kConditional, conditional);
+  });
+}
+
+void AppendAcceptDecision(ByteBuffer* call, uint64_t offer_id,
+                          uint32_t decision, uint64_t accepted_socket_id) {
+  using Field = wire::AcceptDecisionRequest;
+  AppendRequest(call, CallField::kAcceptDecision, [&](WireWriter& out) {
+    out.Varint(Field::kOfferId, offer_id);
+    out.Varint(Field::kDecision, decision);
+    out.Fixed64(Field::kAcceptedSocketId, accepted_socket_id);
+  });
+}
+
+void AppendConnect(ByteBuffer* call, const Address& address) {
+  AppendRequest(call, CallField::kConnect, [&](WireWriter& out) {
+    WriteAddress(out, wire::ConnectRequest::kAddress, address);
+  });
+}
+
+void AppendShutdown(ByteBuffer* call, uint32_t how) {
+  AppendRequest(call, CallField::kShutdown, [&](WireWriter& out) {
+    out.Varint(wire::ShutdownRequest::kHow, how);
+  });
+}
+
+void AppendCloseSocket(ByteBuffer* call) {
+  AppendEmptyRequest(call, CallField::kCloseSocket);
+}
+
+void AppendGetSockName(ByteBuffer* call) {
+  AppendEmptyRequest(call, CallField::kGetSockName);
+}
+
+void AppendGetPeerName(ByteBuffer* call) {
+  AppendEmptyRequest(call, CallField::kGetPeerName);
+}
+
+void AppendGetSockOpt(ByteBuffer* call, int32_t level, int32_t option) {
+  using Field = wire::GetSockOptRequest;
+  AppendRequest(call, CallField::kGetSockOpt, [&](WireWriter& out) {
+    out.Int32(Field::kLevel, level);
+    out.Int32(Field::kOption, option);
+  });
+}
+
+void AppendSetSockOptNumber(ByteBuffer* call, int32_t level, int32_t option,
+                            uint32_t number) {
+  using Field = wire::SetSockOptRequest;
+  AppendRequest(call, CallField::kSetSockOpt, [&](WireWriter& out) {
+    out.Int32(Field::kLevel, level);
+    out.Int32(Field::kOption, option);
+    out.Message(Field::kValue, [&](WireWriter& value) {
+      value.VarintEvenZero(wire::OptionValue::kNumber, number);
+    });
+  });
+}
+
+void AppendSetSockOptLinger(ByteBuffer* call, int32_t level, int32_t option,
+                            bool on, uint32_t seconds) {
+  using Field = wire::SetSockOptRequest;
+  AppendRequest(call, CallField::kSetSockOpt, [&](WireWriter& out) {
+    out.Int32(Field::kLevel, level);
+    out.Int32(Field::kOption, option);
+    out.Message(Field::kValue, [&](WireWriter& value) {
+      value.Message(wire::OptionValue::kLinger, [&](WireWriter& linger) {
+        linger.Bool(wire::OptionValue::Linger::kOn, on);
+        linger.Varint(wire::OptionValue::Linger::kSeconds, seconds);
+      });
+    });
+  });
+}
+
+void AppendIoctl(ByteBuffer* call, uint32_t code, uint32_t number) {
+  using Field = wire::IoctlRequest;
+  AppendRequest(call, CallField::kIoctl, [&](WireWriter& out) {
+    out.Varint(Field::kCode, code);
+    out.Varint(Field::kNumber, number);
+  });
+}
+
+void AppendRecv(ByteBuffer* call, uint32_t max_bytes, uint32_t flags) {
+  using Field = wire::RecvRequest;
+  AppendRequest(call, CallField::kRecv, [&](WireWriter& out) {
+    out.Varint(Field::kMaxBytes, max_bytes);
+    out.Varint(Field::kFlags, flags);
+  });
+}
+
+void AppendSend(ByteBuffer* call, uint32_t flags, uint64_t stream_offset,
+                uint32_t data_bytes) {
+  using Field = wire::SendRequest;
+  // Tags of the three fields take one byte each.
+  size_t size = 0;
+  if (flags != 0) size += 1 + WireWriter::VarintSize(flags);
+  if (stream_offset != 0) size += 1 + WireWriter::VarintSize(stream_offset);
+  if (data_bytes != 0) {
+    size += 1 + WireWriter::VarintSize(data_bytes) + data_bytes;
+  }
+  WireWriter out(call);
+  out.LengthPrefix(CallField::kSend, size);
+  out.Varint(Field::kFlags, flags);
+  out.Varint(Field::kStreamOffset, stream_offset);
+  if (data_bytes != 0) out.LengthPrefix(Field::kData, data_bytes);
+}
+
+void AppendNothing(ByteBuffer* call) {
+  AppendEmptyRequest(call, CallField::kCancelBlockingCall);
+}
+
+}  // namespace wsp

@@ -1,0 +1,66 @@
+#ifndef WSPD_CLIENT_STUB_TRANSPORT_REQUESTS_H_
+#define WSPD_CLIENT_STUB_TRANSPORT_REQUESTS_H_
+
+#include <cstdint>
+
+#include "client_stub/transport/server_frame.h"
+#include "client_stub/transport/wire_writer.h"
+
+// Encoders of the client's messages. Each Append… function appends one field:
+// those of Call to a buffer that will be a Call, those of ClientFrame to one
+// that will be a ClientFrame.
+namespace wsp {
+
+// The part of a Call that all requests have.
+struct CallHeader {
+  uint64_t call_id = 0;
+  uint64_t socket_id = 0;
+  bool overlapped = false;
+  bool report_pending = false;
+  uint32_t timeout_ms = 0;
+};
+
+struct HelloParams {
+  ByteView resume_token;  // empty: a new attachment
+  const char* client_name = "";
+};
+
+void AppendHello(ByteBuffer* frame, const HelloParams& hello);
+void AppendAck(ByteBuffer* frame, uint64_t sequence);
+void AppendCancel(ByteBuffer* frame, uint64_t call_id);
+
+void AppendCallHeader(ByteBuffer* call, const CallHeader& header);
+
+void AppendStartup(ByteBuffer* call, uint32_t version_requested,
+                   uint64_t owed_startups, uint32_t catalog_entry_id);
+void AppendCleanup(ByteBuffer* call);
+void AppendSocket(ByteBuffer* call, uint32_t family, uint32_t type,
+                  int32_t protocol, uint32_t flags);
+void AppendBind(ByteBuffer* call, const Address& address);
+void AppendListen(ByteBuffer* call, int32_t backlog);
+void AppendAccept(ByteBuffer* call, uint64_t accepted_socket_id,
+                  bool conditional);
+void AppendAcceptDecision(ByteBuffer* call, uint64_t offer_id,
+                          uint32_t decision, uint64_t accepted_socket_id);
+void AppendConnect(ByteBuffer* call, const Address& address);
+void AppendShutdown(ByteBuffer* call, uint32_t how);
+void AppendCloseSocket(ByteBuffer* call);
+void AppendGetSockName(ByteBuffer* call);
+void AppendGetPeerName(ByteBuffer* call);
+void AppendGetSockOpt(ByteBuffer* call, int32_t level, int32_t option);
+void AppendSetSockOptNumber(ByteBuffer* call, int32_t level, int32_t option,
+                            uint32_t number);
+void AppendSetSockOptLinger(ByteBuffer* call, int32_t level, int32_t option,
+                            bool on, uint32_t seconds);
+void AppendIoctl(ByteBuffer* call, uint32_t code, uint32_t number);
+void AppendRecv(ByteBuffer* call, uint32_t max_bytes, uint32_t flags);
+// Ends with the length of the data: `data_bytes` bytes of payload have to
+// follow on the wire.
+void AppendSend(ByteBuffer* call, uint32_t flags, uint64_t stream_offset,
+                uint32_t data_bytes);
+// A request that changes nothing whatever its id; see Attachment on resuming.
+void AppendNothing(ByteBuffer* call);
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_TRANSPORT_REQUESTS_H_

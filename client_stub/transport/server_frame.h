@@ -1,0 +1,83 @@
+#ifndef WSPD_CLIENT_STUB_TRANSPORT_SERVER_FRAME_H_
+#define WSPD_CLIENT_STUB_TRANSPORT_SERVER_FRAME_H_
+
+#include <cstdint>
+
+#include "client_stub/transport/wire_writer.h"
+
+namespace wsp {
+
+// An Internet address as the wire carries it.
+struct Address {
+  enum Family : uint8_t { kNone, kIpv4, kIpv6 };
+  Family family = kNone;
+  uint16_t port = 0;       // host order
+  uint8_t bytes[16] = {};  // network order; IPv4 uses the first four
+  uint32_t flow_info = 0;  // host order
+  uint32_t scope_id = 0;
+};
+
+// Limits of an attachment, with the defaults of proto/README.md.
+struct AttachmentLimits {
+  uint32_t frame_bytes = 1 << 20;
+  uint32_t chunk_bytes = 64 << 10;
+  uint32_t socket_send_credit_bytes = 256 << 10;
+  uint32_t client_send_credit_bytes = 8 << 20;
+  uint32_t outstanding_calls = 8192;
+  uint32_t sockets = 4096;
+};
+
+struct Welcome {
+  uint32_t major = 0;
+  uint32_t minor = 0;
+  AttachmentLimits limits;
+  ByteView attachment_token;
+  bool resumed = false;
+  uint64_t startups = 0;
+};
+
+// A result of any kind, flat: what a kind doesn't have stays zero. `result` is
+// the number of the field in Completion that was set, 0 for none.
+struct Completion {
+  uint64_t call_id = 0;
+  uint64_t sequence = 0;
+  uint32_t wsa_error = 0;
+  uint32_t linux_errno = 0;
+  bool pending = false;
+  uint32_t result = 0;
+
+  uint32_t bytes_sent = 0;      // send
+  uint32_t flags = 0;           // recv
+  uint64_t stream_offset = 0;   // recv
+  ByteView data;                // recv, option raw, ioctl output, description
+  Address peer;                 // accept, get_peer_name
+  Address local;                // accept, bind, connect, get_sock_name
+  uint64_t offer_id = 0;        // accept
+  uint64_t startups = 0;        // startup, cleanup
+  bool final = false;           // cleanup
+  uint32_t version = 0;         // startup
+  uint32_t number = 0;          // option, ioctl
+  bool linger_on = false;       // option
+  uint32_t linger_seconds = 0;  // option
+};
+
+// Hears what a frame holds. ByteViews point into the frame.
+class ServerFrameVisitor {
+ public:
+  // Each returns false to end the decoding as if the frame were malformed.
+  virtual bool OnWelcome(const Welcome& welcome) = 0;
+  virtual bool OnCompletion(const Completion& completion) = 0;
+  // `reason` is a RegistrationEnded.Reason, perhaps one that is not known here.
+  virtual bool OnRegistrationEnded(uint32_t reason) = 0;
+
+ protected:
+  ~ServerFrameVisitor() = default;
+};
+
+// Decodes a ServerFrame; false if it is malformed, after some calls of the
+// visitor perhaps. Unknown fields, results and events are skipped.
+bool DecodeServerFrame(ByteView frame, ServerFrameVisitor* visitor);
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_TRANSPORT_SERVER_FRAME_H_
