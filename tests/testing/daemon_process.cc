@@ -68,9 +68,11 @@ DaemonProcess::~DaemonProcess() {
     Resume();
     Stop();
   }
-  if (::testing::Test::HasFailure()) {
-    fprintf(stderr, "---- the daemon's log\n%s----\n", Log().c_str());
-  }
+  if (::testing::Test::HasFailure()) Testify();
+}
+
+void DaemonProcess::Testify() const {
+  fprintf(stderr, "---- the daemon's log\n%s----\n", Log().c_str());
 }
 
 bool DaemonProcess::Start() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/testing/abandon.h"
 #include "tests/testing/temp_dir.h"
 
 namespace wspd::testing {
@@ -18,10 +19,10 @@ struct DaemonOptions {
 
 // A wspd of its own, on sockets in a folder of its own. If the test has failed
 // when the object goes, its log is printed.
-class DaemonProcess {
+class DaemonProcess : public Witness {
  public:
   explicit DaemonProcess(const DaemonOptions& options = {});
-  ~DaemonProcess();
+  virtual ~DaemonProcess();
   DaemonProcess(const DaemonProcess&) = delete;
   DaemonProcess& operator=(const DaemonProcess&) = delete;
 
@@ -41,6 +42,8 @@ class DaemonProcess {
   std::string admin_socket() const { return dir_.File("admin.sock"); }
   // What all its runs logged.
   std::string Log() const { return ReadFile(dir_.File("log")); }
+  // Prints the log.
+  void Testify() const override;
   // A folder for the test's own files.
   const TempDir& dir() const { return dir_; }
 

@@ -47,8 +47,9 @@ struct Address {
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&in); }
 };
 
-// The code of a call that has returned.
-WsaCode CodeOf(bool failed, int error) {
+// The code of a call. `error` is looked at only here, after the call, which may
+// be made later than the other arguments of this are evaluated.
+WsaCode CodeOf(bool failed, const int& error) {
   if (!failed) return kOk;
   return error == 0 ? kNoErrorGiven : WsaCode{error};
 }
@@ -100,7 +101,7 @@ WsaCode Spi::Cleanup() {
 
 int Spi::CleanupAll() {
   int count = 0;
-  if (table().lpWSPCleanup == nullptr) return count;
+  if (!loaded_ || table().lpWSPCleanup == nullptr) return count;
   while (Cleanup() != WsaCode{WSANOTINITIALISED}) ++count;
   return count;
 }

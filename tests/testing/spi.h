@@ -62,13 +62,17 @@ class Spi {
 
   spi_client::SpiClient& client() { return *client_; }
   const WSPPROC_TABLE& table() const { return client_->table(); }
-  bool Unload() { return client_->Unload(); }
+  bool Unload() {
+    loaded_ = false;
+    return client_->Unload();
+  }
 
   WsaCode Startup(WORD version = MAKEWORD(2, 2), WSPDATA* data = nullptr);
   // With upcalls other than spi_client's.
   WsaCode StartupWith(const WSPUPCALLTABLE& upcalls);
   WsaCode Cleanup();
-  // Cleans up until the provider has nothing left to clean; how often that was.
+  // Cleans up until the provider, if it is still loaded, has nothing left to
+  // clean; how often that was.
   int CleanupAll();
 
   WsaCode Socket(SOCKET* s, Family family = Family::kIpv4,
@@ -113,6 +117,7 @@ class Spi {
       : client_(std::move(client)) {}
 
   std::unique_ptr<spi_client::SpiClient> client_;
+  bool loaded_ = true;
 };
 
 // An event object that is closed with its owner.

@@ -1,11 +1,11 @@
 #include "tests/testing/thread_group.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <utility>
 
+#include "tests/testing/abandon.h"
 #include "tests/testing/process_files.h"
 
 namespace wspd::testing {
@@ -65,7 +65,7 @@ void ThreadGroup::JoinAll(Clock::duration deadline) {
       if (member->ended) continue;
       fprintf(stderr, "FAILED: this thread hangs: %s\n", member->name.c_str());
     }
-    abort();
+    Abandon();
   }
   for (const auto& member : members_) member->thread.join();
   members_.clear();
