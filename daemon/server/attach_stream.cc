@@ -98,7 +98,8 @@ void AttachStream::OnEvent(Tag::Event event, bool ok) {
     case Tag::Event::kFinish:
       break;
     case Tag::Event::kDone:
-      if (server_context_.IsCancelled()) OnClientGone();
+      // However it ended: the attachment lets go of this stream.
+      OnClientGone();
       break;
   }
   ReturnTag();
