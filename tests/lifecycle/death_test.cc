@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "tests/testing/admin_view.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/echo_server.h"
 #include "tests/testing/process_files.h"
@@ -194,6 +195,10 @@ TEST_P(DeathTest, ResetsItsSocketsAndHarmsNobody) {
   EXPECT_TRUE(WaitUntil([&] {
     return OpenDescriptors(daemon_.pid()).size() <= descriptors;
   })) << "descriptors are left in the daemon";
+  AdminView admin(daemon_.admin_socket());
+  EXPECT_FALSE(admin.FindClient(victim.pid()).has_value());
+  EXPECT_EQ(admin.GetTotals().clients, 1u) << "only the survivor is left";
+  EXPECT_EQ(admin.GetTotals().clients_died, 1u);
   if (forked != "0") kill(std::stoi(forked), SIGKILL);
 }
 
