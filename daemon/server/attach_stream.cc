@@ -159,7 +159,8 @@ void AttachStream::OnRead() {
   const bool first = attachment_ == nullptr;
   absl::Status status;
   if (first) status = Greet(frame);
-  if (status.ok()) status = attachment_->BeginFrame(std::move(frame), first);
+  if (status.ok())
+    status = attachment_->BeginFrame(this, std::move(frame), first);
   if (!status.ok()) {
     if (attachment_ != nullptr) {
       context_->registry->EndForMisuse(attachment_, status);
@@ -197,7 +198,7 @@ absl::Status AttachStream::Greet(const IncomingFrame& frame) {
 }
 
 void AttachStream::RunCalls() {
-  absl::StatusOr<bool> more = attachment_->RunCalls();
+  absl::StatusOr<bool> more = attachment_->RunCalls(this);
   if (!more.ok()) {
     context_->registry->EndForMisuse(attachment_, more.status());
     return End(more.status());
