@@ -27,10 +27,11 @@
 namespace wspd {
 namespace {
 
-int ThreadCount(uint32_t configured) {
+// The configured number of threads, or one for `cores_each` cores, 1 to 4.
+int ThreadCount(uint32_t configured, unsigned cores_each) {
   if (configured != 0) return static_cast<int>(configured);
-  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  return static_cast<int>(std::min(4u, cores));
+  const unsigned cores = std::thread::hardware_concurrency();
+  return static_cast<int>(std::clamp(cores / cores_each, 1u, 4u));
 }
 
 SessionLimits LimitsOf(const Config& config) {
@@ -112,7 +113,7 @@ absl::Status Daemon::Parts::MakeLoops() {
   auto made = EventLoop::Create("wspd-control");
   if (!made.ok()) return made.status();
   control = *std::move(made);
-  const int count = ThreadCount(options.config.threads().loops());
+  const int count = ThreadCount(options.config.threads().loops(), 1);
   for (int i = 0; i < count; ++i) {
     auto loop = EventLoop::Create(absl::StrCat("wspd-loop-", i));
     if (!loop.ok()) return loop.status();
@@ -140,7 +141,7 @@ absl::Status Daemon::Parts::Serve() {
                                         environment.get(), lingerer.get());
   connections = std::make_unique<ConnectionTable>(control.get());
   AttachServer::Options server_options;
-  server_options.queues = ThreadCount(config.threads().queues());
+  server_options.queues = ThreadCount(config.threads().queues(), 4);
   server_options.break_after_frames = options.break_after_frames;
   auto started =
       AttachServer::Start(server_options, connections.get(), registry.get());

@@ -66,11 +66,14 @@ class Provider final : private Attachment::Observer {
   // Reads and handles what has come; `reader` is the caller's, who needs no
   // waking.
   void ReadConnection(Waiter* reader) WSP_REQUIRES(g_library.mutex);
+  // Reads what has come since somebody last did, if nobody is reading.
+  void CatchUp() WSP_REQUIRES(g_library.mutex);
   // Gives up an attach that takes too long.
   void CheckAttachTime() WSP_REQUIRES(g_library.mutex);
   // When to call CheckAttachTime, in NowMs(); INT64_MAX for never.
   int64_t attach_deadline() const;
-  // Says good-bye and closes.
+  // Says good-bye and closes. Waits a moment for the daemon to say it, too, so
+  // that an attachment made right afterwards doesn't come on top of this one.
   void HangUp() WSP_REQUIRES(g_library.mutex);
 
   Attachment& attachment() { return attachment_; }
@@ -153,6 +156,7 @@ class Provider final : private Attachment::Observer {
   static constexpr size_t kMostIdleWaiters = 8;
   static constexpr size_t kMostPooledOperations = 32;
   static constexpr int kMostBreaksInARow = 4;
+  static constexpr int kGoodByeMs = 100;
 
   explicit Provider(uint64_t random);
 

@@ -1,4 +1,5 @@
 // Provider: the connection to the daemon, its making, breaking and resuming.
+#include <algorithm>
 #include <cstdint>
 
 #include "client_stub/spi/provider.h"
@@ -74,6 +75,10 @@ void Provider::ReadConnection(Waiter* reader) {
   reader_ = nullptr;
 }
 
+void Provider::CatchUp() {
+  if (fd_ >= 0 && !baton_.is_carried()) ReadConnection(nullptr);
+}
+
 int64_t Provider::attach_deadline() const {
   return fd_ >= 0 && !attached() ? attach_began_ms_ + kAnswerMs : INT64_MAX;
 }
@@ -85,9 +90,16 @@ void Provider::CheckAttachTime() {
 }
 
 void Provider::HangUp() {
-  if (fd_ >= 0 && attached()) {
-    attachment_.FinishSending();
-    attachment_.Flush();
+  if (fd_ < 0 || !attached()) return CloseConnection();
+  attachment_.FinishSending();
+  const int64_t deadline = NowMs() + kGoodByeMs;
+  Waiter* waiter = AcquireWaiter(true);
+  while (waiter != nullptr && attachment_.Flush() != IoStatus::kBroken &&
+         attachment_.Read() != IoStatus::kBroken && NowMs() < deadline) {
+    baton_.BeginWaiting(waiter);
+    g_library.mutex.Unlock();
+    waiter->Wait(static_cast<int>(std::max<int64_t>(deadline - NowMs(), 0)));
+    g_library.mutex.Lock();
   }
   CloseConnection();
 }

@@ -150,7 +150,10 @@ void SpiCall::DropOrphan() {
 // ---------------------------------------------------------------- replies
 
 uint32_t SpiCall::Reach() {
-  if (provider_->ended) return WSAEINTR;
+  // Nobody reads between calls: perhaps the registration has ended, or the
+  // daemon, since the last one.
+  provider_->CatchUp();
+  if (provider_->ended) return WSANOTINITIALISED;
   if (provider_->lost) return WSAENETDOWN;
   if (socket_ != nullptr && socket_->lost) return WSAENETDOWN;
   return provider_->EnsureConnected();

@@ -192,14 +192,18 @@ enum class Deregistration {
   kUnreachable,
   // The daemon answers, and doesn't know of this registration.
   kUnmanaged,
+  // Another attachment of this process has just cleaned up for good.
+  kEndedBefore,
 };
 
 Deregistration Deregister(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   Provider* provider = call->provider();
   const int64_t deadline = NowMs() + Provider::kAnswerMs;
+  provider->CatchUp();
   if (AwaitAttachment(call, deadline) != Attach::kReady) {
     return Deregistration::kUnreachable;
   }
+  if (provider->ended) return Deregistration::kEndedBefore;
   if (provider->lost) return Deregistration::kUnmanaged;
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, nullptr);
@@ -212,6 +216,7 @@ Deregistration Deregister(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
     provider->startups = reply.final ? 0 : reply.startups;
     return Deregistration::kDone;
   }
+  if (provider->ended) return Deregistration::kEndedBefore;
   if (provider->lost || error == WSANOTINITIALISED) {
     return Deregistration::kUnmanaged;
   }
@@ -244,6 +249,8 @@ uint32_t CleanUp(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
       return 0;
     case Deregistration::kUnmanaged:
       return last ? WSAEINVAL : WSAENETDOWN;
+    case Deregistration::kEndedBefore:
+      return WSANOTINITIALISED;
     default:
       return WSAENETDOWN;
   }

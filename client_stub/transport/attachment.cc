@@ -65,11 +65,17 @@ void Attachment::Disconnect() {
   client_.reset();
   attached_ = false;
   hello_due_ = false;
+  last_ack_due_ = false;
 }
 
 IoStatus Attachment::Flush() { return client_->Flush(); }
 
 IoStatus Attachment::Read() { return client_->Read(); }
+
+void Attachment::FinishSending() {
+  last_ack_due_ = true;
+  client_->FinishSending();
+}
 
 bool Attachment::WantsWrite() { return client_->WantsWrite(); }
 
@@ -420,8 +426,9 @@ Call* Attachment::NextChunk(SendLane* lane, SendJob* job) {
 // ----------------------------------------------------------------- messages
 
 bool Attachment::AckIsDue() const {
-  return processed_sequence_ - acked_sequence_ >= kAckResults ||
-         unacked_bytes_ >= kAckBytes;
+  const uint64_t unacked = processed_sequence_ - acked_sequence_;
+  return unacked >= kAckResults || unacked_bytes_ >= kAckBytes ||
+         (last_ack_due_ && unacked > 0);
 }
 
 bool Attachment::HasMessage() {

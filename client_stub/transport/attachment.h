@@ -57,8 +57,8 @@ class Attachment final : private Http2Client::Delegate,
   IoStatus Flush();
   IoStatus Read();
   bool WantsWrite();
-  // Half-closes the stream behind what is queued.
-  void FinishSending() { client_->FinishSending(); }
+  // Half-closes the stream behind what is queued and a last acknowledgement.
+  void FinishSending();
 
   // ---- calls
 
@@ -144,6 +144,7 @@ class Attachment final : private Http2Client::Delegate,
 
   std::unique_ptr<Http2Client> client_;
   bool hello_due_ = false;
+  bool last_ack_due_ = false;
   uint64_t hello_ack_ = 0;
   bool attached_ = false;
   bool resuming_ = false;

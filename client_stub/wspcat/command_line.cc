@@ -19,6 +19,7 @@ const char kUsage[] =
     "                   the system's loader finds it)\n"
     "  --send-only      send the input and close; receive nothing\n"
     "  --recv-only      receive only; don't read the input\n"
+    "  --keep-open      leave the sending half open at the end of the input\n"
     "  --hold N         open N connections, say \"holding N\", and hold them\n"
     "                   until killed\n";
 
@@ -48,6 +49,8 @@ bool ParseOptions(const std::vector<std::string>& arguments,
       command->send_only = true;
     } else if (argument == "--recv-only") {
       command->receive_only = true;
+    } else if (argument == "--keep-open") {
+      command->keep_open = true;
     } else if (argument == "--provider" && has_value) {
       command->provider = arguments[++i];
     } else if (argument == "--hold" && has_value) {

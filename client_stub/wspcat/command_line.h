@@ -17,6 +17,7 @@ struct CommandLine {
   std::string provider;  // path; empty: the project's own
   bool send_only = false;
   bool receive_only = false;
+  bool keep_open = false;  // the input's end is no end of sending
   int hold = 0;            // connections to hold; 0: pipe one
   NumericAddress address;  // 0.0.0.0 if listening and none was given
   uint16_t port = 0;

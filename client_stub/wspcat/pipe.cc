@@ -14,14 +14,15 @@ namespace {
 constexpr size_t kBufferSize = size_t{64} << 10;
 
 // What the input's thread leaves behind: empty if all went well.
-std::string RunInput(const std::shared_ptr<TcpSocket>& connection) {
+std::string RunInput(const std::shared_ptr<TcpSocket>& connection,
+                     bool keep_open) {
   std::string error;
-  return PipeInput(connection.get(), &error) ? "" : error;
+  return PipeInput(connection.get(), keep_open, &error) ? "" : error;
 }
 
 }  // namespace
 
-bool PipeInput(TcpSocket* connection, std::string* error) {
+bool PipeInput(TcpSocket* connection, bool keep_open, std::string* error) {
   std::vector<char> buffer(kBufferSize);
   while (true) {
     const long count = ReadInput(buffer.data(), buffer.size());
@@ -29,7 +30,7 @@ bool PipeInput(TcpSocket* connection, std::string* error) {
       *error = "reading standard input failed";
       return false;
     }
-    if (count == 0) return connection->ShutDownSending(error);
+    if (count == 0) return keep_open || connection->ShutDownSending(error);
     if (!connection->Send(buffer.data(), count, error)) return false;
   }
 }
@@ -49,13 +50,14 @@ bool PipeOutput(TcpSocket* connection, std::string* error) {
   }
 }
 
-bool PipeBoth(const std::shared_ptr<TcpSocket>& connection,
+bool PipeBoth(const std::shared_ptr<TcpSocket>& connection, bool keep_open,
               std::string* error) {
   // The thread can't be interrupted while it reads the input, so it is not
   // waited for when the receiving half has failed.
-  std::packaged_task<std::string(std::shared_ptr<TcpSocket>)> task(RunInput);
+  std::packaged_task<std::string(std::shared_ptr<TcpSocket>, bool)> task(
+      RunInput);
   std::future<std::string> input = task.get_future();
-  std::thread(std::move(task), connection).detach();
+  std::thread(std::move(task), connection, keep_open).detach();
   if (!PipeOutput(connection.get(), error)) return false;
   *error = input.get();
   return error->empty();

@@ -8,8 +8,9 @@
 
 namespace wspd::wspcat {
 
-// Sends standard input until its end, then closes the sending half.
-bool PipeInput(TcpSocket* connection, std::string* error);
+// Sends standard input until its end, then closes the sending half, unless it
+// is to be kept open.
+bool PipeInput(TcpSocket* connection, bool keep_open, std::string* error);
 
 // Writes what comes to standard output, until the peer closes its half.
 bool PipeOutput(TcpSocket* connection, std::string* error);
@@ -17,7 +18,8 @@ bool PipeOutput(TcpSocket* connection, std::string* error);
 // Does both at once, until both are through or the connection fails. When it
 // returns false a thread may still be reading standard input, holding on to the
 // connection: then end the process without unloading the provider.
-bool PipeBoth(const std::shared_ptr<TcpSocket>& connection, std::string* error);
+bool PipeBoth(const std::shared_ptr<TcpSocket>& connection, bool keep_open,
+              std::string* error);
 
 }  // namespace wspd::wspcat
 

@@ -49,9 +49,10 @@ bool Establish(const WSPPROC_TABLE& table, const CommandLine& command,
 
 bool Pipe(const CommandLine& command,
           const std::shared_ptr<TcpSocket>& connection, std::string* error) {
-  if (command.send_only) return PipeInput(connection.get(), error);
+  if (command.send_only)
+    return PipeInput(connection.get(), command.keep_open, error);
   if (command.receive_only) return PipeOutput(connection.get(), error);
-  return PipeBoth(connection, error);
+  return PipeBoth(connection, command.keep_open, error);
 }
 
 bool RunPipe(const WSPPROC_TABLE& table, const CommandLine& command,

@@ -36,7 +36,8 @@ void Configure(grpc::ServerBuilder* builder) {
 
 AttachServer::AttachServer(const Options& options, ConnectionTable* connections,
                            Registry* registry)
-    : context_{&service_, connections, registry, options.break_after_frames} {}
+    : context_{&service_, connections, registry, &streams_,
+               options.break_after_frames} {}
 
 absl::StatusOr<std::unique_ptr<AttachServer>> AttachServer::Start(
     const Options& options, ConnectionTable* connections, Registry* registry) {
@@ -83,6 +84,7 @@ void AttachServer::Serve(grpc::ServerCompletionQueue* queue) {
 void AttachServer::Shutdown(absl::Time deadline) {
   if (server_ == nullptr) return;
   server_->Shutdown(absl::ToChronoTime(deadline));
+  streams_.AwaitNone();
   for (auto& queue : queues_) queue->Shutdown();
   for (std::thread& thread : threads_) thread.join();
   server_.reset();

@@ -17,7 +17,10 @@ namespace wspd {
 // with a thread each. It listens nowhere; connections are given to it.
 //
 // Completion queues, not the callback API: gRPC 1.51's callback threads sleep
-// up to 100 ms after a second of idleness.
+// up to 100 ms after a second of idleness. Few queues: gRPC has one epoll set
+// for all, and whichever thread polls it hands other queues' events on by a
+// wake-up. On two cores an echo took 91 us with one queue and 157 us with two,
+// and four clients at once got 1.5 times as much out of one.
 class AttachServer {
  public:
   struct Options {
@@ -48,6 +51,7 @@ class AttachServer {
   static void Serve(grpc::ServerCompletionQueue* queue);
 
   AttachStream::Service service_;
+  AttachStream::Population streams_;
   const AttachStream::Context context_;
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;

@@ -70,7 +70,11 @@ void AttachStream::Expect(const Context* context,
 
 AttachStream::AttachStream(const Context* context,
                            grpc::ServerCompletionQueue* queue)
-    : context_(context), queue_(queue), stream_(&server_context_) {}
+    : context_(context), queue_(queue), stream_(&server_context_) {
+  context_->population->Add();
+}
+
+AttachStream::~AttachStream() { context_->population->Remove(); }
 
 void AttachStream::OnEvent(Tag::Event event, bool ok) {
   switch (event) {

@@ -31,11 +31,36 @@ class AttachStream : public FrameStream,
   using Service =
       wsp::v1::Provider::WithRawMethod_Attach<wsp::v1::Provider::Service>;
 
+  // Counts the streams that exist. A completion queue may be shut down only
+  // when there are none, since any of them may start another operation on it.
+  class Population {
+   public:
+    void Add() {
+      absl::MutexLock lock(&mu_);
+      ++streams_;
+    }
+    void Remove() {
+      absl::MutexLock lock(&mu_);
+      --streams_;
+    }
+    void AwaitNone() {
+      absl::MutexLock lock(&mu_);
+      auto none = [this]()
+                      ABSL_NO_THREAD_SAFETY_ANALYSIS { return streams_ == 0; };
+      mu_.Await(absl::Condition(&none));
+    }
+
+   private:
+    absl::Mutex mu_;
+    int streams_ ABSL_GUARDED_BY(mu_) = 0;
+  };
+
   // What all streams share; outlives them.
   struct Context {
     Service* service;
     ConnectionTable* connections;
     Registry* registry;
+    Population* population;
     // For tests of resumption: after so many frames the connection is broken;
     // 0: never.
     uint64_t break_after_frames = 0;
@@ -44,6 +69,8 @@ class AttachStream : public FrameStream,
   // Waits for the next client on `queue`.
   static void Expect(const Context* context,
                      grpc::ServerCompletionQueue* queue);
+
+  ~AttachStream() override;
 
   // What goes through the completion queue.
   struct Tag {

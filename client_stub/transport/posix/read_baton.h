@@ -38,6 +38,11 @@ class ReadBaton {
   void WantWrite(bool wanted);
 
   const Waiter* holder() const { return holder_; }
+  // Whether some thread is woken by the connection.
+  bool is_carried() const {
+    return !waiting_.empty() ||
+           (want_service_ && service_ != nullptr && holder_ == service_);
+  }
 
  private:
   void GiveTo(Waiter* waiter);

@@ -1,0 +1,290 @@
+// A forked child is another process: it has no startups, doesn't use or harm
+// its parent's, and may start up on its own. A vfork child changes nothing.
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tests/testing/child_process.h"
+#include "tests/testing/process_files.h"
+#include "tests/testing/provider_test.h"
+#include "tests/testing/role.h"
+#include "tests/testing/spawn.h"
+#include "tests/testing/thread_group.h"
+
+namespace wspd::testing {
+namespace {
+
+constexpr WsaCode kNotInitialised{WSANOTINITIALISED};
+
+// As gtest's assertions, but for a forked child, whose failures wouldn't count.
+#define CHILD_CHECK(got, wanted)                                      \
+  do {                                                                \
+    const WsaCode code_ = (got);                                      \
+    if (code_ != (wanted)) {                                          \
+      fprintf(stderr, "%s:%d: in the child: %s gives %s\n", __FILE__, \
+              __LINE__, #got, ToString(code_).c_str());               \
+      _exit(1);                                                       \
+    }                                                                 \
+  } while (false)
+
+class ForkTest : public ProviderTest {
+ protected:
+  void SetUp() override {
+    ProviderTest::SetUp();
+    ASSERT_EQ(spi_->Startup(), kOk);
+    connection_ = Connect();
+  }
+
+  // Runs `body` in a forked child, which then exits without any handler.
+  pid_t Fork(const std::function<void()>& body) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      alarm(30);
+      body();
+      _exit(0);
+    }
+    return pid;
+  }
+  void ExpectSuccess(pid_t pid) {
+    const int status = WaitForExit(pid);
+    EXPECT_EQ(status, 0) << DescribeStatus(status);
+  }
+  void ExpectParentUnharmed() {
+    std::string data;
+    EXPECT_EQ(spi_->Send(connection_.socket, "parent"), kOk);
+    EXPECT_EQ(connection_.peer.Read(6), "parent");
+    EXPECT_TRUE(connection_.peer.Write("hello"));
+    EXPECT_EQ(spi_->RecvExactly(connection_.socket, 5, &data), kOk);
+    EXPECT_EQ(data, "hello");
+  }
+  void ExpectParentsCountIsOne() {
+    EXPECT_EQ(connection_.peer.PeekEnd(), Ending::kStillOpen);
+    EXPECT_EQ(spi_->Cleanup(), kOk);
+    EXPECT_EQ(connection_.peer.WaitForEnd(), Ending::kReset);
+    EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
+  }
+
+  Connection connection_;
+};
+
+TEST_F(ForkTest, ChildHasNoStartups) {
+  ExpectSuccess(Fork([&] {
+    SOCKET s;
+    CHILD_CHECK(spi_->Socket(&s), kNotInitialised);
+    CHILD_CHECK(spi_->Send(connection_.socket, "child"), kNotInitialised);
+    CHILD_CHECK(spi_->Close(connection_.socket), kNotInitialised);
+    CHILD_CHECK(spi_->Cleanup(), kNotInitialised);
+  }));
+  ExpectParentUnharmed();
+  ExpectParentsCountIsOne();
+}
+
+TEST_F(ForkTest, ChildThatDoesNothingHarmsNothing) {
+  for (int i = 0; i < 20; ++i) {
+    ExpectSuccess(Fork([] {}));
+    ExpectParentUnharmed();
+  }
+  ExpectParentsCountIsOne();
+}
+
+TEST_F(ForkTest, ChildMayStartUpOnItsOwn) {
+  ExpectSuccess(Fork([&] {
+    SOCKET s;
+    std::string data;
+    CHILD_CHECK(spi_->Startup(), kOk);
+    CHILD_CHECK(spi_->Send(connection_.socket, "x"), WsaCode{WSAENOTSOCK});
+    CHILD_CHECK(spi_->ConnectNew(listener_.endpoint(), &s), kOk);
+    CHILD_CHECK(spi_->Send(s, "child"), kOk);
+    CHILD_CHECK(spi_->Cleanup(), kOk);
+    CHILD_CHECK(spi_->Cleanup(), kNotInitialised);
+  }));
+  PeerSocket childs_peer = listener_.Accept();
+  EXPECT_EQ(childs_peer.Read(5), "child");
+  EXPECT_EQ(childs_peer.WaitForEnd(), Ending::kReset);
+  ExpectParentUnharmed();
+  ExpectParentsCountIsOne();
+}
+
+TEST_F(ForkTest, ChildsDeathEndsTheChildsSocketsOnly) {
+  ExpectSuccess(Fork([&] {
+    SOCKET s;
+    CHILD_CHECK(spi_->Startup(), kOk);
+    CHILD_CHECK(spi_->ConnectNew(listener_.endpoint(), &s), kOk);
+    CHILD_CHECK(spi_->Send(s, "child"), kOk);
+  }));
+  PeerSocket childs_peer = listener_.Accept();
+  EXPECT_EQ(childs_peer.WaitForEnd(), Ending::kReset);
+  ExpectParentUnharmed();
+  ExpectParentsCountIsOne();
+}
+
+TEST_F(ForkTest, ForkWhileOtherThreadsWaitInTheProvider) {
+  std::vector<Connection> connections;
+  for (int i = 0; i < 8; ++i) connections.push_back(Connect());
+  ThreadGroup threads;
+  for (Connection& connection : connections) {
+    threads.Start("recv", [this, &connection] {
+      std::string data;
+      EXPECT_EQ(spi_->Recv(connection.socket, 10, &data), kOk);
+      EXPECT_EQ(data, "hello");
+    });
+  }
+  ASSERT_TRUE(threads.WaitUntilBlocked());
+  for (int i = 0; i < 5; ++i) {
+    ExpectSuccess(Fork([&] {
+      SOCKET s;
+      CHILD_CHECK(spi_->Startup(), kOk);
+      CHILD_CHECK(spi_->ConnectNew(listener_.endpoint(), &s), kOk);
+      CHILD_CHECK(spi_->Cleanup(), kOk);
+    }));
+    EXPECT_EQ(listener_.Accept().WaitForEnd(), Ending::kReset);
+  }
+  ExpectParentUnharmed();
+  for (Connection& connection : connections) connection.peer.Write("hello");
+  threads.JoinAll(seconds(10));
+}
+
+TEST_F(ForkTest, ForkUnderTrafficOfOtherThreads) {
+  std::atomic<bool> stop{false};
+  ThreadGroup threads;
+  threads.Start("traffic", [&] {
+    Connection own = Connect();
+    while (!stop) {
+      EXPECT_EQ(spi_->Send(own.socket, "data"), kOk);
+      EXPECT_EQ(own.peer.Read(4), "data");
+    }
+  });
+  for (int i = 0; i < 50; ++i) {
+    ExpectSuccess(Fork([&] {
+      CHILD_CHECK(spi_->Startup(), kOk);
+      SOCKET s;
+      CHILD_CHECK(spi_->Socket(&s), kOk);
+      CHILD_CHECK(spi_->Cleanup(), kOk);
+    }));
+  }
+  stop = true;
+  threads.JoinAll();
+  ExpectParentUnharmed();
+}
+
+TEST_F(ForkTest, ParentsCleanupDoesNotWaitForAChild) {
+  int hold[2];
+  ASSERT_EQ(pipe2(hold, O_CLOEXEC), 0);
+  const pid_t child = Fork([&] {
+    char byte;
+    close(hold[1]);
+    if (read(hold[0], &byte, 1) < 0) _exit(1);
+  });
+  close(hold[0]);
+  ExpectParentUnharmed();
+  ExpectParentsCountIsOne();
+  ASSERT_EQ(spi_->Startup(), kOk);
+  connection_ = Connect();
+  ExpectParentUnharmed();
+  close(hold[1]);
+  ExpectSuccess(child);
+}
+
+TEST_F(ForkTest, GrandchildMayStartUpToo) {
+  ExpectSuccess(Fork([&] {
+    CHILD_CHECK(spi_->Startup(), kOk);
+    const pid_t grandchild = fork();
+    if (grandchild == 0) {
+      CHILD_CHECK(spi_->Cleanup(), kNotInitialised);
+      CHILD_CHECK(spi_->Startup(), kOk);
+      CHILD_CHECK(spi_->Cleanup(), kOk);
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(grandchild, &status, 0);
+    if (status != 0) _exit(3);
+    CHILD_CHECK(spi_->Cleanup(), kOk);
+    CHILD_CHECK(spi_->Cleanup(), kNotInitialised);
+  }));
+  ExpectParentUnharmed();
+}
+
+// By itself, since vfork may clobber its caller's variables.
+__attribute__((noinline)) pid_t VforkAndExecuteTrue() {
+  const pid_t pid = vfork();
+  if (pid == 0) {
+    execl("/bin/true", "true", nullptr);
+    _exit(1);
+  }
+  return pid;
+}
+
+TEST_F(ForkTest, VforkChildChangesNothing) {
+  for (int i = 0; i < 20; ++i) {
+    ExpectSuccess(VforkAndExecuteTrue());
+    ExpectParentUnharmed();
+  }
+  ExpectParentsCountIsOne();
+}
+
+TEST_F(ForkTest, VforkChildThatOnlyExitsChangesNothing) {
+  const pid_t pid = vfork();
+  if (pid == 0) _exit(0);
+  ExpectSuccess(pid);
+  ExpectParentUnharmed();
+  ExpectParentsCountIsOne();
+}
+
+// A vfork child shares the parent's memory but not its pid, which must not be
+// taken for a fork: a call made there speaks for the parent.
+TEST_F(ForkTest, CallInAVforkChildDoesNotUnsettleTheParent) {
+  const pid_t pid = vfork();
+  if (pid == 0) {
+    int error = 0;
+    u_long bytes = 0;
+    DWORD count = 0;
+    spi_->table().lpWSPIoctl(connection_.socket, FIONREAD, nullptr, 0, &bytes,
+                             sizeof(bytes), &count, nullptr, nullptr, nullptr,
+                             &error);
+    _exit(0);
+  }
+  ExpectSuccess(pid);
+  ExpectParentUnharmed();
+  ExpectParentsCountIsOne();
+}
+
+int ListDescriptors(Role& role) {
+  for (const auto& [fd, what] : OpenDescriptors()) {
+    if (fd <= 2 || fd == kRoleIn || fd == kRoleOut) continue;
+    role.parent.Send(std::to_string(fd) + " " + what);
+  }
+  role.parent.Send("end");
+  return 0;
+}
+const RoleRegistration kListDescriptors("ListDescriptors", ListDescriptors);
+
+TEST_F(ForkTest, ExecutedProgramInheritsNoDescriptor) {
+  ChildProcess child("ListDescriptors");
+  const std::string line = child.channel().Receive();
+  // What the test itself was started with is there with and without us.
+  spi_->CleanupAll();
+  spi_->Unload();
+  ChildProcess without("ListDescriptors");
+  EXPECT_EQ(line, without.channel().Receive());
+}
+
+// Programs close what they don't know; daemons close "all" low numbers.
+TEST_F(ForkTest, DescriptorsOfTheProviderHaveHighNumbers) {
+  const auto with = OpenDescriptors();
+  spi_->CleanupAll();
+  const auto without = OpenDescriptors();
+  int extra = 0;
+  for (const auto& [fd, what] : with) {
+    if (without.count(fd) == 1) continue;
+    ++extra;
+    EXPECT_GE(fd, 256) << what;
+  }
+  EXPECT_GE(extra, 1);
+}
+
+}  // namespace
+}  // namespace wspd::testing

@@ -1,0 +1,36 @@
+#ifndef WSPD_TESTS_TESTING_PROCESS_FILES_H_
+#define WSPD_TESTS_TESTING_PROCESS_FILES_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+
+namespace wspd::testing {
+
+// What /proc says of a process; pid 0 is the calling one.
+
+// The files, libraries among them, that are mapped.
+std::set<std::string> MappedFiles(pid_t pid = 0);
+
+std::set<pid_t> ThreadIds(pid_t pid = 0);
+
+// The open descriptors and what each is: "socket:[123]", a path. The one that
+// reads the folder is left out.
+std::map<int, std::string> OpenDescriptors(pid_t pid = 0);
+
+// The resident memory that is not backed by files, in bytes.
+size_t AnonymousMemory(pid_t pid = 0);
+
+// A number that stays the same while the thread of this process sleeps in the
+// kernel and changes whenever it has run; 0 if it isn't sleeping.
+long SleepCount(pid_t thread_id);
+
+// Whether no thread of the process has run for 50 ms.
+bool IsQuiet(pid_t pid);
+
+}  // namespace wspd::testing
+
+#endif  // WSPD_TESTS_TESTING_PROCESS_FILES_H_

@@ -1,0 +1,40 @@
+#include "tests/testing/provider_test.h"
+
+#include <stdlib.h>
+
+#include "tests/testing/spawn.h"
+
+namespace wspd::testing {
+
+void UseDaemonAt(const std::string& provider_socket) {
+  setenv("WSPD_SOCKET", provider_socket.c_str(), 1);
+}
+
+ProviderTest::ProviderTest(const DaemonOptions& options) : daemon_(options) {}
+
+void ProviderTest::SetUp() {
+  ASSERT_TRUE(daemon_.Start());
+  UseDaemonAt(daemon_.provider_socket());
+  spi_ = Spi::Load();
+  ASSERT_NE(spi_, nullptr);
+}
+
+void ProviderTest::TearDown() {
+  if (spi_ != nullptr) {
+    spi_->CleanupAll();
+    spi_->Unload();
+  }
+  if (!daemon_.is_running()) return;
+  const int status = daemon_.Stop();
+  EXPECT_EQ(status, 0) << "the daemon: " << DescribeStatus(status);
+}
+
+ProviderTest::Connection ProviderTest::Connect(PeerListener& listener) {
+  Connection connection;
+  EXPECT_EQ(spi_->ConnectNew(listener.endpoint(), &connection.socket), kOk);
+  connection.peer = listener.Accept(seconds(10));
+  EXPECT_TRUE(connection.peer.is_open());
+  return connection;
+}
+
+}  // namespace wspd::testing

@@ -1,0 +1,63 @@
+#include "tests/testing/role.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "gmock/gmock.h"
+
+namespace wspd::testing {
+namespace {
+
+std::map<std::string, RoleFunction>& Roles() {
+  static auto* const roles = new std::map<std::string, RoleFunction>;
+  return *roles;
+}
+
+// The arguments are all the program's; argv[1] names the role.
+int RunRole(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  const rlimit no_core = {0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  Role role;
+  role.arguments.assign(argv + 2, argv + argc);
+  fcntl(kRoleIn, F_SETFD, FD_CLOEXEC);
+  fcntl(kRoleOut, F_SETFD, FD_CLOEXEC);
+  role.parent = LineChannel(OwnedFd(kRoleIn), OwnedFd(kRoleOut));
+  const auto found = Roles().find(argv[1] + strlen(kRoleFlag));
+  if (found == Roles().end()) {
+    fprintf(stderr, "no role %s\n", argv[1]);
+    return 2;
+  }
+  return found->second(role);
+}
+
+}  // namespace
+
+RoleRegistration::RoleRegistration(const char* name, RoleFunction function) {
+  Roles()[name] = function;
+}
+
+std::string ProgramPath() {
+  char path[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+  if (length < 0) abort();
+  return std::string(path, length);
+}
+
+}  // namespace wspd::testing
+
+int main(int argc, char** argv) {
+  using wspd::testing::kRoleFlag;
+  if (argc > 1 && strncmp(argv[1], kRoleFlag, strlen(kRoleFlag)) == 0) {
+    return wspd::testing::RunRole(argc, argv);
+  }
+  ::testing::InitGoogleMock(&argc, argv);
+  return RUN_ALL_TESTS();
+}
