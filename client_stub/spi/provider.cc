@@ -94,7 +94,15 @@ void Provider::EndRegistration() {
   ended = true;
   lost = false;
   startups = 0;
+  const bool others = attachment_.unanswered() > 0;
   attachment_.DropCalls();
+  if (others && attached()) {
+    // Calls that reached the daemon after the cleanup are answered, and these
+    // answers want to be acknowledged. They come before that of this one.
+    Call* last = attachment_.NewCall(nullptr, CallHeader());
+    AppendNothing(&last->bytes);
+    attachment_.Submit(last);
+  }
   LoseSockets();
   for (Operation* operation = operations_.front(); operation != nullptr;) {
     Operation* next = operations_.Next(operation);

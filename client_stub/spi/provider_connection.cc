@@ -91,11 +91,21 @@ void Provider::CheckAttachTime() {
 
 void Provider::HangUp() {
   if (fd_ < 0 || !attached()) return CloseConnection();
-  attachment_.FinishSending();
+  // First the answer to what is still unanswered (see EndRegistration), then
+  // the last acknowledgement: the daemon keeps an attachment that it owes
+  // something.
+  bool finishing = false;
   const int64_t deadline = NowMs() + kGoodByeMs;
   Waiter* waiter = AcquireWaiter(true);
-  while (waiter != nullptr && attachment_.Flush() != IoStatus::kBroken &&
-         attachment_.Read() != IoStatus::kBroken && NowMs() < deadline) {
+  while (waiter != nullptr && NowMs() < deadline) {
+    if (!finishing && attachment_.unanswered() == 0) {
+      attachment_.FinishSending();
+      finishing = true;
+    }
+    if (attachment_.Flush() == IoStatus::kBroken) break;
+    const size_t unanswered = attachment_.unanswered();
+    if (attachment_.Read() == IoStatus::kBroken) break;
+    if (attachment_.unanswered() < unanswered) continue;
     baton_.BeginWaiting(waiter);
     g_library.mutex.Unlock();
     waiter->Wait(static_cast<int>(std::max<int64_t>(deadline - NowMs(), 0)));

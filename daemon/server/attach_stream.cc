@@ -98,7 +98,8 @@ void AttachStream::OnEvent(Tag::Event event, bool ok) {
     case Tag::Event::kFinish:
       break;
     case Tag::Event::kDone:
-      if (server_context_.IsCancelled()) OnClientGone();
+      // However it ended: the attachment lets go of this stream.
+      OnClientGone();
       break;
   }
   ReturnTag();
@@ -106,8 +107,16 @@ void AttachStream::OnEvent(Tag::Event event, bool ok) {
 
 void AttachStream::ReturnTag() {
   std::shared_ptr<AttachStream> self;
-  absl::MutexLock lock(&mu_);
-  if (--tags_ == 0) self = std::move(self_);
+  {
+    absl::MutexLock lock(&mu_);
+    if (--tags_ > 0) return;
+    self = std::move(self_);
+    // The client had its way: the connection is its own to close.
+    if (end_status_.ok()) return;
+  }
+  // The client is dead or broke the rules, and a child of it may hold on to the
+  // connection for ever.
+  if (connection_ != nullptr) connection_->Shutdown();
 }
 
 void AttachStream::OnStart() {

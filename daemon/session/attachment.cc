@@ -438,6 +438,7 @@ void Attachment::Startup(const Call& call) {
   }
   net_startups_.fetch_add(static_cast<int64_t>(request.owed_startups()) + 1,
                           std::memory_order_relaxed);
+  finished_.store(false, std::memory_order_relaxed);
   message.set_startups(startups);
   CallResult result;
   result.body = message.SerializeAsString();
@@ -527,6 +528,7 @@ void Attachment::RemoveSocket(uint64_t socket_id) {
 }
 
 void Attachment::DropAll(uint64_t except_call) {
+  finished_.store(true, std::memory_order_relaxed);
   absl::flat_hash_map<uint64_t, SocketEntry> sockets;
   absl::flat_hash_map<uint64_t, std::unique_ptr<CallRecord>> calls;
   {

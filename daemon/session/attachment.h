@@ -74,6 +74,10 @@ class Attachment : public CallSink,
   // Ends the present stream, if any.
   void EndStream(const absl::Status& status);
 
+  // Whether a registration has ended here and none has begun since: only the
+  // end of the stream is awaited.
+  bool finished() const { return finished_.load(std::memory_order_relaxed); }
+
   // Startups less cleanups of this attachment; may be negative.
   int64_t net_startups() const {
     return net_startups_.load(std::memory_order_relaxed);
@@ -147,6 +151,7 @@ class Attachment : public CallSink,
   const wsp::v1::Personality personality_;
   const SessionEnvironment* const environment_;
   std::atomic<int64_t> net_startups_{0};
+  std::atomic<bool> finished_{false};
   std::atomic<int64_t> last_call_at_ns_{0};
 
   // The reading thread's: the frame whose calls are being run.

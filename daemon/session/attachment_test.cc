@@ -299,6 +299,18 @@ TEST_F(AttachmentTest, SequenceNumbersGoOnAfterCleanup) {
   EXPECT_FALSE(attached_.attachment->worth_keeping());
 }
 
+TEST_F(AttachmentTest, FinishedAttachmentsDoNotCount) {
+  SessionLimits limits;
+  limits.attachments_per_process = 1;
+  Start(limits);
+  ClientFrame cleanup;
+  AddCall(&cleanup, 0)->mutable_cleanup();
+  EXPECT_TRUE(Run(attached_, cleanup).cleanup().final());
+  const SessionHarness::Attached second = harness_->Attach();
+  EXPECT_EQ(Startup(second).startup().startups(), 1);
+  EXPECT_FALSE(harness_->client()->AddAttachment(attached_.attachment));
+}
+
 TEST_F(AttachmentTest, MalformedFramesAreMisuse) {
   Start();
   for (const std::string& bytes :

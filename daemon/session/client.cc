@@ -7,6 +7,12 @@
 #include "daemon/session/attachment.h"
 
 namespace wspd {
+namespace {
+
+// Finished attachments of one client whose streams haven't ended yet.
+constexpr size_t kMostFinished = 256;
+
+}  // namespace
 
 Client::Client(uint64_t id, ProcessKey key, Peer peer,
                const SessionLimits& limits)
@@ -56,7 +62,14 @@ void Client::SweepLocked(wsp::v1::RegistrationEnded::Reason reason,
 
 bool Client::AddAttachment(std::shared_ptr<Attachment> attachment) {
   absl::MutexLock lock(&mu_);
-  if (attachments_.size() >= limits_.attachments_per_process) return false;
+  const auto counted =
+      std::count_if(attachments_.begin(), attachments_.end(),
+                    [](const auto& entry) { return !entry->finished(); });
+  // Nobody may leave finished ones open without end either.
+  if (counted >= limits_.attachments_per_process ||
+      attachments_.size() >= kMostFinished + limits_.attachments_per_process) {
+    return false;
+  }
   attachments_.push_back(std::move(attachment));
   return true;
 }

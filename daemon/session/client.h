@@ -65,7 +65,8 @@ class Client {
   // `except` are told why.
   void EndRegistration(wsp::v1::RegistrationEnded::Reason reason);
 
-  // False at the limit.
+  // False at the limit. Attachments that are finished and whose stream's end
+  // just wasn't seen yet don't count.
   bool AddAttachment(std::shared_ptr<Attachment> attachment);
   // Takes its startups off, whose cleanups can't come any more; if these were
   // the last, the registration ends. Returns whether no attachment is left.
