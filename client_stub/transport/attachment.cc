@@ -136,6 +136,9 @@ void Attachment::RepeatUnanswered() {
       call->payload.clear();
       AppendCallHeader(&call->bytes, header);
       AppendNothing(&call->bytes);
+    } else {
+      // A notice may have been lost with the stream; it isn't sent again.
+      call->owner->OnPending(call);
     }
     Unlink<InQueue>(call);
     repeats_.PushBack(call);
