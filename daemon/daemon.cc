@@ -1,8 +1,6 @@
 #include "daemon/daemon.h"
 
-#include <algorithm>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,13 +24,6 @@
 
 namespace wspd {
 namespace {
-
-// The configured number of threads, or one for `cores_each` cores, 1 to 4.
-int ThreadCount(uint32_t configured, unsigned cores_each) {
-  if (configured != 0) return static_cast<int>(configured);
-  const unsigned cores = std::thread::hardware_concurrency();
-  return static_cast<int>(std::clamp(cores / cores_each, 1u, 4u));
-}
 
 SessionLimits LimitsOf(const Config& config) {
   SessionLimits limits;
@@ -113,8 +104,7 @@ absl::Status Daemon::Parts::MakeLoops() {
   auto made = EventLoop::Create("wspd-control");
   if (!made.ok()) return made.status();
   control = *std::move(made);
-  const int count = ThreadCount(options.config.threads().loops(), 1);
-  for (int i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < options.config.threads().loops(); ++i) {
     auto loop = EventLoop::Create(absl::StrCat("wspd-loop-", i));
     if (!loop.ok()) return loop.status();
     loops.push_back(*std::move(loop));
@@ -141,7 +131,7 @@ absl::Status Daemon::Parts::Serve() {
                                         environment.get(), lingerer.get());
   connections = std::make_unique<ConnectionTable>(control.get());
   AttachServer::Options server_options;
-  server_options.queues = ThreadCount(config.threads().queues(), 4);
+  server_options.queues = static_cast<int>(config.threads().queues());
   server_options.break_after_frames = options.break_after_frames;
   auto started =
       AttachServer::Start(server_options, connections.get(), registry.get());

@@ -97,7 +97,7 @@ SpiCall::WaitEnd SpiCall::Await(Operation* operation, int64_t deadline) {
 void SpiCall::WaitCancellably(WaitFrame* frame) {
   pthread_cleanup_push(&SpiCall::VanishInWait, frame);
   frame->call->shield_.AllowCancel();
-  frame->seen = frame->waiter->Wait(frame->timeout_ms);
+  frame->seen = frame->waiter->WaitBriefly(frame->timeout_ms);
   frame->call->shield_.ForbidCancel();
   pthread_cleanup_pop(0);
 }

@@ -136,6 +136,9 @@ void Attachment::RepeatUnanswered() {
       call->payload.clear();
       AppendCallHeader(&call->bytes, header);
       AppendNothing(&call->bytes);
+    } else {
+      // A notice may have been lost with the stream; it isn't sent again.
+      call->owner->OnPending(call);
     }
     Unlink<InQueue>(call);
     repeats_.PushBack(call);
@@ -254,6 +257,18 @@ void Attachment::ReturnCredit(Call* call, uint64_t bytes_sent) {
   lane->next_offset -= call->payload_bytes - bytes_sent;
 }
 
+bool Attachment::MayBeAnswered(const Call& call, const Completion& completion) {
+  if (completion.bytes_sent > call.payload_bytes) return false;
+  const bool written = call.message != 0 && call.message <= written_;
+  if (written) return true;
+  // An answer to what the daemon can't have read yet would let the caller free
+  // memory that is still being written. But what it had before a resume may end
+  // before it is repeated, or while it is.
+  if (!call.repeated) return false;
+  if (call.payload_bytes > 0 && call.message != 0) client_->CopyPayload();
+  return true;
+}
+
 bool Attachment::OnCompletion(const Completion& completion) {
   if (!attached_) return false;
   Call* call = calls_.Find(completion.call_id);
@@ -262,13 +277,10 @@ bool Attachment::OnCompletion(const Completion& completion) {
     return true;
   }
   if (completion.sequence <= processed_sequence_) return false;
+  if (call != nullptr && !MayBeAnswered(*call, completion)) return false;
   processed_sequence_ = completion.sequence;
   unacked_bytes_ += completion.data.size;
   if (call == nullptr) return true;  // a duplicate, or one that was dropped
-  // An answer to what the daemon can't have read yet would let the caller free
-  // memory that is still being written.
-  if (call->message == 0 || call->message > written_) return false;
-  if (completion.bytes_sent > call->payload_bytes) return false;
 
   SendLane* lane = call->lane;
   Remove(call);

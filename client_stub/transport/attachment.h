@@ -116,6 +116,8 @@ class Attachment final : private Http2Client::Delegate,
   bool OnCompletion(const Completion& completion) override;
   bool OnRegistrationEnded(uint32_t reason) override;
 
+  // Whether the daemon can know of the call, so that the result isn't nonsense.
+  bool MayBeAnswered(const Call& call, const Completion& completion);
   bool TakeLimits(const AttachmentLimits& offered);
   bool AckIsDue() const;
   void AppendCancels(OutgoingMessage* message);

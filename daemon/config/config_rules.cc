@@ -19,8 +19,9 @@ constexpr uint32_t kGiB = 1u << 30;
 // One payload chunk: less would let nothing through.
 constexpr uint32_t kChunk = 64 * 1024;
 
-uint32_t DefaultThreads() {
-  return std::min(std::max(std::thread::hardware_concurrency(), 1u), 4u);
+// One thread for so many cores, 1 to 4.
+uint32_t DefaultThreads(uint32_t cores_each) {
+  return std::clamp(std::thread::hardware_concurrency() / cores_each, 1u, 4u);
 }
 
 const FieldDescriptor* SectionOf(const NumberRule& rule) {
@@ -82,8 +83,8 @@ const std::vector<NumberRule>& NumberRules() {
       {"times", "linger_ms", 120000, 1, 24 * kHourMs},
       {"times", "attach_ms", 5000, 1, kHourMs},
       {"times", "stop_ms", 5000, 1, kHourMs},
-      {"threads", "queues", DefaultThreads(), 1, 64},
-      {"threads", "loops", DefaultThreads(), 1, 64},
+      {"threads", "queues", DefaultThreads(4), 1, 64},
+      {"threads", "loops", DefaultThreads(1), 1, 64},
   };
   return *rules;
 }

@@ -106,6 +106,7 @@ absl::Status EventLoop::Rearm(WatchId id, int fd, uint32_t events) {
 void EventLoop::Unwatch(WatchId id, int fd) {
   // The handler is released outside the lock: its destructor may call in.
   std::shared_ptr<EventHandler> handler;
+  if (id == 0) return;
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
   absl::MutexLock lock(&mu_);
   if (SlotOf(id) >= slots_.size()) return;
@@ -113,7 +114,7 @@ void EventLoop::Unwatch(WatchId id, int fd) {
   if (slot.generation != GenerationOf(id) || slot.handler == nullptr) return;
   handler = std::move(slot.handler);
   slot.handler = nullptr;
-  ++slot.generation;
+  if (++slot.generation == 0) slot.generation = 1;
   free_slots_.push_back(SlotOf(id));
 }
 

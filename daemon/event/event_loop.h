@@ -50,15 +50,16 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   // Watches `fd` for `events` (EPOLLIN, EPOLLOUT, EPOLLET, ...) until Unwatch;
-  // the loop shares ownership of `handler`. `fd` stays the caller's and has to
-  // stay open until Unwatch.
+  // the loop shares ownership of `handler`. The id is never 0. `fd` stays the
+  // caller's and has to stay open until Unwatch.
   absl::StatusOr<WatchId> Watch(int fd, uint32_t events,
                                 std::shared_ptr<EventHandler> handler);
 
   // Changes the events of a watch; EPOLLONESHOT watches are armed anew so.
   absl::Status Rearm(WatchId id, int fd, uint32_t events);
 
-  // Ends a watch; afterwards no new call of its handler begins.
+  // Ends a watch; afterwards no new call of its handler begins. An id that is 0
+  // or ended before is ignored.
   void Unwatch(WatchId id, int fd);
 
   // Runs `callback` once at or soon after `when`. Returns a number for
@@ -77,7 +78,8 @@ class EventLoop {
 
  private:
   struct Slot {
-    uint32_t generation = 0;
+    // Never 0, so that no watch's id is.
+    uint32_t generation = 1;
     std::shared_ptr<EventHandler> handler;
   };
   using TimerKey = std::pair<absl::Time, TimerId>;

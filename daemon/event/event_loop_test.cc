@@ -64,6 +64,21 @@ TEST(EventLoopTest, AnOldWatchDoesNotReachANewHandler) {
   loop->Unwatch(*second, event.get());
 }
 
+TEST(EventLoopTest, NoWatchHasTheIdZeroThatNeverWatchedOnesGiveBack) {
+  auto loop = *EventLoop::Create("test");
+  const OwnedFd event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  absl::Notification ready;
+  auto first = loop->Watch(
+      event.get(), EPOLLIN | EPOLLONESHOT,
+      std::make_shared<CountingHandler>([&ready] { ready.Notify(); }));
+  ASSERT_NE(*first, 0);
+  loop->Unwatch(0, -1);
+  const uint64_t one = 1;
+  ASSERT_EQ(write(event.get(), &one, sizeof(one)), sizeof(one));
+  EXPECT_TRUE(ready.WaitForNotificationWithTimeout(kDeadline));
+  loop->Unwatch(*first, event.get());
+}
+
 TEST(EventLoopTest, TimersRunInTheirOrderAndCanBeCancelled) {
   auto loop = *EventLoop::Create("test");
   const absl::Time now = absl::Now();

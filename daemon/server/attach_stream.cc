@@ -107,8 +107,16 @@ void AttachStream::OnEvent(Tag::Event event, bool ok) {
 
 void AttachStream::ReturnTag() {
   std::shared_ptr<AttachStream> self;
-  absl::MutexLock lock(&mu_);
-  if (--tags_ == 0) self = std::move(self_);
+  {
+    absl::MutexLock lock(&mu_);
+    if (--tags_ > 0) return;
+    self = std::move(self_);
+    // The client had its way: the connection is its own to close.
+    if (end_status_.ok()) return;
+  }
+  // The client is dead or broke the rules, and a child of it may hold on to the
+  // connection for ever.
+  if (connection_ != nullptr) connection_->Shutdown();
 }
 
 void AttachStream::OnStart() {
@@ -151,7 +159,8 @@ void AttachStream::OnRead() {
   const bool first = attachment_ == nullptr;
   absl::Status status;
   if (first) status = Greet(frame);
-  if (status.ok()) status = attachment_->BeginFrame(std::move(frame), first);
+  if (status.ok())
+    status = attachment_->BeginFrame(this, std::move(frame), first);
   if (!status.ok()) {
     if (attachment_ != nullptr) {
       context_->registry->EndForMisuse(attachment_, status);
@@ -189,7 +198,7 @@ absl::Status AttachStream::Greet(const IncomingFrame& frame) {
 }
 
 void AttachStream::RunCalls() {
-  absl::StatusOr<bool> more = attachment_->RunCalls();
+  absl::StatusOr<bool> more = attachment_->RunCalls(this);
   if (!more.ok()) {
     context_->registry->EndForMisuse(attachment_, more.status());
     return End(more.status());

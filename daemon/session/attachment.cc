@@ -67,6 +67,7 @@ Attachment::~Attachment() = default;
 absl::Status Attachment::Bind(std::shared_ptr<FrameStream> stream,
                               uint64_t ack_sequence,
                               const wsp::v1::Welcome& welcome) {
+  absl::MutexLock run_lock(&run_mu_);
   if (absl::Status status = Acknowledge(ack_sequence); !status.ok()) {
     return status;
   }
@@ -128,7 +129,15 @@ void Attachment::EndStream(const absl::Status& status) {
 
 // ---------------------------------------------------------------- frames
 
-absl::Status Attachment::BeginFrame(IncomingFrame frame, bool first) {
+bool Attachment::IsPresent(const FrameStream* stream) const {
+  absl::MutexLock lock(&mu_);
+  return stream_.get() == stream;
+}
+
+absl::Status Attachment::BeginFrame(const FrameStream* stream,
+                                    IncomingFrame frame, bool first) {
+  absl::MutexLock run_lock(&run_mu_);
+  if (!IsPresent(stream)) return absl::OkStatus();
   frame_ = std::move(frame);
   calls_to_run_.clear();
   next_call_ = 0;
@@ -179,7 +188,9 @@ absl::Status Attachment::BeginFrame(IncomingFrame frame, bool first) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> Attachment::RunCalls() {
+absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
+  absl::MutexLock run_lock(&run_mu_);
+  if (!IsPresent(stream)) return false;
   {
     absl::MutexLock lock(&mu_);
     running_calls_ = true;

@@ -28,8 +28,7 @@ namespace wspd {
 // client has not acknowledged (proto/README.md). Outlives the stream that it is
 // on, so that it can be resumed on another.
 //
-// Thread-safe, but for BeginFrame() and RunCalls(), which belong to the thread
-// that reads the stream.
+// Thread-safe. Lock order: run_mu_, then Client, then mu_, then sockets.
 class Attachment : public CallSink,
                    public std::enable_shared_from_this<Attachment> {
  public:
@@ -58,10 +57,13 @@ class Attachment : public CallSink,
   // Takes a client frame: acknowledgement and cancellations are done, the calls
   // wait for RunCalls(). An error is misuse and ends the client. `first` is the
   // frame that carried hello, whose acknowledgement went to Bind().
-  absl::Status BeginFrame(IncomingFrame frame, bool first);
+  // A frame of a stream that is not the present one any more is dropped: the
+  // client repeats its calls on the new one.
+  absl::Status BeginFrame(const FrameStream* stream, IncomingFrame frame,
+                          bool first);
 
   // Begins up to 64 of the frame's calls. True: there are more, call again.
-  absl::StatusOr<bool> RunCalls();
+  absl::StatusOr<bool> RunCalls(const FrameStream* stream);
 
   // What was last written has gone out.
   void OnWritten(const FrameStream* stream);
@@ -119,7 +121,9 @@ class Attachment : public CallSink,
 
   absl::Status Acknowledge(uint64_t sequence);
   void CancelCall(uint64_t call_id);
-  absl::Status RunCall(WireReader reader);
+  bool IsPresent(const FrameStream* stream) const;
+  absl::Status RunCall(WireReader reader)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   static absl::Status ParseCall(WireReader reader, Call* call);
   // Enters the call in the books. `*run` is false if the result is there or on
   // its way already.
@@ -154,10 +158,12 @@ class Attachment : public CallSink,
   std::atomic<bool> finished_{false};
   std::atomic<int64_t> last_call_at_ns_{0};
 
-  // The reading thread's: the frame whose calls are being run.
-  IncomingFrame frame_;
-  std::vector<WireReader> calls_to_run_;
-  size_t next_call_ = 0;
+  // Held while a frame is worked on, so that a resume comes before or after.
+  absl::Mutex run_mu_ ABSL_ACQUIRED_BEFORE(mu_);
+  // The frame whose calls are being run.
+  IncomingFrame frame_ ABSL_GUARDED_BY(run_mu_);
+  std::vector<WireReader> calls_to_run_ ABSL_GUARDED_BY(run_mu_);
+  size_t next_call_ ABSL_GUARDED_BY(run_mu_) = 0;
 
   mutable absl::Mutex mu_;
   std::shared_ptr<FrameStream> stream_ ABSL_GUARDED_BY(mu_);

@@ -316,9 +316,8 @@ TEST_F(AttachmentTest, MalformedFramesAreMisuse) {
   for (const std::string& bytes :
        {std::string("\xff\xff\xff"), std::string("\x1a\x05\x09"),
         std::string("\x1a\x00", 2), std::string("\x22\x00", 2)}) {
-    EXPECT_EQ(
-        SessionHarness::SendBytes(attached_.attachment.get(), bytes, 2).code(),
-        absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(SessionHarness::SendBytes(attached_, bytes, 2).code(),
+              absl::StatusCode::kInvalidArgument);
   }
 }
 

@@ -4,7 +4,10 @@ set -euo pipefail
 bench=$1
 wspd=$2
 provider=$3
-export TMPDIR=$TEST_TMPDIR
+# The test's own folder has too long a name for a socket in it.
+TMPDIR=$(mktemp -d /tmp/bench.XXXXXX)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
 rows=$TEST_TMPDIR/rows.json
 "$bench" --smoke --wspd="$wspd" --provider="$provider" --json="$rows"
 /usr/bin/python3 - "$rows" <<'END'

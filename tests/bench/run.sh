@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Measures the provider against the kernel's own sockets and prints a table:
 #   tests/bench/run.sh [--json FILE] [--rows PATTERN] [--rounds N]
+#                      [--config TEXT]
 # --json FILE     also writes a JSON line for each row there
 # --rows PATTERN  only the rows whose names match, for example 'echo_*'
 # --rounds N      paired rounds of each row; 15 by default
+# --config TEXT   the daemons' configuration, for example 'threads { queues: 1 }'
 #
 # Each row has a daemon of its own on no particular CPU; the server's process is
 # pinned to CPU 0, the client's to CPU 1. A round measures both, in turn. Shown
@@ -15,14 +17,14 @@
 # targets.
 set -euo pipefail
 
-usage() { sed -n '3,6s/^# *//p' "${BASH_SOURCE[0]}" >&2; exit 64; }
+usage() { sed -n '3,8s/^# //p' "${BASH_SOURCE[0]}" >&2; exit 64; }
 
 arguments=()
 while [ $# -gt 0 ]; do
   [ $# -ge 2 ] || usage
   case "$1" in
     --json) arguments+=("--json=$(realpath -m -- "$2")") ;;
-    --rows | --rounds) arguments+=("$1=$2") ;;
+    --rows | --rounds | --config) arguments+=("$1=$2") ;;
     *) usage ;;
   esac
   shift 2

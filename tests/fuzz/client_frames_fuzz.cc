@@ -45,8 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   limits.kept_bytes_per_client = 16 << 10;
   wspd::SessionHarness harness(limits);
   const wspd::SessionHarness::Attached attached = harness.Attach();
-  (void)wspd::SessionHarness::SendBytes(attached.attachment.get(),
-                                        StartupFrame(), 64);
+  (void)wspd::SessionHarness::SendBytes(attached, StartupFrame(), 64);
   DrainStream(attached);
   while (size >= 2) {
     const size_t length = std::min<size_t>(data[0] | data[1] << 8, size - 2);
@@ -54,9 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     data += 2 + length;
     size -= 2 + length;
     const size_t piece = 1 + length % 13;
-    if (!wspd::SessionHarness::SendBytes(attached.attachment.get(), frame,
-                                         piece)
-             .ok()) {
+    if (!wspd::SessionHarness::SendBytes(attached, frame, piece).ok()) {
       break;
     }
     DrainStream(attached);

@@ -1,15 +1,28 @@
 #include "client_stub/transport/posix/waiter.h"
 
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "client_stub/transport/posix/descriptors.h"
 
 namespace wsp {
 namespace {
+
+// How long a wait may look before it sleeps, and how long one may have lasted
+// for the next one to be expected to be over in that time.
+constexpr int64_t kMomentNs = 50 * 1000;
+constexpr int64_t kShortWaitNs = 100 * 1000;
+
+int64_t NowNs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
+}
 
 bool SameSignals(const sigset_t& a, const sigset_t& b) {
   // The kernel's signals fit into the first eight bytes.
@@ -102,6 +115,20 @@ unsigned Waiter::Wait(int timeout_ms) {
   const int count = epoll_wait(epoll_, events, 3, timeout_ms);
   unsigned seen = 0;
   for (int i = 0; i < count; ++i) seen |= events[i].data.u32;
+  return seen;
+}
+
+unsigned Waiter::WaitBriefly(int timeout_ms) {
+  if (timeout_ms == 0) return Wait(0);
+  const int64_t begin = NowNs();
+  if (expects_short_wait_) {
+    do {
+      if (const unsigned seen = Wait(0)) return seen;
+      sched_yield();
+    } while (NowNs() - begin < kMomentNs);
+  }
+  const unsigned seen = Wait(timeout_ms);
+  expects_short_wait_ = NowNs() - begin < kShortWaitNs;
   return seen;
 }
 

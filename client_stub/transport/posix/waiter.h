@@ -52,6 +52,12 @@ class Waiter : public ListNode<InWaiting>, public ListNode<InWaiters> {
   // only one. Spurious returns of 0 happen.
   unsigned Wait(int timeout_ms);
 
+  // The same, but looks for a moment before it sleeps, if the last wait turned
+  // out to be so short that sleeping cost more: waking a halted core takes some
+  // 25 us, about as long as the daemon needs for an answer. A wait that lasts
+  // turns it off until one is short again, so that it costs at most a moment.
+  unsigned WaitBriefly(int timeout_ms);
+
  private:
   enum class Watch : uint8_t { kNone, kNothing, kRead, kReadWrite };
 
@@ -61,6 +67,7 @@ class Waiter : public ListNode<InWaiting>, public ListNode<InWaiters> {
 
   const int epoll_;
   const int event_;
+  bool expects_short_wait_ = true;
   int signal_fd_ = -1;
   sigset_t signals_;
   int connection_ = -1;

@@ -118,19 +118,21 @@ std::shared_ptr<RecordingStream> SessionHarness::Resume(
   return stream;
 }
 
-absl::Status SessionHarness::SendBytes(Attachment* attachment,
+absl::Status SessionHarness::SendBytes(const Attached& attached,
                                        const std::string& bytes,
                                        size_t piece_bytes) {
-  absl::Status status =
-      attachment->BeginFrame(CutFrame(bytes, piece_bytes), /*first=*/false);
+  absl::Status status = attached.attachment->BeginFrame(
+      attached.stream.get(), CutFrame(bytes, piece_bytes), /*first=*/false);
   absl::StatusOr<bool> more = true;
-  while (status.ok() && more.ok() && *more) more = attachment->RunCalls();
+  while (status.ok() && more.ok() && *more) {
+    more = attached.attachment->RunCalls(attached.stream.get());
+  }
   return status.ok() ? more.status() : status;
 }
 
 absl::Status SessionHarness::Send(const Attached& attached,
                                   const wsp::v1::ClientFrame& frame) {
-  return SendBytes(attached.attachment.get(), frame.SerializeAsString(), 7);
+  return SendBytes(attached, frame.SerializeAsString(), 7);
 }
 
 wsp::v1::Completion SessionHarness::Await(const Attached& attached,

@@ -61,7 +61,7 @@ class SessionHarness {
   // Sends a frame and runs its calls.
   static absl::Status Send(const Attached& attached,
                            const wsp::v1::ClientFrame& frame);
-  static absl::Status SendBytes(Attachment* attachment,
+  static absl::Status SendBytes(const Attached& attached,
                                 const std::string& bytes, size_t piece_bytes);
 
   // Completions until `call_id`'s, which is returned; frees the stream to go on
