@@ -38,7 +38,7 @@ bazel_tests() {
   shift
   echo "== $name"
   local logs status counts
-  bazel test --disk_cache="$cache" --noshow_progress --keep_going \
+  bazel test --test_output=errors --disk_cache="$cache" --noshow_progress --keep_going \
     --test_summary=terse "$@"
   status=$?
   logs=$(bazel info --noshow_progress bazel-testlogs "${config[@]}" 2>/dev/null)
@@ -65,10 +65,11 @@ else
     //...
   config=(--config=tsan)
   bazel_tests tsan --config=tsan --build_tests_only //daemon/... \
-    //client_stub/...
+    //client_stub/... //tests/lifecycle/...
   config=(--config=asan)
   bazel_tests asan --config=asan --build_tests_only \
-    --test_tag_filters=-no_asan,-long,-manual,-exclusive //daemon/... //client_stub/... //tests/...
+    --test_tag_filters=-no_asan,-long,-manual,-exclusive \
+    //daemon/... //client_stub/... //tests/...
   check "short fuzzing" bash tests/fuzz/run.sh --seconds 20
 fi
 

@@ -72,6 +72,9 @@ class Provider final : private Attachment::Observer {
   void CheckAttachTime() WSP_REQUIRES(g_library.mutex);
   // When to call CheckAttachTime, in NowMs(); INT64_MAX for never.
   int64_t attach_deadline() const;
+  // Drops a connection whose registration has ended; the next call makes
+  // another.
+  void Disconnect() WSP_REQUIRES(g_library.mutex) { CloseConnection(); }
   // Says good-bye and closes. Waits a moment for the daemon to say it, too, so
   // that an attachment made right afterwards doesn't come on top of this one.
   void HangUp() WSP_REQUIRES(g_library.mutex);

@@ -69,6 +69,8 @@ uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
     return WSAENOTSOCK;
   }
   MutexLock lock(&g_library.mutex);
+  // Cleaned up for good since Check.
+  if (provider_->ended) return WSAEINTR;
   socket_ = provider_->FindSocket(id);
   if (socket_ == nullptr || socket_->handle != s) return WSAENOTSOCK;
   if (socket_->closing) return WSAENOTSOCK;

@@ -103,10 +103,10 @@ uint32_t UnreachableAtStartup(const Provider& provider) {
                                                       : WSASYSNOTREADY;
 }
 
-uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
-                  Reply* reply) WSP_REQUIRES(g_library.mutex) {
+uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
+                     int64_t deadline, Reply* reply)
+    WSP_REQUIRES(g_library.mutex) {
   Provider* provider = call->provider();
-  const int64_t deadline = NowMs() + Provider::kAnswerMs;
   if (AwaitAttachment(call, deadline) != Attach::kReady) {
     return UnreachableAtStartup(*provider);
   }
@@ -126,6 +126,21 @@ uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
   provider->startups = reply->startups;
   provider->lost = false;
   return 0;
+}
+
+uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
+                  Reply* reply) WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  const int64_t deadline = NowMs() + Provider::kAnswerMs;
+  const bool was_lost = provider->lost;
+  const uint32_t error =
+      TryRegister(call, version, catalog_entry_id, deadline, reply);
+  if (error == 0 || was_lost || !call->StillThere() || !provider->lost) {
+    return error;
+  }
+  // Only this showed that the old registration is gone, and its stream with it.
+  provider->Disconnect();
+  return TryRegister(call, version, catalog_entry_id, deadline, reply);
 }
 
 void Describe(const Reply& reply, LPWSPDATA data) {
