@@ -1,6 +1,6 @@
 // Feeds the stub's decoder of server frames with whatever a daemon, or who
-// stands in for it, might send. Every byte that the decoder hands on is read, so
-// that AddressSanitizer sees a view that leaves the frame.
+// stands in for it, might send. Every byte that the decoder hands on is read,
+// so that AddressSanitizer sees a view that leaves the frame.
 
 #include <stddef.h>
 #include <stdint.h>
