@@ -103,8 +103,8 @@ void CloseUnhandled(SpiCall* call, uint64_t id) {
 uint32_t GiveHandle(SpiCall* call, uint64_t id, DWORD catalog_entry_id,
                     SOCKET* handle) {
   int error = WSAENOBUFS;
-  *handle = call->provider()->upcalls.lpWPUCreateSocketHandle(catalog_entry_id,
-                                                              id, &error);
+  *handle = call->provider()->upcalls().lpWPUCreateSocketHandle(
+      catalog_entry_id, id, &error);
   if (*handle != INVALID_SOCKET) return 0;
   CloseUnhandled(call, id);
   return static_cast<uint32_t>(error);
@@ -187,7 +187,7 @@ int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
     call.provider()->Indicate();
   }
   int ignored;
-  call.provider()->upcalls.lpWPUCloseSocketHandle(s, &ignored);
+  call.provider()->upcalls().lpWPUCloseSocketHandle(s, &ignored);
   return 0;
 }
 

@@ -65,7 +65,7 @@ uint32_t SpiCall::Check(SpiFunction function, SOCKET s) {
 uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
   DWORD_PTR id = 0;
   int error = 0;
-  if (provider_->upcalls.lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
+  if (provider_->upcalls().lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
     return WSAENOTSOCK;
   }
   MutexLock lock(&g_library.mutex);
@@ -188,7 +188,7 @@ void SpiCall::QueryHook() {
   int error = 0;
   const DWORD entry = socket_ != nullptr ? socket_->catalog_entry_id
                                          : provider_->catalog_entry_id;
-  const int result = provider_->upcalls.lpWPUQueryBlockingCallback(
+  const int result = provider_->upcalls().lpWPUQueryBlockingCallback(
       entry, &hook, &context, &error);
   if (result != 0) return;
   hook_ = hook;

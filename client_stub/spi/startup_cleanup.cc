@@ -53,7 +53,7 @@ void ReleaseHandles(Provider* provider) WSP_REQUIRES(g_library.mutex) {
   for (const StubSocket* socket : provider->AllSockets()) {
     if (socket->handle != INVALID_SOCKET) handles.push_back(socket->handle);
   }
-  const WSPUPCALLTABLE upcalls = provider->upcalls;
+  const WSPUPCALLTABLE upcalls = provider->upcalls();
   g_library.mutex.Unlock();
   for (const SOCKET handle : handles) {
     int error;
@@ -190,7 +190,7 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
       }
       return error;
     }
-    provider->upcalls = upcalls;
+    provider->SetUpcalls(upcalls);
     provider->catalog_entry_id = catalog_entry_id;
   }
   Describe(reply, data);

@@ -59,7 +59,7 @@ void ResetEvent(const SpiCall& call, const Transfer& transfer) {
   const WSAEVENT event = EventOf(transfer);
   if (event == nullptr) return;
   int error;
-  call.provider()->upcalls.lpWPUResetEvent(event, &error);
+  call.provider()->upcalls().lpWPUResetEvent(event, &error);
 }
 
 // Copies the array of buffers, which may go away with the call; the buffers
