@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests; the last line is "N passed, N failed".
 #   tests/run.sh          all that fits 25 minutes on 2 cores
-#   tests/run.sh --long   soaks, long fuzzing, sanitizer stress (tests/LONG.md)
+#   tests/run.sh --long   the long tests, long fuzzing, clang-tidy (tests/LONG.md)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 

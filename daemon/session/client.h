@@ -61,8 +61,8 @@ class Client {
   // attachments has ended when it returns, but for the call itself.
   bool Cleanup(Attachment* caller, uint64_t call_id, uint64_t* startups);
 
-  // Ends the registration as the final cleanup does. All attachments but
-  // `except` are told why.
+  // Ends the registration as the final cleanup does. All attachments are told
+  // why.
   void EndRegistration(wsp::v1::RegistrationEnded::Reason reason);
 
   // False at the limit. Attachments that are finished and whose stream's end

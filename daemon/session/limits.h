@@ -19,9 +19,9 @@ struct SessionLimits {
   absl::Duration grace = absl::Seconds(2);
 };
 
-// Not configurable: both sides are built for them.
+// Not configurable: both sides are built for them (and for kChunkBytes in
+// daemon/winsock/call.h).
 inline constexpr uint32_t kFrameBytes = 1 << 20;
-inline constexpr uint32_t kChunkBytes = 64 << 10;
 inline constexpr uint32_t kSocketSendCreditBytes = 256 << 10;
 
 }  // namespace wspd

@@ -11,6 +11,10 @@
 
 namespace wspd {
 
+// Most payload of one send call or one receive result (proto/README.md,
+// "Limits").
+inline constexpr uint32_t kChunkBytes = 64 << 10;
+
 class WinsockSocket;
 
 // A wsp.v1.Call as it came in. `body` reads the request where it lies in the

@@ -22,9 +22,6 @@ namespace {
 
 namespace wire = wsp::wire;
 
-// Most payload of one call or result (proto/README.md, "Limits").
-constexpr size_t kChunkBytes = 64 << 10;
-
 // Winsock's numbers.
 constexpr uint32_t kMsgOob = 0x1;
 constexpr uint32_t kMsgPeek = 0x2;
