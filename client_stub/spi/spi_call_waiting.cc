@@ -128,7 +128,7 @@ bool SpiCall::Expose(WaitFrame* frame) {
   t_thread.exposure = frame->exposure;
   --provider_->inside;
   ++provider_->exposed;
-  if (g_library.tearing_down) g_library.changed.SignalAll();
+  if (provider_->ending) g_library.changed.SignalAll();
   g_library.mutex.Unlock();
   RunHandlers(frame);
   g_library.mutex.Lock();
