@@ -98,6 +98,7 @@ uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
     return WSAENOTSOCK;
   }
   MutexLock lock(&g_library.mutex);
+  if (provider_->ended) return WSANOTINITIALISED;
   socket_ = provider_->FindSocket(id);
   if (socket_ == nullptr || socket_->handle != s) return WSAENOTSOCK;
   if (socket_->closing) return WSAENOTSOCK;
