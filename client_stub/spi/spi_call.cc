@@ -210,7 +210,9 @@ uint32_t SpiCall::FinishControl(Operation* operation, int64_t deadline,
     static_cast<Completion&>(*reply) = operation->reply;
     const size_t size =
         std::min(operation->reply_data.size(), Reply::kMostData);
-    std::memcpy(reply->bytes, operation->reply_data.data(), size);
+    if (size > 0) {
+      std::memcpy(reply->bytes, operation->reply_data.data(), size);
+    }
     reply->data = {reply->bytes, size};
   }
   provider_->LetGo(operation);

@@ -98,10 +98,10 @@ uint32_t UnreachableAtStartup(const Provider& provider) {
                                                       : WSASYSNOTREADY;
 }
 
-uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
-                  Reply* reply) WSP_REQUIRES(g_library.mutex) {
+uint32_t RegisterOnce(SpiCall* call, WORD version, DWORD catalog_entry_id,
+                      int64_t deadline, Reply* reply)
+    WSP_REQUIRES(g_library.mutex) {
   Provider* provider = call->provider();
-  const int64_t deadline = NowMs() + Provider::kAnswerMs;
   if (AwaitAttachment(call, deadline) != Attach::kReady) {
     return UnreachableAtStartup(*provider);
   }
@@ -121,6 +121,20 @@ uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
   provider->startups = reply->startups;
   provider->lost = false;
   return 0;
+}
+
+uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
+                  Reply* reply) WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  const int64_t deadline = NowMs() + Provider::kAnswerMs;
+  provider->CatchUp();
+  const bool lost_before = provider->lost;
+  const uint32_t error =
+      RegisterOnce(call, version, catalog_entry_id, deadline, reply);
+  // That was how it was found out that the registration is lost. Now it counts
+  // what is owed.
+  if (error != WSASYSNOTREADY || lost_before || !provider->lost) return error;
+  return RegisterOnce(call, version, catalog_entry_id, deadline, reply);
 }
 
 void Describe(const Reply& reply, LPWSPDATA data) {
