@@ -38,7 +38,7 @@ bazel_tests() {
   shift
   echo "== $name"
   local logs status counts
-  bazel test --disk_cache="$cache" --noshow_progress --keep_going \
+  bazel test --test_output=errors --disk_cache="$cache" --noshow_progress --keep_going \
     --test_summary=terse "$@"
   status=$?
   logs=$(bazel info --noshow_progress bazel-testlogs "${config[@]}" 2>/dev/null)
@@ -59,16 +59,17 @@ config=()
 if [ -n "$long" ]; then
   bazel_tests long --test_tag_filters=long --test_timeout=3600 //tests/...
   check "long fuzzing" bash tests/fuzz/run.sh --seconds 600
+  check "clang-tidy" bash tests/lint/tidy.sh
 else
   check "format" bash tests/lint/format.sh
   bazel_tests default --build_tests_only=false --test_tag_filters=-long,-manual \
     //...
   config=(--config=tsan)
-  bazel_tests tsan --config=tsan --build_tests_only //daemon/... \
-    //client_stub/...
+  bazel_tests tsan --config=tsan --build_tests_only \
+    //daemon/wire/... //client_stub/spi_client/... //client_stub/transport/...
   config=(--config=asan)
-  bazel_tests asan --config=asan --build_tests_only \
-    --test_tag_filters=-no_asan,-long,-manual,-exclusive //daemon/... //client_stub/... //tests/...
+  bazel_tests asan --config=asan --build_tests_only //daemon/... \
+    //client_stub/spi_client/... //client_stub/transport/...
   check "short fuzzing" bash tests/fuzz/run.sh --seconds 20
 fi
 

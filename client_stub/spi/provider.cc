@@ -3,8 +3,11 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace wsp {
+
+const WSPUPCALLTABLE Provider::kNoUpcalls = {};
 
 Provider::Provider(uint64_t random)
     : attachment_(random, this), next_socket_id_(~random | 1) {}
@@ -89,6 +92,17 @@ void Provider::LoseSockets() {
 }
 
 // -------------------------------------------------------------- registration
+
+void Provider::SetUpcalls(const WSPUPCALLTABLE& upcalls) {
+  for (const auto& table : upcall_tables_) {
+    if (std::memcmp(table.get(), &upcalls, sizeof upcalls) == 0) {
+      upcalls_.store(table.get(), std::memory_order_release);
+      return;
+    }
+  }
+  upcall_tables_.push_back(std::make_unique<const WSPUPCALLTABLE>(upcalls));
+  upcalls_.store(upcall_tables_.back().get(), std::memory_order_release);
+}
 
 void Provider::EndRegistration() {
   ended = true;

@@ -5,6 +5,7 @@
 #include <winsock2.h>
 #include <ws2spi.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -46,7 +47,13 @@ class Provider final : private Attachment::Observer {
   bool lost = false;
   // Cleaned up for good; only taking down is left.
   bool ended = false;
-  WSPUPCALLTABLE upcalls = {};
+  // The most recent startup's (reference, section 3.2). Read without the lock,
+  // by calls that another thread's startup may overtake: a table that was in
+  // force once stays as it was.
+  const WSPUPCALLTABLE& upcalls() const {
+    return *upcalls_.load(std::memory_order_acquire);
+  }
+  void SetUpcalls(const WSPUPCALLTABLE& upcalls) WSP_REQUIRES(g_library.mutex);
   uint32_t catalog_entry_id = 0;
 
   // Ends everything as the final cleanup does: blocking calls with WSAEINTR,
@@ -73,6 +80,9 @@ class Provider final : private Attachment::Observer {
   void CheckAttachTime() WSP_REQUIRES(g_library.mutex);
   // When to call CheckAttachTime, in NowMs(); INT64_MAX for never.
   int64_t attach_deadline() const;
+  // Drops a connection whose registration has ended; the next call makes
+  // another.
+  void Disconnect() WSP_REQUIRES(g_library.mutex) { CloseConnection(); }
   // Says good-bye and closes. Waits a moment for the daemon to say it, too, so
   // that an attachment made right afterwards doesn't come on top of this one.
   void HangUp() WSP_REQUIRES(g_library.mutex);
@@ -158,6 +168,8 @@ class Provider final : private Attachment::Observer {
   ServiceThread& service() { return service_; }
 
  private:
+  // In force before the first startup is through; nothing calls them then.
+  static const WSPUPCALLTABLE kNoUpcalls;
   static constexpr size_t kMostIdleWaiters = 8;
   static constexpr size_t kMostPooledOperations = 32;
   static constexpr int kMostBreaksInARow = 4;
@@ -189,6 +201,9 @@ class Provider final : private Attachment::Observer {
   void FreeIfUnused(Operation* operation) WSP_REQUIRES(g_library.mutex);
   void Free(Operation* operation) WSP_REQUIRES(g_library.mutex);
   void IndicateOne(Operation* operation) WSP_REQUIRES(g_library.mutex);
+
+  std::vector<std::unique_ptr<const WSPUPCALLTABLE>> upcall_tables_;
+  std::atomic<const WSPUPCALLTABLE*> upcalls_{&kNoUpcalls};
 
   Attachment attachment_;
   std::unique_ptr<SocketIo> io_;

@@ -365,7 +365,7 @@ void Provider::Indicate() {
 }
 
 void Provider::IndicateOne(Operation* operation) {
-  const WSPUPCALLTABLE table = upcalls;
+  const WSPUPCALLTABLE& table = upcalls();
   CompletedOperation completed;
   completed.routine = operation->routine;
   completed.thread = operation->thread;

@@ -94,11 +94,12 @@ uint32_t SpiCall::Check(SpiFunction function, SOCKET s) {
 uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
   DWORD_PTR id = 0;
   int error = 0;
-  if (upcalls_.lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
+  if (upcalls_->lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
     return WSAENOTSOCK;
   }
   MutexLock lock(&g_library.mutex);
-  if (provider_->ended) return WSANOTINITIALISED;
+  // Cleaned up for good since Check.
+  if (provider_->ended) return WSAEINTR;
   socket_ = provider_->FindSocket(id);
   if (socket_ == nullptr || socket_->handle != s) return WSAENOTSOCK;
   if (socket_->closing) return WSAENOTSOCK;
@@ -115,7 +116,7 @@ void SpiCall::Enter() {
   entered_ = true;
   generation_ = g_library.generation;
   provider_ = g_library.provider;
-  upcalls_ = provider_->upcalls;
+  upcalls_ = &provider_->upcalls();
   catalog_entry_id_ = provider_->catalog_entry_id;
   ++provider_->inside;
   ++t_thread.frames;
@@ -226,7 +227,7 @@ void SpiCall::QueryHook() {
   const DWORD entry =
       socket_ != nullptr ? socket_->catalog_entry_id : catalog_entry_id_;
   const int result =
-      upcalls_.lpWPUQueryBlockingCallback(entry, &hook, &context, &error);
+      upcalls_->lpWPUQueryBlockingCallback(entry, &hook, &context, &error);
   if (result != 0) return;
   hook_ = hook;
   hook_context_ = context;

@@ -56,7 +56,7 @@ class SpiCall {
   Provider* provider() const { return provider_; }
   StubSocket* socket() const { return socket_; }
   // As they were when the call began.
-  const WSPUPCALLTABLE& upcalls() const { return upcalls_; }
+  const WSPUPCALLTABLE& upcalls() const { return *upcalls_; }
   DWORD catalog_entry_id() const { return catalog_entry_id_; }
   bool nonblocking() const { return nonblocking_; }
   bool lost() const { return lost_; }
@@ -163,7 +163,7 @@ class SpiCall {
   uint64_t generation_ = 0;
   Provider* provider_ = nullptr;
   StubSocket* socket_ = nullptr;
-  WSPUPCALLTABLE upcalls_ = {};
+  const WSPUPCALLTABLE* upcalls_ = nullptr;
   DWORD catalog_entry_id_ = 0;
   bool nonblocking_ = false;
   bool lost_ = false;

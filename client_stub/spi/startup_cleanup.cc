@@ -47,7 +47,7 @@ void ReleaseHandles(Provider* provider) WSP_REQUIRES(g_library.mutex) {
   for (const StubSocket* socket : provider->AllSockets()) {
     if (socket->handle != INVALID_SOCKET) handles.push_back(socket->handle);
   }
-  const WSPUPCALLTABLE upcalls = provider->upcalls;
+  const WSPUPCALLTABLE upcalls = provider->upcalls();
   g_library.mutex.Unlock();
   for (const SOCKET handle : handles) {
     int error;
@@ -98,8 +98,8 @@ uint32_t UnreachableAtStartup(const Provider& provider) {
                                                       : WSASYSNOTREADY;
 }
 
-uint32_t RegisterOnce(SpiCall* call, WORD version, DWORD catalog_entry_id,
-                      int64_t deadline, Reply* reply)
+uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
+                     int64_t deadline, Reply* reply)
     WSP_REQUIRES(g_library.mutex) {
   Provider* provider = call->provider();
   if (AwaitAttachment(call, deadline) != Attach::kReady) {
@@ -127,14 +127,13 @@ uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
                   Reply* reply) WSP_REQUIRES(g_library.mutex) {
   Provider* provider = call->provider();
   const int64_t deadline = NowMs() + Provider::kAnswerMs;
-  provider->CatchUp();
-  const bool lost_before = provider->lost;
   const uint32_t error =
-      RegisterOnce(call, version, catalog_entry_id, deadline, reply);
-  // That was how it was found out that the registration is lost. Now it counts
-  // what is owed.
-  if (error != WSASYSNOTREADY || lost_before || !provider->lost) return error;
-  return RegisterOnce(call, version, catalog_entry_id, deadline, reply);
+      TryRegister(call, version, catalog_entry_id, deadline, reply);
+  if (error == 0 || !call->StillThere() || !provider->lost) return error;
+  // This may be what showed that the old registration is gone, and its stream
+  // with it.
+  provider->Disconnect();
+  return TryRegister(call, version, catalog_entry_id, deadline, reply);
 }
 
 void Describe(const Reply& reply, LPWSPDATA data) {
@@ -184,7 +183,7 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
       }
       return error;
     }
-    provider->upcalls = upcalls;
+    provider->SetUpcalls(upcalls);
     provider->catalog_entry_id = catalog_entry_id;
   }
   Describe(reply, data);

@@ -17,8 +17,7 @@ constexpr WsaCode kNotInitialised{WSANOTINITIALISED};
 
 // The daemon breaks a stream after each so many of its frames.
 constexpr int kFrames = 7;
-// A call takes a frame at least when nothing else goes on, so that this many
-// see a thousand breaks.
+// How many breaks each test is to see, of which its log tells.
 constexpr int kBreaks = 1000;
 
 class ResumeTest : public ProviderTest {
@@ -26,15 +25,25 @@ class ResumeTest : public ProviderTest {
   ResumeTest()
       : ProviderTest([] {
           DaemonOptions options;
-          options.flags = {
-              "--test_break_after_frames=" + std::to_string(kFrames),
-              "--log_level=INFO"};
+          options.flags = {"--test_break_after_frames=" +
+                           std::to_string(kFrames)};
           return options;
         }()) {}
 
   void SetUp() override {
     ProviderTest::SetUp();
     ASSERT_EQ(spi_->Startup(), kOk);
+  }
+
+  // How often the stub has come back so far, from the log.
+  int Resumes() const {
+    const std::string log = daemon_.Log();
+    int count = 0;
+    for (size_t at = 0; (at = log.find(" client resumed ", at)) != log.npos;) {
+      ++count;
+      ++at;
+    }
+    return count;
   }
 };
 
@@ -52,11 +61,12 @@ TEST_F(ResumeTest, EchoLosesAndDoublesNothing) {
     ASSERT_EQ(PatternError(data, offset), "") << i;
     offset += size;
   }
+  EXPECT_GE(Resumes(), kBreaks);
 }
 
 TEST_F(ResumeTest, BulkBothWaysOnSeveralThreadsLosesAndDoublesNothing) {
   constexpr int kThreads = 4;
-  constexpr size_t kSize = 16 << 20;
+  constexpr size_t kSize = 80 << 20;
   EchoServer echo;
   std::vector<SOCKET> sockets(kThreads);
   for (SOCKET& s : sockets) {
@@ -81,6 +91,7 @@ TEST_F(ResumeTest, BulkBothWaysOnSeveralThreadsLosesAndDoublesNothing) {
     });
   }
   threads.JoinAll(seconds(200));
+  EXPECT_GE(Resumes(), kBreaks);
 }
 
 TEST_F(ResumeTest, OverlappedOperationsCompleteOnce) {
@@ -111,6 +122,7 @@ TEST_F(ResumeTest, OverlappedOperationsCompleteOnce) {
     ASSERT_TRUE(sent.Wait()) << i;
     ASSERT_EQ(PatternError(data, i * kSize), "") << i;
   }
+  EXPECT_GE(Resumes(), 100);
 }
 
 // A connection that a peer sees, and each that a listener hands out, is the
@@ -138,6 +150,7 @@ TEST_F(ResumeTest, ConnectsAndAcceptsRunOnce) {
   }
   EXPECT_FALSE(listener_.Accept(milliseconds(0)).is_open())
       << "a connect ran twice";
+  EXPECT_GE(Resumes(), kBreaks);
 }
 
 TEST_F(ResumeTest, StartupsAndCleanupsCountOnce) {
@@ -149,6 +162,7 @@ TEST_F(ResumeTest, StartupsAndCleanupsCountOnce) {
   EXPECT_EQ(spi_->Cleanup(), kOk);
   EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
   EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
+  EXPECT_GE(Resumes(), kBreaks);
 }
 
 TEST_F(ResumeTest, FinalCleanupsRunOnce) {
@@ -157,10 +171,16 @@ TEST_F(ResumeTest, FinalCleanupsRunOnce) {
     ASSERT_EQ(spi_->Startup(), kOk) << i;
     Connection connection = Connect();
     ASSERT_FALSE(HasFailure()) << i;
+    // So that the break comes at another call each time.
+    for (int j = 0; j < i % kFrames; ++j) {
+      u_long bytes = 0;
+      ASSERT_EQ(spi_->BytesReadable(connection.socket, &bytes), kOk) << i;
+    }
     ASSERT_EQ(spi_->Cleanup(), kOk) << i;
     ASSERT_EQ(connection.peer.WaitForEnd(), Ending::kReset) << i;
   }
   EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
+  EXPECT_GE(Resumes(), 100);
 }
 
 }  // namespace
