@@ -9,7 +9,6 @@ load("//third_party/bazel:copts.bzl", "WSPD_COPTS")
 STUB_COPTS = WSPD_COPTS + [
     "-fno-exceptions",
     "-fno-rtti",
-    "-fno-threadsafe-statics",
     "-fvisibility=hidden",
     "-fvisibility-inlines-hidden",
 ]

@@ -12,4 +12,5 @@ WSPCAT_SOURCES = [
 # Compiled only.
 COMPILED_SOURCES = [
     "//client_stub/spi:windows_sources",
+    "//client_stub/transport:windows_sources",
 ]

@@ -44,7 +44,7 @@ int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
   }
   if (sqos != nullptr || gqos != nullptr) return call.Result(WSAEOPNOTSUPP);
   CallHeader header;
-  if (!call.socket()->nonblocking) call.QueryHook();
+  if (!call.nonblocking()) call.QueryHook();
   header.report_pending = call.has_hook();
   const uint32_t result = call.Invoke(
       header, [&](Call* request) { AppendConnect(&request->bytes, address); },

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client_stub/base/id_table.h"
+#include "client_stub/spi/leaving_thread.h"
 #include "client_stub/spi/library.h"
 #include "client_stub/spi/operation.h"
 #include "client_stub/spi/service_thread.h"
@@ -157,6 +158,10 @@ class Provider final : private Attachment::Observer {
   uint32_t inside = 0;
   uint32_t exposed = 0;
   uint64_t next_exposure = 1;
+  // A cleanup that may be the final one is under way: threads that leave are
+  // watched until they are out of our code.
+  bool ending = false;
+  std::vector<LeavingThread> leavers;
 
   // Starts the stub's own thread if it doesn't run. False if it can't.
   bool EnsureService() WSP_REQUIRES(g_library.mutex);

@@ -103,8 +103,8 @@ void CloseUnhandled(SpiCall* call, uint64_t id) {
 uint32_t GiveHandle(SpiCall* call, uint64_t id, DWORD catalog_entry_id,
                     SOCKET* handle) {
   int error = WSAENOBUFS;
-  *handle = call->provider()->upcalls().lpWPUCreateSocketHandle(
-      catalog_entry_id, id, &error);
+  *handle =
+      call->upcalls().lpWPUCreateSocketHandle(catalog_entry_id, id, &error);
   if (*handle != INVALID_SOCKET) return 0;
   CloseUnhandled(call, id);
   return static_cast<uint32_t>(error);
@@ -117,8 +117,8 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
   if (!call.ok()) return INVALID_SOCKET;
   SocketKind kind = {family, type, protocol};
   uint32_t result = CheckArguments(info, group, flags, &kind);
-  const DWORD entry = info != nullptr ? info->dwCatalogEntryId
-                                      : call.provider()->catalog_entry_id;
+  const DWORD entry =
+      info != nullptr ? info->dwCatalogEntryId : call.catalog_entry_id();
   uint64_t id = 0;
   if (result == 0) {
     MutexLock lock(&g_library.mutex);
@@ -170,7 +170,7 @@ int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
   SpiCall call(SpiFunction::kCloseSocket, s, error);
   if (!call.ok()) return SOCKET_ERROR;
   if (const uint32_t result = BeginClosing(&call)) return call.Result(result);
-  if (!call.socket()->lost) {
+  if (!call.lost()) {
     const uint32_t result = call.Invoke(
         CallHeader(), [](Call* request) { AppendCloseSocket(&request->bytes); },
         nullptr);
@@ -187,7 +187,7 @@ int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
     call.provider()->Indicate();
   }
   int ignored;
-  call.provider()->upcalls().lpWPUCloseSocketHandle(s, &ignored);
+  call.upcalls().lpWPUCloseSocketHandle(s, &ignored);
   return 0;
 }
 

@@ -30,9 +30,38 @@ SpiCall::SpiCall(LPINT error)
 
 SpiCall::~SpiCall() {
   if (!entered_ && !has_lifecycle_) return;
+  {
+    MutexLock lock(&g_library.mutex);
+    if (has_lifecycle_) PassLifecycle();
+    const bool watched = entered_ && StillThere() && provider_->ending;
+    if (!watched) {
+      Leave();
+      return;
+    }
+  }
+  LeaveWatched();
+}
+
+// A cleanup that may be the final one waits for this thread, and the library
+// may be unloaded when it is done: the thread says where its very last steps
+// begin. Signal handlers get their turn before, when it doesn't matter how long
+// they take or whether they come back.
+void SpiCall::LeaveWatched() {
+  {
+    MutexLock lock(&g_library.mutex);
+    provider_->Release(socket_);
+    socket_ = nullptr;
+    --provider_->inside;
+    ++provider_->exposed;
+    g_library.changed.SignalAll();
+  }
+  shield_.Open();
   MutexLock lock(&g_library.mutex);
-  if (has_lifecycle_) PassLifecycle();
-  Leave();
+  if (!StillThere()) return;
+  --provider_->exposed;
+  if (t_thread.frames > 0) --t_thread.frames;
+  provider_->leavers.push_back(LeavingThread::ThisReturning());
+  g_library.changed.SignalAll();
 }
 
 int SpiCall::Result(uint32_t error) {
@@ -65,7 +94,7 @@ uint32_t SpiCall::Check(SpiFunction function, SOCKET s) {
 uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
   DWORD_PTR id = 0;
   int error = 0;
-  if (provider_->upcalls().lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
+  if (upcalls_->lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
     return WSAENOTSOCK;
   }
   MutexLock lock(&g_library.mutex);
@@ -74,10 +103,12 @@ uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
   socket_ = provider_->FindSocket(id);
   if (socket_ == nullptr || socket_->handle != s) return WSAENOTSOCK;
   if (socket_->closing) return WSAENOTSOCK;
+  nonblocking_ = socket_->nonblocking;
+  lost_ = socket_->lost;
   // Closing is the one thing that can be done with it, once there is a
   // registration again.
   const bool closes = function == SpiFunction::kCloseSocket && !provider_->lost;
-  return socket_->lost && !closes ? WSAENETDOWN : 0;
+  return lost_ && !closes ? WSAENETDOWN : 0;
 }
 
 void SpiCall::Enter() {
@@ -85,6 +116,8 @@ void SpiCall::Enter() {
   entered_ = true;
   generation_ = g_library.generation;
   provider_ = g_library.provider;
+  upcalls_ = &provider_->upcalls();
+  catalog_entry_id_ = provider_->catalog_entry_id;
   ++provider_->inside;
   ++t_thread.frames;
 }
@@ -97,7 +130,7 @@ void SpiCall::Leave() {
   --provider_->inside;
   // 0 if a signal handler's own call took this one for left.
   if (t_thread.frames > 0) --t_thread.frames;
-  if (g_library.tearing_down) g_library.changed.SignalAll();
+  if (provider_->ending) g_library.changed.SignalAll();
 }
 
 bool SpiCall::TakeLifecycle() {
@@ -127,6 +160,9 @@ void SpiCall::Vanish() {
   {
     MutexLock lock(&g_library.mutex);
     if (has_lifecycle_) PassLifecycle();
+    if (entered_ && StillThere() && provider_->ending) {
+      provider_->leavers.push_back(LeavingThread::ThisUnwinding());
+    }
     Leave();
   }
   shield_.GiveUp();
@@ -175,7 +211,9 @@ uint32_t SpiCall::FinishControl(Operation* operation, int64_t deadline,
     static_cast<Completion&>(*reply) = operation->reply;
     const size_t size =
         std::min(operation->reply_data.size(), Reply::kMostData);
-    std::memcpy(reply->bytes, operation->reply_data.data(), size);
+    if (size > 0) {
+      std::memcpy(reply->bytes, operation->reply_data.data(), size);
+    }
     reply->data = {reply->bytes, size};
   }
   provider_->LetGo(operation);
@@ -186,10 +224,10 @@ void SpiCall::QueryHook() {
   LPBLOCKINGCALLBACK hook = nullptr;
   DWORD_PTR context = 0;
   int error = 0;
-  const DWORD entry = socket_ != nullptr ? socket_->catalog_entry_id
-                                         : provider_->catalog_entry_id;
-  const int result = provider_->upcalls().lpWPUQueryBlockingCallback(
-      entry, &hook, &context, &error);
+  const DWORD entry =
+      socket_ != nullptr ? socket_->catalog_entry_id : catalog_entry_id_;
+  const int result =
+      upcalls_->lpWPUQueryBlockingCallback(entry, &hook, &context, &error);
   if (result != 0) return;
   hook_ = hook;
   hook_context_ = context;

@@ -55,6 +55,11 @@ class SpiCall {
   const ThreadShield& shield() const { return shield_; }
   Provider* provider() const { return provider_; }
   StubSocket* socket() const { return socket_; }
+  // As they were when the call began.
+  const WSPUPCALLTABLE& upcalls() const { return *upcalls_; }
+  DWORD catalog_entry_id() const { return catalog_entry_id_; }
+  bool nonblocking() const { return nonblocking_; }
+  bool lost() const { return lost_; }
 
   // Whether a call that would block calls a hook meanwhile. To be asked for
   // before the operation begins; an upcall.
@@ -110,7 +115,7 @@ class SpiCall {
   void Enter() WSP_REQUIRES(g_library.mutex);
   // Drops the wait that this thread jumped out of, if it did.
   void DropOrphan() WSP_REQUIRES(g_library.mutex);
-  // Leaves it, once.
+  // Leaves it, once. Afterwards the provider isn't touched any more.
   void Leave() WSP_REQUIRES(g_library.mutex);
   bool entered() const { return entered_; }
   // Waits until no other startup or cleanup is under way. False if waiting
@@ -147,6 +152,7 @@ class SpiCall {
   bool RunHook(Operation* operation, Waiter* waiter, bool* declined)
       WSP_REQUIRES(g_library.mutex);
   void Vanish() WSP_EXCLUDES(g_library.mutex);
+  void LeaveWatched() WSP_EXCLUDES(g_library.mutex);
 
   ThreadShield shield_;
   LPINT error_;
@@ -157,6 +163,10 @@ class SpiCall {
   uint64_t generation_ = 0;
   Provider* provider_ = nullptr;
   StubSocket* socket_ = nullptr;
+  const WSPUPCALLTABLE* upcalls_ = nullptr;
+  DWORD catalog_entry_id_ = 0;
+  bool nonblocking_ = false;
+  bool lost_ = false;
   LPBLOCKINGCALLBACK hook_ = nullptr;
   DWORD_PTR hook_context_ = 0;
   // What waits while a hook runs.

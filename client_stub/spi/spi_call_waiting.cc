@@ -126,9 +126,13 @@ bool SpiCall::Expose(WaitFrame* frame) {
   t_thread.exposed = frame->operation;
   t_thread.exposed_waiter = frame->waiter;
   t_thread.exposure = frame->exposure;
+  // The operation has a reference of its own; this one would be lost with us.
+  StubSocket* const socket = socket_;
+  provider_->Release(socket_);
+  socket_ = nullptr;
   --provider_->inside;
   ++provider_->exposed;
-  if (g_library.tearing_down) g_library.changed.SignalAll();
+  if (provider_->ending) g_library.changed.SignalAll();
   g_library.mutex.Unlock();
   RunHandlers(frame);
   g_library.mutex.Lock();
@@ -141,6 +145,8 @@ bool SpiCall::Expose(WaitFrame* frame) {
   t_thread.exposed = nullptr;
   t_thread.exposed_waiter = nullptr;
   t_thread.exposure = 0;
+  socket_ = socket;
+  if (socket_ != nullptr) ++socket_->references;
   provider_->Reattach(frame->operation);
   provider_->Flush();
   provider_->baton().BeginWaiting(frame->waiter);

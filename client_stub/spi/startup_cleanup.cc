@@ -1,7 +1,5 @@
 #include "client_stub/spi/startup_cleanup.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -25,10 +23,8 @@ constexpr int kGrpcResourceExhausted = 8;
 // Waits until all other threads have left the provider. Calls of this thread
 // that this cleanup was made from are under way, and will touch nothing more.
 void AwaitOthers(Provider* provider) WSP_REQUIRES(g_library.mutex) {
-  bool waited = false;
   int64_t deadline = INT64_MAX;
   while (provider->inside > t_thread.frames || provider->exposed > 0) {
-    waited = true;
     if (provider->inside > t_thread.frames) {
       deadline = INT64_MAX;
       g_library.changed.Wait(&g_library.mutex);
@@ -39,12 +35,10 @@ void AwaitOthers(Provider* provider) WSP_REQUIRES(g_library.mutex) {
     if (now >= deadline) break;
     g_library.changed.WaitFor(&g_library.mutex, deadline - now);
   }
-  if (!waited) return;
-  // They still have some instructions of ours to go from where they said that
-  // they left. Nothing can tell when they have; a moment is what there is.
+  // They said that they leave; have they?
+  const std::vector<LeavingThread> leavers = std::move(provider->leavers);
   g_library.mutex.Unlock();
-  const int64_t until = NowMs() + 2;
-  while (NowMs() < until) sched_yield();
+  for (const LeavingThread& leaver : leavers) leaver.AwaitOutside();
   g_library.mutex.Lock();
 }
 
@@ -66,6 +60,7 @@ void ReleaseHandles(Provider* provider) WSP_REQUIRES(g_library.mutex) {
 void TakeDown() WSP_REQUIRES(g_library.mutex) {
   Provider* provider = g_library.provider;
   if (!provider->ended) provider->EndRegistration();
+  provider->ending = true;
   g_library.tearing_down = true;
   g_library.changed.SignalAll();
   provider->Indicate();
@@ -132,13 +127,11 @@ uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
                   Reply* reply) WSP_REQUIRES(g_library.mutex) {
   Provider* provider = call->provider();
   const int64_t deadline = NowMs() + Provider::kAnswerMs;
-  const bool was_lost = provider->lost;
   const uint32_t error =
       TryRegister(call, version, catalog_entry_id, deadline, reply);
-  if (error == 0 || was_lost || !call->StillThere() || !provider->lost) {
-    return error;
-  }
-  // Only this showed that the old registration is gone, and its stream with it.
+  if (error == 0 || !call->StillThere() || !provider->lost) return error;
+  // This may be what showed that the old registration is gone, and its stream
+  // with it.
   provider->Disconnect();
   return TryRegister(call, version, catalog_entry_id, deadline, reply);
 }
@@ -252,13 +245,19 @@ uint32_t CleanUp(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   }
   call->Enter();
   call->DropOrphan();
+  provider->ending = provider->startups == 1;
   const Deregistration outcome = Deregister(call);
   if (!call->StillThere()) return WSANOTINITIALISED;
   if (outcome != Deregistration::kDone && provider->startups > 0) {
     --provider->startups;
   }
   const bool last = provider->ended || provider->startups == 0;
-  if (last) TakeDown();
+  if (last) {
+    TakeDown();
+  } else {
+    provider->ending = false;
+    provider->leavers.clear();
+  }
   switch (outcome) {
     case Deregistration::kDone:
       return 0;

@@ -59,7 +59,7 @@ void ResetEvent(const SpiCall& call, const Transfer& transfer) {
   const WSAEVENT event = EventOf(transfer);
   if (event == nullptr) return;
   int error;
-  call.provider()->upcalls().lpWPUResetEvent(event, &error);
+  call.upcalls().lpWPUResetEvent(event, &error);
 }
 
 // Copies the array of buffers, which may go away with the call; the buffers
@@ -245,7 +245,7 @@ int WSPAPI SpiRecv(SOCKET s, LPWSABUF buffers, DWORD buffer_count,
   }
   if (flags == nullptr) return call.Result(WSAEFAULT);
   if ((*flags & ~kReceiveFlags) != 0) return call.Result(WSAEOPNOTSUPP);
-  if (transfer.overlapped == nullptr && !call.socket()->nonblocking) {
+  if (transfer.overlapped == nullptr && !call.nonblocking()) {
     call.QueryHook();
   }
   ResetEvent(call, transfer);
@@ -270,8 +270,7 @@ int WSPAPI SpiSend(SOCKET s, LPWSABUF buffers, DWORD buffer_count,
     return call.Result(result);
   }
   if ((flags & ~kSendFlags) != 0) return call.Result(WSAEOPNOTSUPP);
-  const bool wont_block =
-      transfer.overlapped == nullptr && call.socket()->nonblocking;
+  const bool wont_block = transfer.overlapped == nullptr && call.nonblocking();
   if (transfer.overlapped == nullptr && !wont_block) call.QueryHook();
   ResetEvent(call, transfer);
   const Outcome outcome = wont_block

@@ -14,9 +14,7 @@ namespace {
 // The SOCKET that a function is called with, if its first argument is one.
 template <typename First, typename... Rest>
 SOCKET SocketOf(const First& first, const Rest&...) {
-  if constexpr (sizeof(First) == sizeof(SOCKET) && std::is_integral_v<First>) {
-    return first;
-  }
+  if constexpr (std::is_same_v<First, SOCKET>) return first;
   return INVALID_SOCKET;
 }
 

@@ -47,7 +47,17 @@ IoStatus Attachment::Connect(RawIo* io, bool resume) {
   Disconnect();
   if (!resume) token_.clear();
   // Results that the stream before brought and that weren't acknowledged yet.
-  hello_ack_ = resume ? processed_sequence_ : 0;
+  // Of one that wasn't welcomed it isn't known whether its hello, which
+  // acknowledged those of the stream before it, arrived.
+  hello_ack_ = resume && welcomed_ ? processed_sequence_ : 0;
+  if (!welcomed_) {
+    for (const Processed& result : unconfirmed_) {
+      forgotten_.push_back(result.call_id);
+    }
+    unconfirmed_.clear();
+  }
+  welcomed_ = false;
+  sent_acks_.clear();
   // Only here is the private base accessible.
   client_.reset(new Http2Client(io, this));
   grpc_status_ = Http2Client::kNoStatus;
@@ -101,8 +111,14 @@ bool Attachment::OnWelcome(const Welcome& welcome) {
   attached_ = true;
   token_.assign(welcome.attachment_token.data,
                 welcome.attachment_token.data + welcome.attachment_token.size);
+  welcomed_ = true;
+  unconfirmed_.clear();
   const bool resumed = resuming_ && welcome.resumed;
-  if (resumed) RepeatUnanswered();
+  if (resumed) {
+    RepeatUnanswered();
+  } else {
+    forgotten_.clear();
+  }
   observer_->OnAttached(resumed, welcome.startups);
   return true;
 }
@@ -280,7 +296,9 @@ bool Attachment::OnCompletion(const Completion& completion) {
   if (call != nullptr && !MayBeAnswered(*call, completion)) return false;
   processed_sequence_ = completion.sequence;
   unacked_bytes_ += completion.data.size;
+  unconfirmed_.push_back({completion.sequence, completion.call_id});
   if (call == nullptr) return true;  // a duplicate, or one that was dropped
+  ConfirmAcks(call->message);
 
   SendLane* lane = call->lane;
   Remove(call);
@@ -295,9 +313,33 @@ bool Attachment::OnCompletion(const Completion& completion) {
   return true;
 }
 
+void Attachment::ConfirmAcks(uint64_t message) {
+  size_t arrived = 0;
+  while (arrived < sent_acks_.size() &&
+         sent_acks_[arrived].message <= message) {
+    ++arrived;
+  }
+  if (arrived == 0) return;
+  const uint64_t sequence = sent_acks_[arrived - 1].sequence;
+  sent_acks_.erase(sent_acks_.begin(),
+                   sent_acks_.begin() + static_cast<ptrdiff_t>(arrived));
+  const auto kept = std::find_if(
+      unconfirmed_.begin(), unconfirmed_.end(),
+      [sequence](const Processed& p) { return p.sequence > sequence; });
+  unconfirmed_.erase(unconfirmed_.begin(), kept);
+}
+
 void Attachment::UndoAbandoned(const Call& call, const Completion& completion) {
-  if (call.makes_socket == 0 || completion.wsa_error != 0) return;
+  if (completion.wsa_error != 0) return;
   CallHeader header;
+  if (completion.result == wire::Completion::kStartup) {
+    // Whoever asked for it was told that it failed.
+    Call* cleanup = NewCall(nullptr, header);
+    AppendCleanup(&cleanup->bytes);
+    Submit(cleanup);
+    return;
+  }
+  if (call.makes_socket == 0) return;
   if (completion.offer_id != 0) {
     Call* decision = NewCall(nullptr, header);
     AppendAcceptDecision(&decision->bytes, completion.offer_id,
@@ -445,8 +487,8 @@ bool Attachment::AckIsDue() const {
 
 bool Attachment::HasMessage() {
   if (!attached_) return hello_due_;
-  return AckIsDue() || !repeats_.empty() || !controls_.empty() ||
-         !cancels_.empty() ||
+  return AckIsDue() || !forgotten_.empty() || !repeats_.empty() ||
+         !controls_.empty() || !cancels_.empty() ||
          (!ready_lanes_.empty() && ClientCreditFor(*ready_lanes_.front()));
 }
 
@@ -466,6 +508,7 @@ bool Attachment::NextMessage(OutgoingMessage* message) {
     AppendAck(message->bytes(), processed_sequence_);
     acked_sequence_ = processed_sequence_;
     unacked_bytes_ = 0;
+    sent_acks_.push_back({handed_over_ + 1, processed_sequence_});
   }
   AppendCancels(message);
   HandOverQueue(message, &repeats_);
@@ -478,6 +521,8 @@ bool Attachment::NextMessage(OutgoingMessage* message) {
 }
 
 void Attachment::AppendCancels(OutgoingMessage* message) {
+  for (const uint64_t id : forgotten_) AppendCancel(message->bytes(), id);
+  forgotten_.clear();
   // Only of calls in earlier messages: the daemon does cancellations first.
   while (Call* call = cancels_.PopFront()) {
     AppendCancel(message->bytes(), call->id);

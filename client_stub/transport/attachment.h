@@ -132,6 +132,8 @@ class Attachment final : private Http2Client::Delegate,
   bool ClientCreditFor(const SendLane& lane) const;
   uint32_t NextChunkBytes(const SendJob& job) const;
   void RepeatUnanswered();
+  // The daemon has read the connection's messages up to `message`.
+  void ConfirmAcks(uint64_t message);
   void ReturnCredit(Call* call, uint64_t bytes_sent);
   // Takes a call out of the table and every list.
   void Remove(Call* call);
@@ -149,6 +151,8 @@ class Attachment final : private Http2Client::Delegate,
   bool last_ack_due_ = false;
   uint64_t hello_ack_ = 0;
   bool attached_ = false;
+  // Whether the last connection was welcomed.
+  bool welcomed_ = false;
   bool resuming_ = false;
   int grpc_status_ = Http2Client::kNoStatus;
   uint64_t handed_over_ = 0;  // messages on this connection
@@ -167,6 +171,23 @@ class Attachment final : private Http2Client::Delegate,
   uint64_t processed_sequence_ = 0;
   uint64_t acked_sequence_ = 0;
   uint64_t unacked_bytes_ = 0;
+  // Acknowledgements on their way: in which message, up to which result. A
+  // result of a call in the same message or a later one says that it arrived.
+  struct SentAck {
+    uint64_t message;
+    uint64_t sequence;
+  };
+  std::vector<SentAck> sent_acks_;
+  // Results that were processed and that the daemon may keep all the same.
+  struct Processed {
+    uint64_t sequence;
+    uint64_t call_id;
+  };
+  std::vector<Processed> unconfirmed_;
+  // Of those, the ones that no acknowledgement can name any more: a hello that
+  // did was sent, and nobody knows whether it arrived. A cancellation has the
+  // daemon forget them.
+  std::vector<uint64_t> forgotten_;
 };
 
 }  // namespace wsp

@@ -434,6 +434,73 @@ TEST_F(AttachmentTest, ResumeRepeatsTheUnansweredInOrder) {
   attachment_.DropCalls();
 }
 
+TEST_F(AttachmentTest, ResumeAcknowledgesWhatTheStreamBeforeBrought) {
+  Attach();
+  const uint64_t id = SubmitListen()->id;
+  Exchange();
+  Take();
+  Answer(id);
+  Reconnect();
+  Exchange();
+  EXPECT_EQ(Take().ack_sequence(), 1u);
+}
+
+TEST_F(AttachmentTest, ResultsThatNoAcknowledgementCanNameAreCancelled) {
+  Attach();
+  const uint64_t id = SubmitListen()->id;
+  Exchange();
+  Answer(id);
+  Reconnect();  // its hello may have arrived or not
+  Exchange();
+  Reconnect();
+  Exchange();
+  EXPECT_EQ(Take().ack_sequence(), 0u);
+  Welcome(true);
+  const v1::ClientFrame frame = Take();
+  ASSERT_EQ(frame.cancels_size(), 1);
+  EXPECT_EQ(frame.cancels(0).call_id(), id);
+}
+
+TEST_F(AttachmentTest, AcknowledgementsThatArrivedAreNotRepeated) {
+  Attach();
+  const uint64_t first = SubmitListen()->id;
+  Exchange();
+  Answer(first);
+  const uint64_t second = SubmitListen()->id;  // with an acknowledgement
+  Exchange();
+  Answer(second);
+  Reconnect();
+  Exchange();
+  Reconnect();
+  Exchange();
+  Welcome(true);
+  while (!daemon_->frames.empty()) {
+    const v1::ClientFrame frame = Take();
+    for (const auto& cancel : frame.cancels()) {
+      EXPECT_EQ(cancel.call_id(), second);
+    }
+  }
+}
+
+TEST_F(AttachmentTest, AnAbandonedStartupIsCleanedUp) {
+  Attach();
+  Call* call = attachment_.NewCall(&owner_, {});
+  AppendStartup(&call->bytes, 0x202, 0, 0);
+  const uint64_t id = call->id;
+  attachment_.Submit(call);
+  Exchange();
+  attachment_.Abandon(call);
+  Exchange();
+  TakeCalls();
+  v1::ServerFrame frame;
+  Result(&frame, id)->mutable_startup()->set_startups(1);
+  daemon_->Send(frame);
+  Exchange();
+  const std::vector<v1::Call> calls = TakeCalls();
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_TRUE(calls[0].has_cleanup());
+}
+
 TEST_F(AttachmentTest, WithoutResumeNothingIsRepeated) {
   Attach();
   SubmitListen();

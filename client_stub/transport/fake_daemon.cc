@@ -119,7 +119,7 @@ ssize_t FakeDaemon::ReadData(nghttp2_session* session, int32_t stream,
     return 0;
   }
   const size_t size = std::min(length, self->out_.size());
-  std::memcpy(buffer, self->out_.data(), size);
+  self->out_.copy(reinterpret_cast<char*>(buffer), size);
   self->out_.erase(0, size);
   return static_cast<ssize_t>(size);
 }
