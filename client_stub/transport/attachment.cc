@@ -545,7 +545,9 @@ void Attachment::HandOverQueue(OutgoingMessage* message,
   for (size_t i = 0; i < kMostCallsInOneFrame; ++i) {
     Call* call = queue->front();
     if (call == nullptr) return;
-    if (call->payload_bytes > 0 && message->has_payload()) return;
+    if (message->payload_bytes() + call->payload_bytes > kMostRepeatedBytes) {
+      return;
+    }
     queue->PopFront();
     HandOver(message, call);
   }

@@ -102,6 +102,9 @@ class Attachment final : private Http2Client::Delegate,
  private:
   static constexpr size_t kMostCallsInOneFrame = 64;
   static constexpr size_t kMostPooledCalls = 64;
+  // Payload of one frame of repeated calls: more than a chunk, so that what a
+  // connection repeats is a small part of it even if connections are short.
+  static constexpr size_t kMostRepeatedBytes = 256 << 10;
   static constexpr uint64_t kAckResults = 64;
   static constexpr uint64_t kAckBytes = 256 << 10;
 

@@ -25,7 +25,7 @@ class OutgoingMessage {
 
   void Clear();
   size_t size() const { return bytes_.size() + payload_bytes_; }
-  bool has_payload() const { return payload_bytes_ > 0; }
+  size_t payload_bytes() const { return payload_bytes_; }
 
  private:
   friend class Http2Client;

@@ -1,8 +1,8 @@
 // A stream that breaks again and again under load: no call runs twice, and no
 // byte is lost or doubled.
 #include <atomic>
-#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/testing/echo_server.h"
@@ -64,34 +64,40 @@ TEST_F(ResumeTest, EchoLosesAndDoublesNothing) {
   EXPECT_GE(Resumes(), kBreaks);
 }
 
+// Each thread sends until the stream has broken often enough.
 TEST_F(ResumeTest, BulkBothWaysOnSeveralThreadsLosesAndDoublesNothing) {
   constexpr int kThreads = 4;
-  constexpr size_t kSize = 80 << 20;
+  constexpr size_t kSize = 100000;
   EchoServer echo;
   std::vector<SOCKET> sockets(kThreads);
   for (SOCKET& s : sockets) {
     ASSERT_EQ(spi_->ConnectNew(echo.endpoint(), &s), kOk);
   }
+  std::atomic<bool> enough{false};
+  std::vector<size_t> sent(kThreads), received(kThreads);
   ThreadGroup threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.Start("send", [&, i] {
-      for (size_t offset = 0; offset < kSize; offset += 100000) {
-        const size_t size = std::min<size_t>(100000, kSize - offset);
-        const WsaCode code = spi_->Send(sockets[i], Pattern(offset, size, i));
-        ASSERT_EQ(code, kOk) << offset;
+      for (; !enough; sent[i] += kSize) {
+        const WsaCode code = spi_->Send(sockets[i], Pattern(sent[i], kSize, i));
+        ASSERT_EQ(code, kOk) << sent[i];
       }
+      ASSERT_EQ(spi_->Shutdown(sockets[i], SD_SEND), kOk);
     });
     threads.Start("recv", [&, i] {
-      std::string data;
-      for (size_t offset = 0; offset < kSize; offset += data.size()) {
-        ASSERT_EQ(spi_->Recv(sockets[i], 60000, &data), kOk) << offset;
-        ASSERT_FALSE(data.empty()) << offset;
-        ASSERT_EQ(PatternError(data, offset, i), "");
+      for (std::string data;; received[i] += data.size()) {
+        ASSERT_EQ(spi_->Recv(sockets[i], 60000, &data), kOk) << received[i];
+        if (data.empty()) return;
+        ASSERT_EQ(PatternError(data, received[i], i), "");
       }
     });
   }
+  while (Resumes() < kBreaks && threads.ended() == 0) {
+    std::this_thread::sleep_for(milliseconds(50));  // the log is long
+  }
+  enough = true;
   threads.JoinAll(seconds(200));
-  EXPECT_GE(Resumes(), kBreaks);
+  EXPECT_EQ(received, sent);
 }
 
 TEST_F(ResumeTest, OverlappedOperationsCompleteOnce) {

@@ -24,6 +24,16 @@ std::map<int, std::string> OpenDescriptors(pid_t pid = 0);
 // The resident memory that is not backed by files, in bytes.
 size_t AnonymousMemory(pid_t pid = 0);
 
+// Whether AnonymousMemory tells of leaks: a sanitizer keeps what is freed.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kMemoryTells = false;
+#elif defined(__has_feature)
+constexpr bool kMemoryTells =
+    !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer);
+#else
+constexpr bool kMemoryTells = true;
+#endif
+
 // A number that stays the same while the thread of this process sleeps in the
 // kernel and changes whenever it has run; 0 if it isn't sleeping.
 long SleepCount(pid_t thread_id);
