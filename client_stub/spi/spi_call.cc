@@ -56,6 +56,7 @@ void SpiCall::LeaveWatched() {
     g_library.changed.SignalAll();
   }
   shield_.Open();
+  shield_.Close();
   MutexLock lock(&g_library.mutex);
   if (!StillThere()) return;
   --provider_->exposed;
