@@ -18,9 +18,14 @@ namespace {
 // of the largest frames, so that flow control never waits on a round trip.
 constexpr int kWindowBytes = 4 << 20;
 
+constexpr int kMostStreamsOfConnection = 16;
+
 void Configure(grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(kFrameBytes);
   builder->SetMaxSendMessageSize(2 * kFrameBytes);
+  // One is what a client needs; gRPC's default is no limit.
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                              kMostStreamsOfConnection);
   // The default keepalive ends clients that read nothing for two hours.
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);

@@ -107,16 +107,21 @@ void AttachStream::OnEvent(Tag::Event event, bool ok) {
 
 void AttachStream::ReturnTag() {
   std::shared_ptr<AttachStream> self;
+  absl::Status status;
   {
     absl::MutexLock lock(&mu_);
     if (--tags_ > 0) return;
     self = std::move(self_);
-    // The client had its way: the connection is its own to close.
-    if (end_status_.ok()) return;
+    status = end_status_;
   }
-  // The client is dead or broke the rules, and a child of it may hold on to the
-  // connection for ever.
-  if (connection_ != nullptr) connection_->Shutdown();
+  if (connection_ == nullptr) return;
+  // The client had its way: it has some time for the next Attach. Otherwise it
+  // is dead or broke the rules, and a child of it may hold on to the connection
+  // for ever.
+  if (!status.ok()) connection_->Shutdown();
+  if (attachment_ != nullptr) {
+    context_->connections->OnAttachEnded(connection_.get());
+  }
 }
 
 void AttachStream::OnStart() {
@@ -130,7 +135,6 @@ void AttachStream::OnStart() {
   if (connection_ == nullptr) {
     return End(absl::UnavailableError("the connection has ended"));
   }
-  connection_->MarkAttached();
   StartRead();
 }
 
@@ -194,6 +198,7 @@ absl::Status AttachStream::Greet(const IncomingFrame& frame) {
                                                shared_from_this());
   if (!attachment.ok()) return attachment.status();
   attachment_ = *std::move(attachment);
+  context_->connections->OnAttachBegun(connection_.get());
   return absl::OkStatus();
 }
 

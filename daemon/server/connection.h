@@ -41,9 +41,8 @@ class Connection {
   // called often, and after the end.
   void Shutdown();
 
-  // Says that the client has attached, so that the time limit is off.
-  void MarkAttached() { attached_.store(true, std::memory_order_relaxed); }
-  bool attached() const { return attached_.load(std::memory_order_relaxed); }
+  // Whether an Attach is under way, so that the time limit is off.
+  bool attached() const { return attaches_.load() > 0; }
 
  private:
   friend class ConnectionTable;
@@ -52,7 +51,7 @@ class Connection {
   const OwnedFd duplicate_;
   const Peer peer_;
   const absl::Time accepted_at_;
-  std::atomic<bool> attached_{false};
+  std::atomic<int> attaches_{0};
 };
 
 }  // namespace wspd

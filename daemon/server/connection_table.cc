@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "daemon/base/log.h"
 
 namespace wspd {
@@ -42,6 +43,8 @@ class ConnectionTable::State : public std::enable_shared_from_this<State> {
   // `serial` 0: whichever connection has the number.
   void Remove(int fd, uint64_t serial);
   void RemoveAll();
+  // The connection has no Attach now.
+  void StartAttachTime(const Connection& connection);
   void OnAttachTimeout(int fd, uint64_t serial);
   std::vector<std::shared_ptr<Connection>> All() const;
   size_t size() const;
@@ -53,10 +56,13 @@ class ConnectionTable::State : public std::enable_shared_from_this<State> {
     // A number may be used again before the old connection's end is heard of.
     uint64_t serial = 0;
     EventLoop::WatchId watch = 0;
+    absl::Duration attach_timeout;
     EventLoop::TimerId attach_timer = 0;
   };
   using Entries = absl::flat_hash_map<int, Entry>;
 
+  void StartAttachTimeLocked(int fd, Entry* entry, absl::Time from)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EraseLocked(Entries::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   EventLoop* const loop_;
@@ -96,18 +102,34 @@ absl::Status ConnectionTable::State::Add(std::shared_ptr<Connection> connection,
       std::make_shared<EndHandler>(weak_from_this(), fd, entry.serial));
   if (!watch.ok()) return watch.status();
   entry.watch = *watch;
-  if (attach_timeout != absl::InfiniteDuration()) {
-    entry.attach_timer =
-        loop_->RunAt(connection->accepted_at() + attach_timeout,
-                     [weak = weak_from_this(), fd, serial = entry.serial] {
-                       if (auto state = weak.lock())
-                         state->OnAttachTimeout(fd, serial);
-                     });
-  }
+  entry.attach_timeout = attach_timeout;
+  StartAttachTimeLocked(fd, &entry, connection->accepted_at());
   entry.connection = std::move(connection);
   entries_.emplace(fd, std::move(entry));
   ++counts_[uid];
   return absl::OkStatus();
+}
+
+void ConnectionTable::State::StartAttachTimeLocked(int fd, Entry* entry,
+                                                   absl::Time from) {
+  if (entry->attach_timeout == absl::InfiniteDuration()) return;
+  if (entry->attach_timer != 0) loop_->CancelTimer(entry->attach_timer);
+  entry->attach_timer =
+      loop_->RunAt(from + entry->attach_timeout,
+                   [weak = weak_from_this(), fd, serial = entry->serial] {
+                     if (auto state = weak.lock()) {
+                       state->OnAttachTimeout(fd, serial);
+                     }
+                   });
+}
+
+void ConnectionTable::State::StartAttachTime(const Connection& connection) {
+  absl::MutexLock lock(&mu_);
+  const auto it = entries_.find(connection.fd_);
+  if (it == entries_.end() || it->second.connection.get() != &connection) {
+    return;
+  }
+  StartAttachTimeLocked(it->first, &it->second, absl::Now());
 }
 
 void ConnectionTable::State::EraseLocked(Entries::iterator it) {
@@ -197,6 +219,16 @@ absl::StatusOr<std::shared_ptr<Connection>> ConnectionTable::Add(
 std::shared_ptr<Connection> ConnectionTable::Find(
     absl::string_view peer) const {
   return state_->Find(ParseName(peer));
+}
+
+void ConnectionTable::OnAttachBegun(Connection* connection) {
+  connection->attaches_.fetch_add(1);
+}
+
+void ConnectionTable::OnAttachEnded(Connection* connection) {
+  if (connection->attaches_.fetch_sub(1) == 1) {
+    state_->StartAttachTime(*connection);
+  }
 }
 
 void ConnectionTable::Remove(absl::string_view peer) {

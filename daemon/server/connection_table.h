@@ -29,8 +29,8 @@ class ConnectionTable {
   ConnectionTable& operator=(const ConnectionTable&) = delete;
 
   // Adds an accepted socket, before gRPC gets it: `fd` stays the caller's. If
-  // `attach_timeout` is finite, a connection that isn't marked attached by then
-  // is shut down, with a log line.
+  // `attach_timeout` is finite, a connection that has been without an Attach
+  // for as long is shut down, with a log line.
   absl::StatusOr<std::shared_ptr<Connection>> Add(
       int fd, Peer peer, absl::Duration attach_timeout);
 
@@ -38,6 +38,10 @@ class ConnectionTable {
   // it has ended (its last messages may still be on their way through gRPC) or
   // isn't one of these.
   std::shared_ptr<Connection> Find(absl::string_view peer) const;
+
+  // An Attach has begun on the connection, and has ended.
+  void OnAttachBegun(Connection* connection);
+  void OnAttachEnded(Connection* connection);
 
   // Forgets a connection before it ends by itself.
   void Remove(absl::string_view peer);

@@ -132,7 +132,7 @@ TEST_F(ConnectionTableTest, WithoutAttachItIsShutDown) {
 
 TEST_F(ConnectionTableTest, AttachedStays) {
   const auto connection = Add(absl::Milliseconds(1));
-  connection->MarkAttached();
+  table_.OnAttachBegun(connection.get());
   // A later timer has run, so the connection's has.
   absl::Notification later;
   loop_->RunAt(absl::Now() + absl::Milliseconds(20), [&] { later.Notify(); });
@@ -140,6 +140,20 @@ TEST_F(ConnectionTableTest, AttachedStays) {
   EXPECT_EQ(table_.Find(connection->name()), connection);
   pollfd entry = {client_.get(), POLLIN, 0};
   EXPECT_EQ(poll(&entry, 1, 0), 0);
+}
+
+TEST_F(ConnectionTableTest, AfterItsLastAttachItIsShutDown) {
+  const auto connection = Add(absl::Milliseconds(10));
+  table_.OnAttachBegun(connection.get());
+  table_.OnAttachBegun(connection.get());
+  table_.OnAttachEnded(connection.get());
+  absl::Notification later;
+  loop_->RunAt(absl::Now() + absl::Milliseconds(50), [&] { later.Notify(); });
+  later.WaitForNotification();
+  EXPECT_EQ(table_.Find(connection->name()), connection);
+  table_.OnAttachEnded(connection.get());
+  EXPECT_TRUE(AtEnd(client_));
+  WaitUntilEmpty();
 }
 
 TEST_F(ConnectionTableTest, ShutdownAllEndsAll) {

@@ -18,7 +18,7 @@ struct ListenerOptions {
   // What the log calls it: "provider", "admin".
   std::string name;
   PidfdMethod pidfd_method = PidfdMethod::kBest;
-  // How long a connection may be without MarkAttached.
+  // How long a connection may be without an Attach.
   absl::Duration attach_timeout = absl::InfiniteDuration();
   // Connections that one uid may have at a time; further ones are closed. Root
   // and the daemon's own uid may have any number.
