@@ -762,6 +762,11 @@ void Attachment::Describe(wsp::v1::Client* out) const {
   out->set_pending_calls(out->pending_calls() + pending);
 }
 
+Lingerer::Owner Attachment::OwnerOf(uint64_t socket_id) const {
+  const PeerIdentity& identity = client_->identity();
+  return {client_->id(), identity.pid, identity.uid, socket_id};
+}
+
 void Attachment::DescribeSockets(std::vector<wsp::v1::Socket>* out) const {
   std::vector<std::shared_ptr<WinsockSocket>> sockets;
   {

@@ -99,7 +99,8 @@ class Attachment : public CallSink,
                 std::shared_ptr<WinsockSocket> socket) override;
   void RemoveSocket(uint64_t socket_id) override;
   bool MayReceive() const override;
-  uint64_t client_id() const override { return client_->id(); }
+  Lingerer::Owner OwnerOf(uint64_t socket_id) const override;
+  uint64_t client_id() const { return client_->id(); }
 
  private:
   // A call from its arrival until its result is acknowledged.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <vector>
 
 #include "daemon/session/testing/session_harness.h"
 #include "daemon/testing/tcp_pair.h"
@@ -110,6 +111,22 @@ TEST_F(AttachmentTest, AttachmentsShareOneCount) {
   int error = 0;
   ReadBytes(peer.get(), 1, &error);
   EXPECT_EQ(error, ECONNRESET);
+}
+
+TEST_F(AttachmentTest, WhatLingersTellsWhoseItWas) {
+  Start();
+  const OwnedFd peer = Connect();
+  ClientFrame close;
+  AddCall(&close, kSocket)->mutable_close_socket();
+  EXPECT_EQ(Run(attached_, close).wsa_error(), 0);
+  const std::vector<Lingerer::Entry> lingering = harness_->lingerer()->List();
+  ASSERT_EQ(lingering.size(), 1);
+  const Lingerer::Owner& owner = lingering[0].owner;
+  const PeerIdentity& identity = harness_->client()->identity();
+  EXPECT_EQ(owner.client_id, harness_->client()->id());
+  EXPECT_EQ(owner.pid, identity.pid);
+  EXPECT_EQ(owner.uid, identity.uid);
+  EXPECT_EQ(owner.socket_id, kSocket);
 }
 
 TEST_F(AttachmentTest, OwedStartupsAreCountedAgainOnlyWhenNothingIs) {

@@ -353,11 +353,14 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(int pid) const {
       attachment->DescribeSockets(&out);
     }
   }
-  if (pid != 0) return out;
   for (const Lingerer::Entry& entry : lingerer_->List()) {
+    const Lingerer::Owner& owner = entry.owner;
+    if (pid != 0 && owner.pid != pid) continue;
     wsp::v1::Socket& socket = out.emplace_back();
-    socket.set_client_id(entry.client_id);
-    socket.set_socket_id(entry.socket_id);
+    socket.set_client_id(owner.client_id);
+    socket.set_pid(owner.pid);
+    socket.set_uid(owner.uid);
+    socket.set_socket_id(owner.socket_id);
     socket.set_protocol(IPPROTO_TCP);
     socket.set_state(wsp::v1::SOCKET_STATE_LINGERING);
     EncodeAddress(entry.local, socket.mutable_local());

@@ -27,9 +27,11 @@ bool AllAcknowledged(int fd) {
 
 enum class Drained { kMore, kEnded };
 
-// Drops what the peer sent. MSG_TRUNC lets the kernel drop it without a copy.
+// Drops what the peer sent, or a part of it: others wait for the loop too.
+// MSG_TRUNC lets the kernel drop it without a copy.
 Drained Drain(int fd) {
-  for (;;) {
+  constexpr int kTimes = 8;
+  for (int i = 0; i < kTimes; ++i) {
     const ssize_t dropped =
         recv(fd, nullptr, size_t{1} << 20, MSG_TRUNC | MSG_DONTWAIT);
     if (dropped > 0) continue;
@@ -37,6 +39,7 @@ Drained Drain(int fd) {
     if (dropped < 0 && errno == EAGAIN) return Drained::kMore;
     return Drained::kEnded;
   }
+  return Drained::kMore;
 }
 
 }  // namespace
@@ -50,20 +53,18 @@ class Lingerer::Connection : public EventHandler,
                              public std::enable_shared_from_this<Connection> {
  public:
   Connection(Lingerer* lingerer, Key key, OwnedFd fd, EventLoop* loop,
-             uint64_t client_id, uint64_t socket_id, bool reset_when_over,
+             const Owner& owner, bool reset_when_over,
              std::function<void()> done)
-      : client_id_(client_id),
-        lingerer_(lingerer),
+      : lingerer_(lingerer),
         key_(key),
         loop_(loop),
         reset_when_over_(reset_when_over),
-        entry_{client_id, socket_id, NetAddress::LocalOf(fd.get()),
+        entry_{owner, NetAddress::LocalOf(fd.get()),
                NetAddress::PeerOf(fd.get())},
         fd_(std::move(fd)),
         done_(std::move(done)) {}
 
-  uint64_t client_id() const { return client_id_; }
-  Entry entry() const { return entry_; }
+  const Entry& entry() const { return entry_; }
 
   void Start(absl::Duration time) {
     bool ended;
@@ -71,8 +72,7 @@ class Lingerer::Connection : public EventHandler,
       absl::MutexLock lock(&mu_);
       ended = Drain(fd_.get()) == Drained::kEnded;
       if (!ended) {
-        auto watch = loop_->Watch(fd_.get(), EPOLLIN | EPOLLRDHUP | EPOLLET,
-                                  shared_from_this());
+        auto watch = loop_->Watch(fd_.get(), EPOLLIN | EPOLLRDHUP, shared_from_this());
         ended = !watch.ok();
         if (watch.ok()) watch_ = *watch;
       }
@@ -140,7 +140,6 @@ class Lingerer::Connection : public EventHandler,
     if (done != nullptr) done();
   }
 
-  const uint64_t client_id_;
   Lingerer* const lingerer_;
   const Key key_;
   EventLoop* const loop_;
@@ -164,21 +163,18 @@ Lingerer::~Lingerer() {
   mu_.Await(absl::Condition(&empty));
 }
 
-void Lingerer::Linger(OwnedFd fd, EventLoop* loop, uint64_t client_id,
-                      uint64_t socket_id) {
-  Start(std::move(fd), loop, client_id, socket_id, options_.linger_time, false,
-        nullptr);
+void Lingerer::Linger(OwnedFd fd, EventLoop* loop, const Owner& owner) {
+  Start(std::move(fd), loop, owner, options_.linger_time, false, nullptr);
 }
 
-void Lingerer::LingerAtMost(OwnedFd fd, EventLoop* loop, uint64_t client_id,
-                            uint64_t socket_id, absl::Duration time,
-                            std::function<void()> done) {
-  Start(std::move(fd), loop, client_id, socket_id, time, true, std::move(done));
+void Lingerer::LingerAtMost(OwnedFd fd, EventLoop* loop, const Owner& owner,
+                            absl::Duration time, std::function<void()> done) {
+  Start(std::move(fd), loop, owner, time, true, std::move(done));
 }
 
-void Lingerer::Start(OwnedFd fd, EventLoop* loop, uint64_t client_id,
-                     uint64_t socket_id, absl::Duration time,
-                     bool reset_when_over, std::function<void()> done) {
+void Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
+                     absl::Duration time, bool reset_when_over,
+                     std::function<void()> done) {
   // Fails on a connection that was reset or never made: nothing to linger for.
   if (shutdown(fd.get(), SHUT_WR) != 0) {
     fd.Reset();
@@ -189,15 +185,15 @@ void Lingerer::Start(OwnedFd fd, EventLoop* loop, uint64_t client_id,
   std::shared_ptr<Connection> connection;
   {
     absl::MutexLock lock(&mu_);
-    std::set<Key>& keys = per_client_[client_id];
+    std::set<Key>& keys = per_client_[owner.client_id];
     if (keys.size() >= options_.max_per_client) {
       oldest = connections_[*keys.begin()];
     }
     const Key key = next_key_++;
     keys.insert(key);
     connection = std::make_shared<Connection>(this, key, std::move(fd), loop,
-                                              client_id, socket_id,
-                                              reset_when_over, std::move(done));
+                                              owner, reset_when_over,
+                                              std::move(done));
     connections_.emplace(key, connection);
   }
   if (oldest != nullptr) oldest->End(false);
@@ -210,7 +206,7 @@ void Lingerer::Remove(Key key) {
     absl::MutexLock lock(&mu_);
     auto found = connections_.find(key);
     if (found == connections_.end()) return;
-    auto keys = per_client_.find(found->second->client_id());
+    auto keys = per_client_.find(found->second->entry().owner.client_id);
     keys->second.erase(key);
     if (keys->second.empty()) per_client_.erase(keys);
     connections_.erase(found);

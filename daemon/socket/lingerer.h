@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_SOCKET_LINGERER_H_
 #define WSPD_DAEMON_SOCKET_LINGERER_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -36,10 +38,16 @@ class Lingerer {
     // Of one client; above, the oldest is closed at once.
     size_t max_per_client = 4096;
   };
+  // Whose socket it was. The process may have ended since.
+  struct Owner {
+    uint64_t client_id = 0;
+    pid_t pid = 0;
+    uid_t uid = 0;
+    uint64_t socket_id = 0;
+  };
   // One lingering connection, for listings.
   struct Entry {
-    uint64_t client_id;
-    uint64_t socket_id;
+    Owner owner;
     NetAddress local;
     NetAddress peer;
   };
@@ -49,16 +57,14 @@ class Lingerer {
   ~Lingerer();
 
   // Takes over a connected, non-blocking stream socket and returns at once.
-  void Linger(OwnedFd fd, EventLoop* loop, uint64_t client_id,
-              uint64_t socket_id);
+  void Linger(OwnedFd fd, EventLoop* loop, const Owner& owner);
 
   // The same for a socket with a linger time of its own (SO_LINGER on, time
   // above 0): `done` is called when the peer has acknowledged all, or when the
   // connection was reset because the time was over. May be called before this
   // returns.
-  void LingerAtMost(OwnedFd fd, EventLoop* loop, uint64_t client_id,
-                    uint64_t socket_id, absl::Duration time,
-                    std::function<void()> done);
+  void LingerAtMost(OwnedFd fd, EventLoop* loop, const Owner& owner,
+                    absl::Duration time, std::function<void()> done);
 
   size_t size() const;
   std::vector<Entry> List() const;
@@ -73,8 +79,8 @@ class Lingerer {
   class Connection;
   using Key = uint64_t;
 
-  void Start(OwnedFd fd, EventLoop* loop, uint64_t client_id,
-             uint64_t socket_id, absl::Duration time, bool reset_when_over,
+  void Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
+             absl::Duration time, bool reset_when_over,
              std::function<void()> done);
   // The connection came to its end.
   void Remove(Key key);

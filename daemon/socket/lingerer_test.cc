@@ -28,6 +28,8 @@ size_t Fill(int fd) {
   }
 }
 
+constexpr Lingerer::Owner kOwner = {1, 0, 0, 2};
+
 class LingererTest : public testing::Test {
  protected:
   LingererTest() : loop_(*EventLoop::Create("test")) {}
@@ -46,7 +48,7 @@ TEST_F(LingererTest, EverythingArrivesAlthoughDataOfThePeerIsUnread) {
   TcpPair pair = MakeTcpPair();
   ASSERT_EQ(write(pair.peer.get(), "unread", 6), 6);
   const size_t sent = Fill(pair.ours.get());
-  lingerer.Linger(std::move(pair.ours), loop_.get(), 1, 2);
+  lingerer.Linger(std::move(pair.ours), loop_.get(), kOwner);
   EXPECT_EQ(lingerer.size(), 1);
   // The peer goes on sending, too, and reads late.
   ASSERT_EQ(write(pair.peer.get(), "more", 4), 4);
@@ -62,7 +64,7 @@ TEST_F(LingererTest, TheTimeLimitEndsIt) {
   options.linger_time = absl::Milliseconds(1);
   Lingerer lingerer(options);
   TcpPair pair = MakeTcpPair();
-  lingerer.Linger(std::move(pair.ours), loop_.get(), 1, 2);
+  lingerer.Linger(std::move(pair.ours), loop_.get(), kOwner);
   AwaitEmpty(&lingerer);
 }
 
@@ -74,11 +76,11 @@ TEST_F(LingererTest, AboveTheLimitTheOldestGoes) {
   for (uint64_t socket = 1; socket <= 3; ++socket) {
     TcpPair pair = MakeTcpPair();
     peers.push_back(std::move(pair.peer));
-    lingerer.Linger(std::move(pair.ours), loop_.get(), 7, socket);
+    lingerer.Linger(std::move(pair.ours), loop_.get(), {7, 0, 0, socket});
   }
   ASSERT_EQ(lingerer.size(), 2);
-  EXPECT_EQ(lingerer.List()[0].socket_id, 2);
-  EXPECT_EQ(lingerer.List()[1].socket_id, 3);
+  EXPECT_EQ(lingerer.List()[0].owner.socket_id, 2);
+  EXPECT_EQ(lingerer.List()[1].owner.socket_id, 3);
 }
 
 TEST_F(LingererTest, ALingerTimeThatIsOverResetsAndTells) {
@@ -86,7 +88,7 @@ TEST_F(LingererTest, ALingerTimeThatIsOverResetsAndTells) {
   TcpPair pair = MakeTcpPair();
   Fill(pair.ours.get());
   absl::Notification done;
-  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), 1, 2,
+  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), kOwner,
                         absl::Milliseconds(20), [&done] { done.Notify(); });
   ASSERT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
   int error = 0;
@@ -99,7 +101,7 @@ TEST_F(LingererTest, ALingerTimeTellsWhenThePeerHasEverything) {
   TcpPair pair = MakeTcpPair();
   ASSERT_EQ(write(pair.ours.get(), "all", 3), 3);
   absl::Notification done;
-  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), 1, 2,
+  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), kOwner,
                         absl::Minutes(10), [&done] { done.Notify(); });
   EXPECT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
   EXPECT_EQ(ReadBytes(pair.peer.get(), 10), "all");
@@ -108,7 +110,7 @@ TEST_F(LingererTest, ALingerTimeTellsWhenThePeerHasEverything) {
 TEST_F(LingererTest, ResetAllResets) {
   Lingerer lingerer({});
   TcpPair pair = MakeTcpPair();
-  lingerer.Linger(std::move(pair.ours), loop_.get(), 1, 2);
+  lingerer.Linger(std::move(pair.ours), loop_.get(), kOwner);
   ASSERT_EQ(ReadBytes(pair.peer.get(), 1), "");
   lingerer.ResetAll();
   EXPECT_EQ(lingerer.size(), 0);

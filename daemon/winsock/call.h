@@ -76,8 +76,8 @@ class CallSink {
   // Whether kept results leave room for another receive; takes no lock.
   virtual bool MayReceive() const = 0;
 
-  // The client's number, for the lingerer and the log.
-  virtual uint64_t client_id() const = 0;
+  // Whose the socket is, for listings of what outlives it.
+  virtual Lingerer::Owner OwnerOf(uint64_t socket_id) const = 0;
 };
 
 }  // namespace wspd
