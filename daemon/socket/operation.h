@@ -41,6 +41,9 @@ struct Operation {
   // Whether to wait when the kernel says EAGAIN; else that is the outcome, or
   // what was sent so far.
   bool wait = true;
+  // Whether it waits for something that nobody called for, and isn't counted by
+  // Socket::waiting().
+  bool background = false;
   // Whether the sink is told, by OnParked, that the operation has to wait.
   bool report_parked = false;
   // Milliseconds from now until the outcome is EAGAIN, as SO_RCVTIMEO would

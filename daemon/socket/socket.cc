@@ -396,6 +396,15 @@ int Socket::ShutdownSend() {
   return shutdown(fd_.get(), SHUT_WR) == 0 ? 0 : errno;
 }
 
+int Socket::Reset() {
+  absl::MutexLock lock(&mu_);
+  if (!fd_.valid()) return EBADF;
+  // connect(2): dissolves the connection, for TCP with a reset.
+  sockaddr nowhere{};
+  nowhere.sa_family = AF_UNSPEC;
+  return connect(fd_.get(), &nowhere, sizeof(nowhere)) == 0 ? 0 : errno;
+}
+
 std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
   std::vector<std::unique_ptr<Operation>> operations;
   absl::MutexLock lock(&mu_);
@@ -418,7 +427,7 @@ int Socket::waiting() const {
   for (const Queue* queue : {&in_, &out_}) {
     for (const Operation* operation = queue->head.get(); operation != nullptr;
          operation = operation->next.get()) {
-      ++count;
+      if (!operation->background) ++count;
     }
   }
   return count;

@@ -43,6 +43,10 @@ class Socket : public EventHandler,
   // late shutdown's own error is lost with the connection.
   int ShutdownSend();
 
+  // Resets the connection, whatever waits to be sent, and keeps the descriptor:
+  // the operations that wait end with errors. Returns errno or 0.
+  int Reset();
+
   // Puts an accepted connection back: the next accept, perhaps one that waits,
   // gets it before any newer one.
   void ReturnAccepted(OwnedFd connection);
@@ -55,7 +59,7 @@ class Socket : public EventHandler,
   // end (linger, reset, plain close) can be chosen; invalid when closed before.
   std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Abandon();
 
-  // Waiting operations.
+  // Waiting operations but those in the background.
   int waiting() const;
 
   // Runs `call` with the descriptor, -1 once closed, under the socket's lock,

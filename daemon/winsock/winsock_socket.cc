@@ -146,6 +146,10 @@ void WinsockSocket::OnOutcome(std::unique_ptr<Operation> operation,
       result = SendResult(*operation, outcome);
       break;
     case Operation::Kind::kReceive:
+      if (operation->id == kNoCall) {
+        if (outcome.data != nullptr) ResetForUnwantedData();
+        return;
+      }
       result = ReceiveResult(*operation, std::move(outcome));
       break;
     case Operation::Kind::kAccept:
@@ -569,6 +573,7 @@ void WinsockSocket::AwaitConnect() {
   operation->kind = Operation::Kind::kAwaitConnect;
   operation->id = kNoCall;
   operation->sink = shared_from_this();
+  operation->background = true;
   socket_->Submit(std::move(operation));
 }
 
@@ -584,12 +589,13 @@ void WinsockSocket::Shutdown(const Call& call) {
                     how == wsp::v1::ShutdownRequest::HOW_BOTH;
   if (!receive && !send) return FinishError(call, kWsaInval);
   int error = 0;
+  bool watch = false;
   {
     absl::MutexLock lock(&mu_);
     if (state_ != State::kConnected) return FinishError(call, kWsaNotConn);
     // The kernel isn't told: it would end receives that wait, which Winsock
     // completes as if nothing had happened (section 4.12).
-    if (receive) receive_shut_ = true;
+    watch = receive && !std::exchange(receive_shut_, receive_shut_ || receive);
     if (send && !send_shut_) {
       send_shut_ = true;
       error = socket_->ShutdownSend();
@@ -597,7 +603,28 @@ void WinsockSocket::Shutdown(const Call& call) {
       if (error == ENOTCONN) error = 0;
     }
   }
+  if (watch) AwaitUnwantedData();
   sink_->Finish(call.call_id, CallResult(WsaFromErrno(error), error));
+}
+
+void WinsockSocket::AwaitUnwantedData() {
+  auto operation = std::make_unique<Operation>();
+  operation->kind = Operation::Kind::kReceive;
+  operation->id = kNoCall;
+  operation->sink = shared_from_this();
+  operation->background = true;
+  operation->flags = MSG_PEEK;
+  operation->max_bytes = 1;
+  socket_->Submit(std::move(operation));
+}
+
+void WinsockSocket::ResetForUnwantedData() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (lost_ == 0) lost_ = kWsaConnReset;
+  }
+  // Closed meanwhile: then the linger rules have decided.
+  (void)socket_->Reset();
 }
 
 void WinsockSocket::Close(const Call& call) {
@@ -631,7 +658,7 @@ void WinsockSocket::Close(const Call& call) {
     fd.Reset();
   } else if (!options.linger_on) {
     environment_->lingerer->Linger(std::move(fd), socket_->loop(),
-                                   sink_->client_id(), socket_id_);
+                                   sink_->OwnerOf(socket_id_));
   } else if (options.linger_seconds == 0) {
     ResetAndClose(std::move(fd));
   } else {
@@ -640,7 +667,7 @@ void WinsockSocket::Close(const Call& call) {
       sink->FlushResults();
     };
     environment_->lingerer->LingerAtMost(
-        std::move(fd), socket_->loop(), sink_->client_id(), socket_id_,
+        std::move(fd), socket_->loop(), sink_->OwnerOf(socket_id_),
         absl::Seconds(options.linger_seconds), std::move(done));
     return;
   }

@@ -102,6 +102,10 @@ class WinsockSocket : public OperationSink,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Waits for a connect that nobody waits for any more, to know how it ends.
   void AwaitConnect();
+  // After the shutdown of the receiving side: data that is queued, or comes,
+  // resets the connection (reference, section 2, WSPShutdown).
+  void AwaitUnwantedData();
+  void ResetForUnwantedData();
 
   CallResult SendResult(const Operation& operation, const Outcome& outcome);
   CallResult ReceiveResult(const Operation& operation, Outcome outcome);

@@ -200,6 +200,40 @@ TEST_P(DataTest, ShutDownDirectionsAreShut) {
   EXPECT_EQ(spi_->Shutdown(connection.socket, 3), WsaCode{WSAEINVAL});
 }
 
+TEST_P(DataTest, UnreadDataAtTheShutdownOfReceivingResets) {
+  Connection connection = Connect();
+  ASSERT_TRUE(connection.peer.Write("unread"));
+  u_long bytes = 0;
+  ASSERT_TRUE(WaitUntil([&] {
+    return spi_->BytesReadable(connection.socket, &bytes).ok() && bytes > 0;
+  }));
+  EXPECT_EQ(spi_->Shutdown(connection.socket, SD_RECEIVE), kOk);
+  EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+  EXPECT_EQ(spi_->Send(connection.socket, "x"), WsaCode{WSAECONNRESET});
+  EXPECT_EQ(spi_->Close(connection.socket), kOk);
+}
+
+TEST_P(DataTest, DataAfterTheShutdownOfReceivingResets) {
+  Connection connection = Connect();
+  EXPECT_EQ(spi_->Shutdown(connection.socket, SD_RECEIVE), kOk);
+  EXPECT_EQ(spi_->Send(connection.socket, "hello"), kOk);
+  EXPECT_EQ(connection.peer.Read(5), "hello");
+  ASSERT_TRUE(connection.peer.Write("unwanted"));
+  EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+}
+
+TEST_P(DataTest, AnOrderlyEndAfterTheShutdownOfReceivingIsNoReset) {
+  Connection connection = Connect();
+  EXPECT_EQ(spi_->Shutdown(connection.socket, SD_RECEIVE), kOk);
+  connection.peer.ShutdownSend();
+  ASSERT_EQ(spi_->Send(connection.socket, Pattern(0, 1000000)), kOk);
+  ASSERT_EQ(spi_->Close(connection.socket), kOk);
+  const PeerSocket::Rest rest = connection.peer.ReadToEnd();
+  EXPECT_EQ(rest.ending, Ending::kOrderly);
+  EXPECT_EQ(PatternError(rest.data, 0), "");
+  EXPECT_EQ(rest.data.size(), 1000000u);
+}
+
 TEST_P(DataTest, UnconnectedSocketsSayWhatTheyAreNot) {
   SOCKET s, accepted;
   Endpoint endpoint;

@@ -171,11 +171,11 @@ TEST_F(UnloadTest, ThreadThatUsedTheLibraryEndsAfterItsUnloading) {
 TEST_F(UnloadTest, ThousandCyclesLeakNothingOnEitherSide) {
   constexpr int kWarmUp = 100;
   constexpr int kCycles = 1000;
+  const Traces before;
   for (int i = 0; i < kWarmUp; ++i) {
     Cycle(i % 2 == 0);
     ASSERT_FALSE(HasFailure());
   }
-  const Traces before;
   const size_t memory = AnonymousMemory();
   const size_t daemon_memory = AnonymousMemory(daemon_.pid());
   const size_t daemon_threads = ThreadIds(daemon_.pid()).size();
