@@ -72,7 +72,8 @@ class Lingerer::Connection : public EventHandler,
       absl::MutexLock lock(&mu_);
       ended = Drain(fd_.get()) == Drained::kEnded;
       if (!ended) {
-        auto watch = loop_->Watch(fd_.get(), EPOLLIN | EPOLLRDHUP, shared_from_this());
+        auto watch =
+            loop_->Watch(fd_.get(), EPOLLIN | EPOLLRDHUP, shared_from_this());
         ended = !watch.ok();
         if (watch.ok()) watch_ = *watch;
       }
@@ -191,9 +192,9 @@ void Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
     }
     const Key key = next_key_++;
     keys.insert(key);
-    connection = std::make_shared<Connection>(this, key, std::move(fd), loop,
-                                              owner, reset_when_over,
-                                              std::move(done));
+    connection =
+        std::make_shared<Connection>(this, key, std::move(fd), loop, owner,
+                                     reset_when_over, std::move(done));
     connections_.emplace(key, connection);
   }
   if (oldest != nullptr) oldest->End(false);
