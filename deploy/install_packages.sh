@@ -13,7 +13,7 @@ packages=(
 test_packages=(
   # Test.
   libgtest-dev libgmock-dev python3-grpcio g++-mingw-w64-x86-64
-  clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
+  clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
   binutils iproute2 linux-perf
 )
 run_packages=(nginx-light util-linux)
@@ -38,7 +38,15 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "Installing: ${missing[*]}"
 # nginx must not take port 80 on the machine: it is only run by the scripts.
-export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
-"${as_root[@]}" apt-get update -qq
-"${as_root[@]}" apt-get install -y -qq --no-install-recommends \
+# Debian's way to say so is a policy; where there is none, one stands in for as
+# long as this takes.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+fi
+as_installer=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive)
+"${as_installer[@]}" apt-get update -qq
+"${as_installer[@]}" apt-get install -y -qq --no-install-recommends \
   "${missing[@]}" >/dev/null
