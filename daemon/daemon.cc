@@ -1,9 +1,14 @@
 #include "daemon/daemon.h"
 
+#include <errno.h>
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -11,6 +16,7 @@
 #include "daemon/admin/admin_server.h"
 #include "daemon/base/log.h"
 #include "daemon/base/sd_notify.h"
+#include "daemon/base/version.h"
 #include "daemon/config/group.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/server/attach_server.h"
@@ -20,7 +26,6 @@
 #include "daemon/session/environment.h"
 #include "daemon/session/registry.h"
 #include "daemon/socket/lingerer.h"
-#include "daemon/version.h"
 
 namespace wspd {
 namespace {
@@ -35,6 +40,21 @@ SessionLimits LimitsOf(const Config& config) {
   limits.clients = config.limits().clients();
   limits.grace = absl::Milliseconds(config.times().grace_ms());
   return limits;
+}
+
+// Sockets are descriptors: as many as the system lets this process have. The
+// soft limit that a service starts with is for programs that use select().
+void RaiseOpenFilesLimit() {
+  constexpr rlim_t kEnough = 1 << 20;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = std::min(limit.rlim_max, kEnough);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    Log(LogLevel::kWarning, "limit of open files not raised",
+        {{"cause", absl::ErrnoToStatus(errno, "setrlimit()").ToString()}});
+  }
 }
 
 // A readiness message that got lost is worth a line, and nothing else.
@@ -69,6 +89,7 @@ struct Daemon::Parts {
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   auto parts = std::make_unique<Parts>();
   parts->options = options;
+  RaiseOpenFilesLimit();
   absl::Status status = parts->Open();
   if (status.ok()) status = parts->MakeLoops();
   if (status.ok()) status = parts->Serve();
@@ -142,6 +163,8 @@ absl::Status Daemon::Parts::Serve() {
   listener_options.pidfd_method = options.pidfd_method;
   listener_options.attach_timeout =
       absl::Milliseconds(config.times().attach_ms());
+  listener_options.max_connections_per_uid =
+      config.limits().connections_per_user();
   auto listening = Listener::Start(
       listener_options, provider_file->listen_fd(), control.get(),
       connections.get(), [this](int fd) { server->AddConnection(fd); });

@@ -14,9 +14,9 @@
 #include "absl/flags/usage.h"
 #include "absl/status/statusor.h"
 #include "daemon/base/log.h"
+#include "daemon/base/version.h"
 #include "daemon/config/config.h"
 #include "daemon/daemon.h"
-#include "daemon/version.h"
 
 ABSL_FLAG(std::string, config, "",
           "configuration file (textproto, see wspd.textproto); without it the "

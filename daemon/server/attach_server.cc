@@ -21,7 +21,8 @@ constexpr int kWindowBytes = 4 << 20;
 constexpr int kMostStreamsOfConnection = 16;
 
 void Configure(grpc::ServerBuilder* builder) {
-  builder->SetMaxReceiveMessageSize(kFrameBytes);
+  // Larger ones end in gRPC, and its clients learn less of why.
+  builder->SetMaxReceiveMessageSize(2 * kFrameBytes);
   builder->SetMaxSendMessageSize(2 * kFrameBytes);
   // One is what a client needs; gRPC's default is no limit.
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,

@@ -1,11 +1,14 @@
 #include "daemon/server/attach_stream.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/base/log.h"
+#include "daemon/session/limits.h"
 #include "daemon/wire/wire_reader.h"
 #include "proto/wire_fields.h"
 
@@ -13,6 +16,9 @@ namespace wspd {
 namespace {
 
 namespace wire = wsp::wire;
+
+// What a client has to read the last frame in before the end is forced on it.
+constexpr std::chrono::milliseconds kTimeToRead(1000);
 
 // A status that a gRPC client shows; the codes of Abseil are gRPC's.
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -38,7 +44,10 @@ absl::Status ParseFirstFrame(const IncomingFrame& frame, wsp::v1::Hello* hello,
   bool found = false;
   while (reader.Next()) {
     if (reader.field() == wire::ClientFrame::kHello) {
-      found = hello->ParseFromString(reader.ReadBytes().RemainingString());
+      found = true;
+      if (!hello->ParseFromString(reader.ReadBytes().RemainingString())) {
+        return absl::InvalidArgumentError("the hello doesn't parse");
+      }
     } else if (reader.field() == wire::ClientFrame::kAckSequence) {
       *ack = reader.ReadVarint();
     } else {
@@ -97,6 +106,10 @@ void AttachStream::OnEvent(Tag::Event event, bool ok) {
       break;
     case Tag::Event::kFinish:
       break;
+    case Tag::Event::kGiveUp:
+      // Else the alarm was called off.
+      if (ok) server_context_.TryCancel();
+      break;
     case Tag::Event::kDone:
       // However it ended: the attachment lets go of this stream.
       OnClientGone();
@@ -117,11 +130,11 @@ void AttachStream::ReturnTag() {
   if (connection_ == nullptr) return;
   // The client had its way: it has some time for the next Attach. Otherwise it
   // is dead or broke the rules, and a child of it may hold on to the connection
-  // for ever.
-  if (!status.ok()) connection_->Shutdown();
+  // for ever; unless another Attach is on it.
   if (attachment_ != nullptr) {
     context_->connections->OnAttachEnded(connection_.get());
   }
+  if (!status.ok() && !connection_->attached()) connection_->Shutdown();
 }
 
 void AttachStream::OnStart() {
@@ -162,7 +175,12 @@ void AttachStream::OnRead() {
   IncomingFrame frame = TakeFrame();
   const bool first = attachment_ == nullptr;
   absl::Status status;
-  if (first) status = Greet(frame);
+  if (frame.bytes > kFrameBytes) {
+    status = absl::ResourceExhaustedError(
+        absl::StrCat("a frame of ", frame.bytes, " bytes; at most ",
+                     kFrameBytes, " are allowed"));
+  }
+  if (status.ok() && first) status = Greet(frame);
   if (status.ok())
     status = attachment_->BeginFrame(this, std::move(frame), first);
   if (!status.ok()) {
@@ -247,12 +265,15 @@ void AttachStream::End(const absl::Status& status) {
   end_status_ = status;
   if (!writing_) return FinishLocked(status);
   // The status follows the write; a client that doesn't read gets neither.
-  if (!status.ok()) server_context_.TryCancel();
+  AddTagLocked();
+  end_alarm_.Set(queue_, std::chrono::system_clock::now() + kTimeToRead,
+                 &give_up_);
 }
 
 void AttachStream::FinishLocked(const absl::Status& status) {
   if (finishing_) return;
   finishing_ = true;
+  end_alarm_.Cancel();
   AddTagLocked();
   stream_.Finish(ToGrpc(status), &finish_);
 }

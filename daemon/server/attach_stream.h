@@ -74,7 +74,7 @@ class AttachStream : public FrameStream,
 
   // What goes through the completion queue.
   struct Tag {
-    enum class Event { kStart, kRead, kWrite, kTurn, kFinish, kDone };
+    enum class Event { kStart, kRead, kWrite, kTurn, kFinish, kGiveUp, kDone };
     AttachStream* stream;
     Event event;
   };
@@ -113,8 +113,10 @@ class AttachStream : public FrameStream,
   Tag write_{this, Tag::Event::kWrite};
   Tag turn_{this, Tag::Event::kTurn};
   Tag finish_{this, Tag::Event::kFinish};
+  Tag give_up_{this, Tag::Event::kGiveUp};
   Tag done_{this, Tag::Event::kDone};
   grpc::Alarm alarm_;
+  grpc::Alarm end_alarm_;
   grpc::ByteBuffer read_buffer_;
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<Attachment> attachment_;
@@ -125,7 +127,7 @@ class AttachStream : public FrameStream,
   int tags_ ABSL_GUARDED_BY(mu_) = 0;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finishing_ ABSL_GUARDED_BY(mu_) = false;
-  // To be sent when the write under way is through.
+  // The end is to be sent when the write under way is through.
   bool end_wanted_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status end_status_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<AttachStream> self_ ABSL_GUARDED_BY(mu_);

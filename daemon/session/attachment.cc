@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/session/limits.h"
 #include "daemon/session/startup.h"
 #include "daemon/winsock/wsa_error.h"
@@ -78,6 +79,7 @@ absl::Status Attachment::Bind(std::shared_ptr<FrameStream> stream,
       .Bytes(wire::ServerFrame::kWelcome, welcome.SerializeAsString());
   {
     absl::MutexLock lock(&mu_);
+    if (retired_) return absl::NotFoundError("the attachment has ended");
     old = std::exchange(stream_, stream);
     writing_ = true;
     running_calls_ = false;
@@ -87,8 +89,14 @@ absl::Status Attachment::Bind(std::shared_ptr<FrameStream> stream,
     control_queue_.clear();
     payload_queue_.clear();
     pending_notices_.clear();
-    for (auto& [id, record] : calls_) record->queued = false;
+    ended_.reset();  // the welcome says so
+    for (auto& [id, record] : calls_) {
+      record->queued = false;
+      record->written = false;
+    }
   }
+  cancels_to_run_.clear();
+  next_cancel_ = 0;
   calls_to_run_.clear();
   next_call_ = 0;
   if (old != nullptr) {
@@ -131,7 +139,20 @@ void Attachment::EndStream(const absl::Status& status) {
 
 bool Attachment::IsPresent(const FrameStream* stream) const {
   absl::MutexLock lock(&mu_);
-  return stream_.get() == stream;
+  return !retired_ && stream_.get() == stream;
+}
+
+absl::Status Attachment::ParseCancel(WireReader reader, uint64_t* call_id) {
+  *call_id = 0;
+  while (reader.Next()) {
+    if (reader.field() == wire::Cancel::kCallId) {
+      *call_id = reader.ReadFixed64();
+    } else {
+      reader.Skip();
+    }
+  }
+  if (!reader.ok()) return absl::InvalidArgumentError("a cancel doesn't parse");
+  return absl::OkStatus();
 }
 
 absl::Status Attachment::BeginFrame(const FrameStream* stream,
@@ -139,10 +160,11 @@ absl::Status Attachment::BeginFrame(const FrameStream* stream,
   absl::MutexLock run_lock(&run_mu_);
   if (!IsPresent(stream)) return absl::OkStatus();
   frame_ = std::move(frame);
+  cancels_to_run_.clear();
+  next_cancel_ = 0;
   calls_to_run_.clear();
   next_call_ = 0;
   uint64_t ack = 0;
-  std::vector<uint64_t> cancels;
   WireReader reader(frame_.pieces);
   while (reader.Next()) {
     switch (reader.field()) {
@@ -150,19 +172,11 @@ absl::Status Attachment::BeginFrame(const FrameStream* stream,
         ack = reader.ReadVarint();
         break;
       case wire::ClientFrame::kCancels: {
-        WireReader cancel = reader.ReadBytes();
-        uint64_t id = 0;
-        while (cancel.Next()) {
-          if (cancel.field() == wire::Cancel::kCallId) {
-            id = cancel.ReadFixed64();
-          } else {
-            cancel.Skip();
-          }
+        uint64_t id;
+        if (auto status = ParseCancel(reader.ReadBytes(), &id); !status.ok()) {
+          return status;
         }
-        if (!cancel.ok()) {
-          return absl::InvalidArgumentError("a cancel doesn't parse");
-        }
-        cancels.push_back(id);
+        cancels_to_run_.push_back(id);
         break;
       }
       case wire::ClientFrame::kCalls:
@@ -180,12 +194,7 @@ absl::Status Attachment::BeginFrame(const FrameStream* stream,
   if (!reader.ok()) {
     return absl::InvalidArgumentError("the frame doesn't parse");
   }
-  if (!first) {
-    if (absl::Status status = Acknowledge(ack); !status.ok()) return status;
-  }
-  for (uint64_t id : cancels) CancelCall(id);
-  if (!cancels.empty()) FlushResults();
-  return absl::OkStatus();
+  return first ? absl::OkStatus() : Acknowledge(ack);
 }
 
 absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
@@ -198,6 +207,10 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
   absl::Status status;
   size_t calls = 0;
   size_t bytes = 0;
+  while (next_cancel_ < cancels_to_run_.size() && calls < kCallsPerTurn) {
+    CancelCall(cancels_to_run_[next_cancel_++]);
+    ++calls;
+  }
   while (next_call_ < calls_to_run_.size() && calls < kCallsPerTurn &&
          bytes < kBytesPerTurn && status.ok()) {
     const WireReader& call = calls_to_run_[next_call_++];
@@ -205,9 +218,12 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
     ++calls;
     status = RunCall(call);
   }
-  const bool more = next_call_ < calls_to_run_.size();
+  const bool more = next_call_ < calls_to_run_.size() ||
+                    next_cancel_ < cancels_to_run_.size();
   if (!more) {
     // Nothing reads the frame any more; what waits in it has an owner.
+    cancels_to_run_.clear();
+    next_cancel_ = 0;
     calls_to_run_.clear();
     frame_ = IncomingFrame();
   }
@@ -221,9 +237,7 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
 }
 
 absl::Status Attachment::Acknowledge(uint64_t sequence) {
-  const uint64_t limit = client_->limits().kept_bytes_per_client;
   uint64_t freed = 0;
-  uint64_t before;
   {
     absl::MutexLock lock(&mu_);
     if (sequence >= first_written_ + written_.size()) {
@@ -244,10 +258,8 @@ absl::Status Attachment::Acknowledge(uint64_t sequence) {
       written_.pop_front();
       ++first_written_;
     }
-    before =
-        client_->usage().kept_bytes.fetch_sub(freed, std::memory_order_relaxed);
   }
-  if (before >= limit && before - freed < limit) client_->ResumeReceives();
+  if (client_->ReleaseKept(freed)) client_->ResumeReceives();
   return absl::OkStatus();
 }
 
@@ -259,26 +271,24 @@ void Attachment::ForgetLocked(uint64_t call_id) {
 
 void Attachment::CancelCall(uint64_t call_id) {
   std::shared_ptr<WinsockSocket> socket;
+  uint64_t freed = 0;
   {
     absl::MutexLock lock(&mu_);
-    auto record = calls_.find(call_id);
-    if (record == calls_.end()) return;
-    if (record->second->done) {
+    auto found = calls_.find(call_id);
+    if (found == calls_.end()) return;
+    const CallRecord& record = *found->second;
+    if (!record.done) {
+      auto entry = sockets_.find(record.socket_id);
+      if (entry == sockets_.end()) return;
+      socket = entry->second.socket;
+    } else if (!record.queued && !record.written) {
       // Kept over a resume, and nobody asks for it any more.
-      const auto in_flight =
-          std::find(written_.begin(), written_.end(), call_id);
-      if (!record->second->queued && in_flight == written_.end()) {
-        client_->usage().kept_bytes.fetch_sub(KeptBytes(record->second->result),
-                                              std::memory_order_relaxed);
-        ForgetLocked(call_id);
-      }
-      return;
+      freed = KeptBytes(record.result);
+      ForgetLocked(call_id);
     }
-    auto entry = sockets_.find(record->second->socket_id);
-    if (entry == sockets_.end()) return;
-    socket = entry->second.socket;
   }
-  socket->Cancel(call_id);
+  if (socket != nullptr) return socket->Cancel(call_id);
+  if (client_->ReleaseKept(freed)) client_->ResumeReceives();
 }
 
 // ----------------------------------------------------------------- calls
@@ -303,8 +313,10 @@ absl::Status Attachment::ParseCall(WireReader reader, Call* call) {
             std::min<uint64_t>(reader.ReadVarint(), 0xffffffff));
         break;
       default:
-        // The request, also one that this daemon has never heard of.
-        if (reader.wire_type() == WireReader::kBytes) {
+        // The request, also one that this daemon has never heard of; what is
+        // below the first number of a request is a newer client's option.
+        if (reader.wire_type() == WireReader::kBytes &&
+            reader.field() >= wire::Call::kSend) {
           call->request = reader.field();
           call->body = reader.ReadBytes();
         } else {
@@ -339,6 +351,10 @@ absl::Status Attachment::RunCall(WireReader reader) {
 absl::Status Attachment::Admit(const Call& call, bool* run,
                                std::shared_ptr<WinsockSocket>* socket) {
   absl::MutexLock lock(&mu_);
+  if (retired_) {
+    *run = false;
+    return absl::OkStatus();
+  }
   auto [entry, inserted] = calls_.try_emplace(call.call_id);
   if (!inserted) {
     CallRecord* record = entry->second.get();
@@ -443,13 +459,11 @@ void Attachment::Startup(const Call& call) {
   if (!NegotiateWinsockVersion(request.version_requested(), &message)) {
     return Finish(call.call_id, CallResult(kWsaVerNotSupported, EINVAL));
   }
-  const uint64_t startups = client_->Startup(request.owed_startups());
+  const uint64_t startups =
+      client_->Startup(this, call.call_id, request.owed_startups());
   if (startups == 0) {
     return Finish(call.call_id, CallResult(kWsaInval, EINVAL));
   }
-  net_startups_.fetch_add(static_cast<int64_t>(request.owed_startups()) + 1,
-                          std::memory_order_relaxed);
-  finished_.store(false, std::memory_order_relaxed);
   message.set_startups(startups);
   CallResult result;
   result.body = message.SerializeAsString();
@@ -460,11 +474,6 @@ void Attachment::Cleanup(const Call& call) {
   uint64_t startups = 0;
   if (!client_->Cleanup(this, call.call_id, &startups)) {
     return Finish(call.call_id, CallResult(kWsaNotInitialised, EINVAL));
-  }
-  if (startups == 0) {
-    net_startups_.store(0, std::memory_order_relaxed);
-  } else {
-    net_startups_.fetch_sub(1, std::memory_order_relaxed);
   }
   wsp::v1::CleanupResult message;
   message.set_startups(startups);
@@ -509,37 +518,74 @@ void Attachment::CancelBlockingCall(const Call& call) {
 
 // --------------------------------------------------------------- sockets
 
+void Attachment::LogSocket(absl::string_view event, uint64_t socket_id) const {
+  if (!LogEnabled(LogLevel::kDebug)) return;
+  Log(LogLevel::kDebug, event,
+      {{"client", client_->id()},
+       {"pid", client_->identity().pid},
+       {"socket", absl::Hex(socket_id, absl::kZeroPad16)}});
+}
+
 int Attachment::AddSocket(uint64_t socket_id,
                           std::shared_ptr<WinsockSocket> socket) {
-  absl::MutexLock lock(&mu_);
-  if (client_->startups() == 0) return ESHUTDOWN;
-  if (socket_id == 0) return EINVAL;
-  std::atomic<uint32_t>& sockets = client_->usage().sockets;
-  if (sockets.fetch_add(1, std::memory_order_relaxed) >=
-      client_->limits().sockets_per_client) {
-    sockets.fetch_sub(1, std::memory_order_relaxed);
-    return EMFILE;
+  {
+    absl::MutexLock lock(&mu_);
+    if (retired_ || client_->startups() == 0) return ESHUTDOWN;
+    if (socket_id == 0) return EINVAL;
+    std::atomic<uint32_t>& sockets = client_->usage().sockets;
+    if (sockets.fetch_add(1, std::memory_order_relaxed) >=
+        client_->limits().sockets_per_client) {
+      sockets.fetch_sub(1, std::memory_order_relaxed);
+      return EMFILE;
+    }
+    if (!sockets_.try_emplace(socket_id, SocketEntry{std::move(socket), 0})
+             .second) {
+      sockets.fetch_sub(1, std::memory_order_relaxed);
+      return EINVAL;
+    }
   }
-  if (!sockets_.try_emplace(socket_id, SocketEntry{std::move(socket), 0})
-           .second) {
-    sockets.fetch_sub(1, std::memory_order_relaxed);
-    return EINVAL;
-  }
+  LogSocket("socket opened", socket_id);
   return 0;
 }
 
 void Attachment::RemoveSocket(uint64_t socket_id) {
   SocketEntry removed;
-  absl::MutexLock lock(&mu_);
-  auto found = sockets_.find(socket_id);
-  if (found == sockets_.end()) return;
-  removed = std::move(found->second);
-  sockets_.erase(found);
-  client_->usage().sockets.fetch_sub(1, std::memory_order_relaxed);
+  {
+    absl::MutexLock lock(&mu_);
+    auto found = sockets_.find(socket_id);
+    if (found == sockets_.end()) return;
+    removed = std::move(found->second);
+    sockets_.erase(found);
+    client_->usage().sockets.fetch_sub(1, std::memory_order_relaxed);
+  }
+  LogSocket("socket closed", socket_id);
 }
 
-void Attachment::DropAll(uint64_t except_call) {
+bool Attachment::Retire() {
+  {
+    absl::MutexLock lock(&mu_);
+    retired_ = true;
+  }
+  return DropAll(0);
+}
+
+void Attachment::AddStartups(int64_t startups) {
+  // Neither honest count comes near; neither may wrap round.
+  constexpr int64_t kMost = int64_t{1} << 62;
+  net_startups_ = std::min(net_startups_ + std::min(startups, kMost), kMost);
+  if (startups > 0) finished_.store(false, std::memory_order_relaxed);
+}
+
+bool Attachment::IsPending(uint64_t call_id) const {
+  absl::MutexLock lock(&mu_);
+  auto found = calls_.find(call_id);
+  return found != calls_.end() && !found->second->done;
+}
+
+bool Attachment::DropAll(uint64_t except_call) {
   finished_.store(true, std::memory_order_relaxed);
+  net_startups_ = 0;
+  uint64_t freed = 0;
   absl::flat_hash_map<uint64_t, SocketEntry> sockets;
   absl::flat_hash_map<uint64_t, std::unique_ptr<CallRecord>> calls;
   {
@@ -551,8 +597,7 @@ void Attachment::DropAll(uint64_t except_call) {
     usage.calls.fetch_sub(calls.size(), std::memory_order_relaxed);
     for (auto& [id, record] : calls) {
       if (record->done) {
-        usage.kept_bytes.fetch_sub(KeptBytes(record->result),
-                                   std::memory_order_relaxed);
+        freed += KeptBytes(record->result);
       } else {
         usage.queued_bytes.fetch_sub(record->credit, std::memory_order_relaxed);
       }
@@ -568,16 +613,18 @@ void Attachment::DropAll(uint64_t except_call) {
     first_written_ += written_.size();
     written_.clear();
   }
-  for (auto& [id, entry] : sockets) entry.socket->Abort();
+  for (auto& [id, entry] : sockets) {
+    entry.socket->Abort();
+    LogSocket("socket reset", id);
+  }
+  return client_->ReleaseKept(freed);
 }
 
 void Attachment::ReportRegistrationEnded(
     wsp::v1::RegistrationEnded::Reason reason) {
-  wsp::v1::Event event;
-  event.mutable_registration_ended()->set_reason(reason);
   {
     absl::MutexLock lock(&mu_);
-    events_.push_back(event.SerializeAsString());
+    ended_ = reason;
   }
   WriteNext();
 }
@@ -645,7 +692,7 @@ void Attachment::WriteNext() {
     absl::MutexLock lock(&mu_);
     if (writing_ || running_calls_ || stream_ == nullptr) return;
     if (control_queue_.empty() && payload_queue_.empty() &&
-        pending_notices_.empty() && events_.empty()) {
+        pending_notices_.empty() && !ended_.has_value()) {
       return;
     }
     writing_ = true;
@@ -667,11 +714,13 @@ void Attachment::OnWritten(const FrameStream* stream) {
 OutgoingFrame Attachment::BuildFrameLocked() {
   OutgoingFrame frame;
   frame.parts.emplace_back();
-  for (const std::string& event : events_) {
+  if (ended_.has_value()) {
+    wsp::v1::Event event;
+    event.mutable_registration_ended()->set_reason(*ended_);
     WireWriter(&frame.parts.back().head)
-        .Bytes(wire::ServerFrame::kEvents, event);
+        .Bytes(wire::ServerFrame::kEvents, event.SerializeAsString());
+    ended_.reset();
   }
-  events_.clear();
   for (uint64_t call_id : pending_notices_) {
     std::string notice;
     WireWriter(&notice).Fixed64(wire::Completion::kCallId, call_id);
@@ -711,6 +760,7 @@ void Attachment::AppendCompletionLocked(uint64_t call_id,
   CallRecord* record = found->second.get();
   const CallResult& result = record->result;
   record->queued = false;
+  record->written = true;
   const uint64_t sequence = first_written_ + written_.size();
   written_.push_back(call_id);
 

@@ -12,8 +12,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "daemon/session/client.h"
 #include "daemon/session/environment.h"
 #include "daemon/session/frame_stream.h"
@@ -44,6 +46,7 @@ class Attachment : public CallSink,
   // Takes over `stream`, instead of one that it may have had (which is ended),
   // and writes `welcome`. `ack_sequence` acknowledges results of the stream
   // before. Results that are not acknowledged wait to be asked for again.
+  // NOT_FOUND if the attachment was retired.
   absl::Status Bind(std::shared_ptr<FrameStream> stream, uint64_t ack_sequence,
                     const wsp::v1::Welcome& welcome);
 
@@ -54,7 +57,7 @@ class Attachment : public CallSink,
   // Whether something is there that a resumed stream could go on with.
   bool worth_keeping() const;
 
-  // Takes a client frame: acknowledgement and cancellations are done, the calls
+  // Takes a client frame: the acknowledgement is done, cancellations and calls
   // wait for RunCalls(). An error is misuse and ends the client. `first` is the
   // frame that carried hello, whose acknowledgement went to Bind().
   // A frame of a stream that is not the present one any more is dropped: the
@@ -62,15 +65,20 @@ class Attachment : public CallSink,
   absl::Status BeginFrame(const FrameStream* stream, IncomingFrame frame,
                           bool first);
 
-  // Begins up to 64 of the frame's calls. True: there are more, call again.
+  // Does up to 64 of the frame's cancellations and calls. True: there are more,
+  // call again.
   absl::StatusOr<bool> RunCalls(const FrameStream* stream);
 
   // What was last written has gone out.
   void OnWritten(const FrameStream* stream);
 
   // Ends everything that is pending without a result, resets the sockets, and
-  // forgets all calls but `except_call`. The client is not registered any more.
-  void DropAll(uint64_t except_call);
+  // forgets all calls but `except_call`, and all startups. The client is not
+  // registered any more. Returns whether receives that kept results held back
+  // may go on, for Client::ResumeReceives().
+  bool DropAll(uint64_t except_call);
+  // The same for good: nothing runs here any more, whatever the stream brings.
+  bool Retire();
   void ReportRegistrationEnded(wsp::v1::RegistrationEnded::Reason reason);
 
   // Ends the present stream, if any.
@@ -80,10 +88,12 @@ class Attachment : public CallSink,
   // end of the stream is awaited.
   bool finished() const { return finished_.load(std::memory_order_relaxed); }
 
-  // Startups less cleanups of this attachment; may be negative.
-  int64_t net_startups() const {
-    return net_startups_.load(std::memory_order_relaxed);
-  }
+  // Startups less cleanups of this attachment; may be negative. With the
+  // client's lock held.
+  int64_t net_startups() const { return net_startups_; }
+  void AddStartups(int64_t startups);
+  // Whether the call is still to be answered.
+  bool IsPending(uint64_t call_id) const;
 
   void ResumeReceives();
 
@@ -112,6 +122,8 @@ class Attachment : public CallSink,
     bool done = false;
     // In one of the queues of results to be written.
     bool queued = false;
+    // Written to the present stream.
+    bool written = false;
     CallResult result;
   };
   struct SocketEntry {
@@ -120,8 +132,11 @@ class Attachment : public CallSink,
     uint32_t queued_bytes = 0;
   };
 
+  // A line at level DEBUG.
+  void LogSocket(absl::string_view event, uint64_t socket_id) const;
   absl::Status Acknowledge(uint64_t sequence);
   void CancelCall(uint64_t call_id);
+  static absl::Status ParseCancel(WireReader reader, uint64_t* call_id);
   bool IsPresent(const FrameStream* stream) const;
   absl::Status RunCall(WireReader reader)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
@@ -155,19 +170,23 @@ class Attachment : public CallSink,
   const wsp::v1::ProtocolVersion version_;
   const wsp::v1::Personality personality_;
   const SessionEnvironment* const environment_;
-  std::atomic<int64_t> net_startups_{0};
+  // Guarded by the client's lock.
+  int64_t net_startups_ = 0;
   std::atomic<bool> finished_{false};
   std::atomic<int64_t> last_call_at_ns_{0};
 
   // Held while a frame is worked on, so that a resume comes before or after.
   absl::Mutex run_mu_ ABSL_ACQUIRED_BEFORE(mu_);
-  // The frame whose calls are being run.
+  // The frame whose cancellations and calls are being done.
   IncomingFrame frame_ ABSL_GUARDED_BY(run_mu_);
+  std::vector<uint64_t> cancels_to_run_ ABSL_GUARDED_BY(run_mu_);
+  size_t next_cancel_ ABSL_GUARDED_BY(run_mu_) = 0;
   std::vector<WireReader> calls_to_run_ ABSL_GUARDED_BY(run_mu_);
   size_t next_call_ ABSL_GUARDED_BY(run_mu_) = 0;
 
   mutable absl::Mutex mu_;
   std::shared_ptr<FrameStream> stream_ ABSL_GUARDED_BY(mu_);
+  bool retired_ ABSL_GUARDED_BY(mu_) = false;
   // A frame is on its way; the next waits for OnWritten().
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   // Calls of a frame are being run; results gather until that is done.
@@ -179,8 +198,9 @@ class Attachment : public CallSink,
   std::deque<uint64_t> control_queue_ ABSL_GUARDED_BY(mu_);
   std::deque<uint64_t> payload_queue_ ABSL_GUARDED_BY(mu_);
   std::vector<uint64_t> pending_notices_ ABSL_GUARDED_BY(mu_);
-  // Encoded events to be written.
-  std::vector<std::string> events_ ABSL_GUARDED_BY(mu_);
+  // To be told to the client; the last one says it all.
+  absl::optional<wsp::v1::RegistrationEnded::Reason> ended_
+      ABSL_GUARDED_BY(mu_);
   // Calls whose results are written and not acknowledged, in their order; the
   // first has the sequence number first_written_.
   std::deque<uint64_t> written_ ABSL_GUARDED_BY(mu_);

@@ -22,14 +22,16 @@ Client::Client(uint64_t id, ProcessKey key, Peer peer,
       limits_(limits),
       attached_at_(absl::Now()) {}
 
-uint64_t Client::Startup(uint64_t owed) {
+uint64_t Client::Startup(Attachment* caller, uint64_t call_id, uint64_t owed) {
   absl::MutexLock lock(&mu_);
+  if (!HasLocked(caller) || !caller->IsPending(call_id)) return 0;
   const uint64_t before = startups_.load(std::memory_order_relaxed);
   if (owed > 0 && before > 0) return 0;
   // A count that wraps round is nobody's honest count.
   constexpr uint64_t kMost = uint64_t{1} << 62;
   const uint64_t now = std::min(before + std::min(owed, kMost) + 1, kMost);
   startups_.store(now, std::memory_order_release);
+  caller->AddStartups(static_cast<int64_t>(now - before));
   return now;
 }
 
@@ -39,6 +41,7 @@ bool Client::Cleanup(Attachment* caller, uint64_t call_id, uint64_t* startups) {
   if (before == 0) return false;
   *startups = before - 1;
   startups_.store(*startups, std::memory_order_release);
+  caller->AddStartups(-1);
   if (*startups == 0) {
     SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, caller, call_id);
   }
@@ -74,29 +77,45 @@ bool Client::AddAttachment(std::shared_ptr<Attachment> attachment) {
   return true;
 }
 
-bool Client::RemoveAttachment(Attachment* attachment) {
-  absl::MutexLock lock(&mu_);
-  auto found = std::find_if(
+bool Client::HasLocked(const Attachment* attachment) const {
+  return std::any_of(
       attachments_.begin(), attachments_.end(),
       [&](const auto& entry) { return entry.get() == attachment; });
-  if (found == attachments_.end()) return attachments_.empty();
-  const std::shared_ptr<Attachment> removed = std::move(*found);
-  attachments_.erase(found);
-  removed->DropAll(0);
-  const uint64_t before = startups_.load(std::memory_order_relaxed);
-  const int64_t own = std::max<int64_t>(removed->net_startups(), 0);
-  const uint64_t left =
-      attachments_.empty() ? 0 : before - std::min<uint64_t>(before, own);
-  startups_.store(left, std::memory_order_release);
-  if (left == 0 && before > 0) {
-    SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, nullptr, 0);
+}
+
+void Client::RemoveAttachment(Attachment* attachment) {
+  bool resume = false;
+  {
+    absl::MutexLock lock(&mu_);
+    auto found = std::find_if(
+        attachments_.begin(), attachments_.end(),
+        [&](const auto& entry) { return entry.get() == attachment; });
+    if (found == attachments_.end()) return;
+    const std::shared_ptr<Attachment> removed = std::move(*found);
+    attachments_.erase(found);
+    const int64_t own = std::max<int64_t>(removed->net_startups(), 0);
+    resume = removed->Retire();
+    const uint64_t before = startups_.load(std::memory_order_relaxed);
+    const uint64_t left =
+        attachments_.empty() ? 0 : before - std::min<uint64_t>(before, own);
+    startups_.store(left, std::memory_order_release);
+    if (left == 0 && before > 0) {
+      SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, nullptr, 0);
+    }
   }
-  return attachments_.empty();
+  if (resume) ResumeReceives();
 }
 
 std::vector<std::shared_ptr<Attachment>> Client::attachments() const {
   absl::MutexLock lock(&mu_);
   return attachments_;
+}
+
+bool Client::ReleaseKept(uint64_t bytes) {
+  const uint64_t before =
+      usage_.kept_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  const uint64_t limit = limits_.kept_bytes_per_client;
+  return before >= limit && before - bytes < limit;
 }
 
 void Client::ResumeReceives() {

@@ -51,10 +51,12 @@ class Client {
     return startups_.load(std::memory_order_acquire);
   }
 
-  // WSPStartup: counts up by one and by what the process says it is owed from a
-  // daemon that is gone. Returns the new count; 0 if something is owed although
-  // the process is registered. Waits for a final cleanup under way.
-  uint64_t Startup(uint64_t owed);
+  // WSPStartup by `caller`, for its call `call_id`: counts up by one and by
+  // what the process says it is owed from a daemon that is gone. Returns the
+  // new count; 0 if something is owed although the process is registered, or if
+  // the call was dropped by a final cleanup, for which this waits. 0 as well if
+  // the caller is no attachment of this client any more.
+  uint64_t Startup(Attachment* caller, uint64_t call_id, uint64_t owed);
 
   // WSPCleanup by `caller`, for its call `call_id`. Returns the new count, or
   // nothing if there was none (WSANOTINITIALISED). At 0 everything of all
@@ -68,11 +70,14 @@ class Client {
   // False at the limit. Attachments that are finished and whose stream's end
   // just wasn't seen yet don't count.
   bool AddAttachment(std::shared_ptr<Attachment> attachment);
-  // Takes its startups off, whose cleanups can't come any more; if these were
-  // the last, the registration ends. Returns whether no attachment is left.
-  bool RemoveAttachment(Attachment* attachment);
+  // Retires it. Takes its startups off, whose cleanups can't come any more; if
+  // these were the last, the registration ends.
+  void RemoveAttachment(Attachment* attachment);
   std::vector<std::shared_ptr<Attachment>> attachments() const;
 
+  // Gives back `bytes` of kept results. True if receives that these held back
+  // may go on: ResumeReceives() is due, with no lock held.
+  bool ReleaseKept(uint64_t bytes);
   // Goes on with receives that were held back for kept results.
   void ResumeReceives();
 
@@ -80,6 +85,8 @@ class Client {
   void Describe(wsp::v1::Client* out) const;
 
  private:
+  bool HasLocked(const Attachment* attachment) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SweepLocked(wsp::v1::RegistrationEnded::Reason reason,
                    const Attachment* caller, uint64_t call_id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

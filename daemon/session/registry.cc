@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/session/startup.h"
@@ -64,7 +65,14 @@ Registry::Registry(const Options& options, EventLoop* control,
       instance_(RandomBytes()),
       started_at_(absl::Now()) {}
 
-Registry::~Registry() = default;
+Registry::~Registry() {
+  // Of clients that came after the last EndAll().
+  EndAll();
+  // What the control loop had begun is through when this runs.
+  absl::Notification idle;
+  control_->Post([&idle] { idle.Notify(); });
+  idle.WaitForNotification();
+}
 
 // ---------------------------------------------------------------- attach
 
@@ -80,11 +88,15 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::Attach(
   const uid_t uid = peer.identity.uid;
   auto attachment = AttachNew(std::move(peer), hello, RandomBytes());
   if (!attachment.ok()) return attachment;
-  Log(LogLevel::kInfo, "client attached",
-      {{"client", (*attachment)->client_id()},
-       {"pid", pid},
-       {"uid", uid},
-       {"name", hello.client_name()}});
+  static LogLimit limit(100);
+  if (auto suppressed = limit.Admit()) {
+    Log(LogLevel::kInfo, "client attached",
+        {{"client", (*attachment)->client_id()},
+         {"pid", pid},
+         {"uid", uid},
+         {"name", hello.client_name()},
+         {"suppressed", *suppressed}});
+  }
   if (absl::Status status = (*attachment)
                                 ->Bind(std::move(stream), 0,
                                        MakeWelcome(**attachment, hello, false));
@@ -104,20 +116,30 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::Resume(
     if (found == attachments_.end()) return nullptr;
     attachment = found->second.attachment;
     // Of a process that the kernel can't name the token itself is the key.
-    const ProcessKey key = ProcessKey::Of(
-        identity, ProcessKey::NeedsToken(identity) ? hello.resume_token() : "");
-    if (key != attachment->client()->key() &&
-        !ProcessKey::NeedsToken(identity)) {
+    const Client& client = *attachment->client();
+    const bool same = ProcessKey::NeedsToken(identity)
+                          ? ProcessKey::NeedsToken(client.identity()) &&
+                                identity.uid == client.identity().uid
+                          : ProcessKey::Of(identity, "") == client.key();
+    if (!same) {
       return absl::PermissionDeniedError(
           "the resume token belongs to another process");
     }
-    if (found->second.grace != 0) control_->CancelTimer(found->second.grace);
-    found->second.grace = 0;
+    StopGraceLocked(&found->second);
   }
-  if (absl::Status status = attachment->Bind(
-          stream, ack_sequence, MakeWelcome(*attachment, hello, true));
-      !status.ok()) {
+  absl::Status status = attachment->Bind(stream, ack_sequence,
+                                         MakeWelcome(*attachment, hello, true));
+  // It ended just now.
+  if (absl::IsNotFound(status)) return nullptr;
+  if (!status.ok()) {
+    EndForMisuse(attachment, status);
     return status;
+  }
+  {
+    // The stream before may have been seen to end while this was under way.
+    absl::MutexLock lock(&mu_);
+    auto found = attachments_.find(hello.resume_token());
+    if (found != attachments_.end()) StopGraceLocked(&found->second);
   }
   Log(LogLevel::kDebug, "client resumed",
       {{"client", attachment->client_id()}, {"pid", identity.pid}});
@@ -195,45 +217,67 @@ void Registry::OnStreamEnded(const std::shared_ptr<Attachment>& attachment,
   absl::MutexLock lock(&mu_);
   auto found = attachments_.find(attachment->token());
   if (found == attachments_.end() || attachment->bound()) return;
+  StopGraceLocked(&found->second);
   found->second.grace = control_->RunAt(
       absl::Now() + options_.limits.grace,
-      [this, token = attachment->token()] { OnGraceOver(token); });
+      [this, token = attachment->token(), round = found->second.grace_round] {
+        OnGraceOver(token, round);
+      });
   Log(LogLevel::kDebug, "stream broken",
       {{"client", attachment->client_id()},
        {"pid", attachment->client()->identity().pid}});
 }
 
-void Registry::OnGraceOver(const std::string& token) {
+void Registry::StopGraceLocked(AttachmentEntry* entry) {
+  if (entry->grace != 0) control_->CancelTimer(entry->grace);
+  entry->grace = 0;
+  ++entry->grace_round;
+}
+
+void Registry::OnGraceOver(const std::string& token, uint64_t round) {
   std::shared_ptr<Attachment> attachment;
   {
     absl::MutexLock lock(&mu_);
     auto found = attachments_.find(token);
-    if (found == attachments_.end() || found->second.grace == 0) return;
+    if (found == attachments_.end() || found->second.grace_round != round) {
+      return;
+    }
+    found->second.grace = 0;
     attachment = found->second.attachment;
+    if (attachment->bound()) return;
+    // From now on nobody can resume it.
+    UnlistLocked(*attachment);
   }
-  if (attachment->bound()) return;
   Log(LogLevel::kInfo, "client cleaned up",
       {{"client", attachment->client_id()},
        {"pid", attachment->client()->identity().pid},
        {"cause", "stream broken, grace over"}});
-  Remove(attachment);
+  attachment->client()->RemoveAttachment(attachment.get());
 }
 
 void Registry::Remove(const std::shared_ptr<Attachment>& attachment) {
-  Client* const client = attachment->client();
   {
     absl::MutexLock lock(&mu_);
-    if (attachments_.erase(attachment->token()) == 0) return;
-    auto found = clients_.find(client->key());
-    if (found != clients_.end() && found->second.client.get() == client &&
-        --found->second.attachments == 0) {
-      if (found->second.watched) {
-        control_->Unwatch(found->second.watch, client->pidfd());
-      }
-      clients_.erase(found);
-    }
+    if (!UnlistLocked(*attachment)) return;
   }
-  client->RemoveAttachment(attachment.get());
+  attachment->client()->RemoveAttachment(attachment.get());
+}
+
+bool Registry::UnlistLocked(const Attachment& attachment) {
+  auto entry = attachments_.find(attachment.token());
+  if (entry == attachments_.end()) return false;
+  StopGraceLocked(&entry->second);
+  attachments_.erase(entry);
+  const Client* const client = attachment.client();
+  auto found = clients_.find(client->key());
+  if (found != clients_.end() && found->second.client.get() == client &&
+      --found->second.attachments == 0) {
+    if (found->second.watched) {
+      control_->Unwatch(found->second.watch, client->pidfd());
+    }
+    clients_.erase(found);
+  }
+  return true;
 }
 
 bool Registry::Unlist(const std::shared_ptr<Client>& client,
@@ -245,7 +289,7 @@ bool Registry::Unlist(const std::shared_ptr<Client>& client,
   for (const auto& attachment : *attachments) {
     auto entry = attachments_.find(attachment->token());
     if (entry == attachments_.end()) continue;
-    if (entry->second.grace != 0) control_->CancelTimer(entry->second.grace);
+    StopGraceLocked(&entry->second);
     attachments_.erase(entry);
   }
   if (found->second.watched) {
@@ -267,21 +311,25 @@ void Registry::EndClient(const std::shared_ptr<Client>& client,
     attachment->EndStream(status);
     client->RemoveAttachment(attachment.get());
   }
-  Log(LogLevel::kInfo, event,
-      {{"client", client->id()},
-       {"pid", client->identity().pid},
-       {"uid", client->identity().uid},
-       {"sockets", sockets},
-       {"us", absl::ToInt64Microseconds(absl::Now() - begin)},
-       {"cause", status.message()}});
+  static LogLimit limit(100);
+  if (auto suppressed = limit.Admit()) {
+    Log(LogLevel::kInfo, event,
+        {{"client", client->id()},
+         {"pid", client->identity().pid},
+         {"uid", client->identity().uid},
+         {"sockets", sockets},
+         {"us", absl::ToInt64Microseconds(absl::Now() - begin)},
+         {"cause", status.message()},
+         {"suppressed", *suppressed}});
+  }
 }
 
 void Registry::OnProcessEnded(const std::shared_ptr<Client>& client) {
-  {
+  const bool registered = client->startups() > 0;
+  if (registered) {
     absl::MutexLock lock(&mu_);
     ++died_;
   }
-  const bool registered = client->startups() > 0;
   EndClient(client, wsp::v1::RegistrationEnded::REASON_UNSPECIFIED,
             absl::AbortedError(registered ? "died without its last WSPCleanup"
                                           : "exited"),

@@ -39,7 +39,8 @@ class Registry : public Inventory {
   };
 
   // `control` watches the processes; `environment` and `lingerer` are those of
-  // the sockets. All outlive the registry.
+  // the sockets. All outlive the registry, which ends all registrations when it
+  // goes.
   Registry(const Options& options, EventLoop* control,
            SessionEnvironment* environment, Lingerer* lingerer);
   ~Registry() override;
@@ -81,6 +82,8 @@ class Registry : public Inventory {
     std::shared_ptr<Attachment> attachment;
     // Runs while the stream is broken; 0: not.
     EventLoop::TimerId grace = 0;
+    // Of the timer that counts: an older one may have fired already.
+    uint64_t grace_round = 0;
   };
 
   absl::StatusOr<std::shared_ptr<Attachment>> Resume(
@@ -91,9 +94,14 @@ class Registry : public Inventory {
   wsp::v1::Welcome MakeWelcome(const Attachment& attachment,
                                const wsp::v1::Hello& hello, bool resumed) const;
   void WatchLocked(ClientEntry* entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void OnGraceOver(const std::string& token);
+  void StopGraceLocked(AttachmentEntry* entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnGraceOver(const std::string& token, uint64_t round);
   void OnProcessEnded(const std::shared_ptr<Client>& client);
   void Remove(const std::shared_ptr<Attachment>& attachment);
+  // Takes an attachment off the books. False if it was not there any more.
+  bool UnlistLocked(const Attachment& attachment)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes a client and its attachments off the books; the caller ends them.
   // False if it was not there any more.
   bool Unlist(const std::shared_ptr<Client>& client,
