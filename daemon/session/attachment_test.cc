@@ -206,6 +206,136 @@ TEST_F(AttachmentTest, AReceiveWaitsWhileTooMuchIsKept) {
   EXPECT_EQ(result.recv().stream_offset(), 5000);
 }
 
+TEST_F(AttachmentTest, CancellingKeptResultsLetsHeldReceivesGoOn) {
+  SessionLimits limits;
+  limits.kept_bytes_per_client = 4096;
+  Start(limits);
+  OwnedFd peer = Connect();
+  ASSERT_EQ(write(peer.get(), std::string(8000, 'x').data(), 8000), 8000);
+  const ClientFrame first = ReceiveFrame(5000);
+  EXPECT_EQ(Run(attached_, first).recv().data().size(), 5000);
+  const ClientFrame second = ReceiveFrame(5000);
+  ASSERT_TRUE(SessionHarness::Send(attached_, second).ok());
+  attached_.stream = harness_->Resume(attached_, 0);
+  ASSERT_TRUE(SessionHarness::Send(attached_, second).ok());
+  EXPECT_FALSE(attached_.stream->HasFrame());
+  ClientFrame cancel;
+  cancel.add_cancels()->set_call_id(first.calls(0).call_id());
+  ASSERT_TRUE(SessionHarness::Send(attached_, cancel).ok());
+  EXPECT_EQ(SessionHarness::Await(attached_, second.calls(0).call_id())
+                .recv()
+                .data()
+                .size(),
+            3000);
+}
+
+TEST_F(AttachmentTest, WhatIsRetiredRunsNothingOfItsFrame) {
+  Start();
+  ClientFrame frame;
+  for (int i = 0; i < 100; ++i) {
+    AddCall(&frame, 0)->mutable_startup()->set_version_requested(0x0202);
+    auto* socket = AddCall(&frame, 1000 + i)->mutable_socket();
+    socket->set_family(wsp::v1::SocketRequest::FAMILY_IPV4);
+    socket->set_type(wsp::v1::SocketRequest::TYPE_STREAM);
+  }
+  Attachment* const attachment = attached_.attachment.get();
+  const std::string bytes = frame.SerializeAsString();
+  ASSERT_TRUE(attachment
+                  ->BeginFrame(attached_.stream.get(),
+                               CutFrame(bytes, bytes.size()), false)
+                  .ok());
+  absl::StatusOr<bool> more = attachment->RunCalls(attached_.stream.get());
+  ASSERT_TRUE(more.ok() && *more);
+  EXPECT_GT(harness_->client()->usage().sockets, 0);
+  harness_->client()->RemoveAttachment(attachment);
+  more = attachment->RunCalls(attached_.stream.get());
+  ASSERT_TRUE(more.ok());
+  EXPECT_FALSE(*more);
+  EXPECT_EQ(harness_->client()->startups(), 0);
+  EXPECT_EQ(harness_->client()->usage().sockets, 0);
+  EXPECT_EQ(harness_->client()->usage().calls, 0);
+  auto stream = std::make_shared<RecordingStream>();
+  EXPECT_EQ(attachment->Bind(stream, 0, wsp::v1::Welcome()).code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(AttachmentTest, CancellationsTakeTurns) {
+  Start();
+  ClientFrame frame;
+  for (int i = 0; i < 200; ++i) frame.add_cancels()->set_call_id(i + 1);
+  AddCall(&frame, 0)->mutable_startup()->set_version_requested(0x0202);
+  const std::string bytes = frame.SerializeAsString();
+  ASSERT_TRUE(attached_.attachment
+                  ->BeginFrame(attached_.stream.get(),
+                               CutFrame(bytes, bytes.size()), false)
+                  .ok());
+  int turns = 1;
+  while (*attached_.attachment->RunCalls(attached_.stream.get())) ++turns;
+  EXPECT_EQ(turns, 4);
+  EXPECT_EQ(harness_->client()->startups(), 2);
+}
+
+TEST_F(AttachmentTest, AStartupThatWasDroppedIsNotCounted) {
+  Start();
+  EXPECT_EQ(harness_->client()->Startup(attached_.attachment.get(), 1, 0), 0);
+  EXPECT_EQ(harness_->client()->startups(), 1);
+}
+
+TEST_F(AttachmentTest, StartupsOfAnEarlierRegistrationAreForgotten) {
+  Start();
+  const SessionHarness::Attached second = harness_->Attach();
+  Startup(second);
+  for (int i = 0; i < 2; ++i) {
+    ClientFrame cleanup;
+    AddCall(&cleanup, 0)->mutable_cleanup();
+    Run(second, cleanup);
+  }
+  Startup(second);
+  harness_->client()->RemoveAttachment(attached_.attachment.get());
+  EXPECT_EQ(harness_->client()->startups(), 1);
+}
+
+TEST_F(AttachmentTest, OwedStartupsAreBounded) {
+  harness_ = std::make_unique<SessionHarness>();
+  attached_ = harness_->Attach();
+  Startup(attached_, UINT64_MAX);
+  harness_->client()->RemoveAttachment(attached_.attachment.get());
+  EXPECT_EQ(harness_->client()->startups(), 0);
+}
+
+TEST_F(AttachmentTest, OneEventWaitsForAClientThatDoesNotRead) {
+  Start();
+  const SessionHarness::Attached second = harness_->Attach();
+  attached_.stream = harness_->Resume(attached_, 0);
+  Startup(second);
+  // The first write is under way; what comes now waits.
+  ClientFrame frame;
+  AddCall(&frame, 0)->mutable_startup()->set_version_requested(0x0202);
+  ASSERT_TRUE(SessionHarness::Send(attached_, frame).ok());
+  for (int i = 0; i < 10; ++i) {
+    ClientFrame cleanup;
+    AddCall(&cleanup, 0)->mutable_cleanup();
+    while (!Run(second, cleanup).cleanup().final()) {
+      cleanup.Clear();
+      AddCall(&cleanup, 0)->mutable_cleanup();
+    }
+    Startup(second);
+  }
+  attached_.stream->NextFrame();
+  attached_.attachment->OnWritten(attached_.stream.get());
+  EXPECT_EQ(attached_.stream->NextFrame().events_size(), 1);
+}
+
+TEST_F(AttachmentTest, AnUnknownOptionOfACallIsIgnored) {
+  Start();
+  // Field 10 of Call is below the requests that this version doesn't have.
+  ClientFrame frame;
+  auto* call = AddCall(&frame, 0);
+  call->mutable_startup()->set_version_requested(0x0202);
+  call->GetReflection()->MutableUnknownFields(call)->AddVarint(10, 1);
+  EXPECT_EQ(Run(attached_, frame).startup().startups(), 2);
+}
+
 TEST_F(AttachmentTest, OverACreditIsMisuse) {
   Start();
   OwnedFd peer = Connect();

@@ -1,0 +1,270 @@
+#include "daemon/session/registry.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "daemon/session/testing/session_harness.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+using wsp::v1::Hello;
+using wsp::v1::Welcome;
+
+constexpr absl::Duration kDeadline = absl::Seconds(30);
+
+// A process as the kernel would describe it; pid 0: it can't.
+Peer ProcessOf(pid_t pid, uid_t uid = 1000) {
+  Peer peer;
+  peer.identity.pid = pid;
+  peer.identity.uid = uid;
+  peer.identity.start_time_ticks = pid;
+  return peer;
+}
+
+Hello NewHello() {
+  Hello hello;
+  hello.mutable_version()->set_major(1);
+  hello.set_personality(wsp::v1::PERSONALITY_WINSOCK);
+  return hello;
+}
+
+class RegistryTest : public testing::Test {
+ protected:
+  struct Attached {
+    absl::Status status;
+    std::shared_ptr<Attachment> attachment;
+    std::shared_ptr<RecordingStream> stream;
+    Welcome welcome;
+  };
+
+  RegistryTest()
+      : control_(*EventLoop::Create("control")),
+        lingerer_({}),
+        environment_({control_.get()}, &lingerer_) {}
+
+  void Make(Registry::Options options = {}) {
+    registry_ = std::make_unique<Registry>(options, control_.get(),
+                                           &environment_, &lingerer_);
+  }
+
+  Attached Attach(Peer peer, const Hello& hello = NewHello(),
+                  uint64_t ack_sequence = 0) {
+    Attached attached;
+    attached.stream = std::make_shared<RecordingStream>();
+    auto attachment = registry_->Attach(std::move(peer), hello, ack_sequence,
+                                        attached.stream);
+    attached.status = attachment.status();
+    if (!attachment.ok()) return attached;
+    attached.attachment = *std::move(attachment);
+    attached.welcome = attached.stream->NextFrame().welcome();
+    attached.attachment->OnWritten(attached.stream.get());
+    return attached;
+  }
+
+  // WSPStartup, so that there is something to keep.
+  static void Startup(const Attached& attached) {
+    wsp::v1::ClientFrame frame;
+    auto* call = frame.add_calls();
+    call->set_call_id(1);
+    call->mutable_startup()->set_version_requested(0x0202);
+    const SessionHarness::Attached session = {attached.attachment,
+                                              attached.stream};
+    ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
+    EXPECT_EQ(SessionHarness::Await(session, 1).wsa_error(), 0u);
+  }
+
+  static Hello Resuming(const Attached& attached) {
+    Hello hello = NewHello();
+    hello.set_resume_token(attached.welcome.attachment_token());
+    return hello;
+  }
+
+  void AwaitClients(uint32_t count) {
+    const absl::Time end = absl::Now() + kDeadline;
+    wsp::v1::GetServerInfoResponse info;
+    do {
+      RunControl();
+      registry_->FillServerInfo(&info);
+    } while (info.clients() != count && absl::Now() < end);
+    EXPECT_EQ(info.clients(), count);
+  }
+
+  void RunControl() {
+    absl::Notification done;
+    control_->Post([&done] { done.Notify(); });
+    done.WaitForNotification();
+  }
+
+  const std::unique_ptr<EventLoop> control_;
+  Lingerer lingerer_;
+  SessionEnvironment environment_;
+  std::unique_ptr<Registry> registry_;
+};
+
+TEST_F(RegistryTest, TheLowerMinorVersionIsInForce) {
+  Make();
+  Hello hello = NewHello();
+  hello.mutable_version()->set_minor(99);
+  const Attached newer = Attach(ProcessOf(1), hello);
+  EXPECT_EQ(newer.welcome.version().major(), 1u);
+  EXPECT_LT(newer.welcome.version().minor(), 99u);
+  EXPECT_EQ(newer.welcome.limits().frame_bytes(), kFrameBytes);
+}
+
+TEST_F(RegistryTest, WhatIsNotOfferedIsAFailedPrecondition) {
+  Make();
+  Hello other_major = NewHello();
+  other_major.mutable_version()->set_major(2);
+  Hello other_personality = NewHello();
+  other_personality.set_personality(wsp::v1::PERSONALITY_UNSPECIFIED);
+  for (const Hello& hello : {other_major, other_personality}) {
+    const absl::Status status = Attach(ProcessOf(1), hello).status;
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_NE(status.message(), "");
+  }
+  AwaitClients(0);
+}
+
+TEST_F(RegistryTest, ATokenIsGoodForItsProcessOnly) {
+  Make();
+  const Attached first = Attach(ProcessOf(1));
+  Startup(first);
+  for (pid_t pid : {0, 2}) {
+    EXPECT_EQ(Attach(ProcessOf(pid), Resuming(first)).status.code(),
+              absl::StatusCode::kPermissionDenied)
+        << pid;
+  }
+  EXPECT_TRUE(Attach(ProcessOf(1), Resuming(first)).welcome.resumed());
+}
+
+TEST_F(RegistryTest, ATokenOfAnUnseenProcessIsGoodForItsUserOnly) {
+  Make();
+  const Attached first = Attach(ProcessOf(0, 1000));
+  Startup(first);
+  EXPECT_EQ(Attach(ProcessOf(0, 1001), Resuming(first)).status.code(),
+            absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Attach(ProcessOf(7, 1000), Resuming(first)).status.code(),
+            absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(Attach(ProcessOf(0, 1000), Resuming(first)).welcome.resumed());
+}
+
+TEST_F(RegistryTest, AnUnknownTokenIsANewAttachment) {
+  Make();
+  Hello hello = NewHello();
+  hello.set_resume_token(std::string(16, '?'));
+  const Attached attached = Attach(ProcessOf(1), hello);
+  ASSERT_TRUE(attached.status.ok());
+  EXPECT_FALSE(attached.welcome.resumed());
+  EXPECT_NE(attached.welcome.attachment_token(), hello.resume_token());
+}
+
+TEST_F(RegistryTest, AResumeEndsTheStreamBefore) {
+  Make();
+  const Attached first = Attach(ProcessOf(1));
+  Startup(first);
+  const Attached second = Attach(ProcessOf(1), Resuming(first));
+  EXPECT_EQ(second.attachment, first.attachment);
+  EXPECT_EQ(second.welcome.startups(), 1u);
+  EXPECT_EQ(first.stream->end_status().code(), absl::StatusCode::kAborted);
+}
+
+TEST_F(RegistryTest, AResumeThatAcknowledgesTooMuchEndsTheClient) {
+  Make();
+  const Attached first = Attach(ProcessOf(1));
+  Startup(first);
+  registry_->OnStreamEnded(first.attachment, first.stream.get());
+  EXPECT_EQ(Attach(ProcessOf(1), Resuming(first), 99).status.code(),
+            absl::StatusCode::kInvalidArgument);
+  AwaitClients(0);
+  EXPECT_EQ(first.attachment->client()->startups(), 0u);
+}
+
+TEST_F(RegistryTest, AfterTheGraceTimeItIsOver) {
+  Registry::Options options;
+  options.limits.grace = absl::Milliseconds(20);
+  Make(options);
+  const Attached first = Attach(ProcessOf(1));
+  Startup(first);
+  registry_->OnStreamEnded(first.attachment, first.stream.get());
+  AwaitClients(0);
+  const Attached late = Attach(ProcessOf(1), Resuming(first));
+  EXPECT_FALSE(late.welcome.resumed());
+  EXPECT_EQ(late.welcome.startups(), 0u);
+}
+
+TEST_F(RegistryTest, WhatEndedDoesNotStartUpAgain) {
+  Make();
+  const Attached attached = Attach(ProcessOf(1));
+  Startup(attached);
+  ASSERT_TRUE(registry_->DisconnectClient(1).ok());
+  EXPECT_EQ(attached.stream->end_status().code(), absl::StatusCode::kAborted);
+  wsp::v1::ClientFrame frame;
+  auto* call = frame.add_calls();
+  call->set_call_id(2);
+  call->mutable_startup()->set_version_requested(0x0202);
+  EXPECT_TRUE(
+      SessionHarness::Send({attached.attachment, attached.stream}, frame).ok());
+  EXPECT_EQ(attached.attachment->client()->startups(), 0u);
+  // The end of its stream changes nothing any more.
+  registry_->OnStreamEnded(attached.attachment, attached.stream.get());
+  AwaitClients(0);
+}
+
+TEST_F(RegistryTest, ClientsAreLimited) {
+  Registry::Options options;
+  options.limits.clients = 2;
+  Make(options);
+  for (pid_t pid : {1, 2}) EXPECT_TRUE(Attach(ProcessOf(pid)).status.ok());
+  const absl::Status status = Attach(ProcessOf(3)).status;
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_TRUE(Attach(ProcessOf(2)).status.ok()) << "a second of the process";
+}
+
+TEST_F(RegistryTest, AttachmentsOfAProcessAreLimited) {
+  Registry::Options options;
+  options.limits.attachments_per_process = 2;
+  Make(options);
+  EXPECT_TRUE(Attach(ProcessOf(1)).status.ok());
+  EXPECT_TRUE(Attach(ProcessOf(1)).status.ok());
+  EXPECT_EQ(Attach(ProcessOf(1)).status.code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(Attach(ProcessOf(2)).status.ok()) << "of another process";
+}
+
+TEST_F(RegistryTest, OneClientsSocketIdsAreNothingToAnother) {
+  Make();
+  const Attached one = Attach(ProcessOf(1));
+  const Attached other = Attach(ProcessOf(2));
+  for (const Attached* attached : {&one, &other}) {
+    Startup(*attached);
+    const SessionHarness::Attached session = {attached->attachment,
+                                              attached->stream};
+    wsp::v1::ClientFrame frame;
+    if (attached == &other) {
+      // Of the other client's socket, by its id.
+      auto* close = frame.add_calls();
+      close->set_call_id(10);
+      close->set_socket_id(77);
+      close->mutable_close_socket();
+      ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
+      EXPECT_EQ(SessionHarness::Await(session, 10).wsa_error(), 10038u);
+      frame.Clear();
+    }
+    auto* call = frame.add_calls();
+    call->set_call_id(11);
+    call->set_socket_id(77);
+    call->mutable_socket()->set_family(wsp::v1::SocketRequest::FAMILY_IPV4);
+    call->mutable_socket()->set_type(wsp::v1::SocketRequest::TYPE_STREAM);
+    ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
+    EXPECT_EQ(SessionHarness::Await(session, 11).wsa_error(), 0u);
+  }
+  EXPECT_EQ(registry_->ListSockets(1).size(), 1u);
+  EXPECT_EQ(registry_->ListSockets(2).size(), 1u);
+}
+
+}  // namespace
+}  // namespace wspd
