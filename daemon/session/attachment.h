@@ -155,6 +155,8 @@ class Attachment : public CallSink,
   void MakeSocket(const Call& call);
   void CancelBlockingCall(const Call& call);
 
+  // What a kept result costs.
+  static uint64_t KeptBytes(const CallResult& result);
   void ForgetLocked(uint64_t call_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void QueueLocked(uint64_t call_id, CallRecord* record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -1,0 +1,263 @@
+// Attachment: calls, from their bytes to whoever does them.
+#include <errno.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "daemon/session/attachment.h"
+#include "daemon/session/limits.h"
+#include "daemon/session/startup.h"
+#include "daemon/winsock/wsa_error.h"
+#include "proto/wire_fields.h"
+
+namespace wspd {
+namespace {
+
+namespace wire = wsp::wire;
+
+// The length of SendRequest.data and SendToRequest.data, which have one number.
+size_t SendPayloadBytes(WireReader request) {
+  size_t bytes = 0;
+  while (request.Next()) {
+    if (request.field() == wire::SendRequest::kData) {
+      bytes += request.ReadBytes().remaining();
+    } else {
+      request.Skip();
+    }
+  }
+  return bytes;
+}
+
+bool IsSend(uint32_t request) {
+  return request == wire::Call::kSend || request == wire::Call::kSendTo;
+}
+
+}  // namespace
+
+absl::Status Attachment::ParseCall(WireReader reader, Call* call) {
+  while (reader.Next()) {
+    switch (reader.field()) {
+      case wire::Call::kCallId:
+        call->call_id = reader.ReadFixed64();
+        break;
+      case wire::Call::kSocketId:
+        call->socket_id = reader.ReadFixed64();
+        break;
+      case wire::Call::kOverlapped:
+        call->overlapped = reader.ReadVarint() != 0;
+        break;
+      case wire::Call::kReportPending:
+        call->report_pending = reader.ReadVarint() != 0;
+        break;
+      case wire::Call::kTimeoutMs:
+        call->timeout_ms = static_cast<uint32_t>(
+            std::min<uint64_t>(reader.ReadVarint(), 0xffffffff));
+        break;
+      default:
+        // The request, also one that this daemon has never heard of; what is
+        // below the first number of a request is a newer client's option.
+        if (reader.wire_type() == WireReader::kBytes &&
+            reader.field() >= wire::Call::kSend) {
+          call->request = reader.field();
+          call->body = reader.ReadBytes();
+        } else {
+          reader.Skip();
+        }
+    }
+  }
+  if (!reader.ok()) return absl::InvalidArgumentError("a call doesn't parse");
+  if (call->call_id == 0) {
+    return absl::InvalidArgumentError("a call has no call_id");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Attachment::RunCall(WireReader reader) {
+  Call call;
+  if (absl::Status status = ParseCall(reader, &call); !status.ok()) {
+    return status;
+  }
+  call.frame = frame_.owner;
+  call.frame_bytes = frame_.bytes;
+  environment_->CountCall();
+  last_call_at_ns_.store(absl::GetCurrentTimeNanos(),
+                         std::memory_order_relaxed);
+  bool run = false;
+  std::shared_ptr<WinsockSocket> socket;
+  absl::Status status = Admit(call, &run, &socket);
+  if (status.ok() && run) Dispatch(call, socket);
+  return status;
+}
+
+absl::Status Attachment::Admit(const Call& call, bool* run,
+                               std::shared_ptr<WinsockSocket>* socket) {
+  absl::MutexLock lock(&mu_);
+  if (retired_) {
+    *run = false;
+    return absl::OkStatus();
+  }
+  auto [entry, inserted] = calls_.try_emplace(call.call_id);
+  if (!inserted) {
+    CallRecord* record = entry->second.get();
+    if (record->done && !record->queued) QueueLocked(call.call_id, record);
+    *run = false;
+    return absl::OkStatus();
+  }
+  entry->second = std::make_unique<CallRecord>();
+  CallRecord* record = entry->second.get();
+  record->request = call.request;
+  record->socket_id = call.socket_id;
+  const uint32_t calls =
+      client_->usage().calls.fetch_add(1, std::memory_order_relaxed) + 1;
+  const uint32_t limit = client_->limits().calls_per_client;
+  if (calls > limit) {
+    // The refusals are kept too, so that these have a limit as well.
+    if (calls > 2 * limit) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("more than ", 2 * limit, " unacknowledged calls"));
+    }
+    record->done = true;
+    record->result = CallResult(kWsaNoBufs, ENOBUFS);
+    client_->usage().kept_bytes.fetch_add(KeptBytes(record->result),
+                                          std::memory_order_relaxed);
+    QueueLocked(call.call_id, record);
+    *run = false;
+    return absl::OkStatus();
+  }
+  if (IsSend(call.request)) {
+    if (absl::Status status = ChargeCredit(call, record); !status.ok()) {
+      return status;
+    }
+  }
+  if (call.socket_id != 0) {
+    auto found = sockets_.find(call.socket_id);
+    if (found != sockets_.end()) *socket = found->second.socket;
+  }
+  *run = true;
+  return absl::OkStatus();
+}
+
+absl::Status Attachment::ChargeCredit(const Call& call, CallRecord* record) {
+  const size_t bytes = SendPayloadBytes(call.body);
+  if (bytes > kChunkBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a send of ", bytes, " bytes; at most ", kChunkBytes, " are one call"));
+  }
+  record->credit = static_cast<uint32_t>(bytes);
+  Client::Usage& usage = client_->usage();
+  const uint64_t limit = client_->limits().queued_bytes_per_client;
+  if (usage.queued_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes >
+      limit) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the client's credit of ", limit, " bytes of sends is exceeded"));
+  }
+  auto socket = sockets_.find(call.socket_id);
+  if (socket == sockets_.end()) return absl::OkStatus();
+  socket->second.queued_bytes += static_cast<uint32_t>(bytes);
+  if (socket->second.queued_bytes > kSocketSendCreditBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a socket's credit of ", kSocketSendCreditBytes,
+                     " bytes of sends is exceeded"));
+  }
+  return absl::OkStatus();
+}
+
+void Attachment::Dispatch(const Call& call,
+                          const std::shared_ptr<WinsockSocket>& socket) {
+  if (environment_->stopping() && call.request != wire::Call::kCleanup &&
+      call.request != wire::Call::kCloseSocket) {
+    return Finish(call.call_id, CallResult(kWsaNetDown, ENETDOWN));
+  }
+  if (call.request == wire::Call::kStartup) return Startup(call);
+  if (client_->startups() == 0) {
+    return Finish(call.call_id, CallResult(kWsaNotInitialised, EINVAL));
+  }
+  switch (call.request) {
+    case wire::Call::kCleanup:
+      return Cleanup(call);
+    case wire::Call::kSocket:
+      return MakeSocket(call);
+    case wire::Call::kCancelBlockingCall:
+      return CancelBlockingCall(call);
+    default:
+      break;
+  }
+  if (socket != nullptr) {
+    socket->Handle(call);
+  } else if (call.socket_id != 0) {
+    Finish(call.call_id, CallResult(kWsaNotSock, ENOTSOCK));
+  } else {
+    Finish(call.call_id, CallResult(kWsaOpNotSupp, EOPNOTSUPP));
+  }
+}
+
+void Attachment::Startup(const Call& call) {
+  wsp::v1::StartupRequest request;
+  if (!request.ParseFromString(call.body.RemainingString())) {
+    return Finish(call.call_id, CallResult(kWsaInval, EINVAL));
+  }
+  wsp::v1::StartupResult message;
+  if (!NegotiateWinsockVersion(request.version_requested(), &message)) {
+    return Finish(call.call_id, CallResult(kWsaVerNotSupported, EINVAL));
+  }
+  const uint64_t startups =
+      client_->Startup(this, call.call_id, request.owed_startups());
+  if (startups == 0) {
+    return Finish(call.call_id, CallResult(kWsaInval, EINVAL));
+  }
+  message.set_startups(startups);
+  CallResult result;
+  result.body = message.SerializeAsString();
+  Finish(call.call_id, std::move(result));
+}
+
+void Attachment::Cleanup(const Call& call) {
+  uint64_t startups = 0;
+  if (!client_->Cleanup(this, call.call_id, &startups)) {
+    return Finish(call.call_id, CallResult(kWsaNotInitialised, EINVAL));
+  }
+  wsp::v1::CleanupResult message;
+  message.set_startups(startups);
+  message.set_final(startups == 0);
+  CallResult result;
+  result.body = message.SerializeAsString();
+  Finish(call.call_id, std::move(result));
+}
+
+void Attachment::MakeSocket(const Call& call) {
+  wsp::v1::SocketRequest request;
+  if (!request.ParseFromString(call.body.RemainingString()) ||
+      request.ticket() != 0) {
+    return Finish(call.call_id, CallResult(kWsaInval, EINVAL));
+  }
+  int family;
+  if (uint32_t error = CheckSocketRequest(request, &family); error != 0) {
+    return Finish(call.call_id, CallResult(error, EINVAL));
+  }
+  std::shared_ptr<WinsockSocket> socket;
+  int error = WinsockSocket::Create(family, environment_->NextLoop(),
+                                    environment_->sockets(), shared_from_this(),
+                                    call.socket_id, &socket);
+  if (error == 0) {
+    error = AddSocket(call.socket_id, socket);
+    if (error != 0) socket->Abort();
+  }
+  if (error == ESHUTDOWN) {
+    return Finish(call.call_id, CallResult(kWsaNotInitialised, EINVAL));
+  }
+  Finish(call.call_id, CallResult(WsaFromErrno(error), error));
+}
+
+void Attachment::CancelBlockingCall(const Call& call) {
+  wsp::v1::CancelBlockingCallRequest request;
+  if (!request.ParseFromString(call.body.RemainingString())) {
+    return Finish(call.call_id, CallResult(kWsaInval, EINVAL));
+  }
+  CancelCall(request.call_id());
+  Finish(call.call_id, CallResult());
+}
+
+}  // namespace wspd

@@ -1,0 +1,177 @@
+// Attachment: results, from who has them to the frames that carry them.
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "daemon/session/attachment.h"
+#include "daemon/session/limits.h"
+#include "daemon/wire/wire_writer.h"
+#include "proto/wire_fields.h"
+
+namespace wspd {
+namespace {
+
+namespace wire = wsp::wire;
+
+// What a kept result costs beyond its payload.
+constexpr uint64_t kResultOverhead = 64;
+
+}  // namespace
+
+uint64_t Attachment::KeptBytes(const CallResult& result) {
+  return kResultOverhead + result.body.size() +
+         (result.payload == nullptr ? 0 : result.payload->capacity());
+}
+
+void Attachment::Finish(uint64_t call_id, CallResult result) {
+  absl::MutexLock lock(&mu_);
+  auto found = calls_.find(call_id);
+  if (found == calls_.end() || found->second->done) return;
+  CallRecord* record = found->second.get();
+  record->done = true;
+  record->result = std::move(result);
+  Client::Usage& usage = client_->usage();
+  usage.kept_bytes.fetch_add(KeptBytes(record->result),
+                             std::memory_order_relaxed);
+  if (record->credit > 0) {
+    usage.queued_bytes.fetch_sub(record->credit, std::memory_order_relaxed);
+    auto socket = sockets_.find(record->socket_id);
+    if (socket != sockets_.end()) {
+      uint32_t& queued = socket->second.queued_bytes;
+      queued -= std::min(queued, record->credit);
+    }
+  }
+  QueueLocked(call_id, record);
+}
+
+void Attachment::QueueLocked(uint64_t call_id, CallRecord* record) {
+  record->queued = true;
+  (record->result.payload == nullptr ? control_queue_ : payload_queue_)
+      .push_back(call_id);
+}
+
+void Attachment::ReportPending(uint64_t call_id) {
+  {
+    absl::MutexLock lock(&mu_);
+    auto found = calls_.find(call_id);
+    if (found == calls_.end() || found->second->done) return;
+    pending_notices_.push_back(call_id);
+  }
+  FlushResults();
+}
+
+void Attachment::FlushResults() { WriteNext(); }
+
+void Attachment::WriteNext() {
+  std::shared_ptr<FrameStream> stream;
+  OutgoingFrame frame;
+  {
+    absl::MutexLock lock(&mu_);
+    if (writing_ || running_calls_ || stream_ == nullptr) return;
+    if (control_queue_.empty() && payload_queue_.empty() &&
+        pending_notices_.empty() && !ended_.has_value()) {
+      return;
+    }
+    writing_ = true;
+    stream = stream_;
+    frame = BuildFrameLocked();
+  }
+  stream->Write(std::move(frame));
+}
+
+void Attachment::OnWritten(const FrameStream* stream) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (stream_.get() != stream) return;
+    writing_ = false;
+  }
+  WriteNext();
+}
+
+OutgoingFrame Attachment::BuildFrameLocked() {
+  OutgoingFrame frame;
+  frame.parts.emplace_back();
+  if (ended_.has_value()) {
+    wsp::v1::Event event;
+    event.mutable_registration_ended()->set_reason(*ended_);
+    WireWriter(&frame.parts.back().head)
+        .Bytes(wire::ServerFrame::kEvents, event.SerializeAsString());
+    ended_.reset();
+  }
+  for (uint64_t call_id : pending_notices_) {
+    std::string notice;
+    WireWriter(&notice).Fixed64(wire::Completion::kCallId, call_id);
+    WireWriter(&notice).Varint(wire::Completion::kPending, 1);
+    WireWriter(&frame.parts.back().head)
+        .Bytes(wire::ServerFrame::kCompletions, notice);
+  }
+  pending_notices_.clear();
+  // Control first, and payload up to one chunk; a frame has room for thousands
+  // of results without payload.
+  constexpr size_t kHeadBytes = kFrameBytes / 4;
+  while (!control_queue_.empty() &&
+         frame.parts.back().head.size() < kHeadBytes) {
+    const uint64_t call_id = control_queue_.front();
+    control_queue_.pop_front();
+    AppendCompletionLocked(call_id, &frame);
+  }
+  size_t payload = 0;
+  while (!payload_queue_.empty()) {
+    const uint64_t call_id = payload_queue_.front();
+    auto found = calls_.find(call_id);
+    if (found != calls_.end()) {
+      const size_t bytes = found->second->result.payload->size();
+      if (payload > 0 && payload + bytes > kChunkBytes) break;
+      payload += bytes;
+    }
+    payload_queue_.pop_front();
+    AppendCompletionLocked(call_id, &frame);
+  }
+  return frame;
+}
+
+void Attachment::AppendCompletionLocked(uint64_t call_id,
+                                        OutgoingFrame* frame) {
+  auto found = calls_.find(call_id);
+  if (found == calls_.end()) return;
+  CallRecord* record = found->second.get();
+  const CallResult& result = record->result;
+  record->queued = false;
+  record->written = true;
+  const uint64_t sequence = first_written_ + written_.size();
+  written_.push_back(call_id);
+
+  std::string head;
+  WireWriter head_writer(&head);
+  head_writer.Fixed64(wire::Completion::kCallId, call_id);
+  head_writer.Varint(wire::Completion::kSequence, sequence);
+  if (result.wsa_error != 0) {
+    head_writer.Varint(wire::Completion::kWsaError, result.wsa_error);
+    head_writer.Varint(wire::Completion::kLinuxErrno, result.linux_errno);
+  }
+  std::string payload_head;
+  size_t payload_bytes = 0;
+  if (result.payload != nullptr) {
+    payload_bytes = result.payload->size();
+    WireWriter(&payload_head).BytesHead(wire::RecvResult::kData, payload_bytes);
+  }
+  // A result without fields says nothing that the codes don't.
+  if (!result.body.empty() || payload_bytes > 0 ||
+      (result.wsa_error == 0 && record->request != 0)) {
+    head_writer.BytesHead(
+        record->request,
+        result.body.size() + payload_head.size() + payload_bytes);
+    head.append(result.body);
+    head.append(payload_head);
+  }
+  std::string& out = frame->parts.back().head;
+  WireWriter(&out).BytesHead(wire::ServerFrame::kCompletions,
+                             head.size() + payload_bytes);
+  out.append(head);
+  if (payload_bytes > 0) {
+    frame->parts.back().payload = result.payload;
+    frame->parts.emplace_back();
+  }
+}
+
+}  // namespace wspd
