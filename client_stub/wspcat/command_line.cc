@@ -41,7 +41,7 @@ bool ParseOptions(const std::vector<std::string>& arguments,
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& argument = arguments[i];
     const bool has_value = i + 1 < arguments.size();
-    if (argument.rfind("-", 0) != 0) {
+    if (argument.empty() || argument[0] != '-') {
       words->push_back(argument);
     } else if (argument == "--help" || argument == "-h") {
       command->help = true;

@@ -13,7 +13,6 @@ namespace wspd {
 namespace {
 
 using ::grpc::reflection::v1alpha::ServerReflectionRequest;
-using ::grpc::reflection::v1alpha::ServerReflectionResponse;
 using ::testing::ElementsAre;
 
 class ReflectionTest : public ::testing::Test {

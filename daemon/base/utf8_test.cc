@@ -14,9 +14,7 @@ TEST(Utf8Test, ValidTextStays) {
   for (const char* text :
        {"", "plain", "\n\x7f", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80",
         "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80",
-        "\xf4\x8f\xbf\xbf",
-        "gr\xc3\xbc\xc3\x9f"
-        "e"}) {
+        "\xf4\x8f\xbf\xbf", u8"gr\u00fc\u00dfe"}) {
     EXPECT_EQ(ToValidUtf8(text), text);
   }
   const std::string zero("a\0b", 3);

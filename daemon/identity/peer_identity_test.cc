@@ -5,6 +5,7 @@
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,7 +28,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 constexpr uid_t kNobody = 65534;
 constexpr char kStopSelf[] = "kill -STOP $$";
@@ -43,7 +43,8 @@ class TestListener {
     folder_ = mkdtemp(folder);
     chmod(folder_.c_str(), 0755);
     address_.sun_family = AF_UNIX;
-    strcpy(address_.sun_path, (folder_ + "/s").c_str());
+    snprintf(address_.sun_path, sizeof address_.sun_path, "%s/s",
+             folder_.c_str());
     fd_.Reset(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     EXPECT_EQ(bind(fd_.get(), reinterpret_cast<sockaddr*>(&address_),
                    sizeof(address_)),

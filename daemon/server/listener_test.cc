@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -85,7 +86,8 @@ class ListenerTest : public ::testing::Test {
     OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    strcpy(address.sun_path, file_->path().c_str());
+    snprintf(address.sun_path, sizeof address.sun_path, "%s",
+             file_->path().c_str());
     EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr*>(&address),
                       sizeof(address)),
               0);
@@ -182,7 +184,7 @@ TEST_F(ListenerTest, APeerThatHasEndedIsRefusedAndOthersGoOn) {
   OwnedFd release(hold[1]);
   const pid_t child = fork();
   if (child == 0) {
-    OwnedFd fd = Connect();
+    const OwnedFd fd = Connect();
     release.Reset();
     char byte;
     if (fork() == 0) (void)!read(hold[0], &byte, 1);
@@ -260,7 +262,8 @@ TEST_F(ListenerTest, OutOfDescriptorsPausesAndResumes) {
   limit.Set(client.get() + 1);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  strcpy(address.sun_path, file_->path().c_str());
+  snprintf(address.sun_path, sizeof address.sun_path, "%s",
+           file_->path().c_str());
   ASSERT_EQ(connect(client.get(), reinterpret_cast<sockaddr*>(&address),
                     sizeof(address)),
             0);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -39,7 +40,7 @@ class SocketFileTest : public ::testing::Test {
     OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    strcpy(address.sun_path, path.c_str());
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path.c_str());
     return connect(fd.get(), reinterpret_cast<sockaddr*>(&address),
                    sizeof(address)) == 0;
   }
@@ -56,7 +57,8 @@ class SocketFileTest : public ::testing::Test {
     OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    strcpy(address.sun_path, options_.path.c_str());
+    snprintf(address.sun_path, sizeof address.sun_path, "%s",
+             options_.path.c_str());
     EXPECT_EQ(
         bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)),
         0);

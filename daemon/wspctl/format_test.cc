@@ -9,7 +9,6 @@ namespace wspd {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 const absl::Time kNow = absl::FromUnixSeconds(1700000000);
 

@@ -33,7 +33,8 @@ std::string Number(double value) {
 
 std::string Cell(double value) {
   if (!std::isfinite(value)) return "-";
-  return absl::StrFormat(std::abs(value) < 100 ? "%.3g" : "%.0f", value);
+  return std::abs(value) < 100 ? absl::StrFormat("%.3g", value)
+                               : absl::StrFormat("%.0f", value);
 }
 
 std::string TargetCell(const Row& row) {

@@ -210,7 +210,7 @@ TEST_F(ForkTest, GrandchildMayStartUpToo) {
 
 // By itself, since vfork may clobber its caller's variables.
 __attribute__((noinline)) pid_t VforkAndExecuteTrue() {
-  const pid_t pid = vfork();
+  const pid_t pid = vfork();  // NOLINT: it is what is tested
   if (pid == 0) {
     execl("/bin/true", "true", nullptr);
     _exit(1);
@@ -227,7 +227,7 @@ TEST_F(ForkTest, VforkChildChangesNothing) {
 }
 
 TEST_F(ForkTest, VforkChildThatOnlyExitsChangesNothing) {
-  const pid_t pid = vfork();
+  const pid_t pid = vfork();  // NOLINT: it is what is tested
   if (pid == 0) _exit(0);
   ExpectSuccess(pid);
   ExpectParentUnharmed();
@@ -237,9 +237,9 @@ TEST_F(ForkTest, VforkChildThatOnlyExitsChangesNothing) {
 // A vfork child shares the parent's memory but not its pid, which must not be
 // taken for a fork: a call made there speaks for the parent.
 TEST_F(ForkTest, CallInAVforkChildDoesNotUnsettleTheParent) {
-  const pid_t pid = vfork();
+  const pid_t pid = vfork();  // NOLINT: it is what is tested
   if (pid == 0) {
-    int error = 0;
+    int error = 0;  // NOLINT: what a program that does it would do
     u_long bytes = 0;
     DWORD count = 0;
     spi_->table().lpWSPIoctl(connection_.socket, FIONREAD, nullptr, 0, &bytes,

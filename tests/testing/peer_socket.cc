@@ -217,7 +217,7 @@ void PeerListener::FillBacklog() {
   for (;;) {
     OwnedFd fd = NewSocket(endpoint_.family);
     Address address = ToAddress(endpoint_);
-    connect(fd.get(), address.get(), address.length);
+    (void)connect(fd.get(), address.get(), address.length);
     const bool done = WaitFor(fd.get(), POLLOUT, Clock::now() + kHandshake);
     fillers_.emplace_back(std::move(fd));
     if (!done) return;
