@@ -8,10 +8,13 @@
 #include "client_stub/spi/apc.h"
 #include "client_stub/spi/provider.h"
 #include "client_stub/spi/spi_call.h"
+#include "client_stub/spi/version.h"
 
 namespace wsp {
 namespace {
 
+// The only version of the interface that is spoken here.
+constexpr WORD kSpiVersion = MAKEWORD(2, 2);
 // What a thread may take that runs a signal handler in the middle of a wait;
 // after that it has jumped out and is not coming back.
 constexpr int64_t kExposedMs = 250;
@@ -136,9 +139,9 @@ uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
   return TryRegister(call, version, catalog_entry_id, deadline, reply);
 }
 
-void Describe(const Reply& reply, LPWSPDATA data) {
+void Describe(const Reply& reply, WORD negotiated, LPWSPDATA data) {
   std::memset(data, 0, sizeof *data);
-  data->wVersion = kSpiVersion;
+  data->wVersion = negotiated;
   data->wHighVersion = kSpiVersion;
   const size_t size = std::min<size_t>(reply.data.size, WSPDESCRIPTION_LEN);
   for (size_t i = 0; i < size; ++i) data->szDescription[i] = reply.bytes[i];
@@ -155,15 +158,10 @@ bool EnsureProvider() WSP_REQUIRES(g_library.mutex) {
 
 }  // namespace
 
-bool IsSupportedVersion(WORD requested) {
-  const auto ordered = [](WORD version) {
-    return LOBYTE(version) << 8 | HIBYTE(version);
-  };
-  return ordered(requested) >= ordered(kSpiVersion);
-}
-
 uint32_t StartUp(WORD version, DWORD catalog_entry_id,
                  const WSPUPCALLTABLE& upcalls, LPWSPDATA data) {
+  const WORD negotiated = NegotiateVersion(version, kSpiVersion, kSpiVersion);
+  if (negotiated == 0) return WSAVERNOTSUPPORTED;
   SpiCall call(nullptr);
   if (call.shield().process() == ProcessKind::kVforked) return WSASYSNOTREADY;
   Reply reply;
@@ -186,7 +184,7 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
     provider->SetUpcalls(upcalls);
     provider->catalog_entry_id = catalog_entry_id;
   }
-  Describe(reply, data);
+  Describe(reply, negotiated, data);
   return 0;
 }
 

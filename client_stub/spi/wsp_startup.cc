@@ -90,7 +90,6 @@ extern "C" WSP_EXPORT int WSPAPI WSPStartup(WORD wVersionRequested,
                                             WSPUPCALLTABLE UpcallTable,
                                             LPWSPPROC_TABLE lpProcTable) {
   if (lpWSPData == nullptr || lpProcTable == nullptr) return WSAEFAULT;
-  if (!wsp::IsSupportedVersion(wVersionRequested)) return WSAVERNOTSUPPORTED;
   const DWORD entry =
       lpProtocolInfo != nullptr ? lpProtocolInfo->dwCatalogEntryId : 0;
   const uint32_t error =

@@ -1,6 +1,8 @@
 // The final WSPCleanup cancels what is pending, whoever calls it and from
 // where.
+#include <algorithm>
 #include <atomic>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "client_stub/spi_client/blocking_hook.h"
 #include "client_stub/spi_client/event.h"
 #include "client_stub/spi_client/upcalls.h"
+#include "tests/testing/process_files.h"
 #include "tests/testing/provider_test.h"
 #include "tests/testing/thread_group.h"
 
@@ -264,9 +267,16 @@ TEST_F(OverlappedCancelTest, ARoutineOfBeforeThatHasNotRunStaysOut) {
   ExpectNoRoutineRan();
 }
 
-// An APC that is queued can't be taken back, so that it must not need the
-// library.
-TEST_F(OverlappedCancelTest, WaitAfterUnloadingMeetsNothingOfTheLibrary) {
+bool IsLibraryMapped() {
+  const std::set<std::string> files = MappedFiles();
+  return std::any_of(files.begin(), files.end(), [](const std::string& file) {
+    return file.find("libwsp") != std::string::npos;
+  });
+}
+
+// An APC that is queued can't be taken back: it keeps the library until it has
+// run, and no longer.
+TEST_F(OverlappedCancelTest, WaitAfterUnloadingRunsNothingAndFreesTheLibrary) {
   Connection connection = Connect();
   Operation operation;
   ASSERT_EQ(spi_->StartRecv(connection.socket, &operation, 5, CountingRoutine),
@@ -276,7 +286,9 @@ TEST_F(OverlappedCancelTest, WaitAfterUnloadingMeetsNothingOfTheLibrary) {
   EXPECT_EQ(spi_->Cleanup(), kOk);
   EXPECT_TRUE(spi_->Unload());
   spi_.reset();
+  EXPECT_TRUE(IsLibraryMapped());
   ExpectNoRoutineRan();
+  EXPECT_FALSE(IsLibraryMapped());
 }
 
 TEST_F(OverlappedCancelTest, CloseAbortsWithEventAndRoutine) {

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -17,18 +19,23 @@
 #include "tests/testing/role.h"
 #include "tests/testing/spawn.h"
 #include "tests/testing/thread_group.h"
+#include "tests/testing/unread_frames.h"
 
 namespace wspd::testing {
 namespace {
 
 constexpr int kConnections = 4;
+// Within which a death shows at the peers: less than the grace time, 2 s, that
+// a client has whose stream breaks while it lives.
+constexpr seconds kResetTime(1);
 
 enum class Manner { kKill, kAbort, kExit, kForkedChildStays };
 enum class Moment { kIdle, kBlocked, kTransfer, kMidFrame };
 
 // The client that dies. Arguments: the peer's port, what it does meanwhile
-// ("idle", "blocked", "transfer"), and "fork" for a child that holds on to
-// everything inherited until it is killed.
+// ("idle", "blocked", "transfer", "midframe": a transfer that waits for a
+// word), and "fork" for a child that holds on to everything inherited until it
+// is killed.
 int Victim(Role& role) {
   const Endpoint peer = {Family::kIpv4,
                          static_cast<uint16_t>(std::stoi(role.arguments[0]))};
@@ -50,6 +57,10 @@ int Victim(Role& role) {
     }
     child = std::to_string(pid);
   }
+  if (what == "midframe") {
+    role.parent.Send(child);
+    role.parent.Receive();
+  }
   ThreadGroup threads;
   for (const SOCKET s : sockets) {
     if (what == "blocked") {
@@ -57,7 +68,7 @@ int Victim(Role& role) {
         std::string data;
         spi->Recv(s, 10, &data);
       });
-    } else if (what == "transfer") {
+    } else if (what != "idle") {
       threads.Start("send", [&, s] {
         const std::string chunk(1 << 20, 'x');
         while (spi->Send(s, chunk).ok()) {
@@ -66,7 +77,7 @@ int Victim(Role& role) {
     }
   }
   if (what == "blocked") threads.WaitUntilBlocked();
-  role.parent.Send(child);
+  if (what != "midframe") role.parent.Send(child);
   const std::string end = role.parent.Receive();
   if (end == "abort") {
     signal(SIGABRT, SIG_DFL);  // not a sanitizer's handler
@@ -75,6 +86,105 @@ int Victim(Role& role) {
   _exit(0);
 }
 const RoleRegistration kVictim("Victim", Victim);
+
+// A victim, from its start to what its peers see of its end.
+class DyingClient {
+ public:
+  DyingClient(DaemonProcess* daemon, PeerListener* listener, Manner manner,
+              Moment moment)
+      : daemon_(daemon),
+        manner_(manner),
+        moment_(moment),
+        process_("Victim", Arguments(listener->endpoint())) {
+    for (int i = 0; i < kConnections; ++i) {
+      peers_.push_back(listener->Accept());
+    }
+    forked_ = process_.channel().Receive();
+    EXPECT_NE(forked_, "");
+  }
+  ~DyingClient() {
+    if (forked_ != "0" && forked_ != "") kill(std::stoi(forked_), SIGKILL);
+  }
+
+  pid_t pid() const { return process_.pid(); }
+
+  // Has it get to its moment. The daemon is stopped afterwards if that is
+  // kMidFrame.
+  void ReachMoment() {
+    if (moment_ == Moment::kTransfer) {
+      for (PeerSocket& peer : peers_) {
+        EXPECT_EQ(peer.Read(1 << 20).size(), 1u << 20);
+      }
+    }
+    if (moment_ == Moment::kMidFrame) CutFrame();
+  }
+
+  // From now on the daemon runs.
+  void Die() {
+    switch (manner_) {
+      case Manner::kKill:
+      case Manner::kForkedChildStays:
+        process_.Signal(SIGKILL);
+        break;
+      case Manner::kAbort:
+        process_.channel().Send("abort");
+        break;
+      case Manner::kExit:
+        process_.channel().Send("exit");
+        break;
+    }
+    const int status = process_.Wait();
+    EXPECT_EQ(status, manner_ == Manner::kAbort  ? SIGABRT
+                      : manner_ == Manner::kExit ? 0
+                                                 : SIGKILL)
+        << DescribeStatus(status);
+    if (moment_ == Moment::kMidFrame) daemon_->Resume();
+  }
+
+  void ExpectResets() {
+    const milliseconds time = TimeOf([&] {
+      for (PeerSocket& peer : peers_) {
+        EXPECT_EQ(peer.WaitForEnd(kResetTime), Ending::kReset);
+      }
+    });
+    EXPECT_LT(time, kResetTime) << time.count() << " ms";
+  }
+
+ private:
+  std::vector<std::string> Arguments(const Endpoint& peer) const {
+    const char* const what = moment_ == Moment::kIdle       ? "idle"
+                             : moment_ == Moment::kBlocked  ? "blocked"
+                             : moment_ == Moment::kTransfer ? "transfer"
+                                                            : "midframe";
+    std::vector<std::string> arguments = {std::to_string(peer.port), what};
+    if (manner_ == Manner::kForkedChildStays) arguments.push_back("fork");
+    return arguments;
+  }
+
+  UnreadFrames Unread() const {
+    return PeekUnreadFrames(daemon_->pid(), pid());
+  }
+
+  // What the victim hands to its connection piles up there, from the beginning
+  // of a frame, until the daemon's window is used up, in the middle of one.
+  void CutFrame() {
+    EXPECT_TRUE(WaitUntil([&] { return IsQuiet(pid()); }));
+    daemon_->Pause();
+    EXPECT_EQ(Unread().bytes, 0u);
+    process_.channel().Send("go");
+    EXPECT_TRUE(
+        WaitUntil([&] { return Unread().bytes > 0 && IsQuiet(pid()); }));
+    EXPECT_TRUE(Unread().ends_within_frame);
+  }
+
+  DaemonProcess* const daemon_;
+  const Manner manner_;
+  const Moment moment_;
+  ChildProcess process_;
+  std::vector<PeerSocket> peers_;
+  // The pid of its child, "0" if it has none.
+  std::string forked_;
+};
 
 // A client that must not notice: it echoes all the while.
 class Survivor {
@@ -88,30 +198,49 @@ class Survivor {
     thread_.JoinAll();
     EXPECT_EQ(spi_->Close(socket_), kOk);
     EXPECT_GT(rounds_, 0);
-    EXPECT_LT(worst_, seconds(2)) << worst_.count() << " ms without service";
+    ExpectServed();
   }
-  // The daemon doesn't serve anybody while it is stopped.
-  void Forgive() { forgiven_ = true; }
+  // Makes no call until GoOn: a daemon that is stopped serves nobody.
+  void Rest() {
+    rest_ = true;
+    EXPECT_TRUE(WaitUntil([this] { return rests_.load(); }));
+  }
+  void GoOn() { rest_ = false; }
 
  private:
   void Run() {
     while (!stop_) {
+      rests_ = rest_.load();
+      if (rests_) {
+        std::this_thread::sleep_for(milliseconds(1));
+        continue;
+      }
       std::string data;
       const milliseconds time = TimeOf([&] {
         EXPECT_EQ(spi_->Send(socket_, "alive"), kOk);
         EXPECT_EQ(spi_->RecvExactly(socket_, 5, &data), kOk);
       });
       if (data != "alive") return;
-      if (!forgiven_) worst_ = std::max(worst_, time);
+      worst_ = std::max(worst_, time);
       ++rounds_;
     }
+  }
+
+  // The machine is granted one hiccup in all these tests: one each could be
+  // what every death does.
+  void ExpectServed() const {
+    static bool had_hiccup = false;
+    const milliseconds bound(had_hiccup ? 100 : 1000);
+    EXPECT_LT(worst_, bound) << worst_.count() << " ms without service";
+    had_hiccup |= worst_ >= milliseconds(100);
   }
 
   Spi* const spi_;
   SOCKET socket_ = INVALID_SOCKET;
   ThreadGroup thread_;
   std::atomic<bool> stop_{false};
-  std::atomic<bool> forgiven_{false};
+  std::atomic<bool> rest_{false};
+  std::atomic<bool> rests_{false};
   int rounds_ = 0;
   milliseconds worst_{0};
 };
@@ -136,36 +265,6 @@ class DeathTest : public ProviderTest,
   Manner manner() const { return std::get<0>(GetParam()); }
   Moment moment() const { return std::get<1>(GetParam()); }
 
-  std::vector<std::string> VictimArguments() const {
-    const char* const what = moment() == Moment::kIdle      ? "idle"
-                             : moment() == Moment::kBlocked ? "blocked"
-                                                            : "transfer";
-    std::vector<std::string> arguments = {
-        std::to_string(listener_.endpoint().port), what};
-    if (manner() == Manner::kForkedChildStays) arguments.push_back("fork");
-    return arguments;
-  }
-
-  void Die(ChildProcess* victim) {
-    switch (manner()) {
-      case Manner::kKill:
-      case Manner::kForkedChildStays:
-        victim->Signal(SIGKILL);
-        break;
-      case Manner::kAbort:
-        victim->channel().Send("abort");
-        break;
-      case Manner::kExit:
-        victim->channel().Send("exit");
-        break;
-    }
-    const int status = victim->Wait();
-    EXPECT_EQ(status, manner() == Manner::kAbort  ? SIGABRT
-                      : manner() == Manner::kExit ? 0
-                                                  : SIGKILL)
-        << DescribeStatus(status);
-  }
-
   EchoServer echo_;
 };
 
@@ -173,36 +272,19 @@ TEST_P(DeathTest, ResetsItsSocketsAndHarmsNobody) {
   Survivor survivor(spi_.get(), echo_.endpoint());
   const size_t descriptors = OpenDescriptors(daemon_.pid()).size();
 
-  ChildProcess victim("Victim", VictimArguments());
-  std::vector<PeerSocket> peers;
-  for (int i = 0; i < kConnections; ++i) peers.push_back(listener_.Accept());
-  const std::string forked = victim.channel().Receive();
-  ASSERT_NE(forked, "");
-  if (moment() == Moment::kTransfer) {
-    for (PeerSocket& peer : peers)
-      ASSERT_EQ(peer.Read(1 << 20).size(), 1u << 20);
-  }
-  if (moment() == Moment::kMidFrame) {
-    // What the victim hands to its connection now piles up there until it fits
-    // no more, which is in the middle of a frame.
-    survivor.Forgive();
-    daemon_.Pause();
-    const pid_t pid = victim.pid();
-    EXPECT_TRUE(WaitUntil([&] { return IsQuiet(pid); }));
-  }
-  Die(&victim);
-  if (moment() == Moment::kMidFrame) daemon_.Resume();
-  for (PeerSocket& peer : peers) {
-    EXPECT_EQ(peer.WaitForEnd(seconds(10)), Ending::kReset);
-  }
+  DyingClient client(&daemon_, &listener_, manner(), moment());
+  if (moment() == Moment::kMidFrame) survivor.Rest();
+  client.ReachMoment();
+  client.Die();
+  survivor.GoOn();
+  client.ExpectResets();
   EXPECT_TRUE(WaitUntil([&] {
     return OpenDescriptors(daemon_.pid()).size() <= descriptors;
   })) << "descriptors are left in the daemon";
   AdminView admin(daemon_.admin_socket());
-  EXPECT_FALSE(admin.FindClient(victim.pid()).has_value());
+  EXPECT_FALSE(admin.FindClient(client.pid()).has_value());
   EXPECT_EQ(admin.GetTotals().clients, 1u) << "only the survivor is left";
   EXPECT_EQ(admin.GetTotals().clients_died, 1u);
-  if (forked != "0") kill(std::stoi(forked), SIGKILL);
 }
 
 constexpr const char* kMannerNames[] = {"Kill", "Abort", "Exit", "ForkedChild"};
@@ -234,31 +316,36 @@ INSTANTIATE_TEST_SUITE_P(
                        ::testing::Values(true)),
     DeathName);
 
-class ManyDeathsTest : public ProviderTest {};
-
-TEST_F(ManyDeathsTest, GiveTheDaemonItsMemoryBack) {
-  constexpr int kWarmUp = 20;
-  constexpr int kDeaths = 100;
-  const size_t descriptors = OpenDescriptors(daemon_.pid()).size();
-  size_t memory = 0;
-  for (int i = 0; i < kDeaths; ++i) {
-    if (i == kWarmUp) memory = AnonymousMemory(daemon_.pid());
-    ChildProcess victim("Victim", {std::to_string(listener_.endpoint().port),
-                                   i % 2 == 0 ? "transfer" : "blocked"});
-    std::vector<PeerSocket> peers;
-    for (int j = 0; j < kConnections; ++j) peers.push_back(listener_.Accept());
-    ASSERT_NE(victim.channel().Receive(), "");
-    victim.Kill();
-    for (PeerSocket& peer : peers) {
-      ASSERT_EQ(peer.WaitForEnd(seconds(10)), Ending::kReset);
+class ManyDeathsTest : public ProviderTest {
+ protected:
+  // A death in every manner at every moment.
+  void AllDeaths() {
+    for (const Manner manner : {Manner::kKill, Manner::kAbort, Manner::kExit,
+                                Manner::kForkedChildStays}) {
+      for (const Moment moment : {Moment::kIdle, Moment::kBlocked,
+                                  Moment::kTransfer, Moment::kMidFrame}) {
+        DyingClient client(&daemon_, &listener_, manner, moment);
+        client.ReachMoment();
+        client.Die();
+        client.ExpectResets();
+      }
     }
   }
+};
+
+TEST_F(ManyDeathsTest, GiveTheDaemonItsMemoryBack) {
+  constexpr int kWarmUp = 4;
+  constexpr int kRounds = 8;
+  const size_t descriptors = OpenDescriptors(daemon_.pid()).size();
+  for (int i = 0; i < kWarmUp; ++i) AllDeaths();
+  const size_t memory = AnonymousMemory(daemon_.pid());
+  for (int i = 0; i < kRounds && !HasFailure(); ++i) AllDeaths();
   EXPECT_TRUE(WaitUntil(
       [&] { return OpenDescriptors(daemon_.pid()).size() <= descriptors; }));
   if (!kMemoryTells) return;
-  // The allocator keeps some of what a transfer takes; a client's own would
-  // be several times this over so many deaths.
-  EXPECT_LT(AnonymousMemory(daemon_.pid()), memory + (8 << 20));
+  // The allocator's own needs change by less than a third of this. Over 128
+  // deaths a leak of 4 KiB each shows: a socket's buffers, a frame, a client.
+  EXPECT_LT(AnonymousMemory(daemon_.pid()), memory + (512 << 10));
 }
 
 }  // namespace

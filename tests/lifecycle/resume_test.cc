@@ -101,7 +101,7 @@ TEST_F(ResumeTest, BulkBothWaysOnSeveralThreadsLosesAndDoublesNothing) {
 }
 
 TEST_F(ResumeTest, OverlappedOperationsCompleteOnce) {
-  constexpr int kRounds = 500;
+  constexpr int kRounds = kBreaks * kFrames / 2;
   constexpr size_t kSize = 10000;
   EchoServer echo;
   SOCKET s;
@@ -128,7 +128,7 @@ TEST_F(ResumeTest, OverlappedOperationsCompleteOnce) {
     ASSERT_TRUE(sent.Wait()) << i;
     ASSERT_EQ(PatternError(data, i * kSize), "") << i;
   }
-  EXPECT_GE(Resumes(), 100);
+  EXPECT_GE(Resumes(), kBreaks);
 }
 
 // A connection that a peer sees, and each that a listener hands out, is the
@@ -173,7 +173,8 @@ TEST_F(ResumeTest, StartupsAndCleanupsCountOnce) {
 
 TEST_F(ResumeTest, FinalCleanupsRunOnce) {
   ASSERT_EQ(spi_->Cleanup(), kOk);
-  for (int i = 0; i < 500; ++i) {
+  constexpr int kCount = kBreaks * 5 / 2;
+  for (int i = 0; i < kCount; ++i) {
     ASSERT_EQ(spi_->Startup(), kOk) << i;
     Connection connection = Connect();
     ASSERT_FALSE(HasFailure()) << i;
@@ -186,7 +187,7 @@ TEST_F(ResumeTest, FinalCleanupsRunOnce) {
     ASSERT_EQ(connection.peer.WaitForEnd(), Ending::kReset) << i;
   }
   EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
-  EXPECT_GE(Resumes(), 100);
+  EXPECT_GE(Resumes(), kBreaks);
 }
 
 }  // namespace

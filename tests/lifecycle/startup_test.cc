@@ -71,6 +71,53 @@ TEST_F(StartupTest, NullPointersAreFaults) {
   EXPECT_EQ(RawStartup(MAKEWORD(2, 2), nullptr, nullptr), WsaCode{WSAEFAULT});
 }
 
+// It only says which catalog entry is opened, and one library may back several.
+TEST_F(StartupTest, ProtocolInfoMayBeNull) {
+  WSPDATA data = {};
+  WSPPROC_TABLE table = {};
+  ASSERT_EQ(WsaCode{spi_->client().startup_function()(
+                MAKEWORD(2, 2), &data, nullptr, spi_client::Upcalls(), &table)},
+            kOk);
+  int error = 0;
+  const SOCKET s = table.lpWSPSocket(AF_INET, SOCK_STREAM, IPPROTO_TCP, nullptr,
+                                     0, WSA_FLAG_OVERLAPPED, &error);
+  EXPECT_NE(s, INVALID_SOCKET) << WsaCode{error};
+  EXPECT_EQ(table.lpWSPCloseSocket(s, &error), 0) << WsaCode{error};
+  EXPECT_EQ(table.lpWSPCleanup(&error), 0) << WsaCode{error};
+}
+
+// Without a place for the code a call says the same by its result.
+TEST_F(StartupTest, ErrorPointerMayBeNull) {
+  ASSERT_EQ(spi_->Startup(), kOk);
+  const WSPPROC_TABLE& table = spi_->table();
+  EXPECT_EQ(table.lpWSPSocket(99, SOCK_STREAM, IPPROTO_TCP, nullptr, 0,
+                              WSA_FLAG_OVERLAPPED, nullptr),
+            INVALID_SOCKET);
+  const SOCKET s = table.lpWSPSocket(AF_INET, SOCK_STREAM, IPPROTO_TCP, nullptr,
+                                     0, WSA_FLAG_OVERLAPPED, nullptr);
+  ASSERT_NE(s, INVALID_SOCKET);
+  EXPECT_EQ(table.lpWSPListen(s, 1, nullptr), SOCKET_ERROR) << "not bound";
+  EXPECT_EQ(table.lpWSPAccept(s, nullptr, nullptr, nullptr, 0, nullptr),
+            INVALID_SOCKET)
+      << "not listening";
+  EXPECT_EQ(table.lpWSPConnect(s, nullptr, 0, nullptr, nullptr, nullptr,
+                               nullptr, nullptr),
+            SOCKET_ERROR);
+  EXPECT_EQ(table.lpWSPGetOverlappedResult(s, nullptr, nullptr, FALSE, nullptr,
+                                           nullptr),
+            FALSE);
+  EXPECT_EQ(table.lpWSPSelect(0, nullptr, nullptr, nullptr, nullptr, nullptr),
+            SOCKET_ERROR)
+      << "not supported";
+  EXPECT_EQ(table.lpWSPCloseSocket(s, nullptr), 0);
+  EXPECT_EQ(table.lpWSPCloseSocket(s, nullptr), SOCKET_ERROR);
+  EXPECT_EQ(table.lpWSPCleanup(nullptr), 0);
+  EXPECT_EQ(table.lpWSPCleanup(nullptr), SOCKET_ERROR);
+  EXPECT_EQ(table.lpWSPSend(s, nullptr, 0, nullptr, 0, nullptr, nullptr,
+                            nullptr, nullptr),
+            SOCKET_ERROR);
+}
+
 TEST_F(StartupTest, FailedStartupCountsNothingAndGivesNoTable) {
   ASSERT_EQ(spi_->Startup(), kOk);
   ASSERT_EQ(spi_->Cleanup(), kOk);

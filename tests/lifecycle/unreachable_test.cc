@@ -2,10 +2,13 @@
 // the process.
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <set>
+#include <string>
 #include <vector>
 
+#include "client_stub/spi_client/blocking_hook.h"
 #include "tests/testing/process_files.h"
 #include "tests/testing/provider_test.h"
 #include "tests/testing/stub_connection.h"
@@ -53,35 +56,148 @@ TEST_F(UnreachableTest, StartupWithoutSocketFileIsNotReady) {
   EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
 }
 
+// Runs one call while the daemon is gone.
+void ExpectNetDown(const char* name, const std::function<WsaCode()>& call) {
+  WsaCode code;
+  const milliseconds time = TimeOf([&] { code = call(); });
+  EXPECT_EQ(code, kNetDown) << name;
+  EXPECT_LT(time, milliseconds(500)) << name;
+}
+
 TEST_F(UnreachableTest, EveryCallIsNetDownPromptly) {
   ASSERT_EQ(spi_->Startup(), kOk);
   Connection connection = Connect();
   const SOCKET s = connection.socket;
-  SOCKET listener, unbound;
+  SOCKET listener, unbound, other;
   Endpoint endpoint;
   ASSERT_EQ(spi_->ListenNew(&listener, &endpoint), kOk);
   ASSERT_EQ(spi_->Socket(&unbound), kOk);
+  Operation pending, operation;
+  Event event;
+  pending.overlapped.hEvent = event.get();
+  ASSERT_EQ(spi_->StartRecv(s, &pending, 10), kPending);
   daemon_.Kill();
 
-  SOCKET other;
   std::string data;
   u_long readable;
   int value;
-  const milliseconds time = TimeOf([&] {
-    EXPECT_EQ(spi_->Send(s, "data"), kNetDown);
-    EXPECT_EQ(spi_->Recv(s, 10, &data), kNetDown);
-    EXPECT_EQ(spi_->Socket(&other), kNetDown);
-    EXPECT_EQ(spi_->Bind(unbound, {Family::kIpv4, 0}), kNetDown);
-    EXPECT_EQ(spi_->Listen(listener), kNetDown);
-    EXPECT_EQ(spi_->Accept(listener, &other), kNetDown);
-    EXPECT_EQ(spi_->Connect(unbound, listener_.endpoint()), kNetDown);
-    EXPECT_EQ(spi_->GetOption(s, SOL_SOCKET, SO_ERROR, &value), kNetDown);
-    EXPECT_EQ(spi_->SetOption(s, SOL_SOCKET, SO_KEEPALIVE, 1), kNetDown);
-    EXPECT_EQ(spi_->BytesReadable(s, &readable), kNetDown);
-    EXPECT_EQ(spi_->SetNonBlocking(s, true), kNetDown);
-    EXPECT_EQ(spi_->Shutdown(s, SD_SEND), kNetDown);
+  DWORD bytes;
+  ExpectNetDown("Send", [&] { return spi_->Send(s, "data"); });
+  ExpectNetDown("Recv", [&] { return spi_->Recv(s, 10, &data); });
+  ExpectNetDown("Send, overlapped",
+                [&] { return spi_->StartSend(s, &operation, "data"); });
+  ExpectNetDown("Recv, overlapped",
+                [&] { return spi_->StartRecv(s, &operation, 10); });
+  ExpectNetDown("GetOverlappedResult",
+                [&] { return spi_->GetResult(s, &pending, true, &bytes); });
+  ExpectNetDown("Socket", [&] { return spi_->Socket(&other); });
+  ExpectNetDown("Bind", [&] {
+    return spi_->Bind(unbound, {Family::kIpv4, 0});
   });
-  EXPECT_LT(time, 2 * kPromptly);
+  ExpectNetDown("Listen", [&] { return spi_->Listen(listener); });
+  ExpectNetDown("Accept", [&] { return spi_->Accept(listener, &other); });
+  ExpectNetDown("Connect",
+                [&] { return spi_->Connect(unbound, listener_.endpoint()); });
+  ExpectNetDown("GetSockName", [&] { return spi_->GetSockName(s, &endpoint); });
+  ExpectNetDown("GetPeerName", [&] { return spi_->GetPeerName(s, &endpoint); });
+  ExpectNetDown("GetSockOpt", [&] {
+    return spi_->GetOption(s, SOL_SOCKET, SO_ERROR, &value);
+  });
+  ExpectNetDown("SetSockOpt", [&] {
+    return spi_->SetOption(s, SOL_SOCKET, SO_KEEPALIVE, 1);
+  });
+  ExpectNetDown("Ioctl(FIONREAD)",
+                [&] { return spi_->BytesReadable(s, &readable); });
+  ExpectNetDown("Ioctl(FIONBIO)",
+                [&] { return spi_->SetNonBlocking(s, true); });
+  ExpectNetDown("Shutdown", [&] { return spi_->Shutdown(s, SD_SEND); });
+  ExpectNetDown("CloseSocket", [&] { return spi_->Close(unbound); });
+  ExpectNetDown("CloseSocket", [&] { return spi_->Close(s); });
+  ExpectNetDown("Cleanup", [&] { return spi_->Cleanup(); });
+}
+
+// It is about the calling thread, whose call has ended with the daemon.
+TEST_F(UnreachableTest, CancelBlockingCallFindsNothingToCancel) {
+  ASSERT_EQ(spi_->Startup(), kOk);
+  Connection connection = Connect();
+  daemon_.Kill();
+  EXPECT_LT(
+      TimeOf([&] { EXPECT_EQ(spi_->CancelBlocking(), WsaCode{WSAEINVAL}); }),
+      milliseconds(500));
+}
+
+struct Cancelling {
+  Spi* spi;
+  DaemonProcess* daemon;
+  WsaCode result{-2};
+};
+
+// The daemon dies before the hook cancels the call that the hook is run by.
+TEST_F(UnreachableTest, CancelBlockingCallInAHookEndsTheCall) {
+  ASSERT_EQ(spi_->Startup(), kOk);
+  Connection connection = Connect();
+  Cancelling cancelling = {spi_.get(), &daemon_};
+  spi_client::SetBlockingHook({[](DWORD_PTR context) -> BOOL {
+                                 auto* const cancelling =
+                                     reinterpret_cast<Cancelling*>(context);
+                                 if (!cancelling->daemon->is_running())
+                                   return FALSE;
+                                 cancelling->daemon->Kill();
+                                 cancelling->result =
+                                     cancelling->spi->CancelBlocking();
+                                 return FALSE;
+                               },
+                               reinterpret_cast<DWORD_PTR>(&cancelling)});
+  std::string data;
+  const milliseconds time = TimeOf([&] {
+    const WsaCode code = spi_->Recv(connection.socket, 10, &data);
+    EXPECT_EQ(code, kNetDown);
+  });
+  spi_client::SetBlockingHook({});
+  EXPECT_EQ(cancelling.result, kOk);
+  EXPECT_LT(time, milliseconds(500));
+}
+
+// The daemon dies without a call to notice it: the first one does, whichever.
+class FirstCallTest : public UnreachableTest {
+ protected:
+  void SetUp() override {
+    UnreachableTest::SetUp();
+    ASSERT_EQ(spi_->Startup(), kOk);
+    connection_ = Connect();
+  }
+  Connection connection_;
+};
+
+TEST_F(FirstCallTest, ClosingIsNetDown) {
+  daemon_.Kill();
+  ExpectNetDown("CloseSocket", [&] { return spi_->Close(connection_.socket); });
+}
+
+TEST_F(FirstCallTest, NamesAreNetDown) {
+  daemon_.Kill();
+  Endpoint endpoint;
+  ExpectNetDown("GetSockName", [&] {
+    return spi_->GetSockName(connection_.socket, &endpoint);
+  });
+}
+
+TEST_F(FirstCallTest, OverlappedSendIsNetDown) {
+  daemon_.Kill();
+  Operation operation;
+  ExpectNetDown("Send, overlapped", [&] {
+    return spi_->StartSend(connection_.socket, &operation, "data");
+  });
+  EXPECT_FALSE(operation.is_pending());
+}
+
+TEST_F(FirstCallTest, OverlappedReceiveIsNetDown) {
+  daemon_.Kill();
+  Operation operation;
+  ExpectNetDown("Recv, overlapped", [&] {
+    return spi_->StartRecv(connection_.socket, &operation, 10);
+  });
+  EXPECT_FALSE(operation.is_pending());
 }
 
 TEST_F(UnreachableTest, WaitingCallsEndWithNetDownWhenTheDaemonDies) {
@@ -160,6 +276,20 @@ TEST_F(UnreachableTest, StoppedDaemonHoldsUpNeitherCleanupNorUnloading) {
     EXPECT_EQ(file.find("libwsp"), std::string::npos) << file;
   }
   EXPECT_EQ(ThreadIds(), threads_before);
+  daemon_.Resume();
+  EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+}
+
+TEST_F(UnreachableTest, StoppedDaemonHoldsUpNoneOfSeveralCleanups) {
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(spi_->Startup(), kOk);
+  Connection connection = Connect();
+  daemon_.Pause();
+  for (int i = 0; i < 2; ++i) {
+    const milliseconds time =
+        TimeOf([&] { EXPECT_EQ(spi_->Cleanup(), kNetDown) << i; });
+    EXPECT_LT(time, seconds(5)) << i;
+  }
+  EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
   daemon_.Resume();
   EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
 }

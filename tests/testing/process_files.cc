@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -59,6 +60,21 @@ std::set<std::string> MappedFiles(pid_t pid) {
   return files;
 }
 
+size_t AnonymousMappings(pid_t pid) {
+  size_t size = 0;
+  std::ifstream maps(ProcPath(pid, "maps"));
+  std::string line;
+  while (std::getline(maps, line)) {
+    // "begin-end rights offset device inode", then the file, "[heap]" or such,
+    // or nothing.
+    if (line.find_first_of("/[") != std::string::npos) continue;
+    char* end;
+    const size_t from = strtoul(line.c_str(), &end, 16);
+    size += strtoul(end + 1, nullptr, 16) - from;
+  }
+  return size;
+}
+
 std::set<pid_t> ThreadIds(pid_t pid) {
   std::set<pid_t> ids;
   ForEachNumber(ProcPath(pid, "task"),
@@ -80,6 +96,11 @@ std::map<int, std::string> OpenDescriptors(pid_t pid) {
 
 size_t AnonymousMemory(pid_t pid) {
   return NumberIn(ProcPath(pid, "status"), "RssAnon") * 1024;
+}
+
+size_t AllocatedMemory() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
 }
 
 bool IsQuiet(pid_t pid) {

@@ -15,6 +15,11 @@ namespace wspd::testing {
 // The files, libraries among them, that are mapped.
 std::set<std::string> MappedFiles(pid_t pid = 0);
 
+// The address space that is mapped for neither a file nor the heap of malloc's
+// main arena, touched or not, in bytes. Stacks and the arenas of other threads
+// are part of it, which the C library keeps when such a thread has ended.
+size_t AnonymousMappings(pid_t pid = 0);
+
 std::set<pid_t> ThreadIds(pid_t pid = 0);
 
 // The open descriptors and what each is: "socket:[123]", a path. The one that
@@ -24,7 +29,10 @@ std::map<int, std::string> OpenDescriptors(pid_t pid = 0);
 // The resident memory that is not backed by files, in bytes.
 size_t AnonymousMemory(pid_t pid = 0);
 
-// Whether AnonymousMemory tells of leaks: a sanitizer keeps what is freed.
+// The bytes that malloc has given out in this process.
+size_t AllocatedMemory();
+
+// Whether these sizes tell of leaks: a sanitizer keeps what is freed.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kMemoryTells = false;
 #elif defined(__has_feature)

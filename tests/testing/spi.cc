@@ -250,6 +250,11 @@ WsaCode Spi::GetResult(SOCKET s, Operation* operation, bool wait,
   return CodeOf(!done, error);
 }
 
+WsaCode Spi::CancelBlocking() {
+  int error = 0;
+  return CodeOf(table().lpWSPCancelBlockingCall(&error), error);
+}
+
 WsaCode Spi::SetNonBlocking(SOCKET s, bool on) {
   int error = 0;
   u_long flag = on;

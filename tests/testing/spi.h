@@ -105,6 +105,7 @@ class Spi {
   WsaCode StartRecv(SOCKET s, Operation* operation, size_t size,
                     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr);
   WsaCode GetResult(SOCKET s, Operation* operation, bool wait, DWORD* bytes);
+  WsaCode CancelBlocking();
 
   WsaCode SetNonBlocking(SOCKET s, bool on);
   WsaCode BytesReadable(SOCKET s, u_long* bytes);
