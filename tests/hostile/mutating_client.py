@@ -192,14 +192,19 @@ def run_stream(path, port, calls, counts):
     try:
         stream = connection.open_stream()
         connection.send(stream, first_frame(port))
-        connection.receive(stream)  # welcome
+        try:
+            connection.receive(stream)  # welcome
+        except raw_attach.Ended as end:
+            counts[f"hello refused: {end.status}"] += 1
+            return
         counts["streams"] += 1
         if random.random() < 1 / 8:
             counts["gone in the middle"] += 1
             data = raw_attach.frame(
                 raw_attach.DATA, 0, stream,
                 raw_attach.message(mutated_frame(calls)[:8000]))
-            return connection.send_raw(data[:random.randrange(len(data))])
+            connection.send_raw(data[:random.randrange(len(data))])
+            return
         for _ in range(random.randrange(1, 4)):
             call_id, after = probe()
             connection.send(stream, mutated_frame(calls))
@@ -217,8 +222,8 @@ def main():
     random.seed(sys.argv[4])
     calls = sample_calls(port)
     counts = collections.Counter()
-    while sum(counts[what] for what in ["answered", *REFUSALS.values()]) < int(
-            sys.argv[5]):
+    decoded = ["answered", *REFUSALS.values()]
+    while sum(counts[what] for what in decoded) < int(sys.argv[5]):
         run_stream(path, port, calls, counts)
     print(json.dumps(counts))
 

@@ -127,6 +127,13 @@ class RawConnection:
             self._check(stream)
             self._read_frame()
 
+    def read_some(self, size):
+        """Takes at most so many bytes off the socket."""
+        data = self.socket.recv(size)
+        if not data:
+            self._ended = True
+        self._received += data
+
     def _check(self, stream):
         if stream in self._statuses:
             raise Ended(self._statuses[stream])
