@@ -108,7 +108,7 @@ void AttachStream::OnEvent(Tag::Event event, bool ok) {
       break;
     case Tag::Event::kGiveUp:
       // Else the alarm was called off.
-      if (ok) server_context_.TryCancel();
+      if (ok) GiveUp();
       break;
     case Tag::Event::kDone:
       // However it ended: the attachment lets go of this stream.
@@ -131,10 +131,21 @@ void AttachStream::ReturnTag() {
   // The client had its way: it has some time for the next Attach. Otherwise it
   // is dead or broke the rules, and a child of it may hold on to the connection
   // for ever; unless another Attach is on it.
-  if (attachment_ != nullptr) {
-    context_->connections->OnAttachEnded(connection_.get());
-  }
+  LetGoOfConnection();
   if (!status.ok() && !connection_->attached()) connection_->Shutdown();
+}
+
+void AttachStream::LetGoOfConnection() {
+  if (!std::exchange(counts_as_attach_, false)) return;
+  context_->connections->OnAttachEnded(connection_.get());
+}
+
+void AttachStream::GiveUp() {
+  server_context_.TryCancel();
+  // gRPC goes on with a write that it has begun, and the last tag comes back
+  // only then.
+  LetGoOfConnection();
+  if (!connection_->attached()) connection_->Shutdown();
 }
 
 void AttachStream::OnStart() {
@@ -216,6 +227,7 @@ absl::Status AttachStream::Greet(const IncomingFrame& frame) {
                                                shared_from_this());
   if (!attachment.ok()) return attachment.status();
   attachment_ = *std::move(attachment);
+  counts_as_attach_ = true;
   context_->connections->OnAttachBegun(connection_.get());
   return absl::OkStatus();
 }

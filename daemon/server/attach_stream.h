@@ -96,6 +96,9 @@ class AttachStream : public FrameStream,
   void StartRead();
   // The client ended the stream, or it broke.
   void OnClientGone();
+  void LetGoOfConnection();
+  // The client doesn't read the last frame.
+  void GiveUp();
   void FinishLocked(const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   IncomingFrame TakeFrame();
@@ -122,6 +125,8 @@ class AttachStream : public FrameStream,
   std::shared_ptr<Attachment> attachment_;
   uint64_t frames_ = 0;
   bool client_gone_ = false;
+  // connection_ counts it among its Attaches.
+  bool counts_as_attach_ = false;
 
   absl::Mutex mu_;
   int tags_ ABSL_GUARDED_BY(mu_) = 0;

@@ -138,7 +138,9 @@ class Listener::Acceptor : public EventHandler,
   ConnectionTable* const table_;
   const OnConnection on_connection_;
   FdNumbers numbers_;
-  EventLoop::WatchId watch_ = 0;
+  // Atomic since Start writes it elsewhere; that the events come later only the
+  // kernel knows.
+  std::atomic<EventLoop::WatchId> watch_{0};
   EventLoop::TimerId pause_timer_ = 0;
   bool stopped_ = false;
 };

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
-# hostile_test.py on the system's own Python, which has gRPC.
+# One of the tests here on the system's own Python, which has gRPC.
+#   run_hostile_test.sh TEST WSPD FRAMES
 set -euo pipefail
 exec /usr/bin/python3 "$1" "$2" . "$3"
