@@ -195,8 +195,8 @@ void Registry::OnStreamEnded(const std::shared_ptr<Attachment>& attachment,
   absl::MutexLock lock(&mu_);
   auto found = attachments_.find(attachment->token());
   if (found == attachments_.end() || attachment->bound()) return;
-  found->second.grace = control_->RunAt(
-      absl::Now() + options_.limits.grace,
+  found->second.grace = control_->RunAfter(
+      options_.limits.grace,
       [this, token = attachment->token()] { OnGraceOver(token); });
   Log(LogLevel::kDebug, "stream broken",
       {{"client", attachment->client_id()},

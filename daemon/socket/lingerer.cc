@@ -9,8 +9,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/time/clock.h"
-
 namespace wspd {
 namespace {
 
@@ -78,7 +76,7 @@ class Lingerer::Connection : public EventHandler,
         if (watch.ok()) watch_ = *watch;
       }
       if (!ended) {
-        timer_ = loop_->RunAt(absl::Now() + time, [weak = weak_from_this()] {
+        timer_ = loop_->RunAfter(time, [weak = weak_from_this()] {
           if (auto self = weak.lock()) self->End(self->reset_when_over_);
         });
       }
@@ -131,11 +129,10 @@ class Lingerer::Connection : public EventHandler,
         done = std::move(done_);
         done_ = nullptr;
       } else {
-        look_timer_ =
-            loop_->RunAt(absl::Now() + pause, [weak = weak_from_this(), pause] {
-              auto self = weak.lock();
-              if (self) self->Look(std::min(2 * pause, kLongestLook));
-            });
+        look_timer_ = loop_->RunAfter(pause, [weak = weak_from_this(), pause] {
+          auto self = weak.lock();
+          if (self) self->Look(std::min(2 * pause, kLongestLook));
+        });
       }
     }
     if (done != nullptr) done();

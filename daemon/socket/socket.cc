@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace wspd {
 namespace {
@@ -264,8 +264,8 @@ bool Socket::TryAwaitConnectLocked(Outcome* outcome) {
 void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
   CopyIfSmall(operation.get());
   if (operation->timeout_ms > 0) {
-    operation->timer = loop_->RunAt(
-        absl::Now() + absl::Milliseconds(operation->timeout_ms),
+    operation->timer = loop_->RunAfter(
+        absl::Milliseconds(operation->timeout_ms),
         [weak = weak_from_this(), sink = operation->sink, id = operation->id] {
           if (auto self = weak.lock()) self->Cancel(sink.get(), id, EAGAIN);
         });
@@ -290,10 +290,9 @@ void Socket::ArmLocked() {
   if (!watch.ok()) {
     // Out of memory or of watches: try again when the loop has come round.
     armed_ = 0;
-    loop_->RunAt(absl::Now() + absl::Milliseconds(100),
-                 [weak = weak_from_this()] {
-                   if (auto self = weak.lock()) self->OnEvents(0);
-                 });
+    loop_->RunAfter(absl::Milliseconds(100), [weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->OnEvents(0);
+    });
     return;
   }
   watch_ = *watch;
