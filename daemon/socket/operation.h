@@ -106,7 +106,8 @@ class OperationSink {
                          Outcome outcome) = 0;
 
   // Whether a receive may begin now; asked with the socket's lock held, so that
-  // it must not lock anything. After a no, Socket::Poke() goes on.
+  // it must not lock anything. After a no, Socket::Poke() goes on with those
+  // that wait; for the others the outcome is EAGAIN.
   virtual bool MayReceive() const = 0;
 
   // The operation has to wait; its outcome comes later, perhaps before this

@@ -15,6 +15,10 @@ namespace {
 // One sendmsg() takes at most this many pieces (IOV_MAX is 1024).
 constexpr size_t kMaxPieces = 512;
 
+// Received bytes that may gather before their sink hears of them: only then can
+// it say that it has had enough.
+constexpr size_t kMostUndelivered = 64 << 10;
+
 // Errors of accept() that belong to the connection that was lost before it was
 // accepted, and not to the listener (accept(2), "Error handling").
 bool IsLostConnection(int error) {
@@ -172,8 +176,9 @@ bool Socket::TrySendLocked(Operation* operation, Outcome* outcome) {
 }
 
 bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
-  receive_held_ = operation->wait && !operation->sink->MayReceive();
-  if (receive_held_) return false;
+  const bool may_receive = operation->sink->MayReceive();
+  receive_held_ = operation->wait && !may_receive;
+  if (!may_receive) return false;
   if (operation->max_bytes == 0) {
     char byte;
     ssize_t ready;
@@ -299,12 +304,15 @@ void Socket::ArmLocked() {
   watched_ = true;
 }
 
-void Socket::RunQueueLocked(Queue* queue, std::vector<Finished>* finished) {
-  while (!queue->empty()) {
+bool Socket::RunQueueLocked(Queue* queue, std::vector<Finished>* finished) {
+  size_t received = 0;
+  while (!queue->empty() && received < kMostUndelivered) {
     Outcome outcome;
-    if (!TryLocked(queue->head.get(), &outcome)) return;
+    if (!TryLocked(queue->head.get(), &outcome)) return false;
+    if (outcome.data != nullptr) received += outcome.data->capacity();
     finished->push_back({queue->Pop(), std::move(outcome)});
   }
+  return !queue->empty();
 }
 
 void Socket::FinishShutdownLocked() {
@@ -315,17 +323,19 @@ void Socket::FinishShutdownLocked() {
 
 void Socket::OnEvents(uint32_t /*events*/) {
   std::vector<Finished> finished;
-  {
-    absl::MutexLock lock(&mu_);
-    armed_ = 0;
-    if (!fd_.valid()) return;
-    RunQueueLocked(&out_, &finished);
-    RunQueueLocked(&in_, &finished);
-    FinishShutdownLocked();
-    ArmLocked();
-    for (Finished& one : finished) StopTimer(one.operation.get());
+  for (bool more = true; more;) {
+    {
+      absl::MutexLock lock(&mu_);
+      armed_ = 0;
+      if (!fd_.valid()) return;
+      RunQueueLocked(&out_, &finished);
+      more = RunQueueLocked(&in_, &finished);
+      FinishShutdownLocked();
+      if (!more) ArmLocked();
+      for (Finished& one : finished) StopTimer(one.operation.get());
+    }
+    Deliver(&finished);
   }
-  Deliver(std::move(finished));
 }
 
 void Socket::ReturnAccepted(OwnedFd connection) {
@@ -354,15 +364,16 @@ void Socket::StopTimer(Operation* operation) {
   operation->timer = 0;
 }
 
-void Socket::Deliver(std::vector<Finished> finished) {
+void Socket::Deliver(std::vector<Finished>* finished) {
   std::shared_ptr<OperationSink> last;
-  for (Finished& one : finished) {
+  for (Finished& one : *finished) {
     std::shared_ptr<OperationSink> sink = one.operation->sink;
     if (last != nullptr && last != sink) last->Flush();
     sink->OnOutcome(std::move(one.operation), std::move(one.outcome));
     last = std::move(sink);
   }
   if (last != nullptr) last->Flush();
+  finished->clear();
 }
 
 bool Socket::Cancel(const OperationSink* sink, uint64_t id, int error) {
@@ -381,7 +392,7 @@ bool Socket::Cancel(const OperationSink* sink, uint64_t id, int error) {
     outcome.error = error;
     finished.push_back({std::move(operation), std::move(outcome)});
   }
-  Deliver(std::move(finished));
+  Deliver(&finished);
   return true;
 }
 

@@ -116,11 +116,14 @@ class Socket : public EventHandler,
   void ArmLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ParkLocked(std::unique_ptr<Operation> operation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void RunQueueLocked(Queue* queue, std::vector<Finished>* finished)
+  // Finishes what it can. True: it stopped early, with enough received to be
+  // delivered first; run it again then.
+  bool RunQueueLocked(Queue* queue, std::vector<Finished>* finished)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FinishShutdownLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void StopTimer(Operation* operation);
-  static void Deliver(std::vector<Finished> finished);
+  // Tells the sinks and empties the list.
+  static void Deliver(std::vector<Finished>* finished);
 
   EventLoop* const loop_;
   mutable absl::Mutex mu_;
