@@ -89,6 +89,9 @@ struct Outcome {
   int error = 0;
   // kReceive: null at the end of a stream and when nothing was to be taken.
   std::shared_ptr<Bytes> data;
+  // kReceive: how many bytes of the stream were received before `data`. Peeks
+  // and urgent data don't count.
+  uint64_t stream_offset = 0;
   // kAccept.
   OwnedFd accepted;
   NetAddress peer;

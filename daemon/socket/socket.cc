@@ -203,6 +203,8 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
   if (received > 0) {
     data->SetSize(received);
     outcome->data = std::move(data);
+    outcome->stream_offset = received_;
+    if ((operation->flags & (MSG_PEEK | MSG_OOB)) == 0) received_ += received;
   }
   return true;
 }
@@ -429,6 +431,11 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
   }
   returned_.reset();
   return {std::move(fd_), std::move(operations)};
+}
+
+uint64_t Socket::received() const {
+  absl::MutexLock lock(&mu_);
+  return received_;
 }
 
 int Socket::waiting() const {

@@ -23,12 +23,14 @@ class RecordingSink : public OperationSink {
     std::string data;
     size_t sent;
     bool accepted;
+    uint64_t stream_offset;
   };
 
   void OnOutcome(std::unique_ptr<Operation> operation,
                  Outcome outcome) override {
     absl::MutexLock lock(&mu_);
-    Record record{outcome.error, "", operation->sent, outcome.accepted.valid()};
+    Record record{outcome.error, "", operation->sent, outcome.accepted.valid(),
+                  outcome.stream_offset};
     if (outcome.data != nullptr) {
       record.data.assign(outcome.data->data(), outcome.data->size());
       received_.fetch_add(outcome.data->size());
@@ -151,6 +153,20 @@ TEST_F(SocketTest, WaitingReceivesAreFilledInTheirOrder) {
   EXPECT_EQ(sink_->Await(1).data, "aa");
   EXPECT_EQ(sink_->Await(2).data, "bb");
   EXPECT_EQ(sink_->Await(3).data, "cc");
+}
+
+TEST_F(SocketTest, OutcomesSayWhereInTheStreamTheirBytesAre) {
+  ASSERT_EQ(write(peer_.get(), "aabb", 4), 4);
+  Receive(1, 2);
+  auto peek = Make(Operation::Kind::kReceive, 2);
+  peek->max_bytes = 2;
+  peek->flags = MSG_PEEK;
+  socket_->Submit(std::move(peek));
+  Receive(3, 2);
+  EXPECT_EQ(sink_->Await(1).stream_offset, 0);
+  EXPECT_EQ(sink_->Await(2).data, "bb");
+  EXPECT_EQ(sink_->Await(3).stream_offset, 2);
+  EXPECT_EQ(socket_->received(), 4);
 }
 
 TEST_F(SocketTest, WithoutWaitingEagainIsTheOutcome) {

@@ -319,10 +319,11 @@ CallResult WinsockSocket::ReceiveResult(const Operation& operation,
     result.payload = std::move(outcome.data);
     return result;
   }
-  const uint64_t offset = bytes_received_.fetch_add(outcome.data->size(),
-                                                    std::memory_order_relaxed);
-  if (offset != 0) {
-    WireWriter(&result.body).Varint(wire::RecvResult::kStreamOffset, offset);
+  environment_->bytes_received.fetch_add(outcome.data->size(),
+                                         std::memory_order_relaxed);
+  if (outcome.stream_offset != 0) {
+    WireWriter(&result.body)
+        .Varint(wire::RecvResult::kStreamOffset, outcome.stream_offset);
   }
   result.payload = std::move(outcome.data);
   return result;
@@ -767,7 +768,7 @@ void WinsockSocket::Describe(wsp::v1::Socket* out) const {
   out->set_protocol(IPPROTO_TCP);
   out->set_pending_calls(socket_->waiting());
   out->set_bytes_sent(bytes_sent_.load(std::memory_order_relaxed));
-  out->set_bytes_received(bytes_received_.load(std::memory_order_relaxed));
+  out->set_bytes_received(socket_->received());
   out->set_opened_at_ns(absl::ToUnixNanos(opened_at_));
   absl::MutexLock lock(&mu_);
   EncodeAddress(peer_, out->mutable_peer());

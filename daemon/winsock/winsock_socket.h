@@ -129,7 +129,6 @@ class WinsockSocket : public OperationSink,
   const int family_;
   const absl::Time opened_at_;
   std::atomic<uint64_t> bytes_sent_{0};
-  std::atomic<uint64_t> bytes_received_{0};
 
   mutable absl::Mutex mu_;
   State state_ ABSL_GUARDED_BY(mu_) = State::kOpen;
