@@ -540,7 +540,10 @@ void WinsockSocket::Connect(const Call& call) {
 
 CallResult WinsockSocket::ConnectResult(const Operation& operation,
                                         const Outcome& outcome) {
-  if (outcome.error == EINPROGRESS || outcome.error == ECANCELED) {
+  // The call's time may be over, but not the attempt's.
+  const bool timed_out = outcome.error == EAGAIN &&
+                         operation.kind == Operation::Kind::kAwaitConnect;
+  if (outcome.error == EINPROGRESS || outcome.error == ECANCELED || timed_out) {
     {
       absl::MutexLock lock(&mu_);
       bound_ = true;

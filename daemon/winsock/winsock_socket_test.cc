@@ -187,5 +187,28 @@ TEST_F(WinsockSocketTest, EachReceiveSaysWhereItsBytesWere) {
   EXPECT_EQ(listed.bytes_received(), stream.size());
 }
 
+TEST_F(WinsockSocketTest, AConnectWhoseTimeIsOverGoesOn) {
+  // A full queue answers nobody.
+  const TcpListener listener = ListenOnLoopback();
+  ASSERT_EQ(listen(listener.fd.get(), 0), 0);
+  const OwnedFd first = ConnectToLoopback(listener.port);
+  auto socket = Make(kSocket);
+  wsp::v1::Call connect = ConnectCall(listener.port);
+  connect.set_timeout_ms(20);
+  const CallResult result = Run(socket.get(), connect);
+  EXPECT_EQ(result.wsa_error, kWsaTimedOut);
+  EXPECT_EQ(result.linux_errno, ETIMEDOUT);
+  EXPECT_EQ(Run(socket.get(), ConnectCall(listener.port)).wsa_error,
+            kWsaAlready);
+  // Once there is room the attempt comes through.
+  const OwnedFd room(accept(listener.fd.get(), nullptr, nullptr));
+  wsp::v1::Socket listed;
+  while (listed.state() != wsp::v1::SOCKET_STATE_CONNECTED) {
+    listed.Clear();
+    socket->Describe(&listed);
+    std::this_thread::yield();
+  }
+}
+
 }  // namespace
 }  // namespace wspd
