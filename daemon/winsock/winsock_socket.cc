@@ -12,7 +12,6 @@
 
 #include "absl/time/clock.h"
 #include "daemon/winsock/address_codec.h"
-#include "daemon/winsock/wsa_error.h"
 #include "daemon/wire/wire_writer.h"
 #include "proto/wire_fields.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -107,10 +106,8 @@ void WinsockSocket::Handle(const Call& call) {
 
 // ----------------------------------------------------------- calls' ends
 
-void WinsockSocket::FinishError(const Call& call, uint32_t wsa_error) {
-  // Errors that Winsock finds and Linux has no errno for travel as EINVAL.
-  const int linux_errno = wsa_error == 0 ? 0 : EINVAL;
-  sink_->Finish(call.call_id, CallResult(wsa_error, linux_errno));
+void WinsockSocket::FinishError(const Call& call, WsaError error) {
+  sink_->Finish(call.call_id, CallResult(error.wsa, error.linux_errno));
 }
 
 template <typename Message>
@@ -702,7 +699,7 @@ void WinsockSocket::GetSockOpt(const Call& call) {
   wsp::v1::GetSockOptRequest request;
   if (!Parse(call, &request)) return;
   wsp::v1::GetSockOptResult message;
-  uint32_t error;
+  WsaError error = 0;
   {
     absl::MutexLock lock(&mu_);
     const int64_t seconds =
@@ -717,7 +714,7 @@ void WinsockSocket::GetSockOpt(const Call& call) {
           options_, message.mutable_value());
     });
   }
-  if (error != 0) return FinishError(call, error);
+  if (!error.ok()) return FinishError(call, error);
   CallResult result;
   result.body = message.SerializeAsString();
   sink_->Finish(call.call_id, std::move(result));
@@ -726,7 +723,7 @@ void WinsockSocket::GetSockOpt(const Call& call) {
 void WinsockSocket::SetSockOpt(const Call& call) {
   wsp::v1::SetSockOptRequest request;
   if (!Parse(call, &request)) return;
-  uint32_t error;
+  WsaError error = 0;
   {
     absl::MutexLock lock(&mu_);
     error = socket_->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {

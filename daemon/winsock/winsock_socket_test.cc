@@ -210,5 +210,35 @@ TEST_F(WinsockSocketTest, AConnectWhoseTimeIsOverGoesOn) {
   }
 }
 
+TEST_F(WinsockSocketTest, ErrorsCarryLinuxsErrno) {
+  auto socket = Make(kSocket);
+  CallResult result = Run(socket.get(), ReceiveCall(1));
+  EXPECT_EQ(result.wsa_error, kWsaNotConn);
+  EXPECT_EQ(result.linux_errno, ENOTCONN);
+  wsp::v1::Call connect;
+  auto* address = connect.mutable_connect()->mutable_address();
+  address->mutable_ipv6()->set_address(std::string(16, '1'));
+  result = Run(socket.get(), connect);
+  EXPECT_EQ(result.wsa_error, kWsaAfNoSupport);
+  EXPECT_EQ(result.linux_errno, EAFNOSUPPORT);
+  // IPV6_V6ONLY, which the kernel refuses on an IPv4 socket.
+  wsp::v1::Call option;
+  option.mutable_set_sock_opt()->set_level(41);
+  option.mutable_set_sock_opt()->set_option(27);
+  option.mutable_set_sock_opt()->mutable_value()->set_number(1);
+  result = Run(socket.get(), option);
+  int error = 0;
+  {
+    const int on = 1;
+    const OwnedFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_NE(setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)),
+              0);
+    error = errno;
+  }
+  EXPECT_NE(error, EINVAL);
+  EXPECT_EQ(result.wsa_error, WsaFromErrno(error));
+  EXPECT_EQ(result.linux_errno, error);
+}
+
 }  // namespace
 }  // namespace wspd
