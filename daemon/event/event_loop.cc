@@ -17,6 +17,8 @@ namespace wspd {
 namespace {
 
 constexpr int kEventsPerWait = 128;
+// Far enough off, and yet a time that the clock can express.
+constexpr absl::Duration kLongestDelay = absl::Hours(24 * 365);
 // epoll data of the wake-up descriptor; no slot reaches this number.
 constexpr uint64_t kWakeId = std::numeric_limits<uint64_t>::max();
 
@@ -118,8 +120,10 @@ void EventLoop::Unwatch(WatchId id, int fd) {
   free_slots_.push_back(SlotOf(id));
 }
 
-EventLoop::TimerId EventLoop::RunAt(absl::Time when,
-                                    std::function<void()> callback) {
+EventLoop::TimerId EventLoop::RunAfter(absl::Duration delay,
+                                       std::function<void()> callback) {
+  const auto when = std::chrono::steady_clock::now() +
+                    absl::ToChronoNanoseconds(std::min(delay, kLongestDelay));
   bool first;
   TimerId id;
   {
@@ -167,7 +171,8 @@ int EventLoop::NextTimeoutMs() {
   absl::MutexLock lock(&mu_);
   if (!posted_.empty()) return 0;
   if (timers_.empty()) return -1;
-  const absl::Duration left = timers_.begin()->first.first - absl::Now();
+  const absl::Duration left = absl::FromChrono(
+      timers_.begin()->first.first - std::chrono::steady_clock::now());
   if (left <= absl::ZeroDuration()) return 0;
   // Rounded up, so that the timer is due when the wait ends.
   return static_cast<int>(std::min<int64_t>(absl::ToInt64Milliseconds(left) + 1,
@@ -181,7 +186,7 @@ std::shared_ptr<EventHandler> EventLoop::HandlerOf(WatchId id) {
 }
 
 void EventLoop::RunDueTimers() {
-  const absl::Time now = absl::Now();
+  const auto now = std::chrono::steady_clock::now();
   for (;;) {
     std::function<void()> callback;
     {

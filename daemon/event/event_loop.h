@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_EVENT_EVENT_LOOP_H_
 #define WSPD_DAEMON_EVENT_EVENT_LOOP_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -62,9 +63,9 @@ class EventLoop {
   // or ended before is ignored.
   void Unwatch(WatchId id, int fd);
 
-  // Runs `callback` once at or soon after `when`. Returns a number for
-  // CancelTimer, never 0.
-  TimerId RunAt(absl::Time when, std::function<void()> callback);
+  // Runs `callback` once when `delay` has passed, or soon after, however the
+  // wall clock is set meanwhile. Returns a number for CancelTimer, never 0.
+  TimerId RunAfter(absl::Duration delay, std::function<void()> callback);
 
   // Forgets a timer that has not begun to run; one that has is left alone.
   void CancelTimer(TimerId id);
@@ -82,7 +83,8 @@ class EventLoop {
     uint32_t generation = 1;
     std::shared_ptr<EventHandler> handler;
   };
-  using TimerKey = std::pair<absl::Time, TimerId>;
+  using MonotonicTime = std::chrono::steady_clock::time_point;
+  using TimerKey = std::pair<MonotonicTime, TimerId>;
 
   EventLoop(OwnedFd epoll, OwnedFd wake);
 
@@ -102,7 +104,7 @@ class EventLoop {
   std::vector<uint32_t> free_slots_ ABSL_GUARDED_BY(mu_);
   TimerId next_timer_ ABSL_GUARDED_BY(mu_) = 1;
   std::map<TimerKey, std::function<void()>> timers_ ABSL_GUARDED_BY(mu_);
-  std::map<TimerId, absl::Time> timer_times_ ABSL_GUARDED_BY(mu_);
+  std::map<TimerId, MonotonicTime> timer_times_ ABSL_GUARDED_BY(mu_);
   std::vector<std::function<void()>> posted_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
 };

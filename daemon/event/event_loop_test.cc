@@ -2,6 +2,8 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -9,6 +11,21 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gtest/gtest.h"
+
+namespace {
+
+// How far the wall clock has been set forward for this process.
+std::atomic<time_t> wall_clock_step{0};
+
+}  // namespace
+
+// The C library's, but for the step: setting the machine's clock isn't for
+// tests.
+extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  const int result = static_cast<int>(syscall(SYS_clock_gettime, clock, time));
+  if (result == 0 && clock == CLOCK_REALTIME) time->tv_sec += wall_clock_step;
+  return result;
+}
 
 namespace wspd {
 namespace {
@@ -81,17 +98,16 @@ TEST(EventLoopTest, NoWatchHasTheIdZeroThatNeverWatchedOnesGiveBack) {
 
 TEST(EventLoopTest, TimersRunInTheirOrderAndCanBeCancelled) {
   auto loop = *EventLoop::Create("test");
-  const absl::Time now = absl::Now();
   std::vector<int> order;
   absl::Notification done;
   loop->Post([&] {
-    loop->RunAt(now + absl::Milliseconds(3), [&] {
+    loop->RunAfter(absl::Milliseconds(3), [&] {
       order.push_back(3);
       done.Notify();
     });
-    loop->RunAt(now + absl::Milliseconds(1), [&] { order.push_back(1); });
+    loop->RunAfter(absl::Milliseconds(1), [&] { order.push_back(1); });
     const auto cancelled =
-        loop->RunAt(now + absl::Milliseconds(2), [&] { order.push_back(2); });
+        loop->RunAfter(absl::Milliseconds(2), [&] { order.push_back(2); });
     loop->CancelTimer(cancelled);
     loop->CancelTimer(cancelled);
   });
@@ -102,10 +118,36 @@ TEST(EventLoopTest, TimersRunInTheirOrderAndCanBeCancelled) {
 TEST(EventLoopTest, ATimerFromAnotherThreadWakesTheLoop) {
   auto loop = *EventLoop::Create("test");
   absl::Notification late, soon;
-  loop->RunAt(absl::Now() + absl::Hours(1), [&late] { late.Notify(); });
-  loop->RunAt(absl::Now() + absl::Milliseconds(1), [&soon] { soon.Notify(); });
+  loop->RunAfter(absl::Hours(1), [&late] { late.Notify(); });
+  loop->RunAfter(absl::Milliseconds(1), [&soon] { soon.Notify(); });
   EXPECT_TRUE(soon.WaitForNotificationWithTimeout(kDeadline));
   EXPECT_FALSE(late.HasBeenNotified());
+}
+
+TEST(EventLoopTest, AStepOfTheWallClockMovesNoTimer) {
+  auto loop = *EventLoop::Create("test");
+  std::atomic<bool> early{false};
+  absl::Notification on_time;
+  loop->RunAfter(absl::Hours(1), [&early] { early = true; });
+  const absl::Time before = absl::Now();
+  wall_clock_step = 2 * 60 * 60;
+  EXPECT_GE(absl::Now() - before, absl::Hours(2));
+  loop->RunAfter(absl::Milliseconds(1), [&on_time] { on_time.Notify(); });
+  // Back before where it was: what is due in a moment still is.
+  wall_clock_step = -2 * 60 * 60;
+  on_time.WaitForNotification();
+  EXPECT_FALSE(early);
+  wall_clock_step = 0;
+}
+
+TEST(EventLoopTest, ADelayWithoutEndNeverComes) {
+  auto loop = *EventLoop::Create("test");
+  std::atomic<bool> ran{false};
+  loop->RunAfter(absl::InfiniteDuration(), [&ran] { ran = true; });
+  absl::Notification soon;
+  loop->RunAfter(absl::Milliseconds(1), [&soon] { soon.Notify(); });
+  EXPECT_TRUE(soon.WaitForNotificationWithTimeout(kDeadline));
+  EXPECT_FALSE(ran);
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ class ConnectionTable::State : public std::enable_shared_from_this<State> {
   };
   using Entries = absl::flat_hash_map<int, Entry>;
 
-  void StartAttachTimeLocked(int fd, Entry* entry, absl::Time from)
+  void StartAttachTimeLocked(int fd, Entry* entry)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EraseLocked(Entries::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -103,24 +103,23 @@ absl::Status ConnectionTable::State::Add(std::shared_ptr<Connection> connection,
   if (!watch.ok()) return watch.status();
   entry.watch = *watch;
   entry.attach_timeout = attach_timeout;
-  StartAttachTimeLocked(fd, &entry, connection->accepted_at());
+  StartAttachTimeLocked(fd, &entry);
   entry.connection = std::move(connection);
   entries_.emplace(fd, std::move(entry));
   ++counts_[uid];
   return absl::OkStatus();
 }
 
-void ConnectionTable::State::StartAttachTimeLocked(int fd, Entry* entry,
-                                                   absl::Time from) {
+void ConnectionTable::State::StartAttachTimeLocked(int fd, Entry* entry) {
   if (entry->attach_timeout == absl::InfiniteDuration()) return;
   if (entry->attach_timer != 0) loop_->CancelTimer(entry->attach_timer);
   entry->attach_timer =
-      loop_->RunAt(from + entry->attach_timeout,
-                   [weak = weak_from_this(), fd, serial = entry->serial] {
-                     if (auto state = weak.lock()) {
-                       state->OnAttachTimeout(fd, serial);
-                     }
-                   });
+      loop_->RunAfter(entry->attach_timeout,
+                      [weak = weak_from_this(), fd, serial = entry->serial] {
+                        if (auto state = weak.lock()) {
+                          state->OnAttachTimeout(fd, serial);
+                        }
+                      });
 }
 
 void ConnectionTable::State::StartAttachTime(const Connection& connection) {
@@ -129,7 +128,7 @@ void ConnectionTable::State::StartAttachTime(const Connection& connection) {
   if (it == entries_.end() || it->second.connection.get() != &connection) {
     return;
   }
-  StartAttachTimeLocked(it->first, &it->second, absl::Now());
+  StartAttachTimeLocked(it->first, &it->second);
 }
 
 void ConnectionTable::State::EraseLocked(Entries::iterator it) {

@@ -135,7 +135,7 @@ TEST_F(ConnectionTableTest, AttachedStays) {
   table_.OnAttachBegun(connection.get());
   // A later timer has run, so the connection's has.
   absl::Notification later;
-  loop_->RunAt(absl::Now() + absl::Milliseconds(20), [&] { later.Notify(); });
+  loop_->RunAfter(absl::Milliseconds(20), [&] { later.Notify(); });
   later.WaitForNotification();
   EXPECT_EQ(table_.Find(connection->name()), connection);
   pollfd entry = {client_.get(), POLLIN, 0};
@@ -148,7 +148,7 @@ TEST_F(ConnectionTableTest, AfterItsLastAttachItIsShutDown) {
   table_.OnAttachBegun(connection.get());
   table_.OnAttachEnded(connection.get());
   absl::Notification later;
-  loop_->RunAt(absl::Now() + absl::Milliseconds(50), [&] { later.Notify(); });
+  loop_->RunAfter(absl::Milliseconds(50), [&] { later.Notify(); });
   later.WaitForNotification();
   EXPECT_EQ(table_.Find(connection->name()), connection);
   table_.OnAttachEnded(connection.get());

@@ -121,8 +121,8 @@ class Listener::Acceptor : public EventHandler,
            {"suppressed", *suppressed}});
     }
     (void)loop_->Rearm(watch_, listen_fd_, 0).ok();
-    pause_timer_ = loop_->RunAt(
-        absl::Now() + kPause, [self = shared_from_this()] { self->Resume(); });
+    pause_timer_ = loop_->RunAfter(
+        kPause, [self = shared_from_this()] { self->Resume(); });
   }
 
   void Resume() {

@@ -184,7 +184,7 @@ TEST_F(ListenerTest, APeerThatHasEndedIsRefusedAndOthersGoOn) {
   OwnedFd release(hold[1]);
   const pid_t child = fork();
   if (child == 0) {
-    const OwnedFd fd = Connect();
+    (void)Connect().Release();
     release.Reset();
     char byte;
     if (fork() == 0) (void)!read(hold[0], &byte, 1);
@@ -286,7 +286,7 @@ TEST_F(ListenerTest, OutOfDescriptorsPausesAndResumes) {
   loop_thread.WaitForNotification();
   clock_gettime(cpu, &before);
   absl::Notification later;
-  loop_->RunAt(absl::Now() + absl::Milliseconds(250), [&] { later.Notify(); });
+  loop_->RunAfter(absl::Milliseconds(250), [&] { later.Notify(); });
   later.WaitForNotification();
   clock_gettime(cpu, &after);
   EXPECT_LT(absl::TimeFromTimespec(after) - absl::TimeFromTimespec(before),

@@ -336,6 +336,26 @@ TEST_F(AttachmentTest, AnUnknownOptionOfACallIsIgnored) {
   EXPECT_EQ(Run(attached_, frame).startup().startups(), 2);
 }
 
+TEST_F(AttachmentTest, ANonBlockingReceiveIsRefusedWhileTooMuchIsKept) {
+  SessionLimits limits;
+  limits.kept_bytes_per_client = 4096;
+  Start(limits);
+  OwnedFd peer = Connect();
+  ClientFrame nonblocking;
+  auto* ioctl = AddCall(&nonblocking, kSocket)->mutable_ioctl();
+  ioctl->set_code(0x8004667e);  // FIONBIO
+  ioctl->set_number(1);
+  EXPECT_EQ(Run(attached_, nonblocking).wsa_error(), 0);
+  ASSERT_EQ(write(peer.get(), std::string(8000, 'x').data(), 8000), 8000);
+  const Completion first = Run(attached_, ReceiveFrame(5000));
+  EXPECT_EQ(first.recv().data().size(), 5000);
+  const Completion refused = Run(attached_, ReceiveFrame(5000));
+  EXPECT_EQ(refused.wsa_error(), kWsaWouldBlock);
+  ClientFrame next = ReceiveFrame(5000);
+  next.set_ack_sequence(refused.sequence());
+  EXPECT_EQ(Run(attached_, next).recv().data().size(), 3000);
+}
+
 TEST_F(AttachmentTest, OverACreditIsMisuse) {
   Start();
   OwnedFd peer = Connect();

@@ -218,8 +218,8 @@ void Registry::OnStreamEnded(const std::shared_ptr<Attachment>& attachment,
   auto found = attachments_.find(attachment->token());
   if (found == attachments_.end() || attachment->bound()) return;
   StopGraceLocked(&found->second);
-  found->second.grace = control_->RunAt(
-      absl::Now() + options_.limits.grace,
+  found->second.grace = control_->RunAfter(
+      options_.limits.grace,
       [this, token = attachment->token(), round = found->second.grace_round] {
         OnGraceOver(token, round);
       });

@@ -2,14 +2,14 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <utility>
-
-#include "absl/time/clock.h"
 
 namespace wspd {
 namespace {
@@ -19,13 +19,24 @@ namespace {
 constexpr absl::Duration kFirstLook = absl::Milliseconds(1);
 constexpr absl::Duration kLongestLook = absl::Milliseconds(50);
 
-// Bytes, the FIN among them, that the peer has not acknowledged.
-bool AllAcknowledged(int fd) {
+// Whether the peer has acknowledged everything, the FIN too, or nothing can
+// come of it any more.
+bool IsSettled(int fd) {
   int unsent = 0;
-  return ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent == 0;
+  if (ioctl(fd, SIOCOUTQ, &unsent) == 0 && unsent == 0) return true;
+  tcp_info info;
+  socklen_t size = sizeof(info);
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+         info.tcpi_state == TCP_CLOSE;
 }
 
-enum class Drained { kMore, kEnded };
+enum class Drained {
+  kMore,
+  // The peer ended its side; what was sent to it may still be on its way.
+  kPeerEnded,
+  // Reset, or out of time.
+  kLost,
+};
 
 // Drops what the peer sent, or a part of it: others wait for the loop too.
 // MSG_TRUNC lets the kernel drop it without a copy.
@@ -37,7 +48,7 @@ Drained Drain(int fd) {
     if (dropped > 0) continue;
     if (dropped < 0 && errno == EINTR) continue;
     if (dropped < 0 && errno == EAGAIN) return Drained::kMore;
-    return Drained::kEnded;
+    return dropped == 0 ? Drained::kPeerEnded : Drained::kLost;
   }
   return Drained::kMore;
 }
@@ -58,44 +69,54 @@ class Lingerer::Connection : public EventHandler,
       : lingerer_(lingerer),
         key_(key),
         loop_(loop),
-        reset_when_over_(reset_when_over),
         entry_{owner, NetAddress::LocalOf(fd.get()),
                NetAddress::PeerOf(fd.get())},
         fd_(std::move(fd)),
+        reset_when_over_(reset_when_over),
         done_(std::move(done)) {}
 
   const Entry& entry() const { return entry_; }
 
   void Start(absl::Duration time) {
-    bool ended;
+    Drained drained = Drained::kLost;
+    bool look;
     {
       absl::MutexLock lock(&mu_);
-      ended = Drain(fd_.get()) == Drained::kEnded;
-      if (!ended) {
-        auto watch =
-            loop_->Watch(fd_.get(), EPOLLIN | EPOLLRDHUP, shared_from_this());
-        ended = !watch.ok();
-        if (watch.ok()) watch_ = *watch;
+      if (!fd_.valid()) return;
+      auto watch =
+          loop_->Watch(fd_.get(), EPOLLIN | EPOLLRDHUP, shared_from_this());
+      if (watch.ok()) {
+        watch_ = *watch;
+        drained = Drain(fd_.get());
       }
-      if (!ended) {
-        timer_ = loop_->RunAt(absl::Now() + time, [weak = weak_from_this()] {
-          if (auto self = weak.lock()) self->End(self->reset_when_over_);
-        });
-      }
+      StartTimerLocked(time);
+      look = reset_when_over_;
     }
-    if (ended) {
-      End(false);
-    } else if (done_ != nullptr) {
-      Look(kFirstLook);
-    }
+    Go(drained);
+    if (look) Look(kFirstLook);
   }
 
   void OnEvents(uint32_t /*events*/) override {
+    Drained drained;
     {
       absl::MutexLock lock(&mu_);
-      if (!fd_.valid() || Drain(fd_.get()) == Drained::kMore) return;
+      if (!fd_.valid() || peer_ended_) return;
+      drained = Drain(fd_.get());
     }
-    End(false);
+    Go(drained);
+  }
+
+  // Nobody waits any more. False if nobody did.
+  bool StopWaiting() {
+    std::function<void()> done;
+    absl::MutexLock lock(&mu_);
+    done = std::exchange(done_, nullptr);
+    return done != nullptr;
+  }
+
+  bool waited_for() const {
+    absl::MutexLock lock(&mu_);
+    return done_ != nullptr;
   }
 
   // Closes, tells who waits, and leaves the list. Only the first call counts.
@@ -121,37 +142,81 @@ class Lingerer::Connection : public EventHandler,
   }
 
  private:
-  // Tells who waits as soon as all is acknowledged; draining goes on.
-  void Look(absl::Duration pause) {
-    std::function<void()> done;
+  void StartTimerLocked(absl::Duration time)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    timer_ = loop_->RunAfter(time, [weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->OnTimeOver();
+    });
+  }
+
+  void OnTimeOver() {
+    bool reset;
     {
       absl::MutexLock lock(&mu_);
-      if (!fd_.valid() || done_ == nullptr) return;
-      if (AllAcknowledged(fd_.get())) {
-        done = std::move(done_);
-        done_ = nullptr;
-      } else {
-        look_timer_ =
-            loop_->RunAt(absl::Now() + pause, [weak = weak_from_this(), pause] {
-              auto self = weak.lock();
-              if (self) self->Look(std::min(2 * pause, kLongestLook));
-            });
+      reset = reset_when_over_;
+    }
+    End(reset);
+  }
+
+  // After what came from the peer. With its side ended too, nothing can turn a
+  // close into a reset any more, and the kernel sends the rest by itself. Only
+  // a linger time has to be watched over until then.
+  void Go(Drained drained) {
+    if (drained == Drained::kMore) return;
+    if (drained == Drained::kPeerEnded) {
+      absl::MutexLock lock(&mu_);
+      if (!fd_.valid()) return;
+      if (reset_when_over_ && !IsSettled(fd_.get())) {
+        // The hang-up would be told for ever.
+        loop_->Unwatch(watch_, fd_.get());
+        peer_ended_ = true;
+        return;
       }
     }
+    End(false);
+  }
+
+  // Ends the linger time as soon as all is acknowledged. If the peer goes on
+  // sending, the rest is as without one.
+  void Look(absl::Duration pause) {
+    std::function<void()> done;
+    bool ended;
+    {
+      absl::MutexLock lock(&mu_);
+      if (!fd_.valid() || !reset_when_over_) return;
+      if (!IsSettled(fd_.get())) {
+        look_timer_ = loop_->RunAfter(pause, [weak = weak_from_this(), pause] {
+          auto self = weak.lock();
+          if (self) self->Look(std::min(2 * pause, kLongestLook));
+        });
+        return;
+      }
+      reset_when_over_ = false;
+      ended = peer_ended_;
+      if (!ended) {
+        done = std::exchange(done_, nullptr);
+        loop_->CancelTimer(timer_);
+        StartTimerLocked(lingerer_->options_.linger_time);
+      }
+    }
+    if (ended) End(false);
     if (done != nullptr) done();
   }
 
   Lingerer* const lingerer_;
   const Key key_;
   EventLoop* const loop_;
-  const bool reset_when_over_;
   const Entry entry_;
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   OwnedFd fd_ ABSL_GUARDED_BY(mu_);
   EventLoop::WatchId watch_ ABSL_GUARDED_BY(mu_) = 0;
   EventLoop::TimerId timer_ ABSL_GUARDED_BY(mu_) = 0;
   EventLoop::TimerId look_timer_ ABSL_GUARDED_BY(mu_) = 0;
-  std::function<void()> done_;
+  // Within a linger time of its own.
+  bool reset_when_over_ ABSL_GUARDED_BY(mu_);
+  // Nothing comes any more, and nothing is watched.
+  bool peer_ended_ ABSL_GUARDED_BY(mu_) = false;
+  std::function<void()> done_ ABSL_GUARDED_BY(mu_);
 };
 
 Lingerer::~Lingerer() {
@@ -168,20 +233,34 @@ void Lingerer::Linger(OwnedFd fd, EventLoop* loop, const Owner& owner) {
   Start(std::move(fd), loop, owner, options_.linger_time, false, nullptr);
 }
 
-void Lingerer::LingerAtMost(OwnedFd fd, EventLoop* loop, const Owner& owner,
-                            absl::Duration time, std::function<void()> done) {
-  Start(std::move(fd), loop, owner, time, true, std::move(done));
+Lingerer::Key Lingerer::LingerAtMost(OwnedFd fd, EventLoop* loop,
+                                     const Owner& owner, absl::Duration time,
+                                     std::function<void()> done) {
+  return Start(std::move(fd), loop, owner, std::min(time, options_.linger_time),
+               true, std::move(done));
 }
 
-void Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
-                     absl::Duration time, bool reset_when_over,
-                     std::function<void()> done) {
+bool Lingerer::StopWaiting(Key key) {
+  std::shared_ptr<Connection> connection;
+  {
+    absl::MutexLock lock(&mu_);
+    auto found = connections_.find(key);
+    if (found == connections_.end()) return false;
+    connection = found->second;
+  }
+  return connection->StopWaiting();
+}
+
+Lingerer::Key Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
+                              absl::Duration time, bool reset_when_over,
+                              std::function<void()> done) {
   // Fails on a connection that was reset or never made: nothing to linger for.
   if (shutdown(fd.get(), SHUT_WR) != 0) {
     fd.Reset();
     if (done != nullptr) done();
-    return;
+    return 0;
   }
+  Key key;
   std::shared_ptr<Connection> oldest;
   std::shared_ptr<Connection> connection;
   {
@@ -190,7 +269,7 @@ void Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
     if (keys.size() >= options_.max_per_client) {
       oldest = connections_[*keys.begin()];
     }
-    const Key key = next_key_++;
+    key = next_key_++;
     keys.insert(key);
     connection =
         std::make_shared<Connection>(this, key, std::move(fd), loop, owner,
@@ -199,6 +278,7 @@ void Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
   }
   if (oldest != nullptr) oldest->End(false);
   connection->Start(time);
+  return key;
 }
 
 void Lingerer::Remove(Key key) {
@@ -226,7 +306,7 @@ std::vector<Lingerer::Entry> Lingerer::List() const {
   std::vector<Entry> entries;
   entries.reserve(connections_.size());
   for (const auto& [key, connection] : connections_) {
-    entries.push_back(connection->entry());
+    if (!connection->waited_for()) entries.push_back(connection->entry());
   }
   return entries;
 }

@@ -56,17 +56,27 @@ class Lingerer {
   // Resets what is left. The loops that were used have to be alive.
   ~Lingerer();
 
+  // Names a lingering connection; 0 one that has ended at once.
+  using Key = uint64_t;
+
   // Takes over a connected, non-blocking stream socket and returns at once.
   void Linger(OwnedFd fd, EventLoop* loop, const Owner& owner);
 
   // The same for a socket with a linger time of its own (SO_LINGER on, time
-  // above 0): `done` is called when the peer has acknowledged all, or when the
-  // connection was reset because the time was over. May be called before this
-  // returns.
-  void LingerAtMost(OwnedFd fd, EventLoop* loop, const Owner& owner,
-                    absl::Duration time, std::function<void()> done);
+  // above 0; at most linger_time counts): `done` is called when the peer has
+  // acknowledged all, whether or not it has ended its side, or when the
+  // connection is lost, or was reset because the time was over. May be called
+  // before this returns.
+  Key LingerAtMost(OwnedFd fd, EventLoop* loop, const Owner& owner,
+                   absl::Duration time, std::function<void()> done);
+
+  // Nobody waits any more: the connection lingers as before, and its `done` is
+  // not called. False if it has been or is being called.
+  bool StopWaiting(Key key);
 
   size_t size() const;
+  // All but those that somebody waits for, whose sockets are still listed
+  // elsewhere.
   std::vector<Entry> List() const;
 
   // Calls `callback` once when nothing lingers, perhaps at once.
@@ -77,11 +87,10 @@ class Lingerer {
 
  private:
   class Connection;
-  using Key = uint64_t;
 
-  void Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
-             absl::Duration time, bool reset_when_over,
-             std::function<void()> done);
+  Key Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
+            absl::Duration time, bool reset_when_over,
+            std::function<void()> done);
   // The connection came to its end.
   void Remove(Key key);
 

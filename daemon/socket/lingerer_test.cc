@@ -107,6 +107,107 @@ TEST_F(LingererTest, ALingerTimeTellsWhenThePeerHasEverything) {
   EXPECT_EQ(ReadBytes(pair.peer.get(), 10), "all");
 }
 
+TEST_F(LingererTest, EverythingArrivesAfterThePeersEnd) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  ASSERT_EQ(write(pair.peer.get(), "unread", 6), 6);
+  ASSERT_EQ(shutdown(pair.peer.get(), SHUT_WR), 0);
+  const size_t sent = Fill(pair.ours.get());
+  lingerer.Linger(std::move(pair.ours), loop_.get(), kOwner);
+  AwaitEmpty(&lingerer);
+  int error = 0;
+  EXPECT_EQ(ReadBytes(pair.peer.get(), sent + 1, &error).size(), sent);
+  EXPECT_EQ(error, 0);
+}
+
+TEST_F(LingererTest, ALingerTimeGoesOnAfterThePeersEnd) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  ASSERT_EQ(shutdown(pair.peer.get(), SHUT_WR), 0);
+  const size_t sent = Fill(pair.ours.get());
+  absl::Notification done;
+  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), kOwner,
+                        absl::Minutes(10), [&done] { done.Notify(); });
+  EXPECT_FALSE(done.HasBeenNotified());
+  int error = 0;
+  EXPECT_EQ(ReadBytes(pair.peer.get(), sent + 1, &error).size(), sent);
+  EXPECT_EQ(error, 0);
+  EXPECT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
+  AwaitEmpty(&lingerer);
+}
+
+TEST_F(LingererTest, ALingerTimeThatIsOverResetsAfterThePeersEndToo) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  ASSERT_EQ(shutdown(pair.peer.get(), SHUT_WR), 0);
+  Fill(pair.ours.get());
+  absl::Notification done;
+  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), kOwner,
+                        absl::Milliseconds(20), [&done] { done.Notify(); });
+  ASSERT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
+  int error = 0;
+  ReadBytes(pair.peer.get(), 64 << 20, &error);
+  EXPECT_EQ(error, ECONNRESET);
+}
+
+TEST_F(LingererTest, AResetAfterThePeersEndEndsALingerTime) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  ASSERT_EQ(shutdown(pair.peer.get(), SHUT_WR), 0);
+  Fill(pair.ours.get());
+  absl::Notification done;
+  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), kOwner,
+                        absl::Minutes(10), [&done] { done.Notify(); });
+  EXPECT_FALSE(done.HasBeenNotified());
+  ResetAndClose(std::move(pair.peer));
+  EXPECT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
+}
+
+TEST_F(LingererTest, ALingerTimeIsNotLongerThanOthersLinger) {
+  Lingerer::Options options;
+  options.linger_time = absl::Milliseconds(20);
+  Lingerer lingerer(options);
+  TcpPair pair = MakeTcpPair();
+  Fill(pair.ours.get());
+  absl::Notification done;
+  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), kOwner,
+                        absl::Hours(18), [&done] { done.Notify(); });
+  EXPECT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
+}
+
+TEST_F(LingererTest, ALingerTimeThatWasEnoughResetsNothing) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  ASSERT_EQ(write(pair.ours.get(), "all", 3), 3);
+  absl::Notification done, later;
+  lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), kOwner,
+                        absl::Milliseconds(300), [&done] { done.Notify(); });
+  ASSERT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
+  loop_->RunAfter(absl::Milliseconds(350), [&later] { later.Notify(); });
+  ASSERT_TRUE(later.WaitForNotificationWithTimeout(kDeadline));
+  EXPECT_EQ(lingerer.size(), 1);
+}
+
+TEST_F(LingererTest, WhoStopsWaitingIsNotTold) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  const size_t sent = Fill(pair.ours.get());
+  bool told = false;
+  const Lingerer::Key key =
+      lingerer.LingerAtMost(std::move(pair.ours), loop_.get(), kOwner,
+                            absl::Minutes(10), [&told] { told = true; });
+  EXPECT_TRUE(lingerer.List().empty());
+  EXPECT_TRUE(lingerer.StopWaiting(key));
+  EXPECT_FALSE(lingerer.StopWaiting(key));
+  EXPECT_EQ(lingerer.List().size(), 1);
+  int error = 0;
+  EXPECT_EQ(ReadBytes(pair.peer.get(), sent + 1, &error).size(), sent);
+  EXPECT_EQ(error, 0);
+  pair.peer.Reset();
+  AwaitEmpty(&lingerer);
+  EXPECT_FALSE(told);
+}
+
 TEST_F(LingererTest, ResetAllResets) {
   Lingerer lingerer({});
   TcpPair pair = MakeTcpPair();

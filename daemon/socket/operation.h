@@ -89,6 +89,9 @@ struct Outcome {
   int error = 0;
   // kReceive: null at the end of a stream and when nothing was to be taken.
   std::shared_ptr<Bytes> data;
+  // kReceive: how many bytes of the stream were received before `data`. Peeks
+  // and urgent data don't count.
+  uint64_t stream_offset = 0;
   // kAccept.
   OwnedFd accepted;
   NetAddress peer;
@@ -106,7 +109,8 @@ class OperationSink {
                          Outcome outcome) = 0;
 
   // Whether a receive may begin now; asked with the socket's lock held, so that
-  // it must not lock anything. After a no, Socket::Poke() goes on.
+  // it must not lock anything. After a no, Socket::Poke() goes on with those
+  // that wait; for the others the outcome is EAGAIN.
   virtual bool MayReceive() const = 0;
 
   // The operation has to wait; its outcome comes later, perhaps before this

@@ -7,13 +7,17 @@
 #include <algorithm>
 #include <cstring>
 
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace wspd {
 namespace {
 
 // One sendmsg() takes at most this many pieces (IOV_MAX is 1024).
 constexpr size_t kMaxPieces = 512;
+
+// Received bytes that may gather before their sink hears of them: only then can
+// it say that it has had enough.
+constexpr size_t kMostUndelivered = 64 << 10;
 
 // Errors of accept() that belong to the connection that was lost before it was
 // accepted, and not to the listener (accept(2), "Error handling").
@@ -172,8 +176,9 @@ bool Socket::TrySendLocked(Operation* operation, Outcome* outcome) {
 }
 
 bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
-  receive_held_ = operation->wait && !operation->sink->MayReceive();
-  if (receive_held_) return false;
+  const bool may_receive = operation->sink->MayReceive();
+  receive_held_ = operation->wait && !may_receive;
+  if (!may_receive) return false;
   if (operation->max_bytes == 0) {
     char byte;
     ssize_t ready;
@@ -198,6 +203,8 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
   if (received > 0) {
     data->SetSize(received);
     outcome->data = std::move(data);
+    outcome->stream_offset = received_;
+    if ((operation->flags & (MSG_PEEK | MSG_OOB)) == 0) received_ += received;
   }
   return true;
 }
@@ -264,8 +271,8 @@ bool Socket::TryAwaitConnectLocked(Outcome* outcome) {
 void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
   CopyIfSmall(operation.get());
   if (operation->timeout_ms > 0) {
-    operation->timer = loop_->RunAt(
-        absl::Now() + absl::Milliseconds(operation->timeout_ms),
+    operation->timer = loop_->RunAfter(
+        absl::Milliseconds(operation->timeout_ms),
         [weak = weak_from_this(), sink = operation->sink, id = operation->id] {
           if (auto self = weak.lock()) self->Cancel(sink.get(), id, EAGAIN);
         });
@@ -290,22 +297,24 @@ void Socket::ArmLocked() {
   if (!watch.ok()) {
     // Out of memory or of watches: try again when the loop has come round.
     armed_ = 0;
-    loop_->RunAt(absl::Now() + absl::Milliseconds(100),
-                 [weak = weak_from_this()] {
-                   if (auto self = weak.lock()) self->OnEvents(0);
-                 });
+    loop_->RunAfter(absl::Milliseconds(100), [weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->OnEvents(0);
+    });
     return;
   }
   watch_ = *watch;
   watched_ = true;
 }
 
-void Socket::RunQueueLocked(Queue* queue, std::vector<Finished>* finished) {
-  while (!queue->empty()) {
+bool Socket::RunQueueLocked(Queue* queue, std::vector<Finished>* finished) {
+  size_t received = 0;
+  while (!queue->empty() && received < kMostUndelivered) {
     Outcome outcome;
-    if (!TryLocked(queue->head.get(), &outcome)) return;
+    if (!TryLocked(queue->head.get(), &outcome)) return false;
+    if (outcome.data != nullptr) received += outcome.data->capacity();
     finished->push_back({queue->Pop(), std::move(outcome)});
   }
+  return !queue->empty();
 }
 
 void Socket::FinishShutdownLocked() {
@@ -316,17 +325,19 @@ void Socket::FinishShutdownLocked() {
 
 void Socket::OnEvents(uint32_t /*events*/) {
   std::vector<Finished> finished;
-  {
-    absl::MutexLock lock(&mu_);
-    armed_ = 0;
-    if (!fd_.valid()) return;
-    RunQueueLocked(&out_, &finished);
-    RunQueueLocked(&in_, &finished);
-    FinishShutdownLocked();
-    ArmLocked();
-    for (Finished& one : finished) StopTimer(one.operation.get());
+  for (bool more = true; more;) {
+    {
+      absl::MutexLock lock(&mu_);
+      armed_ = 0;
+      if (!fd_.valid()) return;
+      RunQueueLocked(&out_, &finished);
+      more = RunQueueLocked(&in_, &finished);
+      FinishShutdownLocked();
+      if (!more) ArmLocked();
+      for (Finished& one : finished) StopTimer(one.operation.get());
+    }
+    Deliver(&finished);
   }
-  Deliver(std::move(finished));
 }
 
 void Socket::ReturnAccepted(OwnedFd connection) {
@@ -355,15 +366,16 @@ void Socket::StopTimer(Operation* operation) {
   operation->timer = 0;
 }
 
-void Socket::Deliver(std::vector<Finished> finished) {
+void Socket::Deliver(std::vector<Finished>* finished) {
   std::shared_ptr<OperationSink> last;
-  for (Finished& one : finished) {
+  for (Finished& one : *finished) {
     std::shared_ptr<OperationSink> sink = one.operation->sink;
     if (last != nullptr && last != sink) last->Flush();
     sink->OnOutcome(std::move(one.operation), std::move(one.outcome));
     last = std::move(sink);
   }
   if (last != nullptr) last->Flush();
+  finished->clear();
 }
 
 bool Socket::Cancel(const OperationSink* sink, uint64_t id, int error) {
@@ -382,7 +394,7 @@ bool Socket::Cancel(const OperationSink* sink, uint64_t id, int error) {
     outcome.error = error;
     finished.push_back({std::move(operation), std::move(outcome)});
   }
-  Deliver(std::move(finished));
+  Deliver(&finished);
   return true;
 }
 
@@ -419,6 +431,11 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
   }
   returned_.reset();
   return {std::move(fd_), std::move(operations)};
+}
+
+uint64_t Socket::received() const {
+  absl::MutexLock lock(&mu_);
+  return received_;
 }
 
 int Socket::waiting() const {

@@ -62,6 +62,9 @@ class Socket : public EventHandler,
   // Waiting operations but those in the background.
   int waiting() const;
 
+  // Bytes of the stream that were received.
+  uint64_t received() const;
+
   // Runs `call` with the descriptor, -1 once closed, under the socket's lock,
   // so that the number can't become another socket's meanwhile. For calls that
   // neither wait nor close: getsockopt() and the like.
@@ -116,11 +119,14 @@ class Socket : public EventHandler,
   void ArmLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ParkLocked(std::unique_ptr<Operation> operation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void RunQueueLocked(Queue* queue, std::vector<Finished>* finished)
+  // Finishes what it can. True: it stopped early, with enough received to be
+  // delivered first; run it again then.
+  bool RunQueueLocked(Queue* queue, std::vector<Finished>* finished)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FinishShutdownLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void StopTimer(Operation* operation);
-  static void Deliver(std::vector<Finished> finished);
+  // Tells the sinks and empties the list.
+  static void Deliver(std::vector<Finished>* finished);
 
   EventLoop* const loop_;
   mutable absl::Mutex mu_;
@@ -134,6 +140,8 @@ class Socket : public EventHandler,
   uint32_t armed_ ABSL_GUARDED_BY(mu_) = 0;
   // Connections that were put back, newest last; null for all but listeners.
   std::unique_ptr<std::vector<OwnedFd>> returned_ ABSL_GUARDED_BY(mu_);
+  // Bytes of the stream that receives took.
+  uint64_t received_ ABSL_GUARDED_BY(mu_) = 0;
   // A receive waits because its sink holds it back, not for the kernel.
   bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
   // ShutdownSend() came while sends waited.

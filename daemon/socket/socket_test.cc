@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <atomic>
 #include <map>
 #include <string>
 
@@ -21,14 +23,17 @@ class RecordingSink : public OperationSink {
     std::string data;
     size_t sent;
     bool accepted;
+    uint64_t stream_offset;
   };
 
   void OnOutcome(std::unique_ptr<Operation> operation,
                  Outcome outcome) override {
     absl::MutexLock lock(&mu_);
-    Record record{outcome.error, "", operation->sent, outcome.accepted.valid()};
+    Record record{outcome.error, "", operation->sent, outcome.accepted.valid(),
+                  outcome.stream_offset};
     if (outcome.data != nullptr) {
       record.data.assign(outcome.data->data(), outcome.data->size());
+      received_.fetch_add(outcome.data->size());
     }
     records_.emplace(operation->id, std::move(record));
     order_.push_back(operation->id);
@@ -43,7 +48,9 @@ class RecordingSink : public OperationSink {
     ++flushes_;
   }
   bool MayReceive() const override {
-    return may_receive_.load(std::memory_order_relaxed);
+    return may_receive_.load(std::memory_order_relaxed) &&
+           received_.load(std::memory_order_relaxed) <
+               most_received_.load(std::memory_order_relaxed);
   }
 
   bool Has(uint64_t id) {
@@ -68,6 +75,8 @@ class RecordingSink : public OperationSink {
     return std::move(accepted_);
   }
   void AllowReceive(bool allow) { may_receive_ = allow; }
+  void AllowReceiveUpTo(size_t bytes) { most_received_ = bytes; }
+  size_t received() const { return received_; }
 
  private:
   absl::Mutex mu_;
@@ -77,6 +86,8 @@ class RecordingSink : public OperationSink {
   OwnedFd accepted_ ABSL_GUARDED_BY(mu_);
   int flushes_ ABSL_GUARDED_BY(mu_) = 0;
   std::atomic<bool> may_receive_{true};
+  std::atomic<size_t> most_received_{SIZE_MAX};
+  std::atomic<size_t> received_{0};
 };
 
 class SocketTest : public testing::Test {
@@ -142,6 +153,20 @@ TEST_F(SocketTest, WaitingReceivesAreFilledInTheirOrder) {
   EXPECT_EQ(sink_->Await(1).data, "aa");
   EXPECT_EQ(sink_->Await(2).data, "bb");
   EXPECT_EQ(sink_->Await(3).data, "cc");
+}
+
+TEST_F(SocketTest, OutcomesSayWhereInTheStreamTheirBytesAre) {
+  ASSERT_EQ(write(peer_.get(), "aabb", 4), 4);
+  Receive(1, 2);
+  auto peek = Make(Operation::Kind::kReceive, 2);
+  peek->max_bytes = 2;
+  peek->flags = MSG_PEEK;
+  socket_->Submit(std::move(peek));
+  Receive(3, 2);
+  EXPECT_EQ(sink_->Await(1).stream_offset, 0);
+  EXPECT_EQ(sink_->Await(2).data, "bb");
+  EXPECT_EQ(sink_->Await(3).stream_offset, 2);
+  EXPECT_EQ(socket_->received(), 4);
 }
 
 TEST_F(SocketTest, WithoutWaitingEagainIsTheOutcome) {
@@ -246,6 +271,50 @@ TEST_F(SocketTest, AHeldBackReceiveGoesOnWhenPoked) {
   sink_->AllowReceive(true);
   socket_->Poke();
   EXPECT_EQ(sink_->Await(1).data, "abc");
+}
+
+TEST_F(SocketTest, AReceiveThatMustNotWaitIsHeldBackToo) {
+  sink_->AllowReceive(false);
+  ASSERT_EQ(write(peer_.get(), "abc", 3), 3);
+  Receive(1, 10, /*wait=*/false);
+  ASSERT_TRUE(sink_->Has(1));
+  EXPECT_EQ(sink_->Await(1).error, EAGAIN);
+  EXPECT_TRUE(sink_->parked().empty());
+  // It took nothing, and holds nobody up.
+  sink_->AllowReceive(true);
+  Receive(2, 10, /*wait=*/false);
+  EXPECT_EQ(sink_->Await(2).data, "abc");
+}
+
+TEST_F(SocketTest, WhatTheKernelHasDoesNotComeAtOnceBeyondTheLimit) {
+  constexpr size_t kLimit = 64 << 10, kEach = 16 << 10, kReceives = 64;
+  const int size = 1 << 20;
+  ASSERT_EQ(socket_->WithFd([&](int fd) {
+    return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+  }),
+            0);
+  sink_->AllowReceive(false);
+  for (uint64_t id = 1; id <= kReceives; ++id) Receive(id, kEach);
+  const std::string block(kEach, 'x');
+  size_t written = 0;
+  for (ssize_t part = 0; part >= 0; written += part) {
+    part = send(peer_.get(), block.data(), block.size(), MSG_DONTWAIT);
+    if (part < 0) break;
+  }
+  const size_t expected = std::min(written, kEach * kReceives);
+  ASSERT_GT(expected, 3 * kLimit);
+  sink_->AllowReceiveUpTo(kLimit);
+  sink_->AllowReceive(true);
+  socket_->Poke();
+  EXPECT_GE(sink_->received(), kLimit);
+  EXPECT_LE(sink_->received(), 2 * kLimit);
+  // And the rest follows.
+  sink_->AllowReceiveUpTo(SIZE_MAX);
+  socket_->Poke();
+  size_t total = 0;
+  for (uint64_t id = 1; total < expected; ++id) {
+    total += sink_->Await(id).data.size();
+  }
 }
 
 TEST_F(SocketTest, AReturnedConnectionIsAcceptedBeforeNewerOnes) {

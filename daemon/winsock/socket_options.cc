@@ -67,22 +67,22 @@ uint32_t UnknownOption(int level) {
              : kWsaInval;
 }
 
-uint32_t SetKernel(int fd, int level, int option, int value) {
+WsaError SetKernel(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof(value)) == 0
-             ? 0
-             : WsaFromErrno(errno);
+             ? WsaError(0)
+             : WsaError::FromErrno(errno);
 }
 
-uint32_t SetBuffer(int fd, int option, uint32_t size, uint32_t* shadow) {
+WsaError SetBuffer(int fd, int option, uint32_t size, uint32_t* shadow) {
   constexpr uint32_t kMax = std::numeric_limits<int>::max() / 2;
   const int value = static_cast<int>(std::min(size, kMax));
-  const uint32_t error = SetKernel(fd, SOL_SOCKET, option, value);
-  if (error == 0) *shadow = size;
+  const WsaError error = SetKernel(fd, SOL_SOCKET, option, value);
+  if (error.ok()) *shadow = size;
   return error;
 }
 
 // SO_REUSEADDR and SO_EXCLUSIVEADDRUSE exclude each other.
-uint32_t SetAddressUse(const SocketView& socket, bool on, bool other,
+WsaError SetAddressUse(const SocketView& socket, bool on, bool other,
                        bool* value) {
   if (on && other) return kWsaInval;
   if (socket.bound && on) return kWsaInval;
@@ -90,7 +90,7 @@ uint32_t SetAddressUse(const SocketView& socket, bool on, bool other,
   return 0;
 }
 
-uint32_t SetAtSocketLevel(int option, uint32_t number, const SocketView& socket,
+WsaError SetAtSocketLevel(int option, uint32_t number, const SocketView& socket,
                           SocketOptions* options) {
   const bool on = number != 0;
   switch (option) {
@@ -101,10 +101,10 @@ uint32_t SetAtSocketLevel(int option, uint32_t number, const SocketView& socket,
       options->dont_route = on;
       return 0;
     case kReuseAddr: {
-      const uint32_t error = SetAddressUse(
+      const WsaError error = SetAddressUse(
           socket, on, options->exclusive_address, &options->reuse_address);
-      return error != 0 ? error
-                        : SetKernel(socket.fd, SOL_SOCKET, SO_REUSEADDR, on);
+      return !error.ok() ? error
+                         : SetKernel(socket.fd, SOL_SOCKET, SO_REUSEADDR, on);
     }
     case kExclusiveAddrUse:
       return SetAddressUse(socket, on, options->reuse_address,
@@ -135,7 +135,7 @@ uint32_t SetAtSocketLevel(int option, uint32_t number, const SocketView& socket,
   }
 }
 
-uint32_t ReadBuffer(int fd, int option, uint32_t shadow, uint32_t* number) {
+WsaError ReadBuffer(int fd, int option, uint32_t shadow, uint32_t* number) {
   if (shadow != 0) {
     *number = shadow;
     return 0;
@@ -143,13 +143,13 @@ uint32_t ReadBuffer(int fd, int option, uint32_t shadow, uint32_t* number) {
   int value = 0;
   socklen_t size = sizeof(value);
   if (getsockopt(fd, SOL_SOCKET, option, &value, &size) != 0) {
-    return WsaFromErrno(errno);
+    return WsaError::FromErrno(errno);
   }
   *number = static_cast<uint32_t>(value);
   return 0;
 }
 
-uint32_t GetAtSocketLevel(int option, const SocketView& socket,
+WsaError GetAtSocketLevel(int option, const SocketView& socket,
                           const SocketOptions& options, uint32_t* number) {
   switch (option) {
     case kDebug:
@@ -201,7 +201,7 @@ uint32_t GetAtSocketLevel(int option, const SocketView& socket,
 
 }  // namespace
 
-uint32_t SetSocketOption(const wsp::v1::SetSockOptRequest& request,
+WsaError SetSocketOption(const wsp::v1::SetSockOptRequest& request,
                          const SocketView& socket, SocketOptions* options) {
   const wsp::v1::OptionValue& value = request.value();
   if (request.level() == kLevelSocket && request.option() == kLinger) {
@@ -223,7 +223,7 @@ uint32_t SetSocketOption(const wsp::v1::SetSockOptRequest& request,
   return SetAtSocketLevel(request.option(), value.number(), socket, options);
 }
 
-uint32_t GetSocketOption(const wsp::v1::GetSockOptRequest& request,
+WsaError GetSocketOption(const wsp::v1::GetSockOptRequest& request,
                          const SocketView& socket, const SocketOptions& options,
                          wsp::v1::OptionValue* value) {
   if (request.level() == kLevelSocket && request.option() == kLinger) {
@@ -238,16 +238,16 @@ uint32_t GetSocketOption(const wsp::v1::GetSockOptRequest& request,
     socklen_t size = sizeof(number);
     if (getsockopt(socket.fd, option->kernel_level, option->kernel_option,
                    &number, &size) != 0) {
-      return WsaFromErrno(errno);
+      return WsaError::FromErrno(errno);
     }
     value->set_number(number != 0);
     return 0;
   }
   if (request.level() != kLevelSocket) return UnknownOption(request.level());
   uint32_t number = 0;
-  const uint32_t error =
+  const WsaError error =
       GetAtSocketLevel(request.option(), socket, options, &number);
-  if (error == 0) value->set_number(number);
+  if (error.ok()) value->set_number(number);
   return error;
 }
 

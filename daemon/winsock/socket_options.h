@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "daemon/winsock/wsa_error.h"
 #include "proto/wsp/v1/provider.pb.h"
 
 namespace wspd {
@@ -41,12 +42,12 @@ struct SocketView {
 };
 
 // WSPSetSockOpt and WSPGetSockOpt for the levels and options of section 4.10
-// that a TCP socket has. Return a Winsock code: WSAEINVAL for an unknown level
-// and for values that the option's rules forbid, WSAENOPROTOOPT for an unknown
-// option, WSAEFAULT for a value of the wrong kind.
-uint32_t SetSocketOption(const wsp::v1::SetSockOptRequest& request,
+// that a TCP socket has. WSAEINVAL for an unknown level and for values that the
+// option's rules forbid, WSAENOPROTOOPT for an unknown option, WSAEFAULT for a
+// value of the wrong kind; else what the kernel said.
+WsaError SetSocketOption(const wsp::v1::SetSockOptRequest& request,
                          const SocketView& socket, SocketOptions* options);
-uint32_t GetSocketOption(const wsp::v1::GetSockOptRequest& request,
+WsaError GetSocketOption(const wsp::v1::GetSockOptRequest& request,
                          const SocketView& socket, const SocketOptions& options,
                          wsp::v1::OptionValue* value);
 

@@ -12,7 +12,6 @@
 
 #include "absl/time/clock.h"
 #include "daemon/winsock/address_codec.h"
-#include "daemon/winsock/wsa_error.h"
 #include "daemon/wire/wire_writer.h"
 #include "proto/wire_fields.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -107,10 +106,8 @@ void WinsockSocket::Handle(const Call& call) {
 
 // ----------------------------------------------------------- calls' ends
 
-void WinsockSocket::FinishError(const Call& call, uint32_t wsa_error) {
-  // Errors that Winsock finds and Linux has no errno for travel as EINVAL.
-  const int linux_errno = wsa_error == 0 ? 0 : EINVAL;
-  sink_->Finish(call.call_id, CallResult(wsa_error, linux_errno));
+void WinsockSocket::FinishError(const Call& call, WsaError error) {
+  sink_->Finish(call.call_id, CallResult(error.wsa, error.linux_errno));
 }
 
 template <typename Message>
@@ -319,10 +316,11 @@ CallResult WinsockSocket::ReceiveResult(const Operation& operation,
     result.payload = std::move(outcome.data);
     return result;
   }
-  const uint64_t offset = bytes_received_.fetch_add(outcome.data->size(),
-                                                    std::memory_order_relaxed);
-  if (offset != 0) {
-    WireWriter(&result.body).Varint(wire::RecvResult::kStreamOffset, offset);
+  environment_->bytes_received.fetch_add(outcome.data->size(),
+                                         std::memory_order_relaxed);
+  if (outcome.stream_offset != 0) {
+    WireWriter(&result.body)
+        .Varint(wire::RecvResult::kStreamOffset, outcome.stream_offset);
   }
   result.payload = std::move(outcome.data);
   return result;
@@ -539,7 +537,10 @@ void WinsockSocket::Connect(const Call& call) {
 
 CallResult WinsockSocket::ConnectResult(const Operation& operation,
                                         const Outcome& outcome) {
-  if (outcome.error == EINPROGRESS || outcome.error == ECANCELED) {
+  // The call's time may be over, but not the attempt's.
+  const bool timed_out = outcome.error == EAGAIN &&
+                         operation.kind == Operation::Kind::kAwaitConnect;
+  if (outcome.error == EINPROGRESS || outcome.error == ECANCELED || timed_out) {
     {
       absl::MutexLock lock(&mu_);
       bound_ = true;
@@ -698,7 +699,7 @@ void WinsockSocket::GetSockOpt(const Call& call) {
   wsp::v1::GetSockOptRequest request;
   if (!Parse(call, &request)) return;
   wsp::v1::GetSockOptResult message;
-  uint32_t error;
+  WsaError error = 0;
   {
     absl::MutexLock lock(&mu_);
     const int64_t seconds =
@@ -713,7 +714,7 @@ void WinsockSocket::GetSockOpt(const Call& call) {
           options_, message.mutable_value());
     });
   }
-  if (error != 0) return FinishError(call, error);
+  if (!error.ok()) return FinishError(call, error);
   CallResult result;
   result.body = message.SerializeAsString();
   sink_->Finish(call.call_id, std::move(result));
@@ -722,7 +723,7 @@ void WinsockSocket::GetSockOpt(const Call& call) {
 void WinsockSocket::SetSockOpt(const Call& call) {
   wsp::v1::SetSockOptRequest request;
   if (!Parse(call, &request)) return;
-  uint32_t error;
+  WsaError error = 0;
   {
     absl::MutexLock lock(&mu_);
     error = socket_->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -767,7 +768,7 @@ void WinsockSocket::Describe(wsp::v1::Socket* out) const {
   out->set_protocol(IPPROTO_TCP);
   out->set_pending_calls(socket_->waiting());
   out->set_bytes_sent(bytes_sent_.load(std::memory_order_relaxed));
-  out->set_bytes_received(bytes_received_.load(std::memory_order_relaxed));
+  out->set_bytes_received(socket_->received());
   out->set_opened_at_ns(absl::ToUnixNanos(opened_at_));
   absl::MutexLock lock(&mu_);
   EncodeAddress(peer_, out->mutable_peer());

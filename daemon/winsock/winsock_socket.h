@@ -16,6 +16,7 @@
 #include "daemon/socket/socket.h"
 #include "daemon/winsock/call.h"
 #include "daemon/winsock/socket_options.h"
+#include "daemon/winsock/wsa_error.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
@@ -38,7 +39,7 @@ class WinsockSocket : public OperationSink,
     mutable std::atomic<uint64_t> bytes_received{0};
   };
 
-  // Makes a socket; errno on failure, and the Winsock code in `*wsa_error`.
+  // Makes a socket; errno on failure.
   // `type` and `protocol` were checked by the caller: TCP.
   static int Create(int family, EventLoop* loop, const Environment* environment,
                     std::shared_ptr<CallSink> sink, uint64_t socket_id,
@@ -116,7 +117,7 @@ class WinsockSocket : public OperationSink,
   // Makes an accepted connection a socket of the client; errno.
   int AddAccepted(OwnedFd fd, const NetAddress& peer, uint64_t socket_id);
 
-  void FinishError(const Call& call, uint32_t wsa_error);
+  void FinishError(const Call& call, WsaError error);
   template <typename Message>
   bool Parse(const Call& call, Message* message);
   // Ends the pending operations of a closed socket.
@@ -129,7 +130,6 @@ class WinsockSocket : public OperationSink,
   const int family_;
   const absl::Time opened_at_;
   std::atomic<uint64_t> bytes_sent_{0};
-  std::atomic<uint64_t> bytes_received_{0};
 
   mutable absl::Mutex mu_;
   State state_ ABSL_GUARDED_BY(mu_) = State::kOpen;

@@ -3,104 +3,84 @@
 #include <errno.h>
 
 namespace wspd {
+namespace {
+
+struct Pair {
+  int error;
+  uint32_t wsa;
+};
+// Read both ways (reference, section 5.1): an errno gives the code of its first
+// pair, a code the errno of its first pair.
+constexpr Pair kPairs[] = {
+    {EAGAIN, kWsaWouldBlock},
+    {EINPROGRESS, kWsaWouldBlock},
+    {ECANCELED, kWsaOperationAborted},
+    {EINTR, kWsaIntr},
+    {EACCES, kWsaAcces},
+    {EPERM, kWsaAcces},
+    {EFAULT, kWsaFault},
+    {EINVAL, kWsaInval},
+    {EMFILE, kWsaMfile},
+    {ENFILE, kWsaMfile},
+    {EALREADY, kWsaAlready},
+    {ENOTSOCK, kWsaNotSock},
+    {EBADF, kWsaNotSock},
+    {EDESTADDRREQ, 10039},
+    {EMSGSIZE, kWsaMsgSize},
+    {EPROTOTYPE, kWsaProtoType},
+    {ENOPROTOOPT, kWsaNoProtoOpt},
+    {EPROTONOSUPPORT, kWsaProtoNoSupport},
+    {ESOCKTNOSUPPORT, kWsaSocktNoSupport},
+    {EOPNOTSUPP, kWsaOpNotSupp},
+    {EPFNOSUPPORT, 10046},
+    {EAFNOSUPPORT, kWsaAfNoSupport},
+    {EADDRINUSE, kWsaAddrInUse},
+    {EADDRNOTAVAIL, kWsaAddrNotAvail},
+    {ENODEV, kWsaAddrNotAvail},
+    {ENETDOWN, kWsaNetDown},
+    {ENETUNREACH, 10051},
+    {ENETRESET, 10052},
+    {ECONNABORTED, kWsaConnAborted},
+    {ECONNRESET, kWsaConnReset},
+    {EPIPE, kWsaConnReset},
+    {ENOBUFS, kWsaNoBufs},
+    {ENOMEM, kWsaNoBufs},
+    {ENOSPC, kWsaNoBufs},
+    {EISCONN, kWsaIsConn},
+    {ENOTCONN, kWsaNotConn},
+    // What Linux says after one's own shutdown.
+    {EPIPE, kWsaShutdown},
+    {ESHUTDOWN, kWsaShutdown},
+    {ETOOMANYREFS, 10059},
+    {ETIMEDOUT, kWsaTimedOut},
+    {ECONNREFUSED, kWsaConnRefused},
+    {ELOOP, 10062},
+    {ENAMETOOLONG, 10063},
+    {EHOSTDOWN, 10064},
+    {EHOSTUNREACH, 10065},
+    {ENOTEMPTY, 10066},
+    {EUSERS, 10068},
+    {EDQUOT, 10069},
+    {ESTALE, 10070},
+    {EREMOTE, 10071},
+};
+
+}  // namespace
 
 uint32_t WsaFromErrno(int error) {
-  switch (error) {
-    case 0:
-      return 0;
-    case ECANCELED:
-      return kWsaOperationAborted;
-    case EINTR:
-      return kWsaIntr;
-    case EACCES:
-    case EPERM:
-      return kWsaAcces;
-    case EFAULT:
-      return kWsaFault;
-    case EINVAL:
-      return kWsaInval;
-    case EMFILE:
-    case ENFILE:
-      return kWsaMfile;
-    case EAGAIN:
-    case EINPROGRESS:
-      return kWsaWouldBlock;
-    case EALREADY:
-      return kWsaAlready;
-    case ENOTSOCK:
-    case EBADF:
-      return kWsaNotSock;
-    case EDESTADDRREQ:
-      return 10039;
-    case EMSGSIZE:
-      return kWsaMsgSize;
-    case EPROTOTYPE:
-      return kWsaProtoType;
-    case ENOPROTOOPT:
-      return kWsaNoProtoOpt;
-    case EPROTONOSUPPORT:
-      return kWsaProtoNoSupport;
-    case ESOCKTNOSUPPORT:
-      return kWsaSocktNoSupport;
-    case EOPNOTSUPP:
-      return kWsaOpNotSupp;
-    case EPFNOSUPPORT:
-      return 10046;
-    case EAFNOSUPPORT:
-      return kWsaAfNoSupport;
-    case EADDRINUSE:
-      return kWsaAddrInUse;
-    case EADDRNOTAVAIL:
-    case ENODEV:
-      return kWsaAddrNotAvail;
-    case ENETDOWN:
-      return kWsaNetDown;
-    case ENETUNREACH:
-      return 10051;
-    case ENETRESET:
-      return 10052;
-    case ECONNABORTED:
-      return kWsaConnAborted;
-    case ECONNRESET:
-    case EPIPE:
-      return kWsaConnReset;
-    case ENOBUFS:
-    case ENOMEM:
-    case ENOSPC:
-      return kWsaNoBufs;
-    case EISCONN:
-      return kWsaIsConn;
-    case ENOTCONN:
-      return kWsaNotConn;
-    case ESHUTDOWN:
-      return kWsaShutdown;
-    case ETOOMANYREFS:
-      return 10059;
-    case ETIMEDOUT:
-      return kWsaTimedOut;
-    case ECONNREFUSED:
-      return kWsaConnRefused;
-    case ELOOP:
-      return 10062;
-    case ENAMETOOLONG:
-      return 10063;
-    case EHOSTDOWN:
-      return 10064;
-    case EHOSTUNREACH:
-      return 10065;
-    case ENOTEMPTY:
-      return 10066;
-    case EUSERS:
-      return 10068;
-    case EDQUOT:
-      return 10069;
-    case ESTALE:
-      return 10070;
-    case EREMOTE:
-      return 10071;
-    default:
-      return kWsaSyscallFailure;
+  if (error == 0) return 0;
+  for (const Pair& pair : kPairs) {
+    if (pair.error == error) return pair.wsa;
   }
+  return kWsaSyscallFailure;
+}
+
+int LinuxErrnoOf(uint32_t wsa_error) {
+  if (wsa_error == 0) return 0;
+  for (const Pair& pair : kPairs) {
+    if (pair.wsa == wsa_error) return pair.error;
+  }
+  return EINVAL;
 }
 
 }  // namespace wspd

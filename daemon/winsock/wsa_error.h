@@ -43,6 +43,29 @@ inline constexpr uint32_t kWsaSyscallFailure = 10107;
 // has none gives WSASYSCALLFAILURE.
 uint32_t WsaFromErrno(int error);
 
+// The errno with which an error travels that Winsock's rules find and the
+// kernel wasn't asked about: what Linux says in such a case, EINVAL where it
+// knows no such thing. 0 for 0.
+int LinuxErrnoOf(uint32_t wsa_error);
+
+// A Winsock code and the errno behind it; both 0 for success.
+struct WsaError {
+  // What Winsock's rules find.
+  WsaError(uint32_t code)  // NOLINT(google-explicit-constructor)
+      : wsa(code), linux_errno(LinuxErrnoOf(code)) {}
+  // What the kernel said.
+  static WsaError FromErrno(int error) {
+    WsaError result(WsaFromErrno(error));
+    result.linux_errno = error;
+    return result;
+  }
+
+  bool ok() const { return wsa == 0; }
+
+  uint32_t wsa;
+  int linux_errno;
+};
+
 }  // namespace wspd
 
 #endif  // WSPD_DAEMON_WINSOCK_WSA_ERROR_H_

@@ -1,0 +1,244 @@
+#include "daemon/winsock/winsock_socket.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "daemon/testing/tcp_pair.h"
+#include "daemon/winsock/wsa_error.h"
+#include "gtest/gtest.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+namespace {
+
+constexpr uint64_t kSocket = 7;
+constexpr uint32_t kFionbio = 0x8004667e;
+
+// Stands for an attachment: keeps results and sockets.
+class FakeCallSink : public CallSink {
+ public:
+  void Finish(uint64_t call_id, CallResult result) override {
+    absl::MutexLock lock(&mu_);
+    results_.emplace(call_id, std::move(result));
+  }
+  void ReportPending(uint64_t) override {}
+  void FlushResults() override {}
+  int AddSocket(uint64_t socket_id,
+                std::shared_ptr<WinsockSocket> socket) override {
+    absl::MutexLock lock(&mu_);
+    sockets_.emplace(socket_id, std::move(socket));
+    return 0;
+  }
+  void RemoveSocket(uint64_t socket_id) override {
+    absl::MutexLock lock(&mu_);
+    sockets_.erase(socket_id);
+  }
+  bool MayReceive() const override { return true; }
+  Lingerer::Owner OwnerOf(uint64_t socket_id) const override {
+    return {1, 2, 3, socket_id};
+  }
+
+  bool Has(uint64_t call_id) {
+    absl::MutexLock lock(&mu_);
+    return results_.count(call_id) > 0;
+  }
+  CallResult Await(uint64_t call_id) {
+    absl::MutexLock lock(&mu_);
+    auto there = [this, call_id]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return results_.count(call_id) > 0;
+    };
+    EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&there), absl::Minutes(1)))
+        << "call " << call_id << " never ended";
+    return results_[call_id];
+  }
+  std::shared_ptr<WinsockSocket> Find(uint64_t socket_id) {
+    absl::MutexLock lock(&mu_);
+    auto found = sockets_.find(socket_id);
+    return found == sockets_.end() ? nullptr : found->second;
+  }
+  void AbortAll() {
+    std::map<uint64_t, std::shared_ptr<WinsockSocket>> sockets;
+    {
+      absl::MutexLock lock(&mu_);
+      sockets.swap(sockets_);
+    }
+    for (auto& [id, socket] : sockets) socket->Abort();
+  }
+
+ private:
+  absl::Mutex mu_;
+  std::map<uint64_t, CallResult> results_ ABSL_GUARDED_BY(mu_);
+  std::map<uint64_t, std::shared_ptr<WinsockSocket>> sockets_
+      ABSL_GUARDED_BY(mu_);
+};
+
+class WinsockSocketTest : public testing::Test {
+ protected:
+  ~WinsockSocketTest() override {
+    sink_->AbortAll();
+    lingerer_.ResetAll();
+  }
+
+  // A socket that the client has under `socket_id`.
+  std::shared_ptr<WinsockSocket> Make(uint64_t socket_id) {
+    std::shared_ptr<WinsockSocket> socket;
+    EXPECT_EQ(WinsockSocket::Create(AF_INET, loop_.get(), &environment_, sink_,
+                                    socket_id, &socket),
+              0);
+    sink_->AddSocket(socket_id, socket);
+    return socket;
+  }
+
+  // Begins `call` on `socket`; returns the call's id.
+  uint64_t Begin(WinsockSocket* socket, const wsp::v1::Call& request) {
+    wsp::v1::Call message = request;
+    message.set_call_id(next_call_++);
+    auto bytes = std::make_shared<std::string>(message.SerializeAsString());
+    Call call;
+    call.call_id = message.call_id();
+    call.overlapped = message.overlapped();
+    call.timeout_ms = message.timeout_ms();
+    call.request = message.request_case();
+    const std::vector<iovec> pieces = {{&(*bytes)[0], bytes->size()}};
+    WireReader reader(pieces);
+    while (reader.Next()) {
+      if (reader.field() == call.request) {
+        call.body = reader.ReadBytes();
+      } else {
+        reader.Skip();
+      }
+    }
+    call.frame_bytes = bytes->size();
+    call.frame = std::move(bytes);
+    socket->Handle(call);
+    return call.call_id;
+  }
+  CallResult Run(WinsockSocket* socket, const wsp::v1::Call& request) {
+    return sink_->Await(Begin(socket, request));
+  }
+
+  static wsp::v1::Call ConnectCall(int port) {
+    wsp::v1::Call call;
+    auto* address = call.mutable_connect()->mutable_address()->mutable_ipv4();
+    address->set_address(INADDR_LOOPBACK);
+    address->set_port(port);
+    return call;
+  }
+  static wsp::v1::Call ReceiveCall(uint32_t max_bytes) {
+    wsp::v1::Call call;
+    call.mutable_recv()->set_max_bytes(max_bytes);
+    return call;
+  }
+
+  // Connects a new socket under kSocket; the peer's end in `*peer`.
+  std::shared_ptr<WinsockSocket> Connect(OwnedFd* peer) {
+    const TcpListener listener = ListenOnLoopback();
+    auto socket = Make(kSocket);
+    EXPECT_EQ(Run(socket.get(), ConnectCall(listener.port)).wsa_error, 0);
+    peer->Reset(accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    return socket;
+  }
+
+  std::unique_ptr<EventLoop> loop_ = *EventLoop::Create("test");
+  Lingerer lingerer_{{}};
+  const WinsockSocket::Environment environment_{&lingerer_};
+  const std::shared_ptr<FakeCallSink> sink_ = std::make_shared<FakeCallSink>();
+  std::atomic<uint64_t> next_call_{1000};
+};
+
+TEST_F(WinsockSocketTest, EachReceiveSaysWhereItsBytesWere) {
+  OwnedFd peer;
+  auto socket = Connect(&peer);
+  // The stream says at every eighth byte where that is.
+  constexpr uint64_t kEach = sizeof(uint64_t), kRecords = 4000, kThreads = 4;
+  std::string stream;
+  for (uint64_t at = 0; at < kRecords * kEach; at += kEach) {
+    stream.append(reinterpret_cast<const char*>(&at), kEach);
+  }
+  ASSERT_EQ(write(peer.get(), stream.data(), stream.size()), stream.size());
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (uint64_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (uint64_t n = 0; n < kRecords / kThreads; ++n) {
+        const CallResult result = Run(socket.get(), ReceiveCall(kEach));
+        wsp::v1::RecvResult message;
+        message.ParseFromString(result.body);
+        uint64_t at = UINT64_MAX;
+        memcpy(&at, result.payload->data(), kEach);
+        if (at != message.stream_offset()) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(environment_.bytes_received, stream.size());
+  wsp::v1::Socket listed;
+  socket->Describe(&listed);
+  EXPECT_EQ(listed.bytes_received(), stream.size());
+}
+
+TEST_F(WinsockSocketTest, AConnectWhoseTimeIsOverGoesOn) {
+  // A full queue answers nobody.
+  const TcpListener listener = ListenOnLoopback();
+  ASSERT_EQ(listen(listener.fd.get(), 0), 0);
+  const OwnedFd first = ConnectToLoopback(listener.port);
+  auto socket = Make(kSocket);
+  wsp::v1::Call connect = ConnectCall(listener.port);
+  connect.set_timeout_ms(20);
+  const CallResult result = Run(socket.get(), connect);
+  EXPECT_EQ(result.wsa_error, kWsaTimedOut);
+  EXPECT_EQ(result.linux_errno, ETIMEDOUT);
+  EXPECT_EQ(Run(socket.get(), ConnectCall(listener.port)).wsa_error,
+            kWsaAlready);
+  // Once there is room the attempt comes through.
+  const OwnedFd room(accept(listener.fd.get(), nullptr, nullptr));
+  wsp::v1::Socket listed;
+  while (listed.state() != wsp::v1::SOCKET_STATE_CONNECTED) {
+    listed.Clear();
+    socket->Describe(&listed);
+    std::this_thread::yield();
+  }
+}
+
+TEST_F(WinsockSocketTest, ErrorsCarryLinuxsErrno) {
+  auto socket = Make(kSocket);
+  CallResult result = Run(socket.get(), ReceiveCall(1));
+  EXPECT_EQ(result.wsa_error, kWsaNotConn);
+  EXPECT_EQ(result.linux_errno, ENOTCONN);
+  wsp::v1::Call connect;
+  auto* address = connect.mutable_connect()->mutable_address();
+  address->mutable_ipv6()->set_address(std::string(16, '1'));
+  result = Run(socket.get(), connect);
+  EXPECT_EQ(result.wsa_error, kWsaAfNoSupport);
+  EXPECT_EQ(result.linux_errno, EAFNOSUPPORT);
+  // IPV6_V6ONLY, which the kernel refuses on an IPv4 socket.
+  wsp::v1::Call option;
+  option.mutable_set_sock_opt()->set_level(41);
+  option.mutable_set_sock_opt()->set_option(27);
+  option.mutable_set_sock_opt()->mutable_value()->set_number(1);
+  result = Run(socket.get(), option);
+  int error = 0;
+  {
+    const int on = 1;
+    const OwnedFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_NE(setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)),
+              0);
+    error = errno;
+  }
+  EXPECT_NE(error, EINVAL);
+  EXPECT_EQ(result.wsa_error, WsaFromErrno(error));
+  EXPECT_EQ(result.linux_errno, error);
+}
+
+}  // namespace
+}  // namespace wspd
