@@ -4,12 +4,15 @@
 #include <setjmp.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
-#include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "tests/testing/admin_view.h"
 #include "tests/testing/provider_test.h"
 #include "tests/testing/thread_group.h"
 
@@ -27,73 +30,220 @@ void JumpOut(int) {
 
 class VanishTest : public ProviderTest {
  protected:
-  enum class Fate { kServed, kCancelled, kJumped };
+  enum class Fate {
+    kServed,
+    kCancelled,
+    // Jumps out of a signal handler and calls the provider again.
+    kJumped,
+  };
+  enum class Call { kRecv, kAccept, kConnect, kSend };
+  static constexpr int kCalls = 4;
+
+  VanishTest()
+      : full_([] {
+          PeerListener::Options options;
+          options.backlog = kThreads / kCalls;
+          return options;
+        }()),
+        narrow_([] {
+          PeerListener::Options options;
+          options.receive_buffer = 256 << 10;
+          return options;
+        }()) {}
 
   void SetUp() override {
     ProviderTest::SetUp();
     struct sigaction action = {};
     action.sa_handler = JumpOut;
     sigaction(SIGUSR1, &action, nullptr);
+    full_.FillBacklog();
     ASSERT_EQ(spi_->Startup(), kOk);
   }
 
   struct Waiter {
-    Connection connection;
+    Call call = Call::kRecv;
+    SOCKET socket = INVALID_SOCKET;
+    // Of a connection, and that to be accepted.
+    PeerSocket peer;
+    // Where a kAccept listens.
+    Endpoint endpoint;
     std::atomic<bool> served{false};
     std::atomic<bool> jumped{false};
   };
+
+  void Prepare(Waiter* waiter, Call call) {
+    waiter->call = call;
+    if (call == Call::kAccept) {
+      ASSERT_EQ(spi_->ListenNew(&waiter->socket, &waiter->endpoint), kOk);
+    } else if (call == Call::kConnect) {
+      ASSERT_EQ(spi_->Socket(&waiter->socket), kOk);
+    } else {
+      Connection connection = Connect(narrow_);
+      waiter->socket = connection.socket;
+      waiter->peer = std::move(connection.peer);
+    }
+  }
+
+  // Blocks until the waiter is served. Whether it was, in full. No object of
+  // its own has a destructor that a jump would skip.
+  bool Block(Waiter* waiter) {
+    switch (waiter->call) {
+      case Call::kRecv: {
+        char data[16];
+        DWORD count = 0, flags = 0;
+        int error = 0;
+        WSABUF buffer = {sizeof(data), data};
+        const int result =
+            spi_->table().lpWSPRecv(waiter->socket, &buffer, 1, &count, &flags,
+                                    nullptr, nullptr, nullptr, &error);
+        return result == 0 && count == 5 && memcmp(data, "hello", 5) == 0;
+      }
+      case Call::kAccept: {
+        SOCKET accepted;
+        return spi_->Accept(waiter->socket, &accepted).ok() &&
+               spi_->Close(accepted).ok();
+      }
+      case Call::kConnect:
+        return spi_->Connect(waiter->socket, full_.endpoint()).ok();
+      case Call::kSend: {
+        size_t sent = 0;
+        return spi_->Send(waiter->socket, much_, &sent).ok() &&
+               sent == much_.size();
+      }
+    }
+    return false;
+  }
 
   void Wait(Waiter* waiter) {
     if (sigsetjmp(way_out, 1) != 0) {
       has_way_out = 0;
       waiter->jumped = true;
+      int value;
+      EXPECT_EQ(
+          spi_->GetOption(waiter->socket, SOL_SOCKET, SO_LINGER, &value).code,
+          0);
       return;
     }
     has_way_out = 1;
-    // Without an object that a jump would skip the destructor of.
-    char data[16];
-    DWORD count = 0, flags = 0;
-    int error = 0;
-    WSABUF buffer = {sizeof(data), data};
-    const int result =
-        spi_->table().lpWSPRecv(waiter->connection.socket, &buffer, 1, &count,
-                                &flags, nullptr, nullptr, nullptr, &error);
+    const bool served = Block(waiter);
     has_way_out = 0;
-    waiter->served = result == 0 && count == 5 && memcmp(data, "hello", 5) == 0;
+    waiter->served = served;
+  }
+
+  // Lets a waiter's call end. A kConnect waits for MakeRoom.
+  void Serve(Waiter* waiter) {
+    switch (waiter->call) {
+      case Call::kRecv:
+        EXPECT_TRUE(waiter->peer.Write("hello"));
+        break;
+      case Call::kAccept:
+        waiter->peer = PeerSocket::ConnectTo(waiter->endpoint);
+        break;
+      case Call::kConnect:
+        break;
+      case Call::kSend:
+        EXPECT_EQ(waiter->peer.Read(much_.size()).size(), much_.size());
+        break;
+    }
+  }
+
+  // For all connects: whose handshake it is that has its turn next, the kernel
+  // decides.
+  void MakeRoom() {
+    for (;;) {
+      PeerSocket peer = full_.Accept(milliseconds(0));
+      if (!peer.is_open()) return;
+      let_in_.push_back(std::move(peer));
+    }
+  }
+
+  // Has all threads end, each as its fate says, in a random order.
+  void Fulfil(const std::vector<Fate>& fates, std::vector<Waiter>* waiters,
+              ThreadGroup* threads) {
+    std::vector<int> order(kThreads), late;
+    for (int i = 0; i < kThreads; ++i) order[i] = i;
+    std::shuffle(order.begin(), order.end(), random_);
+    int ending = 0;
+    for (const int i : order) {
+      Waiter* const waiter = &(*waiters)[i];
+      if (fates[i] == Fate::kCancelled) {
+        pthread_cancel(threads->native_handle(i));
+      } else if (fates[i] != Fate::kServed) {
+        pthread_kill(threads->native_handle(i), SIGUSR1);
+      } else if (random_() % 2 == 0) {
+        // Now and then one that stays is served in between.
+        Serve(waiter);
+      } else {
+        late.push_back(i);
+        continue;
+      }
+      ending += fates[i] != Fate::kServed || waiter->call != Call::kConnect;
+    }
+    // Room is for every connect, so that only those may be left that stay.
+    EXPECT_TRUE(WaitUntil([&] { return threads->ended() == ending; }));
+    MakeRoom();
+    for (const int i : late) Serve(&(*waiters)[i]);
+    EXPECT_TRUE(WaitUntil([&] {
+      MakeRoom();
+      return threads->ended() == kThreads;
+    }));
+    threads->JoinAll();
   }
 
   // Lets 64 threads wait, some vanish, and looks after the others.
   void Run(const std::vector<Fate>& fates) {
     std::vector<Waiter> waiters(kThreads);
     ThreadGroup threads;
-    for (Waiter& waiter : waiters) {
-      waiter.connection = Connect();
-      threads.Start("waiter", [this, &waiter] { Wait(&waiter); });
+    for (int i = 0; i < kThreads; ++i) {
+      Prepare(&waiters[i], static_cast<Call>(i % kCalls));
+      ASSERT_FALSE(HasFailure());
+      threads.Start("waiter", [this, waiter = &waiters[i]] { Wait(waiter); });
     }
     ASSERT_TRUE(threads.WaitUntilBlocked());
-    std::vector<int> order(kThreads);
-    for (int i = 0; i < kThreads; ++i) order[i] = i;
-    std::shuffle(order.begin(), order.end(), random_);
-    for (const int i : order) {
-      if (fates[i] == Fate::kCancelled) {
-        pthread_cancel(threads.native_handle(i));
-      } else if (fates[i] == Fate::kJumped) {
-        pthread_kill(threads.native_handle(i), SIGUSR1);
-      }
-      // Now and then one that stays is served in between.
-      if (fates[i] == Fate::kServed && random_() % 2 == 0) {
-        waiters[i].connection.peer.Write("hello");
-      } else if (fates[i] == Fate::kServed) {
-        late_.push_back(i);
-      }
-    }
-    for (const int i : late_) waiters[i].connection.peer.Write("hello");
-    threads.JoinAll(seconds(20));
+    ASSERT_EQ(threads.ended(), 0);
+    Fulfil(fates, &waiters, &threads);
     for (int i = 0; i < kThreads; ++i) {
       EXPECT_EQ(waiters[i].served, fates[i] == Fate::kServed) << i;
       EXPECT_EQ(waiters[i].jumped, fates[i] == Fate::kJumped) << i;
     }
+    ExpectNothingPending();
+    for (int i = 0; i < kThreads; ++i) {
+      if (fates[i] != Fate::kServed) ExpectNobodyTakes(&waiters[i]);
+    }
     ExpectStillUsable(&waiters);
+    let_in_.clear();  // the daemon's end lingers as long
+  }
+
+  // The daemon does nothing any more for those that vanished.
+  void ExpectNothingPending() {
+    AdminView admin(daemon_.admin_socket());
+    std::optional<AdminView::Client> client;
+    EXPECT_TRUE(WaitUntil(
+        [&] {
+          client = admin.FindClient();
+          return client.has_value() && client->pending_calls == 0;
+        },
+        seconds(5)))
+        << client->pending_calls << " calls are pending";
+  }
+
+  // What comes now is for the next call, not for one that vanished.
+  void ExpectNobodyTakes(Waiter* waiter) {
+    if (waiter->call == Call::kRecv) {
+      std::string data;
+      EXPECT_EQ(spi_->SetOption(waiter->socket, SOL_SOCKET, SO_RCVTIMEO, 10000),
+                kOk);
+      EXPECT_TRUE(waiter->peer.Write("next"));
+      EXPECT_EQ(spi_->RecvExactly(waiter->socket, 4, &data), kOk);
+      EXPECT_EQ(data, "next");
+    } else if (waiter->call == Call::kAccept) {
+      EXPECT_EQ(spi_->SetNonBlocking(waiter->socket, true), kOk);
+      const PeerSocket peer = PeerSocket::ConnectTo(waiter->endpoint);
+      SOCKET accepted;
+      EXPECT_TRUE(WaitUntil(
+          [&] { return spi_->Accept(waiter->socket, &accepted).ok(); },
+          seconds(10)));
+    }
   }
 
   void ExpectStillUsable(std::vector<Waiter>* waiters) {
@@ -102,7 +252,7 @@ class VanishTest : public ProviderTest {
     EXPECT_TRUE(fresh.peer.Write("fresh"));
     EXPECT_EQ(spi_->RecvExactly(fresh.socket, 5, &data), kOk);
     for (Waiter& waiter : *waiters) {
-      EXPECT_EQ(spi_->Close(waiter.connection.socket), kOk);
+      EXPECT_EQ(spi_->Close(waiter.socket), kOk);
     }
     EXPECT_EQ(spi_->Cleanup(), kOk);
     EXPECT_EQ(fresh.peer.WaitForEnd(), Ending::kReset);
@@ -116,7 +266,12 @@ class VanishTest : public ProviderTest {
   }
 
   std::mt19937 random_{20100106};
-  std::vector<int> late_;
+  // Its backlog has no room for a connect.
+  PeerListener full_;
+  std::vector<PeerSocket> let_in_;
+  // Its connections take less than much_ as long as they aren't read.
+  PeerListener narrow_;
+  const std::string much_ = std::string(8 << 20, 'x');
 };
 
 TEST_F(VanishTest, ByCancellation) {
