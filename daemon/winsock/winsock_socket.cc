@@ -654,31 +654,50 @@ void WinsockSocket::Close(const Call& call) {
   auto [fd, operations] = socket_->Abandon();
   if (!fd.valid()) return FinishError(call, kWsaNotSock);
   FinishAborted(std::move(operations));
+  if (connected && options.linger_on && options.linger_seconds > 0) {
+    return LingerForCall(std::move(fd), call.call_id,
+                         absl::Seconds(options.linger_seconds));
+  }
   sink_->RemoveSocket(socket_id_);
   if (!connected) {
     fd.Reset();
   } else if (!options.linger_on) {
     environment_->lingerer->Linger(std::move(fd), socket_->loop(),
                                    sink_->OwnerOf(socket_id_));
-  } else if (options.linger_seconds == 0) {
-    ResetAndClose(std::move(fd));
   } else {
-    auto done = [sink = sink_, id = call.call_id] {
-      sink->Finish(id, CallResult());
-      sink->FlushResults();
-    };
-    environment_->lingerer->LingerAtMost(
-        std::move(fd), socket_->loop(), sink_->OwnerOf(socket_id_),
-        absl::Seconds(options.linger_seconds), std::move(done));
-    return;
+    ResetAndClose(std::move(fd));
   }
   sink_->Finish(call.call_id, CallResult());
 }
 
-void WinsockSocket::Abort() {
-  auto [fd, operations] = socket_->Abandon();
+void WinsockSocket::LingerForCall(OwnedFd fd, uint64_t call_id,
+                                  absl::Duration time) {
   {
     absl::MutexLock lock(&mu_);
+    closing_ = Closing{call_id, 0, NetAddress::LocalOf(fd.get())};
+  }
+  // The client keeps the socket until then, so that the call can be cancelled.
+  const Lingerer::Key key = environment_->lingerer->LingerAtMost(
+      std::move(fd), socket_->loop(), sink_->OwnerOf(socket_id_), time,
+      [self = shared_from_this(), call_id] {
+        self->FinishClose(call_id, CallResult());
+      });
+  absl::MutexLock lock(&mu_);
+  closing_->linger = key;
+}
+
+void WinsockSocket::FinishClose(uint64_t call_id, CallResult result) {
+  sink_->RemoveSocket(socket_id_);
+  sink_->Finish(call_id, std::move(result));
+  sink_->FlushResults();
+}
+
+void WinsockSocket::Abort() {
+  auto [fd, operations] = socket_->Abandon();
+  Lingerer::Key linger = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closing_.has_value()) linger = closing_->linger;
     if (offers_ != nullptr) {
       for (auto& [id, connection] : *offers_) {
         ResetAndClose(std::move(connection));
@@ -687,10 +706,23 @@ void WinsockSocket::Abort() {
     }
   }
   if (fd.valid()) ResetAndClose(std::move(fd));
+  // Closed before: what was sent goes its way.
+  if (linger != 0) environment_->lingerer->StopWaiting(linger);
 }
 
 void WinsockSocket::Cancel(uint64_t call_id) {
-  socket_->Cancel(this, call_id, ECANCELED);
+  if (socket_->Cancel(this, call_id, ECANCELED)) return;
+  Lingerer::Key linger = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closing_.has_value() && closing_->call_id == call_id) {
+      linger = closing_->linger;
+    }
+  }
+  // Only the wait ends: the socket is closed, and lingers on.
+  if (linger != 0 && environment_->lingerer->StopWaiting(linger)) {
+    FinishClose(call_id, CallResult(kWsaIntr, ECANCELED));
+  }
 }
 
 // ---------------------------------------------------------------- options
@@ -772,6 +804,10 @@ void WinsockSocket::Describe(wsp::v1::Socket* out) const {
   out->set_opened_at_ns(absl::ToUnixNanos(opened_at_));
   absl::MutexLock lock(&mu_);
   EncodeAddress(peer_, out->mutable_peer());
+  if (closing_.has_value()) {
+    EncodeAddress(closing_->local, out->mutable_local());
+    return out->set_state(wsp::v1::SOCKET_STATE_LINGERING);
+  }
   if (bound_) {
     EncodeAddress(socket_->WithFd(&NetAddress::LocalOf), out->mutable_local());
   }

@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/socket/lingerer.h"
@@ -120,6 +121,9 @@ class WinsockSocket : public OperationSink,
   void FinishError(const Call& call, WsaError error);
   template <typename Message>
   bool Parse(const Call& call, Message* message);
+  // Lingers for `time`, at whose end `call_id` is answered.
+  void LingerForCall(OwnedFd fd, uint64_t call_id, absl::Duration time);
+  void FinishClose(uint64_t call_id, CallResult result);
   // Ends the pending operations of a closed socket.
   void FinishAborted(std::vector<std::unique_ptr<Operation>> operations);
 
@@ -148,6 +152,13 @@ class WinsockSocket : public OperationSink,
   // Connections that a condition function is deciding about.
   std::unique_ptr<std::map<uint64_t, OwnedFd>> offers_ ABSL_GUARDED_BY(mu_);
   uint64_t next_offer_ ABSL_GUARDED_BY(mu_) = 1;
+  // A close that waits for its linger time.
+  struct Closing {
+    uint64_t call_id;
+    Lingerer::Key linger;
+    NetAddress local;
+  };
+  absl::optional<Closing> closing_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace wspd
