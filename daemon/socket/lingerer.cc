@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/socket/reset.h"
+
 namespace wspd {
 namespace {
 
@@ -54,11 +56,6 @@ Drained Drain(int fd) {
 }
 
 }  // namespace
-
-void ResetAndClose(OwnedFd fd) {
-  const linger abort{1, 0};
-  setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
-}
 
 class Lingerer::Connection : public EventHandler,
                              public std::enable_shared_from_this<Connection> {

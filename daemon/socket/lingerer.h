@@ -20,9 +20,6 @@
 
 namespace wspd {
 
-// Closes a connection at once with a reset, whatever waits to be sent.
-void ResetAndClose(OwnedFd fd);
-
 // Goes on sending for sockets that their clients have closed.
 //
 // A plain close() of a connection with unread data, or one to which the peer

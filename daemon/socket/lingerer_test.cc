@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/synchronization/notification.h"
+#include "daemon/socket/reset.h"
 #include "daemon/testing/tcp_pair.h"
 #include "gtest/gtest.h"
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "daemon/socket/reset.h"
 #include "daemon/winsock/address_codec.h"
 #include "daemon/wire/wire_writer.h"
 #include "proto/wire_fields.h"
@@ -429,22 +430,64 @@ CallResult WinsockSocket::AcceptResult(const Operation& operation,
   EncodeAddress(outcome.peer, message.mutable_peer());
   EncodeAddress(NetAddress::LocalOf(outcome.accepted.get()),
                 message.mutable_local());
-  CallResult result;
-  if ((operation.sink_flags & kConditional) != 0) {
+  bool reserved = false;
+  if (outcome.returned) {
     absl::MutexLock lock(&mu_);
-    const uint64_t offer = next_offer_++;
-    message.set_offer_id(offer);
-    if (offers_ == nullptr) {
-      offers_ = std::make_unique<std::map<uint64_t, OwnedFd>>();
-    }
-    offers_->emplace(offer, std::move(outcome.accepted));
-  } else {
-    const int error = AddAccepted(std::move(outcome.accepted), outcome.peer,
-                                  operation.sink_value);
-    if (error != 0) return CallResult(WsaFromErrno(error), error);
+    reserved = deferred_ > 0;
+    if (reserved) --deferred_;
   }
-  result.body = message.SerializeAsString();
+  int error;
+  if ((operation.sink_flags & kConditional) != 0) {
+    uint64_t offer = 0;
+    error = AddOffer(std::move(outcome.accepted), reserved, &offer);
+    message.set_offer_id(offer);
+  } else {
+    if (reserved) sink_->ReleaseSockets(1);
+    error = AddAccepted(std::move(outcome.accepted), outcome.peer,
+                        operation.sink_value);
+  }
+  CallResult result(WsaFromErrno(error), error);
+  if (error == 0) result.body = message.SerializeAsString();
   return result;
+}
+
+int WinsockSocket::AddOffer(OwnedFd fd, bool reserved, uint64_t* offer_id) {
+  if (!reserved) {
+    if (const int error = sink_->ReserveSocket(); error != 0) {
+      ResetAndClose(std::move(fd));
+      return error;
+    }
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    if (!closed_) {
+      *offer_id = next_offer_++;
+      if (offers_ == nullptr) {
+        offers_ = std::make_unique<std::map<uint64_t, OwnedFd>>();
+      }
+      offers_->emplace(*offer_id, std::move(fd));
+      return 0;
+    }
+  }
+  ResetAndClose(std::move(fd));
+  sink_->ReleaseSockets(1);
+  return EBADF;
+}
+
+void WinsockSocket::DropOffers() {
+  std::unique_ptr<std::map<uint64_t, OwnedFd>> offers;
+  uint32_t reserved;
+  {
+    absl::MutexLock lock(&mu_);
+    closed_ = true;
+    offers = std::move(offers_);
+    reserved = std::exchange(deferred_, 0);
+  }
+  if (offers != nullptr) {
+    reserved += offers->size();
+    for (auto& [id, connection] : *offers) ResetAndClose(std::move(connection));
+  }
+  if (reserved > 0) sink_->ReleaseSockets(reserved);
 }
 
 int WinsockSocket::AddAccepted(OwnedFd fd, const NetAddress& peer,
@@ -490,19 +533,30 @@ void WinsockSocket::AcceptDecision(const Call& call) {
   int error = 0;
   switch (request.decision()) {
     case wsp::v1::AcceptDecisionRequest::DECISION_ACCEPT: {
+      sink_->ReleaseSockets(1);
       const NetAddress peer = NetAddress::PeerOf(connection.get());
       error = AddAccepted(std::move(connection), peer,
                           request.accepted_socket_id());
       break;
     }
-    case wsp::v1::AcceptDecisionRequest::DECISION_DEFER:
+    case wsp::v1::AcceptDecisionRequest::DECISION_DEFER: {
+      bool closed;
+      {
+        absl::MutexLock lock(&mu_);
+        closed = closed_;
+        if (!closed) ++deferred_;
+      }
+      if (closed) sink_->ReleaseSockets(1);
       socket_->ReturnAccepted(std::move(connection));
       break;
+    }
     case wsp::v1::AcceptDecisionRequest::DECISION_REJECT:
       ResetAndClose(std::move(connection));
+      sink_->ReleaseSockets(1);
       break;
     default:
       ResetAndClose(std::move(connection));
+      sink_->ReleaseSockets(1);
       return FinishError(call, kWsaInval);
   }
   sink_->Finish(call.call_id, CallResult(WsaFromErrno(error), error));
@@ -644,15 +698,10 @@ void WinsockSocket::Close(const Call& call) {
         return sink_->Finish(call.call_id, CallResult(kWsaWouldBlock, EAGAIN));
       }
     }
-    if (offers_ != nullptr) {
-      for (auto& [id, connection] : *offers_) {
-        ResetAndClose(std::move(connection));
-      }
-      offers_.reset();
-    }
   }
   auto [fd, operations] = socket_->Abandon();
   if (!fd.valid()) return FinishError(call, kWsaNotSock);
+  DropOffers();
   FinishAborted(std::move(operations));
   if (connected && options.linger_on && options.linger_seconds > 0) {
     return LingerForCall(std::move(fd), call.call_id,
@@ -698,13 +747,8 @@ void WinsockSocket::Abort() {
   {
     absl::MutexLock lock(&mu_);
     if (closing_.has_value()) linger = closing_->linger;
-    if (offers_ != nullptr) {
-      for (auto& [id, connection] : *offers_) {
-        ResetAndClose(std::move(connection));
-      }
-      offers_.reset();
-    }
   }
+  DropOffers();
   if (fd.valid()) ResetAndClose(std::move(fd));
   // Closed before: what was sent goes its way.
   if (linger != 0) environment_->lingerer->StopWaiting(linger);

@@ -115,6 +115,10 @@ class WinsockSocket : public OperationSink,
   CallResult ConnectResult(const Operation& operation, const Outcome& outcome);
   // The codes of an operation's error, by the state of the connection.
   CallResult ErrorResult(const Operation& operation, int error);
+  // Keeps an accepted connection for a condition function's decision; errno.
+  int AddOffer(OwnedFd fd, bool reserved, uint64_t* offer_id);
+  // Resets what nobody has decided about when the listener is closed.
+  void DropOffers();
   // Makes an accepted connection a socket of the client; errno.
   int AddAccepted(OwnedFd fd, const NetAddress& peer, uint64_t socket_id);
 
@@ -149,8 +153,13 @@ class WinsockSocket : public OperationSink,
   NetAddress peer_ ABSL_GUARDED_BY(mu_);
   absl::Time connected_at_ ABSL_GUARDED_BY(mu_);
   SocketOptions options_ ABSL_GUARDED_BY(mu_);
-  // Connections that a condition function is deciding about.
+  // Connections that a condition function is deciding about. These and the
+  // deferred ones are reserved with the sink.
   std::unique_ptr<std::map<uint64_t, OwnedFd>> offers_ ABSL_GUARDED_BY(mu_);
+  // How many connections the engine has back for the next accept.
+  uint32_t deferred_ ABSL_GUARDED_BY(mu_) = 0;
+  // No connection can be offered or deferred any more.
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t next_offer_ ABSL_GUARDED_BY(mu_) = 1;
   // A close that waits for its linger time.
   struct Closing {
