@@ -116,7 +116,8 @@ absl::Status Daemon::Parts::Serve() {
   const Config& config = options.config;
   Lingerer::Options linger;
   linger.linger_time = absl::Milliseconds(config.times().linger_ms());
-  linger.max_per_client = config.limits().lingering_per_client();
+  linger.max_per_process = config.limits().lingering_per_client();
+  linger.max_per_uid = config.limits().lingering_per_uid();
   lingerer = std::make_unique<Lingerer>(linger);
   std::vector<EventLoop*> raw_loops;
   for (auto& loop : loops) raw_loops.push_back(loop.get());

@@ -79,6 +79,7 @@ const std::vector<NumberRule>& NumberRules() {
       {"limits", "attachments_per_process", 16, 1, 1024},
       {"limits", "clients", 4096, 1, 100000},
       {"limits", "lingering_per_client", 4096, 1, 1000000},
+      {"limits", "lingering_per_uid", 16384, 1, 1000000},
       {"times", "grace_ms", 2000, 1, kHourMs},
       {"times", "linger_ms", 120000, 1, 24 * kHourMs},
       {"times", "attach_ms", 5000, 1, kHourMs},
