@@ -329,8 +329,8 @@ TEST_F(SocketTest, AReturnedConnectionIsAcceptedBeforeNewerOnes) {
   socket->ReturnAccepted(std::move(connection));
   socket->Submit(Make(Operation::Kind::kAccept, 2));
   ASSERT_TRUE(sink_->Await(2).accepted);
-  EXPECT_EQ(NetAddress::PeerOf(sink_->TakeAccepted().get()).ToString(),
-            peer.ToString());
+  EXPECT_EQ(NetAddress::PeerOf(sink_->TakeAccepted().get()).port(),
+            peer.port());
   socket->Abandon();
 }
 
