@@ -137,7 +137,8 @@ absl::Status Daemon::Parts::Serve() {
   const Config& config = options.config;
   Lingerer::Options linger;
   linger.linger_time = absl::Milliseconds(config.times().linger_ms());
-  linger.max_per_client = config.limits().lingering_per_client();
+  linger.max_per_process = config.limits().lingering_per_client();
+  linger.max_per_uid = config.limits().lingering_per_uid();
   lingerer = std::make_unique<Lingerer>(linger);
   std::vector<EventLoop*> raw_loops;
   for (auto& loop : loops) raw_loops.push_back(loop.get());
@@ -164,7 +165,7 @@ absl::Status Daemon::Parts::Serve() {
   listener_options.attach_timeout =
       absl::Milliseconds(config.times().attach_ms());
   listener_options.max_connections_per_uid =
-      config.limits().connections_per_user();
+      config.limits().connections_per_uid();
   auto listening = Listener::Start(
       listener_options, provider_file->listen_fd(), control.get(),
       connections.get(), [this](int fd) { server->AddConnection(fd); });

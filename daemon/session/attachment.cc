@@ -276,21 +276,31 @@ void Attachment::LogSocket(absl::string_view event, uint64_t socket_id) const {
        {"socket", absl::Hex(socket_id, absl::kZeroPad16)}});
 }
 
+int Attachment::ReserveSocket() {
+  if (client_->startups() == 0) return ESHUTDOWN;
+  std::atomic<uint32_t>& sockets = client_->usage().sockets;
+  if (sockets.fetch_add(1, std::memory_order_relaxed) >=
+      client_->limits().sockets_per_client) {
+    sockets.fetch_sub(1, std::memory_order_relaxed);
+    return EMFILE;
+  }
+  return 0;
+}
+
+void Attachment::ReleaseSockets(uint32_t count) {
+  client_->usage().sockets.fetch_sub(count, std::memory_order_relaxed);
+}
+
 int Attachment::AddSocket(uint64_t socket_id,
                           std::shared_ptr<WinsockSocket> socket) {
   {
     absl::MutexLock lock(&mu_);
-    if (retired_ || client_->startups() == 0) return ESHUTDOWN;
+    if (retired_) return ESHUTDOWN;
     if (socket_id == 0) return EINVAL;
-    std::atomic<uint32_t>& sockets = client_->usage().sockets;
-    if (sockets.fetch_add(1, std::memory_order_relaxed) >=
-        client_->limits().sockets_per_client) {
-      sockets.fetch_sub(1, std::memory_order_relaxed);
-      return EMFILE;
-    }
+    if (const int error = ReserveSocket(); error != 0) return error;
     if (!sockets_.try_emplace(socket_id, SocketEntry{std::move(socket), 0})
              .second) {
-      sockets.fetch_sub(1, std::memory_order_relaxed);
+      ReleaseSockets(1);
       return EINVAL;
     }
   }

@@ -107,6 +107,8 @@ class Attachment : public CallSink,
   void FlushResults() override;
   int AddSocket(uint64_t socket_id,
                 std::shared_ptr<WinsockSocket> socket) override;
+  int ReserveSocket() override;
+  void ReleaseSockets(uint32_t count) override;
   void RemoveSocket(uint64_t socket_id) override;
   bool MayReceive() const override;
   Lingerer::Owner OwnerOf(uint64_t socket_id) const override;

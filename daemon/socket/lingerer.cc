@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/socket/reset.h"
+
 namespace wspd {
 namespace {
 
@@ -53,12 +55,15 @@ Drained Drain(int fd) {
   return Drained::kMore;
 }
 
-}  // namespace
-
-void ResetAndClose(OwnedFd fd) {
-  const linger abort{1, 0};
-  setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+template <typename Owner>
+void EraseKey(std::map<Owner, std::set<Lingerer::Key>>* keys, Owner owner,
+              Lingerer::Key key) {
+  auto found = keys->find(owner);
+  found->second.erase(key);
+  if (found->second.empty()) keys->erase(found);
 }
+
+}  // namespace
 
 class Lingerer::Connection : public EventHandler,
                              public std::enable_shared_from_this<Connection> {
@@ -265,12 +270,10 @@ Lingerer::Key Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
   std::shared_ptr<Connection> connection;
   {
     absl::MutexLock lock(&mu_);
-    std::set<Key>& keys = per_client_[owner.client_id];
-    if (keys.size() >= options_.max_per_client) {
-      oldest = connections_[*keys.begin()];
-    }
+    oldest = SurplusLocked(owner);
     key = next_key_++;
-    keys.insert(key);
+    per_process_[owner.pid].insert(key);
+    per_uid_[owner.uid].insert(key);
     connection =
         std::make_shared<Connection>(this, key, std::move(fd), loop, owner,
                                      reset_when_over, std::move(done));
@@ -281,15 +284,26 @@ Lingerer::Key Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
   return key;
 }
 
+std::shared_ptr<Lingerer::Connection> Lingerer::SurplusLocked(
+    const Owner& owner) {
+  const std::set<Key>& process = per_process_[owner.pid];
+  if (process.size() >= options_.max_per_process) {
+    return connections_[*process.begin()];
+  }
+  const std::set<Key>& uid = per_uid_[owner.uid];
+  if (uid.size() >= options_.max_per_uid) return connections_[*uid.begin()];
+  return nullptr;
+}
+
 void Lingerer::Remove(Key key) {
   std::function<void()> when_empty;
   {
     absl::MutexLock lock(&mu_);
     auto found = connections_.find(key);
     if (found == connections_.end()) return;
-    auto keys = per_client_.find(found->second->entry().owner.client_id);
-    keys->second.erase(key);
-    if (keys->second.empty()) per_client_.erase(keys);
+    const Owner& owner = found->second->entry().owner;
+    EraseKey(&per_process_, owner.pid, key);
+    EraseKey(&per_uid_, owner.uid, key);
     connections_.erase(found);
     if (connections_.empty()) when_empty = std::exchange(when_empty_, nullptr);
   }

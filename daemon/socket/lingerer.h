@@ -20,9 +20,6 @@
 
 namespace wspd {
 
-// Closes a connection at once with a reset, whatever waits to be sent.
-void ResetAndClose(OwnedFd fd);
-
 // Goes on sending for sockets that their clients have closed.
 //
 // A plain close() of a connection with unread data, or one to which the peer
@@ -35,8 +32,10 @@ class Lingerer {
  public:
   struct Options {
     absl::Duration linger_time = absl::Seconds(120);
-    // Of one client; above, the oldest is closed at once.
-    size_t max_per_client = 4096;
+    // Of one process and of one user; above, the oldest of these is closed at
+    // once.
+    size_t max_per_process = 4096;
+    size_t max_per_uid = 16384;
   };
   // Whose socket it was. The process may have ended since.
   struct Owner {
@@ -93,13 +92,18 @@ class Lingerer {
             std::function<void()> done);
   // The connection came to its end.
   void Remove(Key key);
+  // What has to go so that `owner` may have one more; null if nothing.
+  std::shared_ptr<Connection> SurplusLocked(const Owner& owner)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Options options_;
   mutable absl::Mutex mu_;
   Key next_key_ ABSL_GUARDED_BY(mu_) = 1;
   std::map<Key, std::shared_ptr<Connection>> connections_ ABSL_GUARDED_BY(mu_);
-  // By client, oldest first.
-  std::map<uint64_t, std::set<Key>> per_client_ ABSL_GUARDED_BY(mu_);
+  // Oldest first. A process keeps its number for longer than its client's,
+  // which ends with every final cleanup.
+  std::map<pid_t, std::set<Key>> per_process_ ABSL_GUARDED_BY(mu_);
+  std::map<uid_t, std::set<Key>> per_uid_ ABSL_GUARDED_BY(mu_);
   std::function<void()> when_empty_ ABSL_GUARDED_BY(mu_);
 };
 

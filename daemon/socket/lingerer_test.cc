@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/synchronization/notification.h"
+#include "daemon/socket/reset.h"
 #include "daemon/testing/tcp_pair.h"
 #include "gtest/gtest.h"
 
@@ -70,17 +71,36 @@ TEST_F(LingererTest, TheTimeLimitEndsIt) {
 
 TEST_F(LingererTest, AboveTheLimitTheOldestGoes) {
   Lingerer::Options options;
-  options.max_per_client = 2;
+  options.max_per_process = 2;
   Lingerer lingerer(options);
   std::vector<OwnedFd> peers;
   for (uint64_t socket = 1; socket <= 3; ++socket) {
     TcpPair pair = MakeTcpPair();
     peers.push_back(std::move(pair.peer));
-    lingerer.Linger(std::move(pair.ours), loop_.get(), {7, 0, 0, socket});
+    // Each of another registration of one process.
+    lingerer.Linger(std::move(pair.ours), loop_.get(), {socket, 7, 0, socket});
   }
   ASSERT_EQ(lingerer.size(), 2);
   EXPECT_EQ(lingerer.List()[0].owner.socket_id, 2);
   EXPECT_EQ(lingerer.List()[1].owner.socket_id, 3);
+}
+
+TEST_F(LingererTest, TheProcessesOfAUserShareALimit) {
+  Lingerer::Options options;
+  options.max_per_uid = 2;
+  Lingerer lingerer(options);
+  std::vector<OwnedFd> peers;
+  for (pid_t pid = 1; pid <= 4; ++pid) {
+    TcpPair pair = MakeTcpPair();
+    peers.push_back(std::move(pair.peer));
+    // The first is another user's.
+    const uid_t uid = pid == 1 ? 100 : 200;
+    lingerer.Linger(std::move(pair.ours), loop_.get(), {1, pid, uid, 1});
+  }
+  ASSERT_EQ(lingerer.size(), 3);
+  EXPECT_EQ(lingerer.List()[0].owner.pid, 1);
+  EXPECT_EQ(lingerer.List()[1].owner.pid, 3);
+  EXPECT_EQ(lingerer.List()[2].owner.pid, 4);
 }
 
 TEST_F(LingererTest, ALingerTimeThatIsOverResetsAndTells) {

@@ -2,8 +2,6 @@
 
 #include <arpa/inet.h>
 
-#include "absl/strings/str_cat.h"
-
 namespace wspd {
 
 NetAddress NetAddress::Read(int fd, NameCall call) {
@@ -30,19 +28,6 @@ bool NetAddress::is_any() const {
   const in6_addr& address = data_.v6.sin6_addr;
   if (IN6_IS_ADDR_UNSPECIFIED(&address)) return true;
   return IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr32[3] == 0;
-}
-
-std::string NetAddress::ToString() const {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (family() == AF_INET) {
-    inet_ntop(AF_INET, &data_.v4.sin_addr, text, sizeof(text));
-    return absl::StrCat(text, ":", port());
-  }
-  if (family() == AF_INET6) {
-    inet_ntop(AF_INET6, &data_.v6.sin6_addr, text, sizeof(text));
-    return absl::StrCat("[", text, "]:", port());
-  }
-  return "-";
 }
 
 }  // namespace wspd

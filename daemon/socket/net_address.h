@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <cstdint>
-#include <string>
 
 namespace wspd {
 
@@ -36,9 +35,6 @@ class NetAddress {
   uint16_t port() const;
   // 0.0.0.0, ::, or ::ffff:0.0.0.0.
   bool is_any() const;
-
-  // "1.2.3.4:80", "[::1]:80"; "-" for none.
-  std::string ToString() const;
 
  private:
   using NameCall = int (*)(int, sockaddr*, socklen_t*);

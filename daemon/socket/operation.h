@@ -94,6 +94,8 @@ struct Outcome {
   uint64_t stream_offset = 0;
   // kAccept.
   OwnedFd accepted;
+  // kAccept: it is one that Socket::ReturnAccepted() put back.
+  bool returned = false;
   NetAddress peer;
 };
 

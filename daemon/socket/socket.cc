@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "absl/time/time.h"
+#include "daemon/socket/reset.h"
 
 namespace wspd {
 namespace {
@@ -211,6 +212,7 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
 
 bool Socket::TryAcceptLocked(Outcome* outcome) {
   if (returned_ != nullptr && !returned_->empty()) {
+    outcome->returned = true;
     outcome->accepted = std::move(returned_->back());
     returned_->pop_back();
     outcome->peer = NetAddress::PeerOf(outcome->accepted.get());
@@ -343,7 +345,7 @@ void Socket::OnEvents(uint32_t /*events*/) {
 void Socket::ReturnAccepted(OwnedFd connection) {
   {
     absl::MutexLock lock(&mu_);
-    if (!fd_.valid()) return;
+    if (!fd_.valid()) return ResetAndClose(std::move(connection));
     if (returned_ == nullptr) {
       returned_ = std::make_unique<std::vector<OwnedFd>>();
     }
@@ -429,7 +431,10 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
       StopTimer(operations.back().get());
     }
   }
-  returned_.reset();
+  if (returned_ != nullptr) {
+    for (OwnedFd& connection : *returned_) ResetAndClose(std::move(connection));
+    returned_.reset();
+  }
   return {std::move(fd_), std::move(operations)};
 }
 

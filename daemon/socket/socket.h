@@ -48,7 +48,8 @@ class Socket : public EventHandler,
   int Reset();
 
   // Puts an accepted connection back: the next accept, perhaps one that waits,
-  // gets it before any newer one.
+  // gets it before any newer one. On a closed socket it is reset, as are those
+  // that nobody has accepted when the socket is closed.
   void ReturnAccepted(OwnedFd connection);
 
   // Goes on with receives that their sink held back.

@@ -70,6 +70,13 @@ class CallSink {
   virtual int AddSocket(uint64_t socket_id,
                         std::shared_ptr<WinsockSocket> socket) = 0;
 
+  // Counts a connection that was accepted but isn't a socket yet as one of the
+  // client's sockets. Returns errno as AddSocket() does.
+  virtual int ReserveSocket() = 0;
+
+  // Takes back `count` that ReserveSocket() counted.
+  virtual void ReleaseSockets(uint32_t count) = 0;
+
   // Forgets a socket that its client has closed.
   virtual void RemoveSocket(uint64_t socket_id) = 0;
 

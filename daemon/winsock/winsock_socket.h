@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/socket/lingerer.h"
@@ -114,12 +115,19 @@ class WinsockSocket : public OperationSink,
   CallResult ConnectResult(const Operation& operation, const Outcome& outcome);
   // The codes of an operation's error, by the state of the connection.
   CallResult ErrorResult(const Operation& operation, int error);
+  // Keeps an accepted connection for a condition function's decision; errno.
+  int AddOffer(OwnedFd fd, bool reserved, uint64_t* offer_id);
+  // Resets what nobody has decided about when the listener is closed.
+  void DropOffers();
   // Makes an accepted connection a socket of the client; errno.
   int AddAccepted(OwnedFd fd, const NetAddress& peer, uint64_t socket_id);
 
   void FinishError(const Call& call, WsaError error);
   template <typename Message>
   bool Parse(const Call& call, Message* message);
+  // Lingers for `time`, at whose end `call_id` is answered.
+  void LingerForCall(OwnedFd fd, uint64_t call_id, absl::Duration time);
+  void FinishClose(uint64_t call_id, CallResult result);
   // Ends the pending operations of a closed socket.
   void FinishAborted(std::vector<std::unique_ptr<Operation>> operations);
 
@@ -145,9 +153,21 @@ class WinsockSocket : public OperationSink,
   NetAddress peer_ ABSL_GUARDED_BY(mu_);
   absl::Time connected_at_ ABSL_GUARDED_BY(mu_);
   SocketOptions options_ ABSL_GUARDED_BY(mu_);
-  // Connections that a condition function is deciding about.
+  // Connections that a condition function is deciding about. These and the
+  // deferred ones are reserved with the sink.
   std::unique_ptr<std::map<uint64_t, OwnedFd>> offers_ ABSL_GUARDED_BY(mu_);
+  // How many connections the engine has back for the next accept.
+  uint32_t deferred_ ABSL_GUARDED_BY(mu_) = 0;
+  // No connection can be offered or deferred any more.
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t next_offer_ ABSL_GUARDED_BY(mu_) = 1;
+  // A close that waits for its linger time.
+  struct Closing {
+    uint64_t call_id;
+    Lingerer::Key linger;
+    NetAddress local;
+  };
+  absl::optional<Closing> closing_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace wspd

@@ -38,6 +38,12 @@ class FakeCallSink : public CallSink {
     sockets_.emplace(socket_id, std::move(socket));
     return 0;
   }
+  int ReserveSocket() override {
+    if (reserved_ >= 2) return EMFILE;
+    ++reserved_;
+    return 0;
+  }
+  void ReleaseSockets(uint32_t count) override { reserved_ -= count; }
   void RemoveSocket(uint64_t socket_id) override {
     absl::MutexLock lock(&mu_);
     sockets_.erase(socket_id);
@@ -51,6 +57,8 @@ class FakeCallSink : public CallSink {
     absl::MutexLock lock(&mu_);
     return results_.count(call_id) > 0;
   }
+  // Accepted connections that aren't sockets; at most 2.
+  uint32_t reserved() const { return reserved_; }
   CallResult Await(uint64_t call_id) {
     absl::MutexLock lock(&mu_);
     auto there = [this, call_id]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -75,6 +83,7 @@ class FakeCallSink : public CallSink {
   }
 
  private:
+  std::atomic<uint32_t> reserved_{0};
   absl::Mutex mu_;
   std::map<uint64_t, CallResult> results_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, std::shared_ptr<WinsockSocket>> sockets_
@@ -238,6 +247,174 @@ TEST_F(WinsockSocketTest, ErrorsCarryLinuxsErrno) {
   EXPECT_NE(error, EINVAL);
   EXPECT_EQ(result.wsa_error, WsaFromErrno(error));
   EXPECT_EQ(result.linux_errno, error);
+}
+
+// A listener whose accepts are conditional.
+class OfferTest : public WinsockSocketTest {
+ protected:
+  OfferTest() : socket_(Make(kSocket)) {
+    wsp::v1::Call bind;
+    bind.mutable_bind()->mutable_address()->mutable_ipv4()->set_address(
+        INADDR_LOOPBACK);
+    wsp::v1::BindResult bound;
+    bound.ParseFromString(Run(socket_.get(), bind).body);
+    port_ = bound.local().ipv4().port();
+    wsp::v1::Call listen;
+    listen.mutable_listen()->set_backlog(16);
+    EXPECT_EQ(Run(socket_.get(), listen).wsa_error, 0);
+  }
+
+  CallResult Accept(uint64_t accepted_id, bool conditional, uint64_t* offer) {
+    wsp::v1::Call accept;
+    accept.mutable_accept()->set_accepted_socket_id(accepted_id);
+    accept.mutable_accept()->set_conditional(conditional);
+    const CallResult result = Run(socket_.get(), accept);
+    wsp::v1::AcceptResult message;
+    message.ParseFromString(result.body);
+    *offer = message.offer_id();
+    return result;
+  }
+  void Decide(uint64_t offer,
+              wsp::v1::AcceptDecisionRequest::Decision decision) {
+    wsp::v1::Call call;
+    call.mutable_accept_decision()->set_offer_id(offer);
+    call.mutable_accept_decision()->set_decision(decision);
+    call.mutable_accept_decision()->set_accepted_socket_id(100 + offer);
+    EXPECT_EQ(Run(socket_.get(), call).wsa_error, 0);
+  }
+  static void ExpectReset(const OwnedFd& peer) {
+    int error = 0;
+    ReadBytes(peer.get(), 1, &error);
+    EXPECT_EQ(error, ECONNRESET);
+  }
+
+  std::shared_ptr<WinsockSocket> socket_;
+  int port_ = 0;
+};
+
+TEST_F(OfferTest, OffersAndDeferredConnectionsCountAsSockets) {
+  const OwnedFd peers[] = {ConnectToLoopback(port_), ConnectToLoopback(port_),
+                           ConnectToLoopback(port_)};
+  uint64_t first, second, third;
+  EXPECT_EQ(Accept(50, true, &first).wsa_error, 0);
+  EXPECT_EQ(Accept(51, true, &second).wsa_error, 0);
+  EXPECT_EQ(Accept(52, true, &third).wsa_error, kWsaMfile);
+  ExpectReset(peers[2]);
+  Decide(first, wsp::v1::AcceptDecisionRequest::DECISION_DEFER);
+  EXPECT_EQ(sink_->reserved(), 2);
+  Decide(second, wsp::v1::AcceptDecisionRequest::DECISION_REJECT);
+  EXPECT_EQ(sink_->reserved(), 1);
+  ExpectReset(peers[1]);
+  // Offered again, it is still one; as a socket it counts there.
+  EXPECT_EQ(Accept(53, true, &first).wsa_error, 0);
+  EXPECT_EQ(sink_->reserved(), 1);
+  Decide(first, wsp::v1::AcceptDecisionRequest::DECISION_DEFER);
+  EXPECT_EQ(Accept(54, false, &first).wsa_error, 0);
+  EXPECT_EQ(sink_->reserved(), 0);
+  EXPECT_NE(sink_->Find(54), nullptr);
+}
+
+TEST_F(OfferTest, DeferredConnectionsAreResetByCleanup) {
+  const OwnedFd deferred = ConnectToLoopback(port_);
+  const OwnedFd offered = ConnectToLoopback(port_);
+  uint64_t first, second;
+  EXPECT_EQ(Accept(50, true, &first).wsa_error, 0);
+  EXPECT_EQ(Accept(51, true, &second).wsa_error, 0);
+  Decide(first, wsp::v1::AcceptDecisionRequest::DECISION_DEFER);
+  socket_->Abort();
+  ExpectReset(deferred);
+  ExpectReset(offered);
+  EXPECT_EQ(sink_->reserved(), 0);
+}
+
+TEST_F(OfferTest, DeferredConnectionsAreResetByClose) {
+  const OwnedFd deferred = ConnectToLoopback(port_);
+  uint64_t offer;
+  EXPECT_EQ(Accept(50, true, &offer).wsa_error, 0);
+  Decide(offer, wsp::v1::AcceptDecisionRequest::DECISION_DEFER);
+  wsp::v1::Call close;
+  close.mutable_close_socket();
+  EXPECT_EQ(Run(socket_.get(), close).wsa_error, 0);
+  ExpectReset(deferred);
+  EXPECT_EQ(sink_->reserved(), 0);
+}
+
+// A connection with a linger time, whose peer doesn't read.
+class LingeringCloseTest : public WinsockSocketTest {
+ protected:
+  LingeringCloseTest() : socket_(Connect(&peer_)) {
+    wsp::v1::Call linger;
+    linger.mutable_set_sock_opt()->set_level(0xffff);
+    linger.mutable_set_sock_opt()->set_option(0x80);
+    auto* value =
+        linger.mutable_set_sock_opt()->mutable_value()->mutable_linger();
+    value->set_on(true);
+    value->set_seconds(100);
+    EXPECT_EQ(Run(socket_.get(), linger).wsa_error, 0);
+    SetNonBlocking(true);
+    wsp::v1::Call send;
+    send.mutable_send()->set_data(std::string(kChunkBytes, 'x'));
+    for (;;) {
+      const CallResult result = Run(socket_.get(), send);
+      if (result.wsa_error != 0) break;
+      wsp::v1::SendResult message;
+      message.ParseFromString(result.body);
+      sent_ += message.bytes_sent();
+    }
+    SetNonBlocking(false);
+    wsp::v1::Call close;
+    close.mutable_close_socket();
+    close_ = Begin(socket_.get(), close);
+  }
+
+  void SetNonBlocking(bool on) {
+    wsp::v1::Call ioctl;
+    ioctl.mutable_ioctl()->set_code(kFionbio);
+    ioctl.mutable_ioctl()->set_number(on);
+    EXPECT_EQ(Run(socket_.get(), ioctl).wsa_error, 0);
+  }
+  void ExpectAllArrives() {
+    int error = 0;
+    EXPECT_EQ(ReadBytes(peer_.get(), sent_ + 1, &error).size(), sent_);
+    EXPECT_EQ(error, 0);
+  }
+
+  OwnedFd peer_;
+  std::shared_ptr<WinsockSocket> socket_;
+  size_t sent_ = 0;
+  uint64_t close_ = 0;
+};
+
+TEST_F(LingeringCloseTest, EndsWhenAllHasArrived) {
+  EXPECT_FALSE(sink_->Has(close_));
+  EXPECT_EQ(sink_->Find(kSocket), socket_);
+  wsp::v1::Socket listed;
+  socket_->Describe(&listed);
+  EXPECT_EQ(listed.state(), wsp::v1::SOCKET_STATE_LINGERING);
+  EXPECT_NE(listed.local().ipv4().port(), 0);
+  ExpectAllArrives();
+  EXPECT_EQ(sink_->Await(close_).wsa_error, 0);
+  EXPECT_EQ(sink_->Find(kSocket), nullptr);
+}
+
+TEST_F(LingeringCloseTest, CancelEndsTheWaitAlone) {
+  ASSERT_FALSE(sink_->Has(close_));
+  socket_->Cancel(close_);
+  ASSERT_TRUE(sink_->Has(close_));
+  const CallResult result = sink_->Await(close_);
+  EXPECT_EQ(result.wsa_error, kWsaIntr);
+  EXPECT_EQ(result.linux_errno, ECANCELED);
+  EXPECT_EQ(sink_->Find(kSocket), nullptr);
+  EXPECT_EQ(lingerer_.List().size(), 1);
+  ExpectAllArrives();
+}
+
+TEST_F(LingeringCloseTest, CleanupLetsItSendTheRest) {
+  sink_->AbortAll();
+  EXPECT_FALSE(sink_->Has(close_));
+  EXPECT_EQ(lingerer_.List().size(), 1);
+  ExpectAllArrives();
+  peer_.Reset();
 }
 
 }  // namespace

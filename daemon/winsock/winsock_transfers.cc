@@ -1,0 +1,159 @@
+// WSPSend and WSPRecv.
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/winsock/winsock_socket.h"
+#include "daemon/winsock/winsock_socket_internal.h"
+#include "daemon/wire/wire_writer.h"
+#include "proto/wire_fields.h"
+
+namespace wspd {
+namespace {
+
+namespace wire = wsp::wire;
+
+// Winsock's numbers.
+constexpr uint32_t kMsgOob = 0x1;
+constexpr uint32_t kMsgPeek = 0x2;
+constexpr uint32_t kMsgDontRoute = 0x4;
+constexpr uint32_t kMsgWaitAll = 0x8;
+
+bool IsConnectionLost(int error) {
+  return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT ||
+         error == ECONNABORTED || error == EHOSTUNREACH ||
+         error == ENETUNREACH || error == ENETRESET;
+}
+
+}  // namespace
+
+uint32_t WinsockSocket::DataErrorLocked(bool shut) const {
+  if (shut) return kWsaShutdown;
+  if (lost_ != 0) return lost_;
+  if (state_ != State::kConnected) return kWsaNotConn;
+  return 0;
+}
+
+void WinsockSocket::Send(const Call& call) {
+  WireReader body = call.body;
+  uint64_t flags = 0;
+  WireReader data;
+  while (body.Next()) {
+    switch (body.field()) {
+      case wire::SendRequest::kFlags:
+        flags = body.ReadVarint();
+        break;
+      case wire::SendRequest::kData:
+        data = body.ReadBytes();
+        break;
+      default:
+        body.Skip();
+    }
+  }
+  std::unique_ptr<Operation> operation;
+  {
+    absl::MutexLock lock(&mu_);
+    uint32_t error = DataErrorLocked(send_shut_);
+    if (!body.ok() || data.remaining() > kChunkBytes) error = kWsaInval;
+    if ((flags & ~uint64_t{kMsgOob | kMsgDontRoute}) != 0) {
+      error = kWsaOpNotSupp;
+    }
+    if (error != 0) return FinishError(call, error);
+    operation = NewOperation(call, Operation::Kind::kSend);
+  }
+  if ((flags & kMsgOob) != 0) operation->flags |= MSG_OOB;
+  if ((flags & kMsgDontRoute) != 0) operation->flags |= MSG_DONTROUTE;
+  for (const iovec& piece : data.RemainingPieces()) {
+    operation->pieces.push_back(piece);
+  }
+  operation->left = data.remaining();
+  if (operation->left == 0) {
+    sink_->Finish(call.call_id, CallResult());
+    return;
+  }
+  operation->owner = call.frame;
+  operation->owner_bytes = call.frame_bytes;
+  socket_->Submit(std::move(operation));
+}
+
+CallResult WinsockSocket::SendResult(const Operation& operation,
+                                     const Outcome& outcome) {
+  CallResult result;
+  if (outcome.error != 0) {
+    if (IsConnectionLost(outcome.error)) {
+      absl::MutexLock lock(&mu_);
+      if (lost_ == 0 && !send_shut_) lost_ = WsaFromErrno(outcome.error);
+    }
+    result = ErrorResult(operation, outcome.error);
+  }
+  bytes_sent_.fetch_add(operation.sent, std::memory_order_relaxed);
+  environment_->bytes_sent.fetch_add(operation.sent, std::memory_order_relaxed);
+  if (operation.sent > 0) {
+    WireWriter(&result.body)
+        .Varint(wire::SendResult::kBytesSent, operation.sent);
+  }
+  return result;
+}
+
+void WinsockSocket::Receive(const Call& call) {
+  WireReader body = call.body;
+  uint64_t max_bytes = 0;
+  uint64_t flags = 0;
+  while (body.Next()) {
+    switch (body.field()) {
+      case wire::RecvRequest::kMaxBytes:
+        max_bytes = body.ReadVarint();
+        break;
+      case wire::RecvRequest::kFlags:
+        flags = body.ReadVarint();
+        break;
+      default:
+        body.Skip();
+    }
+  }
+  std::unique_ptr<Operation> operation;
+  {
+    absl::MutexLock lock(&mu_);
+    uint32_t error = DataErrorLocked(receive_shut_);
+    if (!body.ok()) error = kWsaInval;
+    // MSG_WAITALL is the caller's loop.
+    if ((flags & ~uint64_t{kMsgOob | kMsgPeek | kMsgWaitAll}) != 0) {
+      error = kWsaOpNotSupp;
+    }
+    if (error != 0) return FinishError(call, error);
+    operation = NewOperation(call, Operation::Kind::kReceive);
+  }
+  operation->max_bytes = std::min<uint64_t>(max_bytes, kChunkBytes);
+  if ((flags & kMsgOob) != 0) operation->flags |= MSG_OOB;
+  if ((flags & kMsgPeek) != 0) operation->flags |= MSG_PEEK;
+  if (operation->flags != 0) operation->sink_flags |= kOutOfStream;
+  socket_->Submit(std::move(operation));
+}
+
+CallResult WinsockSocket::ReceiveResult(const Operation& operation,
+                                        Outcome outcome) {
+  CallResult result;
+  if (outcome.error != 0) {
+    if (IsConnectionLost(outcome.error)) {
+      absl::MutexLock lock(&mu_);
+      if (lost_ == 0) lost_ = WsaFromErrno(outcome.error);
+    }
+    return ErrorResult(operation, outcome.error);
+  }
+  if (outcome.data == nullptr || (operation.sink_flags & kOutOfStream) != 0) {
+    result.payload = std::move(outcome.data);
+    return result;
+  }
+  environment_->bytes_received.fetch_add(outcome.data->size(),
+                                         std::memory_order_relaxed);
+  if (outcome.stream_offset != 0) {
+    WireWriter(&result.body)
+        .Varint(wire::RecvResult::kStreamOffset, outcome.stream_offset);
+  }
+  result.payload = std::move(outcome.data);
+  return result;
+}
+
+}  // namespace wspd
