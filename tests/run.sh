@@ -16,6 +16,8 @@ esac
 bash deploy/install_packages.sh --tests || exit 1
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/wspd-bazel
+work=$(mktemp -d /tmp/wspd-tests.XXXXXX)
+trap 'rm -rf "$work"' EXIT
 passed=0
 failed=0
 
@@ -37,25 +39,24 @@ bazel_tests() {
   local name=$1
   shift
   echo "== $name"
-  local logs status counts
+  local status counts case_passed case_failed
+  : >"$work/events.json"
   bazel test --test_output=errors --disk_cache="$cache" --noshow_progress --keep_going \
-    --test_summary=terse "$@"
+    --test_summary=terse --build_event_json_file="$work/events.json" "$@"
   status=$?
-  logs=$(bazel info --noshow_progress bazel-testlogs "${config[@]}" 2>/dev/null)
-  counts=$(/usr/bin/python3 tests/count_results.py "$name=$logs")
+  counts=$(/usr/bin/python3 -B tests/count_results.py "$name" "$work/events.json") ||
+    counts=$'\n0 0'
   echo "$counts" | head -n -1
-  local case_passed case_failed
   read -r case_passed case_failed <<<"$(echo "$counts" | tail -n 1)"
   passed=$((passed + case_passed))
   failed=$((failed + case_failed))
-  # 0: all passed; 4: no tests; anything else that no case explains counts once.
-  if [ $status -ne 0 ] && [ "$case_failed" -eq 0 ]; then
+  # What no case explains counts once, also a run without any.
+  if { [ $status -ne 0 ] || [ "$case_passed" -eq 0 ]; } && [ "$case_failed" -eq 0 ]; then
     echo "FAILED: bazel test ended with $status ($name)"
     failed=$((failed + 1))
   fi
 }
 
-config=()
 if [ -n "$long" ]; then
   bazel_tests long --test_tag_filters=long --test_timeout=3600 //tests/...
   check "long fuzzing" bash tests/fuzz/run.sh --seconds 600
@@ -64,10 +65,8 @@ else
   check "format" bash tests/lint/format.sh
   bazel_tests default --build_tests_only=false --test_tag_filters=-long,-manual \
     //...
-  config=(--config=tsan)
   bazel_tests tsan --config=tsan --build_tests_only \
     //daemon/... //client_stub/... //tests/lifecycle/...
-  config=(--config=asan)
   bazel_tests asan --config=asan --build_tests_only //daemon/... \
     //client_stub/... //tests/lifecycle/...
   check "short fuzzing" bash tests/fuzz/run.sh --seconds 20
