@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests; the last line is "N passed, N failed".
 #   tests/run.sh          all that fits 25 minutes on 2 cores
-#   tests/run.sh --long   the long tests, long fuzzing, clang-tidy (tests/LONG.md)
+#   tests/run.sh --long   the soak and other long tests, stress under sanitizers,
+#                         long fuzzing, clang-tidy (tests/LONG.md)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -57,18 +58,28 @@ bazel_tests() {
   fi
 }
 
+# So often under each sanitizer: what is about threads and ends.
+stress() {
+  local config=$1 tests=("${@:2}")
+  bazel_tests "$config stress" --config="$config" --build_tests_only \
+    --runs_per_test="$stress_runs" "${tests[@]/#///tests/lifecycle:}"
+}
+
 if [ -n "$long" ]; then
-  bazel_tests long --test_tag_filters=long --test_timeout=3600 //tests/...
+  stress_runs=10
+  bazel_tests long --test_tag_filters=long_run --test_timeout=3600 //tests/...
+  stress asan {race,cancel,vanish,resume,unload,death}_test
+  # The others aren't for ThreadSanitizer.
+  stress tsan {race,cancel,resume,unload}_test
   check "long fuzzing" bash tests/fuzz/run.sh --seconds 600
   check "clang-tidy" bash tests/lint/tidy.sh
 else
   check "format" bash tests/lint/format.sh
-  bazel_tests default --build_tests_only=false --test_tag_filters=-long,-manual \
-    //...
+  bazel_tests default --build_tests_only=false //...
   bazel_tests tsan --config=tsan --build_tests_only \
     //daemon/... //client_stub/... //tests/lifecycle/...
   bazel_tests asan --config=asan --build_tests_only //daemon/... \
-    //client_stub/... //tests/lifecycle/...
+    //client_stub/... //tests/lifecycle/... //tests/hostile/...
   check "short fuzzing" bash tests/fuzz/run.sh --seconds 20
 fi
 
