@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,11 +11,16 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "daemon/base/log.h"
 #include "daemon/base/version.h"
 #include "daemon/config/config.h"
 #include "daemon/daemon.h"
+#include "daemon/test_flags.h"
 
 ABSL_FLAG(std::string, config, "",
           "configuration file (textproto, see wspd.textproto); without it the "
@@ -26,11 +30,6 @@ ABSL_FLAG(std::string, admin_socket, "", "overrides admin_socket");
 ABSL_FLAG(std::string, log_level, "", "overrides log_level");
 ABSL_FLAG(bool, check_config, false,
           "check flags and configuration, and exit with 0 or 78");
-ABSL_FLAG(bool, version_only, false, "print the version and exit");
-ABSL_FLAG(bool, test_old_pidfd, false,
-          "for tests: identify peers as kernels before 6.5 must");
-ABSL_FLAG(uint64_t, test_break_after_frames, 0,
-          "for tests: break each connection after so many frames");
 
 namespace {
 
@@ -54,6 +53,22 @@ absl::StatusOr<wspd::Config> ReadConfig() {
   return config;
 }
 
+// By default --help looks for a file that is named like the program.
+void SetHelp() {
+  absl::SetProgramUsageMessage(
+      "wspd [--config FILE]: the Winsock provider daemon");
+  const auto is_own = [](absl::string_view file) {
+    return absl::EndsWith(file, "daemon/main.cc");
+  };
+  absl::FlagsUsageConfig help;
+  help.contains_help_flags = is_own;
+  help.contains_helpshort_flags = is_own;
+  help.version_string = [] {
+    return absl::StrCat("wspd ", wspd::kVersion, "\n");
+  };
+  absl::SetFlagsUsageConfig(help);
+}
+
 int Fail(const absl::Status& status, int exit_code) {
   fprintf(stderr, "wspd: %s\n", std::string(status.message()).c_str());
   return exit_code;
@@ -62,17 +77,12 @@ int Fail(const absl::Status& status, int exit_code) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "wspd [--config FILE]: the Winsock provider daemon");
+  SetHelp();
   const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
   if (rest.size() > 1) {
     fprintf(stderr, "wspd: unexpected argument '%s'; see wspd --help\n",
             rest[1]);
     return EX_USAGE;
-  }
-  if (absl::GetFlag(FLAGS_version_only)) {
-    printf("wspd %s\n", wspd::kVersion);
-    return 0;
   }
   absl::StatusOr<wspd::Config> config = ReadConfig();
   if (!config.ok()) return Fail(config.status(), EX_CONFIG);

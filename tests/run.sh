@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests; the last line is "N passed, N failed".
 #   tests/run.sh          all that fits 25 minutes on 2 cores
-#   tests/run.sh --long   the long tests, long fuzzing, clang-tidy (tests/LONG.md)
+#   tests/run.sh --long   the soak and other long tests, stress under sanitizers,
+#                         long fuzzing, clang-tidy (tests/LONG.md)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,6 +17,8 @@ esac
 bash deploy/install_packages.sh --tests || exit 1
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/wspd-bazel
+work=$(mktemp -d /tmp/wspd-tests.XXXXXX)
+trap 'rm -rf "$work"' EXIT
 passed=0
 failed=0
 
@@ -37,39 +40,46 @@ bazel_tests() {
   local name=$1
   shift
   echo "== $name"
-  local logs status counts
+  local status counts case_passed case_failed
+  : >"$work/events.json"
   bazel test --test_output=errors --disk_cache="$cache" --noshow_progress --keep_going \
-    --test_summary=terse "$@"
+    --test_summary=terse --build_event_json_file="$work/events.json" "$@"
   status=$?
-  logs=$(bazel info --noshow_progress bazel-testlogs "${config[@]}" 2>/dev/null)
-  counts=$(/usr/bin/python3 tests/count_results.py "$name=$logs")
+  counts=$(/usr/bin/python3 -B tests/count_results.py "$name" "$work/events.json") ||
+    counts=$'\n0 0'
   echo "$counts" | head -n -1
-  local case_passed case_failed
   read -r case_passed case_failed <<<"$(echo "$counts" | tail -n 1)"
   passed=$((passed + case_passed))
   failed=$((failed + case_failed))
-  # 0: all passed; 4: no tests; anything else that no case explains counts once.
-  if [ $status -ne 0 ] && [ "$case_failed" -eq 0 ]; then
+  # What no case explains counts once, also a run without any.
+  if { [ $status -ne 0 ] || [ "$case_passed" -eq 0 ]; } && [ "$case_failed" -eq 0 ]; then
     echo "FAILED: bazel test ended with $status ($name)"
     failed=$((failed + 1))
   fi
 }
 
-config=()
+# So often under each sanitizer: what is about threads and ends.
+stress() {
+  local config=$1 tests=("${@:2}")
+  bazel_tests "$config stress" --config="$config" --build_tests_only \
+    --runs_per_test="$stress_runs" "${tests[@]/#///tests/lifecycle:}"
+}
+
 if [ -n "$long" ]; then
-  bazel_tests long --test_tag_filters=long --test_timeout=3600 //tests/...
+  stress_runs=10
+  bazel_tests long --test_tag_filters=long_run --test_timeout=3600 //tests/...
+  stress asan {race,cancel,vanish,resume,unload,death}_test
+  # The others aren't for ThreadSanitizer.
+  stress tsan {race,cancel,resume,unload}_test
   check "long fuzzing" bash tests/fuzz/run.sh --seconds 600
   check "clang-tidy" bash tests/lint/tidy.sh
 else
   check "format" bash tests/lint/format.sh
-  bazel_tests default --build_tests_only=false --test_tag_filters=-long,-manual \
-    //...
-  config=(--config=tsan)
+  bazel_tests default --build_tests_only=false //...
   bazel_tests tsan --config=tsan --build_tests_only \
     //daemon/... //client_stub/... //tests/lifecycle/...
-  config=(--config=asan)
   bazel_tests asan --config=asan --build_tests_only //daemon/... \
-    //client_stub/... //tests/lifecycle/...
+    //client_stub/... //tests/lifecycle/... //tests/hostile/...
   check "short fuzzing" bash tests/fuzz/run.sh --seconds 20
 fi
 

@@ -1,4 +1,4 @@
-"""Writes the seed corpus of client_frames_fuzz into a folder.
+"""Writes the seed corpora: FOLDER/TARGET/NAME, as they are in the tree.
 
 Usage: make_corpus.py PROTO_ROOT FOLDER
 """
@@ -25,8 +25,8 @@ def frame_of(provider, *calls, **fields):
     return frame.SerializeToString()
 
 
-def main():
-    types, provider, _ = wire_client.load_protos(sys.argv[1])
+def client_sequences(types, provider):
+    """Frames of one attachment, by name."""
     loopback = types.SocketAddress()
     loopback.ipv4.address = 0x7f000001
     loopback.ipv4.port = 9
@@ -37,7 +37,7 @@ def main():
     linger.linger.seconds = 1
     number = provider.OptionValue(number=1)
     socket = ("socket", 5, {"family": 1, "type": 1})
-    sequences = {
+    return {
         "connect": [frame_of(provider, socket,
                              ("connect", 5, {"address": loopback}),
                              ("send", 5, {"data": b"hello"}),
@@ -67,11 +67,73 @@ def main():
         "cleanup": [frame_of(provider, socket, ("cleanup", 0, {}),
                              ("startup", 0, {"version_requested": 0x202}))],
     }
-    os.makedirs(sys.argv[2], exist_ok=True)
-    for name, frames in sequences.items():
-        with open(os.path.join(sys.argv[2], name), "wb") as file:
-            for frame in frames:
-                file.write(struct.pack("<H", len(frame)) + frame)
+
+
+def server_frames(provider):
+    welcome = provider.ServerFrame()
+    welcome.welcome.version.major = 1
+    welcome.welcome.limits.chunk_bytes = 65536
+    welcome.welcome.attachment_token = b"t" * 16
+    welcome.welcome.resumed = True
+    welcome.welcome.startups = 3
+
+    data = provider.ServerFrame()
+    data.completions.add(call_id=1, sequence=1).send.bytes_sent = 5
+    received = data.completions.add(call_id=2, sequence=2).recv
+    received.stream_offset = 7
+    received.data = b"hello"
+    data.completions.add(call_id=3, sequence=3, wsa_error=10061,
+                         linux_errno=111)
+    data.completions.add(call_id=4, pending=True)
+
+    others = provider.ServerFrame()
+    accepted = others.completions.add(call_id=1, sequence=1).accept
+    accepted.peer.ipv4.address = 1
+    accepted.peer.ipv4.port = 9
+    accepted.local.ipv6.address = b"x" * 16
+    accepted.offer_id = 4
+    option = others.completions.add(call_id=2, sequence=2).get_sock_opt
+    option.value.linger.on = True
+    startup = others.completions.add(call_id=3, sequence=3).startup
+    startup.version = 0x202
+    startup.description = "d"
+    startup.startups = 1
+    others.completions.add(call_id=4, sequence=4).cleanup.final = True
+    others.events.add().registration_ended.reason = (
+        provider.RegistrationEnded.REASON_DISCONNECTED)
+    return {name: frame.SerializeToString() for name, frame in
+            [("welcome", welcome), ("data", data), ("others", others)]}
+
+
+def grpc_message(data):
+    return b"\0" + struct.pack(">I", len(data)) + data
+
+
+def write(folder, target, inputs):
+    os.makedirs(os.path.join(folder, target), exist_ok=True)
+    for name, data in inputs.items():
+        with open(os.path.join(folder, target, name), "wb") as file:
+            file.write(data)
+
+
+def main():
+    types, provider, _ = wire_client.load_protos(sys.argv[1])
+    folder = sys.argv[2]
+    write(folder, "client_frames_fuzz", {
+        name: b"".join(struct.pack("<H", len(frame)) + frame
+                       for frame in frames)
+        for name, frames in client_sequences(types, provider).items()})
+    frames = server_frames(provider)
+    write(folder, "server_frames_fuzz", frames)
+    messages = [grpc_message(frames[name])
+                for name in ["welcome", "data", "others"]]
+    write(folder, "server_stream_fuzz", {
+        "small_pieces": b"\0" + b"".join(messages),
+        "large_pieces": b"\1" + b"".join(messages),
+        "empty_messages": b"\1" + 3 * grpc_message(b"") + messages[1],
+        "compressed": b"\1\1" + messages[1][1:],
+        "too_long": b"\0" + messages[0] + b"\0\0\0\x08\1",
+    })
 
 
 if __name__ == "__main__":

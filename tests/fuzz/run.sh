@@ -12,7 +12,8 @@ if [ "${1:-}" = --seconds ]; then
   shift 2
 fi
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(client_frames_fuzz server_frames_fuzz)
+[ ${#targets[@]} -gt 0 ] || \
+  targets=(client_frames_fuzz server_frames_fuzz server_stream_fuzz)
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/wspd-bazel
 labels=("${targets[@]/#///tests/fuzz:}")
