@@ -235,7 +235,7 @@ void Attachment::MakeSocket(const Call& call) {
   }
   int family;
   if (uint32_t error = CheckSocketRequest(request, &family); error != 0) {
-    return Finish(call.call_id, CallResult(error, EINVAL));
+    return Finish(call.call_id, CallResult(error, LinuxErrnoOf(error)));
   }
   std::shared_ptr<WinsockSocket> socket;
   int error = WinsockSocket::Create(family, environment_->NextLoop(),
