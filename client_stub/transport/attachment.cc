@@ -29,6 +29,24 @@ void CopyPayloadOf(Call* call) {
       1, ByteView{call->payload_copy.data(), call->payload_copy.size()});
 }
 
+// What follows the call's message on the wire.
+uint32_t PayloadToSend(const Call& call) {
+  return call.payload.empty() ? 0 : call.payload_bytes;
+}
+
+// Makes the call one that does nothing but ask for its id's result: what the
+// daemon has under this id it goes on with, the request isn't compared; what
+// never reached it, must not begin now, and a send of it took no bytes.
+void TakeRequestOut(Call* call) {
+  CallHeader header;
+  header.call_id = call->id;
+  call->bytes.clear();
+  call->payload.clear();
+  call->payload_copy.clear();
+  AppendCallHeader(&call->bytes, header);
+  AppendNothing(&call->bytes);
+}
+
 }  // namespace
 
 Attachment::Attachment(uint64_t first_call_id, Observer* observer)
@@ -143,16 +161,9 @@ void Attachment::RepeatUnanswered() {
     if (call->message == 0 && !call->repeated) continue;  // in another queue
     call->message = 0;
     call->repeated = true;
-    if (call->owner == nullptr) {
-      // What the daemon has under this id it goes on with, the request isn't
-      // compared; what never reached it must not begin now.
-      CallHeader header;
-      header.call_id = call->id;
-      call->bytes.clear();
-      call->payload.clear();
-      AppendCallHeader(&call->bytes, header);
-      AppendNothing(&call->bytes);
-    } else {
+    if (call->abandoned) {
+      TakeRequestOut(call);
+    } else if (call->owner != nullptr) {
       // A notice may have been lost with the stream; it isn't sent again.
       call->owner->OnPending(call);
     }
@@ -203,6 +214,7 @@ bool Attachment::Cancel(Call* call) {
 void Attachment::Abandon(Call* call) {
   if (Cancel(call)) return;
   call->owner = nullptr;
+  call->abandoned = true;
   if (call->payload_bytes > 0 && call->message > written_ &&
       client_ != nullptr) {
     client_->CopyPayload();
@@ -211,7 +223,7 @@ void Attachment::Abandon(Call* call) {
     Unlink<InJob>(call);
     call->job = nullptr;
   }
-  if (call->message == 0) CopyPayloadOf(call);
+  if (call->message == 0) TakeRequestOut(call);
 }
 
 void Attachment::Remove(Call* call) {
@@ -241,6 +253,7 @@ void Attachment::Recycle(Call* call) {
   call->payload_copy.clear();
   call->message = 0;
   call->cancel_requested = false;
+  call->abandoned = false;
   call->repeated = false;
   call->lane = nullptr;
   call->job = nullptr;
@@ -527,7 +540,9 @@ bool Attachment::NextMessage(OutgoingMessage* message) {
 void Attachment::AppendCancels(OutgoingMessage* message) {
   for (const uint64_t id : forgotten_) AppendCancel(message->bytes(), id);
   forgotten_.clear();
-  // Only of calls in earlier messages: the daemon does cancellations first.
+  // Only of calls in earlier messages: the daemon does cancellations first. And
+  // not before all is repeated, so that they keep their order.
+  if (!repeats_.empty()) return;
   while (Call* call = cancels_.PopFront()) {
     AppendCancel(message->bytes(), call->id);
   }
@@ -536,12 +551,13 @@ void Attachment::AppendCancels(OutgoingMessage* message) {
 void Attachment::HandOver(OutgoingMessage* message, Call* call) {
   WireWriter(message->bytes())
       .LengthPrefix(wire::ClientFrame::kCalls,
-                    call->bytes.size() + call->payload_bytes);
+                    call->bytes.size() + PayloadToSend(*call));
   message->bytes()->insert(message->bytes()->end(), call->bytes.begin(),
                            call->bytes.end());
   for (const ByteView& view : call->payload) message->AddPayload(view);
   call->message = handed_over_ + 1;
-  if (call->cancel_requested) cancels_.PushBack(call);
+  // Of what is repeated, the last goes first: see CancelJob.
+  if (call->cancel_requested) cancels_.PushFront(call);
 }
 
 void Attachment::HandOverQueue(OutgoingMessage* message,
@@ -549,7 +565,7 @@ void Attachment::HandOverQueue(OutgoingMessage* message,
   for (size_t i = 0; i < kMostCallsInOneFrame; ++i) {
     Call* call = queue->front();
     if (call == nullptr) return;
-    if (message->payload_bytes() + call->payload_bytes > kMostRepeatedBytes) {
+    if (message->payload_bytes() + PayloadToSend(*call) > kMostRepeatedBytes) {
       return;
     }
     queue->PopFront();

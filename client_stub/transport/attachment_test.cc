@@ -589,6 +589,99 @@ TEST_F(AttachmentTest, AnAbandonedCallIsRepeatedWithoutItsRequest) {
   EXPECT_EQ(attachment_.unanswered(), 0u);
 }
 
+TEST_F(AttachmentTest, AnAbandonedSendIsRepeatedWithoutItsData) {
+  Attach();
+  auto bytes = std::make_unique<std::string>(3 * kChunk, 'x');
+  ByteView buffer;
+  auto job = Job(*bytes, &buffer);
+  attachment_.SubmitSend(&lane_, job.get());
+  Exchange();
+  const std::vector<v1::Call> sent = TakeCalls();
+  ASSERT_EQ(sent.size(), 3u);
+  pipe_->broken = true;
+  attachment_.AbandonJob(&lane_, job.get());
+  bytes.reset();
+  job.reset();
+  Attach(true);
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> cancels;
+  while (!daemon_->frames.empty()) {
+    const v1::ClientFrame frame = Take();
+    for (const auto& cancel : frame.cancels()) {
+      cancels.push_back(cancel.call_id());
+    }
+    for (const v1::Call& call : frame.calls()) {
+      EXPECT_FALSE(call.has_send());
+      ids.push_back(call.call_id());
+    }
+  }
+  ASSERT_EQ(ids.size(), 3u);
+  EXPECT_EQ(cancels, std::vector<uint64_t>(ids.rbegin(), ids.rend()))
+      << "nothing is sent behind a gap";
+  // One had been sent, one in part, and one had never arrived.
+  AnswerSend(ids[0], kChunk);
+  AnswerSend(ids[1], 10);
+  Answer(ids[2]);
+  EXPECT_TRUE(owner_.ids.empty());
+  EXPECT_EQ(lane_.in_flight, 0u);
+  EXPECT_EQ(lane_.next_offset, kChunk + 10u);
+}
+
+TEST_F(AttachmentTest, ASendAbandonedWhileItWaitsToBeRepeatedLosesItsData) {
+  Attach();
+  const std::string bytes(4 * kChunk, 'x');
+  ByteView buffer;
+  auto job = Job(bytes, &buffer);
+  attachment_.SubmitSend(&lane_, job.get());
+  Exchange();
+  SendLane other_lane;
+  other_lane.socket_id = 5;
+  attachment_.AddLane(&other_lane);
+  auto other_bytes = std::make_unique<std::string>(1000, 'y');
+  ByteView other_buffer;
+  auto other_job = Job(*other_bytes, &other_buffer);
+  attachment_.SubmitSend(&other_lane, other_job.get());
+  Exchange();
+  Reconnect();
+  Exchange();
+  TakeCalls();
+  pipe_->write_room = 0;
+  Welcome(true);
+  // The first frame of what is repeated is full without it.
+  attachment_.AbandonJob(&other_lane, other_job.get());
+  other_bytes.reset();
+  pipe_->write_room = SIZE_MAX;
+  Exchange();
+  const std::vector<v1::Call> calls = TakeCalls();
+  ASSERT_EQ(calls.size(), 5u);
+  for (const v1::Call& call : calls) {
+    EXPECT_EQ(call.has_send(), call.socket_id() == 4u);
+  }
+  attachment_.DropCalls();
+  attachment_.RemoveLane(&other_lane);
+}
+
+TEST_F(AttachmentTest, WhatMakesUpForAnAbandonedCallIsRepeatedWhole) {
+  Attach();
+  Call* call = attachment_.NewCall(&owner_, {});
+  AppendStartup(&call->bytes, 0x202, 0, 0);
+  const uint64_t id = call->id;
+  attachment_.Submit(call);
+  Exchange();
+  attachment_.Abandon(call);
+  Exchange();
+  TakeCalls();
+  v1::ServerFrame frame;
+  Result(&frame, id)->mutable_startup()->set_startups(1);
+  daemon_->Send(frame);
+  Exchange();
+  TakeCalls();
+  Attach(true);
+  const std::vector<v1::Call> calls = TakeCalls();
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_TRUE(calls[0].has_cleanup());
+}
+
 TEST_F(AttachmentTest, AnAbandonedSendNeedsItsMemoryNoMore) {
   Attach();
   auto bytes = std::make_unique<std::string>(kChunk, 'x');

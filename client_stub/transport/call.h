@@ -41,14 +41,19 @@ struct Call : ListNode<InQueue>, ListNode<InCancels>, ListNode<InJob> {
   CallOwner* owner = nullptr;
   // Its Call message, without the payload at its end.
   ByteBuffer bytes;
-  // What follows it.
+  // What follows it; empty also when the payload is gone (see `abandoned`).
   std::vector<ByteView> payload;
+  // How much that is, or was: what its credit and its place in the stream are
+  // worth until it is answered.
   uint32_t payload_bytes = 0;
   // Where the payload lies if the owner's memory may go away.
   ByteBuffer payload_copy;
   // The number of the connection's message that carries it; 0: not handed over.
   uint64_t message = 0;
   bool cancel_requested = false;
+  // The owner went away and the request may be gone: the daemon may answer
+  // what it has, but must not be given it again.
+  bool abandoned = false;
   // An earlier connection carried it.
   bool repeated = false;
 
