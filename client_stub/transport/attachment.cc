@@ -194,6 +194,7 @@ void Attachment::Submit(Call* call) { controls_.PushBack(call); }
 void Attachment::SubmitBehindSends(SendLane* lane, SendJob* job, Call* call) {
   if (lane->jobs.empty()) return Submit(call);
   job->behind = call;
+  job->lane = lane;
   call->job = job;
   lane->jobs.PushBack(job);
   UpdateLane(lane);
@@ -232,8 +233,8 @@ void Attachment::Remove(Call* call) {
   Unlink<InCancels>(call);
   if (SendJob* job = call->job) {
     if (job->behind == call) {
-      Unlink<InLane>(job);
       job->behind = nullptr;
+      EndJob(job->lane, job);
     } else {
       Unlink<InJob>(call);
       --job->outstanding_count;
@@ -376,7 +377,14 @@ void Attachment::UndoAbandoned(const Call& call, const Completion& completion) {
 void Attachment::AddLane(SendLane* lane) { lanes_.PushBack(lane); }
 
 void Attachment::RemoveLane(SendLane* lane) {
-  while (SendJob* job = lane->jobs.front()) EndJob(lane, job);
+  while (SendJob* job = lane->jobs.front()) {
+    if (Call* call = job->behind) {
+      Remove(call);
+      Recycle(call);
+    } else {
+      EndJob(lane, job);
+    }
+  }
   for (Call* call : calls_.All()) {
     if (call->lane == lane) call->lane = nullptr;
   }

@@ -83,7 +83,8 @@ class Attachment final : private Http2Client::Delegate,
   // ---- sends
 
   void AddLane(SendLane* lane);
-  // Ends the lane's unfinished jobs, without a result.
+  // Ends the lane's unfinished jobs, and the calls behind them, without
+  // results.
   void RemoveLane(SendLane* lane);
   void SubmitSend(SendLane* lane, SendJob* job);
   // After a change of a `paused`.

@@ -369,6 +369,63 @@ TEST_F(AttachmentTest, ShutdownStaysBehindTheSendsOfItsSocket) {
   attachment_.DropCalls();
 }
 
+// A shutdown that is next in its lane and can't go because the connection is
+// full.
+class BlockedShutdownTest : public AttachmentTest {
+ protected:
+  void SetUp() override {
+    Attach();
+    attachment_.SubmitSend(&lane_, &send_);
+    lane_.paused = true;
+    attachment_.UpdateLane(&lane_);
+    shutdown_ = attachment_.NewCall(&owner_, {});
+    AppendShutdown(&shutdown_->bytes, v1::ShutdownRequest::HOW_SEND);
+    attachment_.SubmitBehindSends(&lane_, &place_, shutdown_);
+    attachment_.CancelJob(&lane_, &send_);
+    lane_.paused = false;
+    attachment_.UpdateLane(&lane_);
+  }
+
+  // Others of the lane's socket are sent as ever.
+  void ExpectLaneWorks() {
+    EXPECT_EQ(attachment_.unanswered(), 0u);
+    Exchange();
+    EXPECT_TRUE(daemon_->frames.empty());
+    const std::string bytes(10, 'x');
+    ByteView buffer;
+    auto job = Job(bytes, &buffer);
+    attachment_.SubmitSend(&lane_, job.get());
+    Exchange();
+    EXPECT_EQ(TakeCalls().size(), 1u);
+    attachment_.DropCalls();
+  }
+
+  SendJob send_;
+  SendJob place_;
+  Call* shutdown_ = nullptr;
+};
+
+TEST_F(BlockedShutdownTest, CanBeCancelled) {
+  EXPECT_TRUE(attachment_.Cancel(shutdown_));
+  ExpectLaneWorks();
+}
+
+TEST_F(BlockedShutdownTest, CanBeAbandoned) {
+  attachment_.Abandon(shutdown_);
+  ExpectLaneWorks();
+}
+
+TEST_F(BlockedShutdownTest, CanBeDropped) {
+  attachment_.DropCalls();
+  ExpectLaneWorks();
+}
+
+TEST_F(BlockedShutdownTest, GoesWithItsLane) {
+  attachment_.RemoveLane(&lane_);
+  attachment_.AddLane(&lane_);
+  ExpectLaneWorks();
+}
+
 TEST_F(AttachmentTest, CancellingWhatWasNotHandedOverNeedsNoDaemon) {
   Attach();
   EXPECT_TRUE(attachment_.Cancel(SubmitListen()));

@@ -82,8 +82,10 @@ struct SendJob : ListNode<InLane> {
   uint32_t max_outstanding = UINT32_MAX;
   // No new chunks for now.
   bool paused = false;
-  // Not a send: this call goes when everything before it was handed over.
+  // Not a send: this call goes when everything before it in `lane` was handed
+  // over.
   Call* behind = nullptr;
+  SendLane* lane = nullptr;
 
   // How far it got.
   uint64_t handed_over = 0;
