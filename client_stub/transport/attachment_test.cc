@@ -258,6 +258,29 @@ TEST_F(AttachmentTest, AnAnswerBeforeTheCallWasWrittenBreaksTheConnection) {
   attachment_.AbandonJob(&lane_, job.get());
 }
 
+TEST_F(AttachmentTest, AnAnswerIsRightAsSoonAsItsOwnCallIsWritten) {
+  Attach();
+  const std::string small(10, 'x');
+  const std::string large(kChunk, 'y');
+  ByteView small_buffer;
+  ByteView large_buffer;
+  auto small_job = Job(small, &small_buffer);
+  auto large_job = Job(large, &large_buffer);
+  // Both are made ready at once, and go out in one batch.
+  attachment_.SubmitSend(&lane_, small_job.get());
+  attachment_.SubmitSend(&lane_, large_job.get());
+  pipe_->write_room = 1000;
+  EXPECT_EQ(attachment_.Flush(), IoStatus::kBlocked);
+  daemon_->Read();
+  ASSERT_EQ(daemon_->frames.size(), 1u);
+  v1::ServerFrame frame;
+  Result(&frame, Take().calls(0).call_id())->mutable_send()->set_bytes_sent(10);
+  daemon_->Send(frame);
+  EXPECT_NE(attachment_.Read(), IoStatus::kBroken);
+  EXPECT_EQ(owner_.bytes_sent, 10u);
+  attachment_.DropCalls();
+}
+
 TEST_F(AttachmentTest, PendingNoticesAreNotResults) {
   Attach();
   const uint64_t id = SubmitListen()->id;

@@ -168,30 +168,45 @@ IoStatus Http2Client::WriteStaged() {
     }
     const RawIo::Result result = io_->Write(slices, count);
     if (result.status != IoStatus::kDone) return result.status;
-    size_t written = result.bytes;
-    while (written > 0 && out_next_ < out_.size()) {
-      OutPiece& piece = out_[out_next_];
-      const size_t taken = std::min(written, piece.size);
-      if (piece.external != nullptr) {
-        piece.external += taken;
-      } else {
-        piece.offset += taken;
-      }
-      piece.size -= taken;
-      written -= taken;
-      if (piece.size == 0) ++out_next_;
-    }
+    TakeOut(result.bytes);
+    CountWritten();
   }
   out_.clear();
   staged_.clear();
+  message_ends_.clear();
   if (!message_active_) kept_copies_.clear();
-  out_next_ = 0;
-  out_bytes_ = 0;
-  if (messages_written_ != messages_staged_) {
-    messages_written_ = messages_staged_;
-    delegate_->OnMessagesWritten(messages_written_);
-  }
+  out_next_ = out_bytes_ = out_written_ = ends_next_ = 0;
   return IoStatus::kDone;
+}
+
+// The raw I/O took so many bytes.
+void Http2Client::TakeOut(size_t written) {
+  out_written_ += written;
+  while (written > 0 && out_next_ < out_.size()) {
+    OutPiece& piece = out_[out_next_];
+    const size_t taken = std::min(written, piece.size);
+    if (piece.external != nullptr) {
+      piece.external += taken;
+    } else {
+      piece.offset += taken;
+    }
+    piece.size -= taken;
+    written -= taken;
+    if (piece.size == 0) ++out_next_;
+  }
+}
+
+// A message counts with its own last byte, whatever is staged behind it: the
+// peer may answer it now.
+void Http2Client::CountWritten() {
+  const size_t before = ends_next_;
+  while (ends_next_ < message_ends_.size() &&
+         message_ends_[ends_next_] <= out_written_) {
+    ++ends_next_;
+  }
+  if (ends_next_ == before) return;
+  messages_written_ += ends_next_ - before;
+  delegate_->OnMessagesWritten(messages_written_);
 }
 
 void Http2Client::StageBytes(const uint8_t* data, size_t size) {
@@ -254,7 +269,7 @@ void Http2Client::StageMessage(size_t size) {
   take(bytes.data() + own, bytes.size() - own, false);
   if (message_sent_ == message_.size()) {
     message_active_ = false;
-    messages_staged_ = messages_begun_;
+    message_ends_.push_back(out_bytes_);
   }
 }
 

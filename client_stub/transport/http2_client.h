@@ -124,6 +124,8 @@ class Http2Client final : private GrpcDeframer::Sink {
   bool SubmitRequest();
   bool Stage();
   IoStatus WriteStaged();
+  void TakeOut(size_t written);
+  void CountWritten();
   void StageBytes(const uint8_t* data, size_t size);
   void StageMessage(size_t size);
   bool BeginMessage();
@@ -144,7 +146,6 @@ class Http2Client final : private GrpcDeframer::Sink {
   bool message_active_ = false;
   size_t message_sent_ = 0;  // of message_, all pieces together
   uint64_t messages_begun_ = 0;
-  uint64_t messages_staged_ = 0;
   uint64_t messages_written_ = 0;
 
   // What was made ready for the raw I/O, from out_[out_next_] on.
@@ -152,6 +153,11 @@ class Http2Client final : private GrpcDeframer::Sink {
   std::vector<OutPiece> out_;
   size_t out_next_ = 0;
   size_t out_bytes_ = 0;
+  size_t out_written_ = 0;  // of out_bytes_
+  // Behind how many of out_bytes_ the messages end that end there, from
+  // message_ends_[ends_next_] on those that aren't written yet.
+  std::vector<size_t> message_ends_;
+  size_t ends_next_ = 0;
   std::vector<ByteBuffer> kept_copies_;
 };
 
