@@ -183,6 +183,7 @@ Call* Attachment::NewCall(CallOwner* owner, CallHeader header) {
     pool_.pop_back();
   }
   call->id = header.call_id = next_call_id_++;
+  call->socket_id = header.socket_id;
   call->owner = owner;
   AppendCallHeader(&call->bytes, header);
   calls_.Insert(call);
@@ -359,6 +360,8 @@ void Attachment::UndoAbandoned(const Call& call, const Completion& completion) {
   }
   if (call.makes_socket == 0) return;
   if (completion.offer_id != 0) {
+    // The offer is the listener's.
+    header.socket_id = call.socket_id;
     Call* decision = NewCall(nullptr, header);
     AppendAcceptDecision(&decision->bytes, completion.offer_id,
                          wire::AcceptDecisionRequest::DECISION_DEFER,

@@ -652,6 +652,28 @@ TEST_F(AttachmentTest, AnAbandonedAcceptClosesWhatItGot) {
   EXPECT_TRUE(owner_.ids.empty());
 }
 
+TEST_F(AttachmentTest, AnAbandonedConditionalAcceptGivesTheConnectionBack) {
+  Attach();
+  Call* call = attachment_.NewCall(&owner_, {0, 9, false, false, 0});
+  AppendAccept(&call->bytes, 50, true);
+  call->makes_socket = 50;
+  const uint64_t id = call->id;
+  attachment_.Submit(call);
+  Exchange();
+  attachment_.Abandon(call);
+  TakeCalls();
+  v1::ServerFrame frame;
+  Result(&frame, id)->mutable_accept()->set_offer_id(3);
+  daemon_->Send(frame);
+  Exchange();
+  const std::vector<v1::Call> calls = TakeCalls();
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls[0].socket_id(), 9u) << "the listener's";
+  EXPECT_EQ(calls[0].accept_decision().offer_id(), 3u);
+  EXPECT_EQ(calls[0].accept_decision().decision(),
+            v1::AcceptDecisionRequest::DECISION_DEFER);
+}
+
 TEST_F(AttachmentTest, AnAbandonedCallIsRepeatedWithoutItsRequest) {
   Attach();
   Call* call = attachment_.NewCall(&owner_, {0, 9, false, false, 0});

@@ -37,6 +37,8 @@ struct InAllLanes;
 struct Call : ListNode<InQueue>, ListNode<InCancels>, ListNode<InJob> {
   uint64_t id = 0;
   Call* table_next = nullptr;
+  // The socket that it is on, 0 for none.
+  uint64_t socket_id = 0;
   // Null if nobody is interested any more.
   CallOwner* owner = nullptr;
   // Its Call message, without the payload at its end.
