@@ -50,7 +50,9 @@ void TakeRequestOut(Call* call) {
 }  // namespace
 
 Attachment::Attachment(uint64_t first_call_id, Observer* observer)
-    : observer_(observer), next_call_id_(first_call_id) {}
+    : observer_(observer), next_call_id_(first_call_id) {
+  credit_.SetLimits(limits_);
+}
 
 Attachment::~Attachment() {
   Disconnect();
@@ -117,6 +119,13 @@ bool Attachment::TakeLimits(const AttachmentLimits& offered) {
   const uint32_t credit = std::min(limits_.socket_send_credit_bytes,
                                    limits_.client_send_credit_bytes);
   limits_.chunk_bytes = std::min(limits_.chunk_bytes, credit);
+  credit_.SetLimits(limits_);
+  uint64_t kept = 0;
+  for (SendLane* lane = lanes_.front(); lane != nullptr;
+       lane = lanes_.Next(lane)) {
+    kept += credit_.Kept(*lane);
+  }
+  credit_.Recount(kept);
   return limits_.chunk_bytes > 0;
 }
 
@@ -270,7 +279,7 @@ void Attachment::DropCalls() {
     Remove(call);
     Recycle(call);
   }
-  in_flight_ = 0;
+  credit_.Reset();
   for (SendLane* lane = lanes_.front(); lane != nullptr;
        lane = lanes_.Next(lane)) {
     lane->in_flight = 0;
@@ -281,10 +290,9 @@ void Attachment::DropCalls() {
 // ------------------------------------------------------------------ results
 
 void Attachment::ReturnCredit(Call* call, uint64_t bytes_sent) {
-  in_flight_ -= call->payload_bytes;
   SendLane* lane = call->lane;
+  credit_.GiveBack(lane, call->payload_bytes);
   if (lane == nullptr) return;
-  lane->in_flight -= call->payload_bytes;
   lane->next_offset -= call->payload_bytes - bytes_sent;
 }
 
@@ -391,6 +399,7 @@ void Attachment::RemoveLane(SendLane* lane) {
   for (Call* call : calls_.All()) {
     if (call->lane == lane) call->lane = nullptr;
   }
+  credit_.RemoveLane(*lane);
   Unlink<InReadyLanes>(lane);
   Unlink<InAllLanes>(lane);
 }
@@ -435,9 +444,9 @@ void Attachment::CopyOutstanding(SendJob* job) {
   if (unwritten && client_ != nullptr) client_->CopyPayload();
 }
 
-uint32_t Attachment::NextChunkBytes(const SendJob& job) const {
-  return static_cast<uint32_t>(
-      std::min<uint64_t>(limits_.chunk_bytes, job.total - job.handed_over));
+uint32_t Attachment::NextChunkBytes(const SendLane& lane) const {
+  const SendJob* job = lane.jobs.front();
+  return credit_.NextChunkBytes(lane, job->total - job->handed_over);
 }
 
 bool Attachment::LaneIsReady(const SendLane& lane) const {
@@ -445,14 +454,19 @@ bool Attachment::LaneIsReady(const SendLane& lane) const {
   if (job == nullptr || lane.paused) return false;
   if (job->behind != nullptr) return true;
   return !job->paused && job->outstanding_count < job->max_outstanding &&
-         lane.in_flight + NextChunkBytes(*job) <=
-             limits_.socket_send_credit_bytes;
+         (job->total == 0 || NextChunkBytes(lane) > 0);
 }
 
-bool Attachment::ClientCreditFor(const SendLane& lane) const {
-  const SendJob* job = lane.jobs.front();
-  return job->behind != nullptr ||
-         in_flight_ + NextChunkBytes(*job) <= limits_.client_send_credit_bytes;
+SendLane* Attachment::NextLane() {
+  while (SendLane* lane = ready_lanes_.front()) {
+    // It was ready; others may have taken the credit meanwhile.
+    if (LaneIsReady(*lane)) {
+      const bool is_send = lane->jobs.front()->behind == nullptr;
+      return !is_send || credit_.Covers(NextChunkBytes(*lane)) ? lane : nullptr;
+    }
+    Unlink<InReadyLanes>(lane);
+  }
+  return nullptr;
 }
 
 void Attachment::UpdateLane(SendLane* lane) {
@@ -466,8 +480,8 @@ void Attachment::UpdateLane(SendLane* lane) {
   }
 }
 
-Call* Attachment::NextChunk(SendLane* lane, SendJob* job) {
-  const uint32_t size = NextChunkBytes(*job);
+Call* Attachment::NextChunk(SendLane* lane, uint32_t size) {
+  SendJob* job = lane->jobs.front();
   CallHeader header;
   header.socket_id = lane->socket_id;
   header.overlapped = job->overlapped;
@@ -496,9 +510,8 @@ Call* Attachment::NextChunk(SendLane* lane, SendJob* job) {
   job->handed_over += size;
   job->outstanding.PushBack(call);
   ++job->outstanding_count;
-  lane->in_flight += size;
   lane->next_offset += size;
-  in_flight_ += size;
+  credit_.Take(lane, size);
   if (job->handed_over == job->total) {
     Unlink<InLane>(job);
   }
@@ -516,8 +529,7 @@ bool Attachment::AckIsDue() const {
 bool Attachment::HasMessage() {
   if (!attached_) return hello_due_;
   return AckIsDue() || !forgotten_.empty() || !repeats_.empty() ||
-         !controls_.empty() || !cancels_.empty() ||
-         (!ready_lanes_.empty() && ClientCreditFor(*ready_lanes_.front()));
+         !controls_.empty() || !cancels_.empty() || NextLane() != nullptr;
 }
 
 bool Attachment::NextMessage(OutgoingMessage* message) {
@@ -587,8 +599,8 @@ void Attachment::HandOverQueue(OutgoingMessage* message,
 void Attachment::HandOverSends(OutgoingMessage* message) {
   size_t left = limits_.chunk_bytes;
   for (size_t i = 0; i < kMostCallsInOneFrame; ++i) {
-    SendLane* lane = ready_lanes_.front();
-    if (lane == nullptr || !ClientCreditFor(*lane)) return;
+    SendLane* lane = NextLane();
+    if (lane == nullptr) return;
     SendJob* job = lane->jobs.front();
     if (job->behind != nullptr) {
       Call* call = job->behind;
@@ -597,10 +609,10 @@ void Attachment::HandOverSends(OutgoingMessage* message) {
       call->job = nullptr;
       HandOver(message, call);
     } else {
-      if (NextChunkBytes(*job) > left) return;
-      Call* call = NextChunk(lane, job);
-      left -= call->payload_bytes;
-      HandOver(message, call);
+      const uint32_t size = NextChunkBytes(*lane);
+      if (size > left) return;
+      left -= size;
+      HandOver(message, NextChunk(lane, size));
     }
     // To the end of the line, if there is more.
     Unlink<InReadyLanes>(lane);

@@ -10,6 +10,7 @@
 #include "client_stub/transport/http2_client.h"
 #include "client_stub/transport/raw_io.h"
 #include "client_stub/transport/requests.h"
+#include "client_stub/transport/send_credit.h"
 #include "client_stub/transport/server_frame.h"
 
 namespace wsp {
@@ -133,11 +134,12 @@ class Attachment final : private Http2Client::Delegate,
   void HandOverQueue(OutgoingMessage* message,
                      IntrusiveList<Call, InQueue>* queue);
   void HandOverSends(OutgoingMessage* message);
-  Call* NextChunk(SendLane* lane, SendJob* job);
+  Call* NextChunk(SendLane* lane, uint32_t size);
   void EndJob(SendLane* lane, SendJob* job);
   bool LaneIsReady(const SendLane& lane) const;
-  bool ClientCreditFor(const SendLane& lane) const;
-  uint32_t NextChunkBytes(const SendJob& job) const;
+  // The lane that goes next; null if there is none.
+  SendLane* NextLane();
+  uint32_t NextChunkBytes(const SendLane& lane) const;
   void RepeatUnanswered();
   // The daemon has read the connection's messages up to `message`.
   void ConfirmAcks(uint64_t message);
@@ -173,7 +175,7 @@ class Attachment final : private Http2Client::Delegate,
   IntrusiveList<Call, InCancels> cancels_;
   IntrusiveList<SendLane, InReadyLanes> ready_lanes_;
   IntrusiveList<SendLane, InAllLanes> lanes_;
-  uint64_t in_flight_ = 0;  // of all lanes
+  SendCredit credit_;
 
   uint64_t processed_sequence_ = 0;
   uint64_t acked_sequence_ = 0;

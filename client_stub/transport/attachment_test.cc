@@ -372,6 +372,44 @@ TEST_F(AttachmentTest, ControlOvertakesPayloadThatWaits) {
   attachment_.DropCalls();
 }
 
+TEST_F(AttachmentTest, SocketsThatStallLeaveCreditForOthers) {
+  Attach();
+  const std::string bytes(8 * kChunk, 'x');
+  ByteView buffer;
+  std::vector<std::unique_ptr<SendLane>> lanes;
+  std::vector<std::unique_ptr<SendJob>> jobs;
+  size_t unanswered = 0;
+  for (uint64_t i = 0; i < 100; ++i) {
+    lanes.push_back(std::make_unique<SendLane>());
+    lanes.back()->socket_id = 100 + i;
+    attachment_.AddLane(lanes.back().get());
+    jobs.push_back(Job(bytes, &buffer));
+    attachment_.SubmitSend(lanes.back().get(), jobs.back().get());
+    Exchange();
+    const std::vector<v1::Call> calls = TakeCalls();
+    EXPECT_FALSE(calls.empty()) << i;
+    for (const v1::Call& call : calls) unanswered += call.send().data().size();
+  }
+  EXPECT_LE(unanswered, 8u << 20);
+  EXPECT_EQ(lanes.front()->in_flight, 4 * kChunk);
+  // One whose chunks are answered sends all it has, in smaller ones.
+  ByteView small_buffer;
+  auto job = Job(bytes, &small_buffer);
+  attachment_.SubmitSend(&lane_, job.get());
+  Exchange();
+  std::string received;
+  for (int round = 0; round < 1000 && received.size() < bytes.size(); ++round) {
+    for (const v1::Call& call : TakeCalls()) {
+      const std::string& data = call.send().data();
+      received += data;
+      AnswerSend(call.call_id(), static_cast<uint32_t>(data.size()));
+    }
+  }
+  EXPECT_TRUE(received == bytes);
+  attachment_.DropCalls();
+  for (const auto& lane : lanes) attachment_.RemoveLane(lane.get());
+}
+
 TEST_F(AttachmentTest, ShutdownStaysBehindTheSendsOfItsSocket) {
   Attach();
   const std::string bytes(6 * kChunk, 'x');
