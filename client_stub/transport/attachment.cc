@@ -239,6 +239,7 @@ void Attachment::Abandon(Call* call) {
 
 void Attachment::Remove(Call* call) {
   calls_.Erase(call);
+  if (call->message != 0 || call->repeated) --handed_over_calls_;
   Unlink<InQueue>(call);
   Unlink<InCancels>(call);
   if (SendJob* job = call->job) {
@@ -261,6 +262,7 @@ void Attachment::Recycle(Call* call) {
   call->bytes.clear();
   call->payload.clear();
   call->payload_bytes = 0;
+  call->credit = 0;
   call->payload_copy.clear();
   call->message = 0;
   call->cancel_requested = false;
@@ -291,7 +293,7 @@ void Attachment::DropCalls() {
 
 void Attachment::ReturnCredit(Call* call, uint64_t bytes_sent) {
   SendLane* lane = call->lane;
-  credit_.GiveBack(lane, call->payload_bytes);
+  credit_.GiveBack(lane, call->credit);
   if (lane == nullptr) return;
   lane->next_offset -= call->payload_bytes - bytes_sent;
 }
@@ -325,7 +327,7 @@ bool Attachment::OnCompletion(const Completion& completion) {
 
   SendLane* lane = call->lane;
   Remove(call);
-  if (call->payload_bytes > 0) ReturnCredit(call, completion.bytes_sent);
+  if (call->credit > 0) ReturnCredit(call, completion.bytes_sent);
   if (lane != nullptr) UpdateLane(lane);
   if (call->owner != nullptr) {
     call->owner->OnResult(call, completion);
@@ -444,34 +446,46 @@ void Attachment::CopyOutstanding(SendJob* job) {
   if (unwritten && client_ != nullptr) client_->CopyPayload();
 }
 
-uint32_t Attachment::NextChunkBytes(const SendLane& lane) const {
+bool Attachment::LaneIsReady(const SendLane& lane, uint32_t* chunk) const {
   const SendJob* job = lane.jobs.front();
-  return credit_.NextChunkBytes(lane, job->total - job->handed_over);
-}
-
-bool Attachment::LaneIsReady(const SendLane& lane) const {
-  const SendJob* job = lane.jobs.front();
+  *chunk = 0;
   if (job == nullptr || lane.paused) return false;
   if (job->behind != nullptr) return true;
   return !job->paused && job->outstanding_count < job->max_outstanding &&
-         (job->total == 0 || NextChunkBytes(lane) > 0);
+         credit_.NextChunk(lane, job->total - job->handed_over, chunk);
 }
 
-SendLane* Attachment::NextLane() {
+SendLane* Attachment::NextLane(uint32_t* chunk) {
   while (SendLane* lane = ready_lanes_.front()) {
     // It was ready; others may have taken the credit meanwhile.
-    if (LaneIsReady(*lane)) {
-      const bool is_send = lane->jobs.front()->behind == nullptr;
-      return !is_send || credit_.Covers(NextChunkBytes(*lane)) ? lane : nullptr;
+    if (LaneIsReady(*lane, chunk)) {
+      const bool goes = lane->jobs.front()->behind != nullptr
+                            ? handed_over_calls_ < Calls(8)
+                            : SendsMayGo() && credit_.Covers(*chunk);
+      return goes ? lane : nullptr;
     }
     Unlink<InReadyLanes>(lane);
   }
   return nullptr;
 }
 
+bool Attachment::MaySendAtOnce(const SendLane& lane, uint64_t bytes) const {
+  if (!SendsMayGo()) return false;
+  uint32_t chunk;
+  const bool ready = lane.jobs.empty() ? credit_.NextChunk(lane, bytes, &chunk)
+                                       : LaneIsReady(lane, &chunk);
+  return ready && credit_.Covers(chunk);
+}
+
+bool Attachment::MayReceive() const {
+  return calls_.size() < Calls(7) &&
+         calls_.size() - credit_.chunks() < Calls(6);
+}
+
 void Attachment::UpdateLane(SendLane* lane) {
   const auto node = static_cast<ListNode<InReadyLanes>*>(lane);
-  const bool ready = LaneIsReady(*lane);
+  uint32_t chunk;
+  const bool ready = LaneIsReady(*lane, &chunk);
   if (ready == node->linked()) return;
   if (ready) {
     ready_lanes_.PushBack(lane);
@@ -511,7 +525,7 @@ Call* Attachment::NextChunk(SendLane* lane, uint32_t size) {
   job->outstanding.PushBack(call);
   ++job->outstanding_count;
   lane->next_offset += size;
-  credit_.Take(lane, size);
+  call->credit = credit_.Take(lane, size);
   if (job->handed_over == job->total) {
     Unlink<InLane>(job);
   }
@@ -527,9 +541,11 @@ bool Attachment::AckIsDue() const {
 }
 
 bool Attachment::HasMessage() {
+  uint32_t chunk;
   if (!attached_) return hello_due_;
   return AckIsDue() || !forgotten_.empty() || !repeats_.empty() ||
-         !controls_.empty() || !cancels_.empty() || NextLane() != nullptr;
+         (!controls_.empty() && handed_over_calls_ < Calls(8)) ||
+         !cancels_.empty() || NextLane(&chunk) != nullptr;
 }
 
 bool Attachment::NextMessage(OutgoingMessage* message) {
@@ -578,6 +594,7 @@ void Attachment::HandOver(OutgoingMessage* message, Call* call) {
   message->bytes()->insert(message->bytes()->end(), call->bytes.begin(),
                            call->bytes.end());
   for (const ByteView& view : call->payload) message->AddPayload(view);
+  if (!call->repeated) ++handed_over_calls_;
   call->message = handed_over_ + 1;
   // Of what is repeated, the last goes first: see CancelJob.
   if (call->cancel_requested) cancels_.PushFront(call);
@@ -588,6 +605,7 @@ void Attachment::HandOverQueue(OutgoingMessage* message,
   for (size_t i = 0; i < kMostCallsInOneFrame; ++i) {
     Call* call = queue->front();
     if (call == nullptr) return;
+    if (!call->repeated && handed_over_calls_ >= Calls(8)) return;
     if (message->payload_bytes() + PayloadToSend(*call) > kMostRepeatedBytes) {
       return;
     }
@@ -599,7 +617,8 @@ void Attachment::HandOverQueue(OutgoingMessage* message,
 void Attachment::HandOverSends(OutgoingMessage* message) {
   size_t left = limits_.chunk_bytes;
   for (size_t i = 0; i < kMostCallsInOneFrame; ++i) {
-    SendLane* lane = NextLane();
+    uint32_t chunk;
+    SendLane* lane = NextLane(&chunk);
     if (lane == nullptr) return;
     SendJob* job = lane->jobs.front();
     if (job->behind != nullptr) {
@@ -609,10 +628,9 @@ void Attachment::HandOverSends(OutgoingMessage* message) {
       call->job = nullptr;
       HandOver(message, call);
     } else {
-      const uint32_t size = NextChunkBytes(*lane);
-      if (size > left) return;
-      left -= size;
-      HandOver(message, NextChunk(lane, size));
+      if (chunk > left) return;
+      left -= chunk;
+      HandOver(message, NextChunk(lane, chunk));
     }
     // To the end of the line, if there is more.
     Unlink<InReadyLanes>(lane);

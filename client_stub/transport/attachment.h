@@ -19,6 +19,10 @@ namespace wsp {
 // acknowledgements, over one connection after the other. It never blocks and
 // does no waiting; its user moves the bytes with Flush and Read.
 //
+// What the daemon would refuse, because the client has as many calls unanswered
+// as it may, waits here: sends leave an eighth of the calls for others. They
+// reach the daemon in order or not at all.
+//
 // Not thread-safe: everything happens under the session lock.
 class Attachment final : private Http2Client::Delegate,
                          private ServerFrameVisitor {
@@ -74,6 +78,10 @@ class Attachment final : private Http2Client::Delegate,
   // empty and the owner's, and free again when the call is answered.
   void SubmitBehindSends(SendLane* lane, SendJob* job, Call* call);
 
+  // Whether another call that may wait for long, as receives do, leaves enough
+  // of the calls that the client may have for sends and all that is short.
+  bool MayReceive() const;
+
   // Asks the daemon to end the call. True if it had not been handed over and is
   // gone, without a result; else its result comes as always.
   bool Cancel(Call* call);
@@ -88,6 +96,8 @@ class Attachment final : private Http2Client::Delegate,
   // results.
   void RemoveLane(SendLane* lane);
   void SubmitSend(SendLane* lane, SendJob* job);
+  // Whether a send of so many bytes would wait for nothing but the connection.
+  bool MaySendAtOnce(const SendLane& lane, uint64_t bytes) const;
   // After a change of a `paused`.
   void UpdateLane(SendLane* lane);
   // No further chunks. The last chunks are cancelled first, so that nothing is
@@ -126,6 +136,12 @@ class Attachment final : private Http2Client::Delegate,
 
   // Whether the daemon can know of the call, so that the result isn't nonsense.
   bool MayBeAnswered(const Call& call, const Completion& completion);
+  // So many eighths of the calls that the client may have unanswered.
+  uint64_t Calls(uint64_t eighths) const {
+    const uint64_t calls = limits_.outstanding_calls * eighths / 8;
+    return calls > 0 ? calls : 1;
+  }
+  bool SendsMayGo() const { return handed_over_calls_ < Calls(7); }
   bool TakeLimits(const AttachmentLimits& offered);
   bool AckIsDue() const;
   void AppendCancels(OutgoingMessage* message);
@@ -136,10 +152,11 @@ class Attachment final : private Http2Client::Delegate,
   void HandOverSends(OutgoingMessage* message);
   Call* NextChunk(SendLane* lane, uint32_t size);
   void EndJob(SendLane* lane, SendJob* job);
-  bool LaneIsReady(const SendLane& lane) const;
-  // The lane that goes next; null if there is none.
-  SendLane* NextLane();
-  uint32_t NextChunkBytes(const SendLane& lane) const;
+  // Whether the lane has something to send and credit for it, and how many
+  // bytes come next.
+  bool LaneIsReady(const SendLane& lane, uint32_t* chunk) const;
+  // The lane that goes next, and its bytes; null if there is none.
+  SendLane* NextLane(uint32_t* chunk);
   void RepeatUnanswered();
   // The daemon has read the connection's messages up to `message`.
   void ConfirmAcks(uint64_t message);
@@ -168,6 +185,9 @@ class Attachment final : private Http2Client::Delegate,
   uint64_t written_ = 0;
 
   IdTable<Call> calls_;
+  // Of those, the ones that were handed over, to any connection. No more than
+  // the daemon has: each message acknowledges all results before its calls.
+  uint64_t handed_over_calls_ = 0;
   std::vector<Call*> pool_;
   // Repeated after a resume, in id order; goes before everything else.
   IntrusiveList<Call, InQueue> repeats_;

@@ -92,6 +92,7 @@ class AttachmentTest : public testing::Test {
     welcome->set_resumed(resumed);
     welcome->set_startups(2);
     welcome->mutable_limits()->set_socket_send_credit_bytes(4 * kChunk);
+    welcome->mutable_limits()->set_outstanding_calls(outstanding_calls_);
     daemon_->Send(frame);
     Exchange();
   }
@@ -183,6 +184,7 @@ class AttachmentTest : public testing::Test {
   Attachment attachment_{kFirstId, &watcher_};
   v1::Hello hello_;
   uint64_t sequence_ = 0;
+  uint32_t outstanding_calls_ = 8192;
   IoStatus status_ = IoStatus::kDone;
 };
 
@@ -408,6 +410,99 @@ TEST_F(AttachmentTest, SocketsThatStallLeaveCreditForOthers) {
   EXPECT_TRUE(received == bytes);
   attachment_.DropCalls();
   for (const auto& lane : lanes) attachment_.RemoveLane(lane.get());
+}
+
+// Eight calls at a time.
+class FewCallsTest : public AttachmentTest {
+ protected:
+  void SetUp() override {
+    outstanding_calls_ = 8;
+    Attach();
+  }
+
+  // Sends of a byte, each on a socket of its own.
+  void SubmitSends(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      lanes_.push_back(std::make_unique<SendLane>());
+      lanes_.back()->socket_id = 100 + lanes_.size();
+      attachment_.AddLane(lanes_.back().get());
+      jobs_.push_back(Job(byte_, &buffer_));
+      attachment_.SubmitSend(lanes_.back().get(), jobs_.back().get());
+    }
+    Exchange();
+  }
+
+  void TearDown() override {
+    attachment_.DropCalls();
+    for (const auto& lane : lanes_) attachment_.RemoveLane(lane.get());
+    AttachmentTest::TearDown();
+  }
+
+  const std::string byte_ = "x";
+  ByteView buffer_;
+  std::vector<std::unique_ptr<SendLane>> lanes_;
+  std::vector<std::unique_ptr<SendJob>> jobs_;
+};
+
+TEST_F(FewCallsTest, SmallSendsOfOneSocketWaitTheirTurn) {
+  std::vector<std::unique_ptr<SendJob>> jobs;
+  for (int i = 0; i < 100; ++i) {
+    jobs.push_back(Job(byte_, &buffer_));
+    attachment_.SubmitSend(&lane_, jobs.back().get());
+  }
+  Exchange();
+  size_t sent = 0;
+  for (int round = 0; round < 1000 && sent < jobs.size(); ++round) {
+    const std::vector<v1::Call> calls = TakeCalls();
+    EXPECT_LE(calls.size(), 6u);
+    v1::ServerFrame frame;
+    for (const v1::Call& call : calls) {
+      EXPECT_EQ(call.send().stream_offset(), sent++);
+      Result(&frame, call.call_id())->mutable_send()->set_bytes_sent(1);
+    }
+    daemon_->Send(frame);
+    Exchange();
+  }
+  EXPECT_EQ(sent, jobs.size());
+}
+
+TEST_F(FewCallsTest, SendsLeaveCallsForOthers) {
+  SubmitSends(8);
+  const size_t sends = TakeCalls().size();
+  EXPECT_LE(sends, 7u);
+  EXPECT_FALSE(attachment_.MaySendAtOnce(lane_, 1));
+  SubmitListen();
+  Exchange();
+  EXPECT_EQ(TakeCalls().size(), 1u);
+}
+
+TEST_F(FewCallsTest, WhatWouldBeRefusedWaits) {
+  std::vector<uint64_t> ids;
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_TRUE(attachment_.MayReceive());
+    ids.push_back(SubmitListen()->id);
+  }
+  EXPECT_FALSE(attachment_.MayReceive());
+  EXPECT_TRUE(attachment_.MaySendAtOnce(lane_, 1));
+  SubmitSends(1);
+  EXPECT_FALSE(attachment_.MaySendAtOnce(lane_, 1));
+  for (int i = 0; i < 4; ++i) SubmitListen();
+  Exchange();
+  EXPECT_EQ(TakeCalls().size(), 8u);
+  EXPECT_FALSE(attachment_.WantsWrite()) << "it would be asked for ever";
+  Answer(ids[0]);
+  Answer(ids[1]);
+  EXPECT_EQ(TakeCalls().size(), 2u);
+}
+
+TEST_F(FewCallsTest, WhatIsRepeatedCountsOnce) {
+  for (int i = 0; i < 8; ++i) SubmitListen();
+  Exchange();
+  SubmitListen();
+  Attach(true);
+  EXPECT_EQ(TakeCalls().size(), 8u);
+  Answer(kFirstId);
+  EXPECT_EQ(TakeCalls().size(), 1u);
 }
 
 TEST_F(AttachmentTest, ShutdownStaysBehindTheSendsOfItsSocket) {

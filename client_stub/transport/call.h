@@ -45,9 +45,10 @@ struct Call : ListNode<InQueue>, ListNode<InCancels>, ListNode<InJob> {
   ByteBuffer bytes;
   // What follows it; empty also when the payload is gone (see `abandoned`).
   std::vector<ByteView> payload;
-  // How much that is, or was: what its credit and its place in the stream are
-  // worth until it is answered.
+  // How much that is, or was: its place in the stream until it is answered.
   uint32_t payload_bytes = 0;
+  // The credit that it took, 0 if it is no send.
+  uint32_t credit = 0;
   // Where the payload lies if the owner's memory may go away.
   ByteBuffer payload_copy;
   // The number of the connection's message that carries it; 0: not handed over.
@@ -102,7 +103,7 @@ struct SendJob : ListNode<InLane> {
 struct SendLane : ListNode<InReadyLanes>, ListNode<InAllLanes> {
   uint64_t socket_id = 0;
   IntrusiveList<SendJob, InLane> jobs;
-  // Bytes of unanswered sends.
+  // Credit of unanswered sends.
   uint64_t in_flight = 0;
   // Stream offset of the next byte that is handed over.
   uint64_t next_offset = 0;

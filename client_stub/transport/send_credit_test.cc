@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace wsp {
@@ -14,13 +15,17 @@ class SendCreditTest : public testing::Test {
  protected:
   SendCreditTest() { credit_.SetLimits(limits_); }
 
-  // Sends all that it may, and stalls. Returns how much.
-  uint64_t Stall(SendLane* lane) {
-    while (const uint32_t bytes = credit_.NextChunkBytes(*lane, kEndless)) {
+  uint32_t NextChunk(const SendLane& lane, uint64_t left = kEndless) {
+    uint32_t bytes = 0;
+    return credit_.NextChunk(lane, left, &bytes) ? bytes : 0;
+  }
+
+  // Sends all that it may, and stalls.
+  void Stall(SendLane* lane) {
+    while (const uint32_t bytes = NextChunk(*lane)) {
       EXPECT_TRUE(credit_.Covers(bytes));
       credit_.Take(lane, bytes);
     }
-    return lane->in_flight;
   }
 
   AttachmentLimits limits_;
@@ -29,32 +34,62 @@ class SendCreditTest : public testing::Test {
 
 TEST_F(SendCreditTest, OneSocketHasAllThatASocketMayHave) {
   SendLane lane;
-  EXPECT_EQ(credit_.NextChunkBytes(lane, kEndless), kChunk);
-  EXPECT_EQ(Stall(&lane), limits_.socket_send_credit_bytes);
-  EXPECT_EQ(credit_.NextChunkBytes(lane, 1), 0u);
+  EXPECT_EQ(NextChunk(lane), kChunk);
+  Stall(&lane);
+  EXPECT_EQ(lane.in_flight, limits_.socket_send_credit_bytes);
+  EXPECT_EQ(NextChunk(lane, 1), 0u);
   credit_.GiveBack(&lane, kChunk);
-  EXPECT_EQ(credit_.NextChunkBytes(lane, kEndless), kChunk);
+  EXPECT_EQ(NextChunk(lane), kChunk);
 }
 
 TEST_F(SendCreditTest, SocketsThatStallLeaveSomethingForAllOthers) {
   std::vector<SendLane> lanes(limits_.sockets);
   uint64_t sum = 0;
   for (size_t i = 0; i < lanes.size(); ++i) {
-    const uint32_t first = credit_.NextChunkBytes(lanes[i], kEndless);
+    const uint32_t first = NextChunk(lanes[i]);
     EXPECT_GE(first, 1024u) << i;
     if (i == 32) {
-      EXPECT_GE(first, 8u << 10);
+      EXPECT_GE(first, 4u << 10);
     }
-    sum += Stall(&lanes[i]);
+    Stall(&lanes[i]);
+    sum += lanes[i].in_flight;
   }
   EXPECT_LE(sum, limits_.client_send_credit_bytes);
   for (SendLane& lane : lanes) {
     while (lane.in_flight > 0) {
-      credit_.GiveBack(&lane, static_cast<uint32_t>(lane.in_flight));
+      const uint64_t cost = std::min<uint64_t>(lane.in_flight, kChunk);
+      credit_.GiveBack(&lane, static_cast<uint32_t>(cost));
     }
   }
-  EXPECT_EQ(credit_.NextChunkBytes(lanes[0], kEndless), kChunk);
-  EXPECT_EQ(Stall(&lanes[0]), limits_.socket_send_credit_bytes);
+  Stall(&lanes[0]);
+  EXPECT_EQ(lanes[0].in_flight, limits_.socket_send_credit_bytes);
+}
+
+TEST_F(SendCreditTest, SmallSendsLeaveCallsForOthers) {
+  std::vector<SendLane> lanes(limits_.sockets);
+  for (SendLane& lane : lanes) {
+    uint32_t bytes;
+    // An empty one is a call, too.
+    for (uint64_t left = 0; credit_.NextChunk(lane, left, &bytes); left = 1) {
+      EXPECT_TRUE(credit_.Covers(bytes));
+      credit_.Take(&lane, bytes);
+    }
+    EXPECT_GT(lane.in_flight, 0u);
+  }
+  EXPECT_LE(credit_.chunks(), limits_.outstanding_calls * 3 / 4);
+}
+
+TEST_F(SendCreditTest, WithOneCallThereIsOneChunk) {
+  limits_.outstanding_calls = 1;
+  credit_.SetLimits(limits_);
+  SendLane lane;
+  EXPECT_EQ(NextChunk(lane), kChunk);
+  EXPECT_TRUE(credit_.Covers(kChunk));
+  const uint32_t cost = credit_.Take(&lane, kChunk);
+  EXPECT_EQ(NextChunk(lane), 0u);
+  EXPECT_FALSE(credit_.Covers(1));
+  credit_.GiveBack(&lane, cost);
+  EXPECT_TRUE(credit_.Covers(kChunk));
 }
 
 TEST_F(SendCreditTest, AChunkIsMadeSmallerOnlyIfItIsTheOnlyOne) {
@@ -62,8 +97,8 @@ TEST_F(SendCreditTest, AChunkIsMadeSmallerOnlyIfItIsTheOnlyOne) {
   credit_.SetLimits(limits_);
   SendLane lane;
   credit_.Take(&lane, kChunk + 1);
-  EXPECT_EQ(credit_.NextChunkBytes(lane, kEndless), 0u);
-  EXPECT_EQ(credit_.NextChunkBytes(lane, kChunk - 1), kChunk - 1);
+  EXPECT_EQ(NextChunk(lane), 0u);
+  EXPECT_EQ(NextChunk(lane, kChunk - 1), kChunk - 1);
 }
 
 TEST_F(SendCreditTest, WhatARemovedLaneHasInFlightStillCounts) {
@@ -80,7 +115,7 @@ TEST_F(SendCreditTest, WhatARemovedLaneHasInFlightStillCounts) {
   credit_.GiveBack(nullptr, kChunk);
   EXPECT_TRUE(credit_.Covers(2 * kChunk));
   SendLane lane;
-  EXPECT_EQ(credit_.NextChunkBytes(lane, kEndless), kChunk);
+  EXPECT_EQ(NextChunk(lane), kChunk);
 }
 
 TEST_F(SendCreditTest, NewLimitsCountWhatIsInFlight) {
@@ -91,10 +126,11 @@ TEST_F(SendCreditTest, NewLimitsCountWhatIsInFlight) {
   credit_.SetLimits(limits_);
   credit_.Recount(credit_.Kept(lane));
   SendLane other;
-  EXPECT_LT(Stall(&other), 64u << 10);
+  Stall(&other);
+  EXPECT_LT(other.in_flight, 64u << 10);
   while (lane.in_flight > 0) credit_.GiveBack(&lane, kChunk);
   credit_.GiveBack(&other, static_cast<uint32_t>(other.in_flight));
-  EXPECT_EQ(credit_.NextChunkBytes(other, kEndless), (16u << 10) + (32u << 10));
+  EXPECT_EQ(NextChunk(other), (16u << 10) + (32u << 10));
 }
 
 }  // namespace
