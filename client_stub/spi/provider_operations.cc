@@ -123,10 +123,19 @@ void Provider::StartSend(Operation* operation) {
   // A time limit is for the whole call: chunks that wait their turn with the
   // daemon would outlive the one that it stops.
   if (operation->timeout_ms != 0) job.max_outstanding = 1;
-  attachment_.SubmitSend(&operation->socket->lane, &job);
+  StubSocket* socket = operation->socket;
+  if (socket->nonblocking && !job.overlapped &&
+      !attachment_.MaySendAtOnce(socket->lane, job.total)) {
+    return Complete(operation, WSAEWOULDBLOCK);
+  }
+  attachment_.SubmitSend(&socket->lane, &job);
 }
 
 void Provider::StartReceive(Operation* operation) {
+  // One that goes on has just given a call back.
+  if (operation->bytes == 0 && !attachment_.MayReceive()) {
+    return Complete(operation, WSAENOBUFS);
+  }
   CallHeader header;
   header.overlapped = operation->overlapped != nullptr;
   header.report_pending = operation->report_pending;
