@@ -119,10 +119,12 @@ void Provider::StartSend(Operation* operation) {
   job.total = operation->total;
   job.flags = operation->wire_flags;
   job.overlapped = operation->overlapped != nullptr;
-  job.timeout_ms = operation->timeout_ms;
-  // A time limit is for the whole call: chunks that wait their turn with the
-  // daemon would outlive the one that it stops.
-  if (operation->timeout_ms != 0) job.max_outstanding = 1;
+  if (operation->timeout_ms != 0) {
+    job.deadline_ms = NowMs() + operation->timeout_ms;
+    // Chunks that wait their turn with the daemon would outlive the one that
+    // it stops.
+    job.max_outstanding = 1;
+  }
   StubSocket* socket = operation->socket;
   if (socket->nonblocking && !job.overlapped &&
       !attachment_.MaySendAtOnce(socket->lane, job.total)) {

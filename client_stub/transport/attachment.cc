@@ -494,12 +494,18 @@ void Attachment::UpdateLane(SendLane* lane) {
   }
 }
 
+uint32_t Attachment::TimeLeftMs(const SendJob& job) const {
+  if (job.deadline_ms == INT64_MAX) return 0;
+  return static_cast<uint32_t>(std::clamp<int64_t>(
+      job.deadline_ms - observer_->TimeMs(), 1, UINT32_MAX));
+}
+
 Call* Attachment::NextChunk(SendLane* lane, uint32_t size) {
   SendJob* job = lane->jobs.front();
   CallHeader header;
   header.socket_id = lane->socket_id;
   header.overlapped = job->overlapped;
-  header.timeout_ms = job->timeout_ms;
+  header.timeout_ms = TimeLeftMs(*job);
   Call* call = NewCall(job->owner, header);
   AppendSend(&call->bytes, job->flags, lane->next_offset, size);
   call->lane = lane;

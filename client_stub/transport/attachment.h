@@ -36,6 +36,8 @@ class Attachment final : private Http2Client::Delegate,
     // A cleanup has succeeded that no owner hears of: an abandoned one, or the
     // one that makes up for an abandoned startup. As in CleanupResult.
     virtual void OnAbandonedCleanup(bool final, uint64_t startups) = 0;
+    // The time, in milliseconds of a steady clock; for jobs with a deadline.
+    virtual int64_t TimeMs() = 0;
 
    protected:
     ~Observer() = default;
@@ -151,6 +153,9 @@ class Attachment final : private Http2Client::Delegate,
                      IntrusiveList<Call, InQueue>* queue);
   void HandOverSends(OutgoingMessage* message);
   Call* NextChunk(SendLane* lane, uint32_t size);
+  // What is left of the job's time, for a call's header; at least 1, since 0
+  // stands for no limit.
+  uint32_t TimeLeftMs(const SendJob& job) const;
   void EndJob(SendLane* lane, SendJob* job);
   // Whether the lane has something to send and credit for it, and how many
   // bytes come next.

@@ -50,6 +50,9 @@ class Watcher final : public Attachment::Observer {
     startups = count;
   }
 
+  int64_t TimeMs() override { return time_ms; }
+
+  int64_t time_ms = 1000;
   int attached = 0;
   bool resumed = false;
   uint64_t startups = 0;
@@ -330,6 +333,30 @@ TEST_F(AttachmentTest, ASendIsCutIntoChunksWithinTheCredit) {
   EXPECT_EQ(owner_.bytes_sent, bytes.size());
   EXPECT_LE(most_unanswered, 4 * kChunk);
   EXPECT_GT(daemon_->largest_data_frame, kChunk);
+}
+
+TEST_F(AttachmentTest, TheTimeOfASendIsForAllItsChunks) {
+  Attach();
+  const std::string bytes(4 * kChunk, 'x');
+  ByteView buffer;
+  auto job = Job(bytes, &buffer);
+  job->deadline_ms = watcher_.time_ms + 500;
+  job->max_outstanding = 1;
+  attachment_.SubmitSend(&lane_, job.get());
+  const uint32_t expected[] = {500, 200, 1, 1};
+  for (const uint32_t timeout_ms : expected) {
+    Exchange();
+    const std::vector<v1::Call> calls = TakeCalls();
+    ASSERT_EQ(calls.size(), 1u);
+    EXPECT_EQ(calls[0].timeout_ms(), timeout_ms);
+    watcher_.time_ms += 300;
+    AnswerSend(calls[0].call_id(), kChunk);
+  }
+  auto endless = Job(bytes, &buffer);
+  attachment_.SubmitSend(&lane_, endless.get());
+  Exchange();
+  EXPECT_EQ(Take().calls(0).timeout_ms(), 0u);
+  attachment_.DropCalls();
 }
 
 TEST_F(AttachmentTest, PartialWritesLoseNothing) {

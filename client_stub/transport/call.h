@@ -80,7 +80,10 @@ struct SendJob : ListNode<InLane> {
   uint64_t total = 0;
   uint32_t flags = 0;
   bool overlapped = false;
-  uint32_t timeout_ms = 0;
+  // When the daemon is to give up what it has of it, in Attachment::Observer's
+  // TimeMs(); INT64_MAX: never. What waits for credit is the owner's to give
+  // up.
+  int64_t deadline_ms = INT64_MAX;
   // How many chunks may be unanswered at a time.
   uint32_t max_outstanding = UINT32_MAX;
   // No new chunks for now.
