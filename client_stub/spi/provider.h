@@ -125,6 +125,8 @@ class Provider final : private Attachment::Observer {
       WSP_REQUIRES(g_library.mutex);
   // Asks for its end, with WSAEINTR or WSA_OPERATION_ABORTED.
   void Cancel(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // The time of a send is over: what the daemon doesn't have stays here.
+  void TimeOutSend(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Its thread is gone, and the memory that it points to as well.
   void Abandon(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Its thread may be gone: nothing of it is touched until Reattach.

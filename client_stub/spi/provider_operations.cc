@@ -300,6 +300,17 @@ void Provider::Cancel(Operation* operation) {
   if (gone) Complete(operation, CancelledError(*operation));
 }
 
+void Provider::TimeOutSend(Operation* operation) {
+  const SendJob& job = operation->job;
+  // What the daemon has it ends by itself, about now.
+  if (job.begun && job.handed_over == job.total) return;
+  operation->send_stopped = true;
+  if (operation->error == 0) operation->error = WSAETIMEDOUT;
+  if (attachment_.CancelJob(&operation->socket->lane, &operation->job)) {
+    Complete(operation, operation->error);
+  }
+}
+
 void Provider::Abandon(Operation* operation) {
   operation->waiter = nullptr;
   if (operation->overlapped != nullptr) {
