@@ -33,6 +33,7 @@ class OutgoingMessage {
   struct Payload {
     size_t at;  // behind how many of bytes_
     ByteView view;
+    bool copied;  // the view is of a copy of ours
   };
 
   ByteBuffer bytes_;
@@ -86,8 +87,11 @@ class Http2Client final : private GrpcDeframer::Sink {
   // Ends the client's side of the stream behind what was queued.
   void FinishSending() { finishing_ = true; }
 
-  // Copies the payload that is queued, so that its memory may go away.
+  // Copies the payload that is queued, so that its memory may go away. What was
+  // copied before isn't copied again; copies go when they are written.
   void CopyPayload();
+  // Bytes of such copies.
+  size_t copied_bytes() const;
 
   // The status that ended the stream, kNoStatus while none came.
   int grpc_status() const { return grpc_status_; }
@@ -97,6 +101,11 @@ class Http2Client final : private GrpcDeframer::Sink {
     const uint8_t* external;  // null: at `offset` in staged_
     size_t offset;
     size_t size;
+    bool copied;  // `external` is a copy of ours
+  };
+  struct KeptCopy {
+    uint64_t message;  // needed until this one is written
+    ByteBuffer bytes;
   };
 
   static ssize_t ReadLength(nghttp2_session*, uint8_t, int32_t,
@@ -126,6 +135,7 @@ class Http2Client final : private GrpcDeframer::Sink {
   IoStatus WriteStaged();
   void TakeOut(size_t written);
   void CountWritten();
+  void DropCopies();
   void StageBytes(const uint8_t* data, size_t size);
   void StageMessage(size_t size);
   bool BeginMessage();
@@ -158,7 +168,7 @@ class Http2Client final : private GrpcDeframer::Sink {
   // message_ends_[ends_next_] on those that aren't written yet.
   std::vector<size_t> message_ends_;
   size_t ends_next_ = 0;
-  std::vector<ByteBuffer> kept_copies_;
+  std::vector<KeptCopy> kept_copies_;
 };
 
 }  // namespace wsp
