@@ -7,7 +7,6 @@
 namespace wsp {
 namespace {
 
-constexpr uint32_t kWireMajor = 1;
 constexpr size_t kMostTokenBytes = 64;
 constexpr uint32_t kMostChunkBytes = 64 << 10;
 constexpr const char kClientName[] = "libwsp";
