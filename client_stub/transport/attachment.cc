@@ -277,6 +277,8 @@ void Attachment::Recycle(Call* call) {
 void Attachment::DropCalls() {
   if (client_ != nullptr) client_->CopyPayload();
   for (Call* call : calls_.All()) {
+    const bool handed_over = call->message != 0 || call->repeated;
+    if (handed_over && !attached_) forgotten_.push_back(call->id);
     Remove(call);
     Recycle(call);
   }

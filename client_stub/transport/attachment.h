@@ -219,8 +219,9 @@ class Attachment final : private Http2Client::Delegate,
   };
   std::vector<Processed> unconfirmed_;
   // Of those, the ones that no acknowledgement can name any more: a hello that
-  // did was sent, and nobody knows whether it arrived. A cancellation has the
-  // daemon forget them.
+  // did was sent, and nobody knows whether it arrived. And calls that were
+  // dropped while there was no attachment. If it is resumed, a cancellation has
+  // the daemon forget them.
   std::vector<uint64_t> forgotten_;
 };
 

@@ -789,6 +789,21 @@ TEST_F(AttachmentTest, WithoutResumeNothingIsRepeated) {
   EXPECT_EQ(attachment_.unanswered(), 0u);
 }
 
+TEST_F(AttachmentTest, WhatWasDroppedWithoutAConnectionIsCancelled) {
+  Attach();
+  const uint64_t id = SubmitListen()->id;
+  Exchange();
+  TakeCalls();
+  attachment_.Disconnect();
+  SubmitListen();  // never handed over
+  attachment_.DropCalls();
+  Attach(true);
+  const v1::ClientFrame frame = Take();
+  EXPECT_EQ(frame.calls_size(), 0);
+  ASSERT_EQ(frame.cancels_size(), 1);
+  EXPECT_EQ(frame.cancels(0).call_id(), id);
+}
+
 TEST_F(AttachmentTest, AnAbandonedAcceptClosesWhatItGot) {
   Attach();
   Call* call = attachment_.NewCall(&owner_, {0, 9, false, false, 0});
