@@ -76,7 +76,7 @@ class Provider final : private Attachment::Observer {
   void ReadConnection(Waiter* reader) WSP_REQUIRES(g_library.mutex);
   // Reads what has come since somebody last did, if nobody is reading.
   void CatchUp() WSP_REQUIRES(g_library.mutex);
-  // Gives up an attach that takes too long.
+  // Gives up an attach that takes too long, and tries again to connect.
   void CheckAttachTime() WSP_REQUIRES(g_library.mutex);
   // When to call CheckAttachTime, in NowMs(); INT64_MAX for never.
   int64_t attach_deadline() const;
@@ -125,6 +125,8 @@ class Provider final : private Attachment::Observer {
       WSP_REQUIRES(g_library.mutex);
   // Asks for its end, with WSAEINTR or WSA_OPERATION_ABORTED.
   void Cancel(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // The time of a send is over: what the daemon doesn't have stays here.
+  void TimeOutSend(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Its thread is gone, and the memory that it points to as well.
   void Abandon(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Its thread may be gone: nothing of it is touched until Reattach.
@@ -174,14 +176,19 @@ class Provider final : private Attachment::Observer {
   static constexpr size_t kMostPooledOperations = 32;
   static constexpr int kMostBreaksInARow = 4;
   static constexpr int kGoodByeMs = 100;
+  // A full queue empties in microseconds if the daemon runs at all.
+  static constexpr int kRetryMs = 1;
 
   explicit Provider(uint64_t random);
 
   // Attachment::Observer
   void OnAttached(bool resumed, uint64_t startups) override;
   void OnRegistrationEnded(uint32_t reason) override;
+  void OnAbandonedCleanup(bool final, uint64_t startups) override;
+  int64_t TimeMs() override { return NowMs(); }
 
   bool OpenConnection() WSP_REQUIRES(g_library.mutex);
+  bool TryConnect() WSP_REQUIRES(g_library.mutex);
   void CloseConnection() WSP_REQUIRES(g_library.mutex);
   void OnBroken() WSP_REQUIRES(g_library.mutex);
   // Ends everything that is under way with an error.
@@ -209,6 +216,8 @@ class Provider final : private Attachment::Observer {
   std::unique_ptr<SocketIo> io_;
   int fd_ = -1;
   int64_t attach_began_ms_ = 0;
+  // The daemon's queue of connections was full: when to try again; else 0.
+  int64_t retry_at_ms_ = 0;
   int breaks_in_a_row_ = 0;
   bool was_attached_ = false;
   uint64_t startups_at_attach_ = 0;

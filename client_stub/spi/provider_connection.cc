@@ -9,7 +9,7 @@
 namespace wsp {
 
 uint32_t Provider::EnsureConnected() {
-  if (fd_ >= 0) return 0;
+  if (fd_ >= 0 || retry_at_ms_ != 0) return 0;
   breaks_in_a_row_ = 0;
   if (OpenConnection()) return 0;
   FailAll(WSAENETDOWN);
@@ -17,10 +17,19 @@ uint32_t Provider::EnsureConnected() {
 }
 
 bool Provider::OpenConnection() {
-  fd_ = ConnectUnixSocket(ProviderSocketPath());
-  if (fd_ < 0) return false;
-  io_ = std::make_unique<SocketIo>(fd_);
   attach_began_ms_ = NowMs();
+  if (!TryConnect()) return false;
+  // Whoever waits has a time to look at now; the caller may not wait.
+  baton_.WakeAll();
+  return true;
+}
+
+bool Provider::TryConnect() {
+  const int fd = ConnectUnixSocket(ProviderSocketPath());
+  retry_at_ms_ = fd == kQueueFull ? NowMs() + kRetryMs : 0;
+  if (fd < 0) return fd == kQueueFull;
+  fd_ = fd;
+  io_ = std::make_unique<SocketIo>(fd_);
   // Always with the token, if there is one: a forgotten registration has to
   // show.
   const IoStatus status = attachment_.Connect(io_.get(), true);
@@ -35,6 +44,7 @@ bool Provider::OpenConnection() {
 
 void Provider::CloseConnection() {
   attachment_.Disconnect();
+  retry_at_ms_ = 0;
   if (fd_ < 0) return;
   baton_.DropConnection();
   io_.reset();
@@ -80,11 +90,14 @@ void Provider::CatchUp() {
 }
 
 int64_t Provider::attach_deadline() const {
+  if (retry_at_ms_ != 0) return retry_at_ms_;
   return fd_ >= 0 && !attached() ? attach_began_ms_ + kAnswerMs : INT64_MAX;
 }
 
 void Provider::CheckAttachTime() {
   if (attach_deadline() == INT64_MAX || NowMs() < attach_deadline()) return;
+  const bool over = NowMs() >= attach_began_ms_ + kAnswerMs;
+  if (retry_at_ms_ != 0 && !over && TryConnect()) return;
   CloseConnection();
   FailAll(WSAENETDOWN);
 }
@@ -143,6 +156,11 @@ void Provider::OnRegistrationEnded(uint32_t reason) {
   if (startups > 0) lost = true;
   LoseSockets();
   FailAll(WSAENETDOWN);
+}
+
+void Provider::OnAbandonedCleanup(bool final, uint64_t) {
+  g_library.mutex.AssertHeld();
+  if (final) EndRegistration();
 }
 
 void Provider::FailAll(uint32_t error) {

@@ -119,14 +119,25 @@ void Provider::StartSend(Operation* operation) {
   job.total = operation->total;
   job.flags = operation->wire_flags;
   job.overlapped = operation->overlapped != nullptr;
-  job.timeout_ms = operation->timeout_ms;
-  // A time limit is for the whole call: chunks that wait their turn with the
-  // daemon would outlive the one that it stops.
-  if (operation->timeout_ms != 0) job.max_outstanding = 1;
-  attachment_.SubmitSend(&operation->socket->lane, &job);
+  if (operation->timeout_ms != 0) {
+    job.deadline_ms = NowMs() + operation->timeout_ms;
+    // Chunks that wait their turn with the daemon would outlive the one that
+    // it stops.
+    job.max_outstanding = 1;
+  }
+  StubSocket* socket = operation->socket;
+  if (socket->nonblocking && !job.overlapped &&
+      !attachment_.MaySendAtOnce(socket->lane, job.total)) {
+    return Complete(operation, WSAEWOULDBLOCK);
+  }
+  attachment_.SubmitSend(&socket->lane, &job);
 }
 
 void Provider::StartReceive(Operation* operation) {
+  // One that goes on has just given a call back.
+  if (operation->bytes == 0 && !attachment_.MayReceive()) {
+    return Complete(operation, WSAENOBUFS);
+  }
   CallHeader header;
   header.overlapped = operation->overlapped != nullptr;
   header.report_pending = operation->report_pending;
@@ -287,6 +298,17 @@ void Provider::Cancel(Operation* operation) {
     gone = attachment_.Cancel(operation->call);
   }
   if (gone) Complete(operation, CancelledError(*operation));
+}
+
+void Provider::TimeOutSend(Operation* operation) {
+  const SendJob& job = operation->job;
+  // What the daemon has it ends by itself, about now.
+  if (job.begun && job.handed_over == job.total) return;
+  operation->send_stopped = true;
+  if (operation->error == 0) operation->error = WSAETIMEDOUT;
+  if (attachment_.CancelJob(&operation->socket->lane, &operation->job)) {
+    Complete(operation, operation->error);
+  }
 }
 
 void Provider::Abandon(Operation* operation) {

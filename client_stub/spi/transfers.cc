@@ -156,6 +156,17 @@ uint32_t KnownSendError(const StubSocket& socket) {
   return 0;
 }
 
+// False if the operation is gone.
+bool AwaitSend(SpiCall* call, Operation* operation)
+    WSP_REQUIRES(g_library.mutex) {
+  SpiCall::WaitEnd end = call->Await(operation, operation->job.deadline_ms);
+  if (end == SpiCall::WaitEnd::kTimedOut) {
+    call->provider()->TimeOutSend(operation);
+    end = call->Await(operation, INT64_MAX);
+  }
+  return end != SpiCall::WaitEnd::kGone;
+}
+
 // One send operation over `buffers`, from its beginning to the verdict.
 Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   MutexLock lock(&g_library.mutex);
@@ -179,7 +190,7 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   if (operation->overlapped != nullptr) {
     // No round trip: the caller hears of it when it is done.
     provider->Flush();
-  } else if (call->Await(operation, INT64_MAX) == SpiCall::WaitEnd::kGone) {
+  } else if (!AwaitSend(call, operation)) {
     return Failed(WSAEINTR);
   }
   return Conclude(call, operation);

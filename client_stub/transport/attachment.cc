@@ -7,7 +7,6 @@
 namespace wsp {
 namespace {
 
-constexpr uint32_t kWireMajor = 1;
 constexpr size_t kMostTokenBytes = 64;
 constexpr uint32_t kMostChunkBytes = 64 << 10;
 constexpr const char kClientName[] = "libwsp";
@@ -29,10 +28,30 @@ void CopyPayloadOf(Call* call) {
       1, ByteView{call->payload_copy.data(), call->payload_copy.size()});
 }
 
+// What follows the call's message on the wire.
+uint32_t PayloadToSend(const Call& call) {
+  return call.payload.empty() ? 0 : call.payload_bytes;
+}
+
+// Makes the call one that does nothing but ask for its id's result: what the
+// daemon has under this id it goes on with, the request isn't compared; what
+// never reached it, must not begin now, and a send of it took no bytes.
+void TakeRequestOut(Call* call) {
+  CallHeader header;
+  header.call_id = call->id;
+  call->bytes.clear();
+  call->payload.clear();
+  call->payload_copy.clear();
+  AppendCallHeader(&call->bytes, header);
+  AppendNothing(&call->bytes);
+}
+
 }  // namespace
 
 Attachment::Attachment(uint64_t first_call_id, Observer* observer)
-    : observer_(observer), next_call_id_(first_call_id) {}
+    : observer_(observer), next_call_id_(first_call_id) {
+  credit_.SetLimits(limits_);
+}
 
 Attachment::~Attachment() {
   Disconnect();
@@ -99,6 +118,13 @@ bool Attachment::TakeLimits(const AttachmentLimits& offered) {
   const uint32_t credit = std::min(limits_.socket_send_credit_bytes,
                                    limits_.client_send_credit_bytes);
   limits_.chunk_bytes = std::min(limits_.chunk_bytes, credit);
+  credit_.SetLimits(limits_);
+  uint64_t kept = 0;
+  for (SendLane* lane = lanes_.front(); lane != nullptr;
+       lane = lanes_.Next(lane)) {
+    kept += credit_.Kept(*lane);
+  }
+  credit_.Recount(kept);
   return limits_.chunk_bytes > 0;
 }
 
@@ -143,16 +169,9 @@ void Attachment::RepeatUnanswered() {
     if (call->message == 0 && !call->repeated) continue;  // in another queue
     call->message = 0;
     call->repeated = true;
-    if (call->owner == nullptr) {
-      // What the daemon has under this id it goes on with, the request isn't
-      // compared; what never reached it must not begin now.
-      CallHeader header;
-      header.call_id = call->id;
-      call->bytes.clear();
-      call->payload.clear();
-      AppendCallHeader(&call->bytes, header);
-      AppendNothing(&call->bytes);
-    } else {
+    if (call->abandoned) {
+      TakeRequestOut(call);
+    } else if (call->owner != nullptr) {
       // A notice may have been lost with the stream; it isn't sent again.
       call->owner->OnPending(call);
     }
@@ -172,6 +191,7 @@ Call* Attachment::NewCall(CallOwner* owner, CallHeader header) {
     pool_.pop_back();
   }
   call->id = header.call_id = next_call_id_++;
+  call->socket_id = header.socket_id;
   call->owner = owner;
   AppendCallHeader(&call->bytes, header);
   calls_.Insert(call);
@@ -183,6 +203,7 @@ void Attachment::Submit(Call* call) { controls_.PushBack(call); }
 void Attachment::SubmitBehindSends(SendLane* lane, SendJob* job, Call* call) {
   if (lane->jobs.empty()) return Submit(call);
   job->behind = call;
+  job->lane = lane;
   call->job = job;
   lane->jobs.PushBack(job);
   UpdateLane(lane);
@@ -203,6 +224,7 @@ bool Attachment::Cancel(Call* call) {
 void Attachment::Abandon(Call* call) {
   if (Cancel(call)) return;
   call->owner = nullptr;
+  call->abandoned = true;
   if (call->payload_bytes > 0 && call->message > written_ &&
       client_ != nullptr) {
     client_->CopyPayload();
@@ -211,17 +233,18 @@ void Attachment::Abandon(Call* call) {
     Unlink<InJob>(call);
     call->job = nullptr;
   }
-  if (call->message == 0) CopyPayloadOf(call);
+  if (call->message == 0) TakeRequestOut(call);
 }
 
 void Attachment::Remove(Call* call) {
   calls_.Erase(call);
+  if (call->message != 0 || call->repeated) --handed_over_calls_;
   Unlink<InQueue>(call);
   Unlink<InCancels>(call);
   if (SendJob* job = call->job) {
     if (job->behind == call) {
-      Unlink<InLane>(job);
       job->behind = nullptr;
+      EndJob(job->lane, job);
     } else {
       Unlink<InJob>(call);
       --job->outstanding_count;
@@ -238,9 +261,11 @@ void Attachment::Recycle(Call* call) {
   call->bytes.clear();
   call->payload.clear();
   call->payload_bytes = 0;
+  call->credit = 0;
   call->payload_copy.clear();
   call->message = 0;
   call->cancel_requested = false;
+  call->abandoned = false;
   call->repeated = false;
   call->lane = nullptr;
   call->job = nullptr;
@@ -252,10 +277,12 @@ void Attachment::Recycle(Call* call) {
 void Attachment::DropCalls() {
   if (client_ != nullptr) client_->CopyPayload();
   for (Call* call : calls_.All()) {
+    const bool handed_over = call->message != 0 || call->repeated;
+    if (handed_over && !attached_) forgotten_.push_back(call->id);
     Remove(call);
     Recycle(call);
   }
-  in_flight_ = 0;
+  credit_.Reset();
   for (SendLane* lane = lanes_.front(); lane != nullptr;
        lane = lanes_.Next(lane)) {
     lane->in_flight = 0;
@@ -266,10 +293,9 @@ void Attachment::DropCalls() {
 // ------------------------------------------------------------------ results
 
 void Attachment::ReturnCredit(Call* call, uint64_t bytes_sent) {
-  in_flight_ -= call->payload_bytes;
   SendLane* lane = call->lane;
+  credit_.GiveBack(lane, call->credit);
   if (lane == nullptr) return;
-  lane->in_flight -= call->payload_bytes;
   lane->next_offset -= call->payload_bytes - bytes_sent;
 }
 
@@ -302,7 +328,7 @@ bool Attachment::OnCompletion(const Completion& completion) {
 
   SendLane* lane = call->lane;
   Remove(call);
-  if (call->payload_bytes > 0) ReturnCredit(call, completion.bytes_sent);
+  if (call->credit > 0) ReturnCredit(call, completion.bytes_sent);
   if (lane != nullptr) UpdateLane(lane);
   if (call->owner != nullptr) {
     call->owner->OnResult(call, completion);
@@ -331,6 +357,10 @@ void Attachment::ConfirmAcks(uint64_t message) {
 
 void Attachment::UndoAbandoned(const Call& call, const Completion& completion) {
   if (completion.wsa_error != 0) return;
+  if (completion.result == wire::Completion::kCleanup) {
+    observer_->OnAbandonedCleanup(completion.final, completion.startups);
+    return;
+  }
   CallHeader header;
   if (completion.result == wire::Completion::kStartup) {
     // Whoever asked for it was told that it failed.
@@ -341,6 +371,8 @@ void Attachment::UndoAbandoned(const Call& call, const Completion& completion) {
   }
   if (call.makes_socket == 0) return;
   if (completion.offer_id != 0) {
+    // The offer is the listener's.
+    header.socket_id = call.socket_id;
     Call* decision = NewCall(nullptr, header);
     AppendAcceptDecision(&decision->bytes, completion.offer_id,
                          wire::AcceptDecisionRequest::DECISION_DEFER,
@@ -359,10 +391,18 @@ void Attachment::UndoAbandoned(const Call& call, const Completion& completion) {
 void Attachment::AddLane(SendLane* lane) { lanes_.PushBack(lane); }
 
 void Attachment::RemoveLane(SendLane* lane) {
-  while (SendJob* job = lane->jobs.front()) EndJob(lane, job);
+  while (SendJob* job = lane->jobs.front()) {
+    if (Call* call = job->behind) {
+      Remove(call);
+      Recycle(call);
+    } else {
+      EndJob(lane, job);
+    }
+  }
   for (Call* call : calls_.All()) {
     if (call->lane == lane) call->lane = nullptr;
   }
+  credit_.RemoveLane(*lane);
   Unlink<InReadyLanes>(lane);
   Unlink<InAllLanes>(lane);
 }
@@ -407,29 +447,46 @@ void Attachment::CopyOutstanding(SendJob* job) {
   if (unwritten && client_ != nullptr) client_->CopyPayload();
 }
 
-uint32_t Attachment::NextChunkBytes(const SendJob& job) const {
-  return static_cast<uint32_t>(
-      std::min<uint64_t>(limits_.chunk_bytes, job.total - job.handed_over));
-}
-
-bool Attachment::LaneIsReady(const SendLane& lane) const {
+bool Attachment::LaneIsReady(const SendLane& lane, uint32_t* chunk) const {
   const SendJob* job = lane.jobs.front();
+  *chunk = 0;
   if (job == nullptr || lane.paused) return false;
   if (job->behind != nullptr) return true;
   return !job->paused && job->outstanding_count < job->max_outstanding &&
-         lane.in_flight + NextChunkBytes(*job) <=
-             limits_.socket_send_credit_bytes;
+         credit_.NextChunk(lane, job->total - job->handed_over, chunk);
 }
 
-bool Attachment::ClientCreditFor(const SendLane& lane) const {
-  const SendJob* job = lane.jobs.front();
-  return job->behind != nullptr ||
-         in_flight_ + NextChunkBytes(*job) <= limits_.client_send_credit_bytes;
+SendLane* Attachment::NextLane(uint32_t* chunk) {
+  while (SendLane* lane = ready_lanes_.front()) {
+    // It was ready; others may have taken the credit meanwhile.
+    if (LaneIsReady(*lane, chunk)) {
+      const bool goes = lane->jobs.front()->behind != nullptr
+                            ? handed_over_calls_ < Calls(8)
+                            : SendsMayGo() && credit_.Covers(*chunk);
+      return goes ? lane : nullptr;
+    }
+    Unlink<InReadyLanes>(lane);
+  }
+  return nullptr;
+}
+
+bool Attachment::MaySendAtOnce(const SendLane& lane, uint64_t bytes) const {
+  if (!SendsMayGo()) return false;
+  uint32_t chunk;
+  const bool ready = lane.jobs.empty() ? credit_.NextChunk(lane, bytes, &chunk)
+                                       : LaneIsReady(lane, &chunk);
+  return ready && credit_.Covers(chunk);
+}
+
+bool Attachment::MayReceive() const {
+  return calls_.size() < Calls(7) &&
+         calls_.size() - credit_.chunks() < Calls(6);
 }
 
 void Attachment::UpdateLane(SendLane* lane) {
   const auto node = static_cast<ListNode<InReadyLanes>*>(lane);
-  const bool ready = LaneIsReady(*lane);
+  uint32_t chunk;
+  const bool ready = LaneIsReady(*lane, &chunk);
   if (ready == node->linked()) return;
   if (ready) {
     ready_lanes_.PushBack(lane);
@@ -438,12 +495,18 @@ void Attachment::UpdateLane(SendLane* lane) {
   }
 }
 
-Call* Attachment::NextChunk(SendLane* lane, SendJob* job) {
-  const uint32_t size = NextChunkBytes(*job);
+uint32_t Attachment::TimeLeftMs(const SendJob& job) const {
+  if (job.deadline_ms == INT64_MAX) return 0;
+  return static_cast<uint32_t>(std::clamp<int64_t>(
+      job.deadline_ms - observer_->TimeMs(), 1, UINT32_MAX));
+}
+
+Call* Attachment::NextChunk(SendLane* lane, uint32_t size) {
+  SendJob* job = lane->jobs.front();
   CallHeader header;
   header.socket_id = lane->socket_id;
   header.overlapped = job->overlapped;
-  header.timeout_ms = job->timeout_ms;
+  header.timeout_ms = TimeLeftMs(*job);
   Call* call = NewCall(job->owner, header);
   AppendSend(&call->bytes, job->flags, lane->next_offset, size);
   call->lane = lane;
@@ -468,9 +531,8 @@ Call* Attachment::NextChunk(SendLane* lane, SendJob* job) {
   job->handed_over += size;
   job->outstanding.PushBack(call);
   ++job->outstanding_count;
-  lane->in_flight += size;
   lane->next_offset += size;
-  in_flight_ += size;
+  call->credit = credit_.Take(lane, size);
   if (job->handed_over == job->total) {
     Unlink<InLane>(job);
   }
@@ -486,10 +548,11 @@ bool Attachment::AckIsDue() const {
 }
 
 bool Attachment::HasMessage() {
+  uint32_t chunk;
   if (!attached_) return hello_due_;
   return AckIsDue() || !forgotten_.empty() || !repeats_.empty() ||
-         !controls_.empty() || !cancels_.empty() ||
-         (!ready_lanes_.empty() && ClientCreditFor(*ready_lanes_.front()));
+         (!controls_.empty() && handed_over_calls_ < Calls(8)) ||
+         !cancels_.empty() || NextLane(&chunk) != nullptr;
 }
 
 bool Attachment::NextMessage(OutgoingMessage* message) {
@@ -523,7 +586,9 @@ bool Attachment::NextMessage(OutgoingMessage* message) {
 void Attachment::AppendCancels(OutgoingMessage* message) {
   for (const uint64_t id : forgotten_) AppendCancel(message->bytes(), id);
   forgotten_.clear();
-  // Only of calls in earlier messages: the daemon does cancellations first.
+  // Only of calls in earlier messages: the daemon does cancellations first. And
+  // not before all is repeated, so that they keep their order.
+  if (!repeats_.empty()) return;
   while (Call* call = cancels_.PopFront()) {
     AppendCancel(message->bytes(), call->id);
   }
@@ -532,12 +597,14 @@ void Attachment::AppendCancels(OutgoingMessage* message) {
 void Attachment::HandOver(OutgoingMessage* message, Call* call) {
   WireWriter(message->bytes())
       .LengthPrefix(wire::ClientFrame::kCalls,
-                    call->bytes.size() + call->payload_bytes);
+                    call->bytes.size() + PayloadToSend(*call));
   message->bytes()->insert(message->bytes()->end(), call->bytes.begin(),
                            call->bytes.end());
   for (const ByteView& view : call->payload) message->AddPayload(view);
+  if (!call->repeated) ++handed_over_calls_;
   call->message = handed_over_ + 1;
-  if (call->cancel_requested) cancels_.PushBack(call);
+  // Of what is repeated, the last goes first: see CancelJob.
+  if (call->cancel_requested) cancels_.PushFront(call);
 }
 
 void Attachment::HandOverQueue(OutgoingMessage* message,
@@ -545,7 +612,8 @@ void Attachment::HandOverQueue(OutgoingMessage* message,
   for (size_t i = 0; i < kMostCallsInOneFrame; ++i) {
     Call* call = queue->front();
     if (call == nullptr) return;
-    if (message->payload_bytes() + call->payload_bytes > kMostRepeatedBytes) {
+    if (!call->repeated && handed_over_calls_ >= Calls(8)) return;
+    if (message->payload_bytes() + PayloadToSend(*call) > kMostRepeatedBytes) {
       return;
     }
     queue->PopFront();
@@ -556,8 +624,9 @@ void Attachment::HandOverQueue(OutgoingMessage* message,
 void Attachment::HandOverSends(OutgoingMessage* message) {
   size_t left = limits_.chunk_bytes;
   for (size_t i = 0; i < kMostCallsInOneFrame; ++i) {
-    SendLane* lane = ready_lanes_.front();
-    if (lane == nullptr || !ClientCreditFor(*lane)) return;
+    uint32_t chunk;
+    SendLane* lane = NextLane(&chunk);
+    if (lane == nullptr) return;
     SendJob* job = lane->jobs.front();
     if (job->behind != nullptr) {
       Call* call = job->behind;
@@ -566,10 +635,9 @@ void Attachment::HandOverSends(OutgoingMessage* message) {
       call->job = nullptr;
       HandOver(message, call);
     } else {
-      if (NextChunkBytes(*job) > left) return;
-      Call* call = NextChunk(lane, job);
-      left -= call->payload_bytes;
-      HandOver(message, call);
+      if (chunk > left) return;
+      left -= chunk;
+      HandOver(message, NextChunk(lane, chunk));
     }
     // To the end of the line, if there is more.
     Unlink<InReadyLanes>(lane);

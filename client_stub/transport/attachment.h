@@ -10,6 +10,7 @@
 #include "client_stub/transport/http2_client.h"
 #include "client_stub/transport/raw_io.h"
 #include "client_stub/transport/requests.h"
+#include "client_stub/transport/send_credit.h"
 #include "client_stub/transport/server_frame.h"
 
 namespace wsp {
@@ -17,6 +18,10 @@ namespace wsp {
 // One attachment to the daemon: its unanswered calls, credits and
 // acknowledgements, over one connection after the other. It never blocks and
 // does no waiting; its user moves the bytes with Flush and Read.
+//
+// What the daemon would refuse, because the client has as many calls unanswered
+// as it may, waits here: sends leave an eighth of the calls for others. They
+// reach the daemon in order or not at all.
 //
 // Not thread-safe: everything happens under the session lock.
 class Attachment final : private Http2Client::Delegate,
@@ -28,6 +33,11 @@ class Attachment final : private Http2Client::Delegate,
     // repeated; if not, they are still there and stay until DropCalls.
     virtual void OnAttached(bool resumed, uint64_t startups) = 0;
     virtual void OnRegistrationEnded(uint32_t reason) = 0;
+    // A cleanup has succeeded that no owner hears of: an abandoned one, or the
+    // one that makes up for an abandoned startup. As in CleanupResult.
+    virtual void OnAbandonedCleanup(bool final, uint64_t startups) = 0;
+    // The time, in milliseconds of a steady clock; for jobs with a deadline.
+    virtual int64_t TimeMs() = 0;
 
    protected:
     ~Observer() = default;
@@ -70,6 +80,10 @@ class Attachment final : private Http2Client::Delegate,
   // empty and the owner's, and free again when the call is answered.
   void SubmitBehindSends(SendLane* lane, SendJob* job, Call* call);
 
+  // Whether another call that may wait for long, as receives do, leaves enough
+  // of the calls that the client may have for sends and all that is short.
+  bool MayReceive() const;
+
   // Asks the daemon to end the call. True if it had not been handed over and is
   // gone, without a result; else its result comes as always.
   bool Cancel(Call* call);
@@ -80,9 +94,12 @@ class Attachment final : private Http2Client::Delegate,
   // ---- sends
 
   void AddLane(SendLane* lane);
-  // Ends the lane's unfinished jobs, without a result.
+  // Ends the lane's unfinished jobs, and the calls behind them, without
+  // results.
   void RemoveLane(SendLane* lane);
   void SubmitSend(SendLane* lane, SendJob* job);
+  // Whether a send of so many bytes would wait for nothing but the connection.
+  bool MaySendAtOnce(const SendLane& lane, uint64_t bytes) const;
   // After a change of a `paused`.
   void UpdateLane(SendLane* lane);
   // No further chunks. The last chunks are cancelled first, so that nothing is
@@ -121,6 +138,12 @@ class Attachment final : private Http2Client::Delegate,
 
   // Whether the daemon can know of the call, so that the result isn't nonsense.
   bool MayBeAnswered(const Call& call, const Completion& completion);
+  // So many eighths of the calls that the client may have unanswered.
+  uint64_t Calls(uint64_t eighths) const {
+    const uint64_t calls = limits_.outstanding_calls * eighths / 8;
+    return calls > 0 ? calls : 1;
+  }
+  bool SendsMayGo() const { return handed_over_calls_ < Calls(7); }
   bool TakeLimits(const AttachmentLimits& offered);
   bool AckIsDue() const;
   void AppendCancels(OutgoingMessage* message);
@@ -129,11 +152,16 @@ class Attachment final : private Http2Client::Delegate,
   void HandOverQueue(OutgoingMessage* message,
                      IntrusiveList<Call, InQueue>* queue);
   void HandOverSends(OutgoingMessage* message);
-  Call* NextChunk(SendLane* lane, SendJob* job);
+  Call* NextChunk(SendLane* lane, uint32_t size);
+  // What is left of the job's time, for a call's header; at least 1, since 0
+  // stands for no limit.
+  uint32_t TimeLeftMs(const SendJob& job) const;
   void EndJob(SendLane* lane, SendJob* job);
-  bool LaneIsReady(const SendLane& lane) const;
-  bool ClientCreditFor(const SendLane& lane) const;
-  uint32_t NextChunkBytes(const SendJob& job) const;
+  // Whether the lane has something to send and credit for it, and how many
+  // bytes come next.
+  bool LaneIsReady(const SendLane& lane, uint32_t* chunk) const;
+  // The lane that goes next, and its bytes; null if there is none.
+  SendLane* NextLane(uint32_t* chunk);
   void RepeatUnanswered();
   // The daemon has read the connection's messages up to `message`.
   void ConfirmAcks(uint64_t message);
@@ -162,6 +190,9 @@ class Attachment final : private Http2Client::Delegate,
   uint64_t written_ = 0;
 
   IdTable<Call> calls_;
+  // Of those, the ones that were handed over, to any connection. No more than
+  // the daemon has: each message acknowledges all results before its calls.
+  uint64_t handed_over_calls_ = 0;
   std::vector<Call*> pool_;
   // Repeated after a resume, in id order; goes before everything else.
   IntrusiveList<Call, InQueue> repeats_;
@@ -169,7 +200,7 @@ class Attachment final : private Http2Client::Delegate,
   IntrusiveList<Call, InCancels> cancels_;
   IntrusiveList<SendLane, InReadyLanes> ready_lanes_;
   IntrusiveList<SendLane, InAllLanes> lanes_;
-  uint64_t in_flight_ = 0;  // of all lanes
+  SendCredit credit_;
 
   uint64_t processed_sequence_ = 0;
   uint64_t acked_sequence_ = 0;
@@ -188,8 +219,9 @@ class Attachment final : private Http2Client::Delegate,
   };
   std::vector<Processed> unconfirmed_;
   // Of those, the ones that no acknowledgement can name any more: a hello that
-  // did was sent, and nobody knows whether it arrived. A cancellation has the
-  // daemon forget them.
+  // did was sent, and nobody knows whether it arrived. And calls that were
+  // dropped while there was no attachment. If it is resumed, a cancellation has
+  // the daemon forget them.
   std::vector<uint64_t> forgotten_;
 };
 

@@ -44,11 +44,21 @@ class Watcher final : public Attachment::Observer {
     startups = count;
   }
   void OnRegistrationEnded(uint32_t value) override { reason = value; }
+  void OnAbandonedCleanup(bool value, uint64_t count) override {
+    ++abandoned_cleanups;
+    final = value;
+    startups = count;
+  }
 
+  int64_t TimeMs() override { return time_ms; }
+
+  int64_t time_ms = 1000;
   int attached = 0;
   bool resumed = false;
   uint64_t startups = 0;
   uint32_t reason = 0;
+  int abandoned_cleanups = 0;
+  bool final = false;
 };
 
 class AttachmentTest : public testing::Test {
@@ -85,6 +95,7 @@ class AttachmentTest : public testing::Test {
     welcome->set_resumed(resumed);
     welcome->set_startups(2);
     welcome->mutable_limits()->set_socket_send_credit_bytes(4 * kChunk);
+    welcome->mutable_limits()->set_outstanding_calls(outstanding_calls_);
     daemon_->Send(frame);
     Exchange();
   }
@@ -134,6 +145,15 @@ class AttachmentTest : public testing::Test {
     Exchange();
   }
 
+  void AnswerCleanup(uint64_t id, uint64_t startups) {
+    v1::ServerFrame frame;
+    auto* cleanup = Result(&frame, id)->mutable_cleanup();
+    cleanup->set_startups(startups);
+    cleanup->set_final(startups == 0);
+    daemon_->Send(frame);
+    Exchange();
+  }
+
   void AnswerSend(uint64_t id, uint32_t bytes) {
     v1::ServerFrame frame;
     Result(&frame, id)->mutable_send()->set_bytes_sent(bytes);
@@ -167,6 +187,7 @@ class AttachmentTest : public testing::Test {
   Attachment attachment_{kFirstId, &watcher_};
   v1::Hello hello_;
   uint64_t sequence_ = 0;
+  uint32_t outstanding_calls_ = 8192;
   IoStatus status_ = IoStatus::kDone;
 };
 
@@ -242,6 +263,29 @@ TEST_F(AttachmentTest, AnAnswerBeforeTheCallWasWrittenBreaksTheConnection) {
   attachment_.AbandonJob(&lane_, job.get());
 }
 
+TEST_F(AttachmentTest, AnAnswerIsRightAsSoonAsItsOwnCallIsWritten) {
+  Attach();
+  const std::string small(10, 'x');
+  const std::string large(kChunk, 'y');
+  ByteView small_buffer;
+  ByteView large_buffer;
+  auto small_job = Job(small, &small_buffer);
+  auto large_job = Job(large, &large_buffer);
+  // Both are made ready at once, and go out in one batch.
+  attachment_.SubmitSend(&lane_, small_job.get());
+  attachment_.SubmitSend(&lane_, large_job.get());
+  pipe_->write_room = 1000;
+  EXPECT_EQ(attachment_.Flush(), IoStatus::kBlocked);
+  daemon_->Read();
+  ASSERT_EQ(daemon_->frames.size(), 1u);
+  v1::ServerFrame frame;
+  Result(&frame, Take().calls(0).call_id())->mutable_send()->set_bytes_sent(10);
+  daemon_->Send(frame);
+  EXPECT_NE(attachment_.Read(), IoStatus::kBroken);
+  EXPECT_EQ(owner_.bytes_sent, 10u);
+  attachment_.DropCalls();
+}
+
 TEST_F(AttachmentTest, PendingNoticesAreNotResults) {
   Attach();
   const uint64_t id = SubmitListen()->id;
@@ -291,6 +335,30 @@ TEST_F(AttachmentTest, ASendIsCutIntoChunksWithinTheCredit) {
   EXPECT_GT(daemon_->largest_data_frame, kChunk);
 }
 
+TEST_F(AttachmentTest, TheTimeOfASendIsForAllItsChunks) {
+  Attach();
+  const std::string bytes(4 * kChunk, 'x');
+  ByteView buffer;
+  auto job = Job(bytes, &buffer);
+  job->deadline_ms = watcher_.time_ms + 500;
+  job->max_outstanding = 1;
+  attachment_.SubmitSend(&lane_, job.get());
+  const uint32_t expected[] = {500, 200, 1, 1};
+  for (const uint32_t timeout_ms : expected) {
+    Exchange();
+    const std::vector<v1::Call> calls = TakeCalls();
+    ASSERT_EQ(calls.size(), 1u);
+    EXPECT_EQ(calls[0].timeout_ms(), timeout_ms);
+    watcher_.time_ms += 300;
+    AnswerSend(calls[0].call_id(), kChunk);
+  }
+  auto endless = Job(bytes, &buffer);
+  attachment_.SubmitSend(&lane_, endless.get());
+  Exchange();
+  EXPECT_EQ(Take().calls(0).timeout_ms(), 0u);
+  attachment_.DropCalls();
+}
+
 TEST_F(AttachmentTest, PartialWritesLoseNothing) {
   Attach();
   pipe_->most_bytes = 777;
@@ -333,6 +401,137 @@ TEST_F(AttachmentTest, ControlOvertakesPayloadThatWaits) {
   attachment_.DropCalls();
 }
 
+TEST_F(AttachmentTest, SocketsThatStallLeaveCreditForOthers) {
+  Attach();
+  const std::string bytes(8 * kChunk, 'x');
+  ByteView buffer;
+  std::vector<std::unique_ptr<SendLane>> lanes;
+  std::vector<std::unique_ptr<SendJob>> jobs;
+  size_t unanswered = 0;
+  for (uint64_t i = 0; i < 100; ++i) {
+    lanes.push_back(std::make_unique<SendLane>());
+    lanes.back()->socket_id = 100 + i;
+    attachment_.AddLane(lanes.back().get());
+    jobs.push_back(Job(bytes, &buffer));
+    attachment_.SubmitSend(lanes.back().get(), jobs.back().get());
+    Exchange();
+    const std::vector<v1::Call> calls = TakeCalls();
+    EXPECT_FALSE(calls.empty()) << i;
+    for (const v1::Call& call : calls) unanswered += call.send().data().size();
+  }
+  EXPECT_LE(unanswered, 8u << 20);
+  EXPECT_EQ(lanes.front()->in_flight, 4 * kChunk);
+  // One whose chunks are answered sends all it has, in smaller ones.
+  ByteView small_buffer;
+  auto job = Job(bytes, &small_buffer);
+  attachment_.SubmitSend(&lane_, job.get());
+  Exchange();
+  std::string received;
+  for (int round = 0; round < 1000 && received.size() < bytes.size(); ++round) {
+    for (const v1::Call& call : TakeCalls()) {
+      const std::string& data = call.send().data();
+      received += data;
+      AnswerSend(call.call_id(), static_cast<uint32_t>(data.size()));
+    }
+  }
+  EXPECT_TRUE(received == bytes);
+  attachment_.DropCalls();
+  for (const auto& lane : lanes) attachment_.RemoveLane(lane.get());
+}
+
+// Eight calls at a time.
+class FewCallsTest : public AttachmentTest {
+ protected:
+  void SetUp() override {
+    outstanding_calls_ = 8;
+    Attach();
+  }
+
+  // Sends of a byte, each on a socket of its own.
+  void SubmitSends(size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      lanes_.push_back(std::make_unique<SendLane>());
+      lanes_.back()->socket_id = 100 + lanes_.size();
+      attachment_.AddLane(lanes_.back().get());
+      jobs_.push_back(Job(byte_, &buffer_));
+      attachment_.SubmitSend(lanes_.back().get(), jobs_.back().get());
+    }
+    Exchange();
+  }
+
+  void TearDown() override {
+    attachment_.DropCalls();
+    for (const auto& lane : lanes_) attachment_.RemoveLane(lane.get());
+    AttachmentTest::TearDown();
+  }
+
+  const std::string byte_ = "x";
+  ByteView buffer_;
+  std::vector<std::unique_ptr<SendLane>> lanes_;
+  std::vector<std::unique_ptr<SendJob>> jobs_;
+};
+
+TEST_F(FewCallsTest, SmallSendsOfOneSocketWaitTheirTurn) {
+  std::vector<std::unique_ptr<SendJob>> jobs;
+  for (int i = 0; i < 100; ++i) {
+    jobs.push_back(Job(byte_, &buffer_));
+    attachment_.SubmitSend(&lane_, jobs.back().get());
+  }
+  Exchange();
+  size_t sent = 0;
+  for (int round = 0; round < 1000 && sent < jobs.size(); ++round) {
+    const std::vector<v1::Call> calls = TakeCalls();
+    EXPECT_LE(calls.size(), 6u);
+    v1::ServerFrame frame;
+    for (const v1::Call& call : calls) {
+      EXPECT_EQ(call.send().stream_offset(), sent++);
+      Result(&frame, call.call_id())->mutable_send()->set_bytes_sent(1);
+    }
+    daemon_->Send(frame);
+    Exchange();
+  }
+  EXPECT_EQ(sent, jobs.size());
+}
+
+TEST_F(FewCallsTest, SendsLeaveCallsForOthers) {
+  SubmitSends(8);
+  const size_t sends = TakeCalls().size();
+  EXPECT_LE(sends, 7u);
+  EXPECT_FALSE(attachment_.MaySendAtOnce(lane_, 1));
+  SubmitListen();
+  Exchange();
+  EXPECT_EQ(TakeCalls().size(), 1u);
+}
+
+TEST_F(FewCallsTest, WhatWouldBeRefusedWaits) {
+  std::vector<uint64_t> ids;
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_TRUE(attachment_.MayReceive());
+    ids.push_back(SubmitListen()->id);
+  }
+  EXPECT_FALSE(attachment_.MayReceive());
+  EXPECT_TRUE(attachment_.MaySendAtOnce(lane_, 1));
+  SubmitSends(1);
+  EXPECT_FALSE(attachment_.MaySendAtOnce(lane_, 1));
+  for (int i = 0; i < 4; ++i) SubmitListen();
+  Exchange();
+  EXPECT_EQ(TakeCalls().size(), 8u);
+  EXPECT_FALSE(attachment_.WantsWrite()) << "it would be asked for ever";
+  Answer(ids[0]);
+  Answer(ids[1]);
+  EXPECT_EQ(TakeCalls().size(), 2u);
+}
+
+TEST_F(FewCallsTest, WhatIsRepeatedCountsOnce) {
+  for (int i = 0; i < 8; ++i) SubmitListen();
+  Exchange();
+  SubmitListen();
+  Attach(true);
+  EXPECT_EQ(TakeCalls().size(), 8u);
+  Answer(kFirstId);
+  EXPECT_EQ(TakeCalls().size(), 1u);
+}
+
 TEST_F(AttachmentTest, ShutdownStaysBehindTheSendsOfItsSocket) {
   Attach();
   const std::string bytes(6 * kChunk, 'x');
@@ -351,6 +550,63 @@ TEST_F(AttachmentTest, ShutdownStaysBehindTheSendsOfItsSocket) {
   ASSERT_EQ(calls.size(), 3u);
   EXPECT_TRUE(calls[2].has_shutdown());
   attachment_.DropCalls();
+}
+
+// A shutdown that is next in its lane and can't go because the connection is
+// full.
+class BlockedShutdownTest : public AttachmentTest {
+ protected:
+  void SetUp() override {
+    Attach();
+    attachment_.SubmitSend(&lane_, &send_);
+    lane_.paused = true;
+    attachment_.UpdateLane(&lane_);
+    shutdown_ = attachment_.NewCall(&owner_, {});
+    AppendShutdown(&shutdown_->bytes, v1::ShutdownRequest::HOW_SEND);
+    attachment_.SubmitBehindSends(&lane_, &place_, shutdown_);
+    attachment_.CancelJob(&lane_, &send_);
+    lane_.paused = false;
+    attachment_.UpdateLane(&lane_);
+  }
+
+  // Others of the lane's socket are sent as ever.
+  void ExpectLaneWorks() {
+    EXPECT_EQ(attachment_.unanswered(), 0u);
+    Exchange();
+    EXPECT_TRUE(daemon_->frames.empty());
+    const std::string bytes(10, 'x');
+    ByteView buffer;
+    auto job = Job(bytes, &buffer);
+    attachment_.SubmitSend(&lane_, job.get());
+    Exchange();
+    EXPECT_EQ(TakeCalls().size(), 1u);
+    attachment_.DropCalls();
+  }
+
+  SendJob send_;
+  SendJob place_;
+  Call* shutdown_ = nullptr;
+};
+
+TEST_F(BlockedShutdownTest, CanBeCancelled) {
+  EXPECT_TRUE(attachment_.Cancel(shutdown_));
+  ExpectLaneWorks();
+}
+
+TEST_F(BlockedShutdownTest, CanBeAbandoned) {
+  attachment_.Abandon(shutdown_);
+  ExpectLaneWorks();
+}
+
+TEST_F(BlockedShutdownTest, CanBeDropped) {
+  attachment_.DropCalls();
+  ExpectLaneWorks();
+}
+
+TEST_F(BlockedShutdownTest, GoesWithItsLane) {
+  attachment_.RemoveLane(&lane_);
+  attachment_.AddLane(&lane_);
+  ExpectLaneWorks();
 }
 
 TEST_F(AttachmentTest, CancellingWhatWasNotHandedOverNeedsNoDaemon) {
@@ -499,6 +755,26 @@ TEST_F(AttachmentTest, AnAbandonedStartupIsCleanedUp) {
   const std::vector<v1::Call> calls = TakeCalls();
   ASSERT_EQ(calls.size(), 1u);
   EXPECT_TRUE(calls[0].has_cleanup());
+  AnswerCleanup(calls[0].call_id(), 0);
+  EXPECT_EQ(watcher_.abandoned_cleanups, 1);
+  EXPECT_TRUE(watcher_.final);
+}
+
+TEST_F(AttachmentTest, TheResultOfAnAbandonedCleanupIsReported) {
+  Attach();
+  for (uint64_t startups = 2; startups-- > 0;) {
+    Call* call = attachment_.NewCall(&owner_, {});
+    AppendCleanup(&call->bytes);
+    const uint64_t id = call->id;
+    attachment_.Submit(call);
+    Exchange();
+    attachment_.Abandon(call);
+    AnswerCleanup(id, startups);
+    EXPECT_EQ(watcher_.startups, startups);
+    EXPECT_EQ(watcher_.final, startups == 0);
+  }
+  EXPECT_EQ(watcher_.abandoned_cleanups, 2);
+  EXPECT_TRUE(owner_.ids.empty());
 }
 
 TEST_F(AttachmentTest, WithoutResumeNothingIsRepeated) {
@@ -511,6 +787,21 @@ TEST_F(AttachmentTest, WithoutResumeNothingIsRepeated) {
   EXPECT_EQ(attachment_.unanswered(), 1u);
   attachment_.DropCalls();
   EXPECT_EQ(attachment_.unanswered(), 0u);
+}
+
+TEST_F(AttachmentTest, WhatWasDroppedWithoutAConnectionIsCancelled) {
+  Attach();
+  const uint64_t id = SubmitListen()->id;
+  Exchange();
+  TakeCalls();
+  attachment_.Disconnect();
+  SubmitListen();  // never handed over
+  attachment_.DropCalls();
+  Attach(true);
+  const v1::ClientFrame frame = Take();
+  EXPECT_EQ(frame.calls_size(), 0);
+  ASSERT_EQ(frame.cancels_size(), 1);
+  EXPECT_EQ(frame.cancels(0).call_id(), id);
 }
 
 TEST_F(AttachmentTest, AnAbandonedAcceptClosesWhatItGot) {
@@ -536,6 +827,28 @@ TEST_F(AttachmentTest, AnAbandonedAcceptClosesWhatItGot) {
   EXPECT_TRUE(owner_.ids.empty());
 }
 
+TEST_F(AttachmentTest, AnAbandonedConditionalAcceptGivesTheConnectionBack) {
+  Attach();
+  Call* call = attachment_.NewCall(&owner_, {0, 9, false, false, 0});
+  AppendAccept(&call->bytes, 50, true);
+  call->makes_socket = 50;
+  const uint64_t id = call->id;
+  attachment_.Submit(call);
+  Exchange();
+  attachment_.Abandon(call);
+  TakeCalls();
+  v1::ServerFrame frame;
+  Result(&frame, id)->mutable_accept()->set_offer_id(3);
+  daemon_->Send(frame);
+  Exchange();
+  const std::vector<v1::Call> calls = TakeCalls();
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_EQ(calls[0].socket_id(), 9u) << "the listener's";
+  EXPECT_EQ(calls[0].accept_decision().offer_id(), 3u);
+  EXPECT_EQ(calls[0].accept_decision().decision(),
+            v1::AcceptDecisionRequest::DECISION_DEFER);
+}
+
 TEST_F(AttachmentTest, AnAbandonedCallIsRepeatedWithoutItsRequest) {
   Attach();
   Call* call = attachment_.NewCall(&owner_, {0, 9, false, false, 0});
@@ -551,6 +864,99 @@ TEST_F(AttachmentTest, AnAbandonedCallIsRepeatedWithoutItsRequest) {
   EXPECT_FALSE(calls[0].has_accept());
   Answer(id);
   EXPECT_EQ(attachment_.unanswered(), 0u);
+}
+
+TEST_F(AttachmentTest, AnAbandonedSendIsRepeatedWithoutItsData) {
+  Attach();
+  auto bytes = std::make_unique<std::string>(3 * kChunk, 'x');
+  ByteView buffer;
+  auto job = Job(*bytes, &buffer);
+  attachment_.SubmitSend(&lane_, job.get());
+  Exchange();
+  const std::vector<v1::Call> sent = TakeCalls();
+  ASSERT_EQ(sent.size(), 3u);
+  pipe_->broken = true;
+  attachment_.AbandonJob(&lane_, job.get());
+  bytes.reset();
+  job.reset();
+  Attach(true);
+  std::vector<uint64_t> ids;
+  std::vector<uint64_t> cancels;
+  while (!daemon_->frames.empty()) {
+    const v1::ClientFrame frame = Take();
+    for (const auto& cancel : frame.cancels()) {
+      cancels.push_back(cancel.call_id());
+    }
+    for (const v1::Call& call : frame.calls()) {
+      EXPECT_FALSE(call.has_send());
+      ids.push_back(call.call_id());
+    }
+  }
+  ASSERT_EQ(ids.size(), 3u);
+  EXPECT_EQ(cancels, std::vector<uint64_t>(ids.rbegin(), ids.rend()))
+      << "nothing is sent behind a gap";
+  // One had been sent, one in part, and one had never arrived.
+  AnswerSend(ids[0], kChunk);
+  AnswerSend(ids[1], 10);
+  Answer(ids[2]);
+  EXPECT_TRUE(owner_.ids.empty());
+  EXPECT_EQ(lane_.in_flight, 0u);
+  EXPECT_EQ(lane_.next_offset, kChunk + 10u);
+}
+
+TEST_F(AttachmentTest, ASendAbandonedWhileItWaitsToBeRepeatedLosesItsData) {
+  Attach();
+  const std::string bytes(4 * kChunk, 'x');
+  ByteView buffer;
+  auto job = Job(bytes, &buffer);
+  attachment_.SubmitSend(&lane_, job.get());
+  Exchange();
+  SendLane other_lane;
+  other_lane.socket_id = 5;
+  attachment_.AddLane(&other_lane);
+  auto other_bytes = std::make_unique<std::string>(1000, 'y');
+  ByteView other_buffer;
+  auto other_job = Job(*other_bytes, &other_buffer);
+  attachment_.SubmitSend(&other_lane, other_job.get());
+  Exchange();
+  Reconnect();
+  Exchange();
+  TakeCalls();
+  pipe_->write_room = 0;
+  Welcome(true);
+  // The first frame of what is repeated is full without it.
+  attachment_.AbandonJob(&other_lane, other_job.get());
+  other_bytes.reset();
+  pipe_->write_room = SIZE_MAX;
+  Exchange();
+  const std::vector<v1::Call> calls = TakeCalls();
+  ASSERT_EQ(calls.size(), 5u);
+  for (const v1::Call& call : calls) {
+    EXPECT_EQ(call.has_send(), call.socket_id() == 4u);
+  }
+  attachment_.DropCalls();
+  attachment_.RemoveLane(&other_lane);
+}
+
+TEST_F(AttachmentTest, WhatMakesUpForAnAbandonedCallIsRepeatedWhole) {
+  Attach();
+  Call* call = attachment_.NewCall(&owner_, {});
+  AppendStartup(&call->bytes, 0x202, 0, 0);
+  const uint64_t id = call->id;
+  attachment_.Submit(call);
+  Exchange();
+  attachment_.Abandon(call);
+  Exchange();
+  TakeCalls();
+  v1::ServerFrame frame;
+  Result(&frame, id)->mutable_startup()->set_startups(1);
+  daemon_->Send(frame);
+  Exchange();
+  TakeCalls();
+  Attach(true);
+  const std::vector<v1::Call> calls = TakeCalls();
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_TRUE(calls[0].has_cleanup());
 }
 
 TEST_F(AttachmentTest, AnAbandonedSendNeedsItsMemoryNoMore) {

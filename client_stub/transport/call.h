@@ -37,18 +37,26 @@ struct InAllLanes;
 struct Call : ListNode<InQueue>, ListNode<InCancels>, ListNode<InJob> {
   uint64_t id = 0;
   Call* table_next = nullptr;
+  // The socket that it is on, 0 for none.
+  uint64_t socket_id = 0;
   // Null if nobody is interested any more.
   CallOwner* owner = nullptr;
   // Its Call message, without the payload at its end.
   ByteBuffer bytes;
-  // What follows it.
+  // What follows it; empty also when the payload is gone (see `abandoned`).
   std::vector<ByteView> payload;
+  // How much that is, or was: its place in the stream until it is answered.
   uint32_t payload_bytes = 0;
+  // The credit that it took, 0 if it is no send.
+  uint32_t credit = 0;
   // Where the payload lies if the owner's memory may go away.
   ByteBuffer payload_copy;
   // The number of the connection's message that carries it; 0: not handed over.
   uint64_t message = 0;
   bool cancel_requested = false;
+  // The owner went away and the request may be gone: the daemon may answer
+  // what it has, but must not be given it again.
+  bool abandoned = false;
   // An earlier connection carried it.
   bool repeated = false;
 
@@ -72,13 +80,18 @@ struct SendJob : ListNode<InLane> {
   uint64_t total = 0;
   uint32_t flags = 0;
   bool overlapped = false;
-  uint32_t timeout_ms = 0;
+  // When the daemon is to give up what it has of it, in Attachment::Observer's
+  // TimeMs(); INT64_MAX: never. What waits for credit is the owner's to give
+  // up.
+  int64_t deadline_ms = INT64_MAX;
   // How many chunks may be unanswered at a time.
   uint32_t max_outstanding = UINT32_MAX;
   // No new chunks for now.
   bool paused = false;
-  // Not a send: this call goes when everything before it was handed over.
+  // Not a send: this call goes when everything before it in `lane` was handed
+  // over.
   Call* behind = nullptr;
+  SendLane* lane = nullptr;
 
   // How far it got.
   uint64_t handed_over = 0;
@@ -93,7 +106,7 @@ struct SendJob : ListNode<InLane> {
 struct SendLane : ListNode<InReadyLanes>, ListNode<InAllLanes> {
   uint64_t socket_id = 0;
   IntrusiveList<SendJob, InLane> jobs;
-  // Bytes of unanswered sends.
+  // Credit of unanswered sends.
   uint64_t in_flight = 0;
   // Stream offset of the next byte that is handed over.
   uint64_t next_offset = 0;

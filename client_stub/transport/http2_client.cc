@@ -49,7 +49,7 @@ int ParseStatus(const uint8_t* digits, size_t size) {
 
 void OutgoingMessage::AddPayload(ByteView payload) {
   if (payload.size == 0) return;
-  payloads_.push_back({bytes_.size(), payload});
+  payloads_.push_back({bytes_.size(), payload, false});
   payload_bytes_ += payload.size;
 }
 
@@ -168,30 +168,45 @@ IoStatus Http2Client::WriteStaged() {
     }
     const RawIo::Result result = io_->Write(slices, count);
     if (result.status != IoStatus::kDone) return result.status;
-    size_t written = result.bytes;
-    while (written > 0 && out_next_ < out_.size()) {
-      OutPiece& piece = out_[out_next_];
-      const size_t taken = std::min(written, piece.size);
-      if (piece.external != nullptr) {
-        piece.external += taken;
-      } else {
-        piece.offset += taken;
-      }
-      piece.size -= taken;
-      written -= taken;
-      if (piece.size == 0) ++out_next_;
-    }
+    TakeOut(result.bytes);
+    CountWritten();
   }
   out_.clear();
   staged_.clear();
-  if (!message_active_) kept_copies_.clear();
-  out_next_ = 0;
-  out_bytes_ = 0;
-  if (messages_written_ != messages_staged_) {
-    messages_written_ = messages_staged_;
-    delegate_->OnMessagesWritten(messages_written_);
-  }
+  message_ends_.clear();
+  out_next_ = out_bytes_ = out_written_ = ends_next_ = 0;
   return IoStatus::kDone;
+}
+
+// The raw I/O took so many bytes.
+void Http2Client::TakeOut(size_t written) {
+  out_written_ += written;
+  while (written > 0 && out_next_ < out_.size()) {
+    OutPiece& piece = out_[out_next_];
+    const size_t taken = std::min(written, piece.size);
+    if (piece.external != nullptr) {
+      piece.external += taken;
+    } else {
+      piece.offset += taken;
+    }
+    piece.size -= taken;
+    written -= taken;
+    if (piece.size == 0) ++out_next_;
+  }
+}
+
+// A message counts with its own last byte, whatever is staged behind it: the
+// peer may answer it now.
+void Http2Client::CountWritten() {
+  const size_t before = ends_next_;
+  while (ends_next_ < message_ends_.size() &&
+         message_ends_[ends_next_] <= out_written_) {
+    ++ends_next_;
+  }
+  if (ends_next_ == before) return;
+  messages_written_ += ends_next_ - before;
+  if (!kept_copies_.empty()) DropCopies();
+  delegate_->OnMessagesWritten(messages_written_);
 }
 
 void Http2Client::StageBytes(const uint8_t* data, size_t size) {
@@ -202,7 +217,7 @@ void Http2Client::StageBytes(const uint8_t* data, size_t size) {
       out_.back().offset + out_.back().size == offset) {
     out_.back().size += size;
   } else {
-    out_.push_back({nullptr, offset, size});
+    out_.push_back({nullptr, offset, size, false});
   }
 }
 
@@ -229,7 +244,8 @@ void Http2Client::StageMessage(size_t size) {
   size_t skip = message_sent_;
   message_sent_ += size;
   size_t own = 0;  // how far in bytes_
-  const auto take = [&](const uint8_t* data, size_t length, bool external) {
+  const auto take = [&](const uint8_t* data, size_t length, bool external,
+                        bool copied) {
     if (skip >= length) {
       skip -= length;
       return;
@@ -237,7 +253,7 @@ void Http2Client::StageMessage(size_t size) {
     const size_t taken = std::min(length - skip, size);
     if (taken == 0) return;
     if (external) {
-      out_.push_back({data + skip, 0, taken});
+      out_.push_back({data + skip, 0, taken, copied});
       out_bytes_ += taken;
     } else {
       StageBytes(data + skip, taken);
@@ -247,30 +263,49 @@ void Http2Client::StageMessage(size_t size) {
   };
   const ByteBuffer& bytes = *message_.bytes();
   for (const OutgoingMessage::Payload& payload : message_.payloads_) {
-    take(bytes.data() + own, payload.at - own, false);
+    take(bytes.data() + own, payload.at - own, false, false);
     own = payload.at;
-    take(payload.view.data, payload.view.size, true);
+    take(payload.view.data, payload.view.size, true, payload.copied);
   }
-  take(bytes.data() + own, bytes.size() - own, false);
+  take(bytes.data() + own, bytes.size() - own, false, false);
   if (message_sent_ == message_.size()) {
     message_active_ = false;
-    messages_staged_ = messages_begun_;
+    message_ends_.push_back(out_bytes_);
   }
 }
 
 void Http2Client::CopyPayload() {
+  // All that is queued belongs to messages that have begun.
   const auto copy = [this](const uint8_t* data, size_t size) {
-    kept_copies_.emplace_back(data, data + size);
-    return kept_copies_.back().data();
+    kept_copies_.push_back({messages_begun_, ByteBuffer(data, data + size)});
+    return kept_copies_.back().bytes.data();
   };
   for (size_t i = out_next_; i < out_.size(); ++i) {
-    if (out_[i].external == nullptr) continue;
-    out_[i].external = copy(out_[i].external, out_[i].size);
+    OutPiece& piece = out_[i];
+    if (piece.external == nullptr || piece.copied) continue;
+    piece.external = copy(piece.external, piece.size);
+    piece.copied = true;
   }
   if (!message_active_) return;
   for (OutgoingMessage::Payload& payload : message_.payloads_) {
+    if (payload.copied) continue;
     payload.view.data = copy(payload.view.data, payload.view.size);
+    payload.copied = true;
   }
+}
+
+size_t Http2Client::copied_bytes() const {
+  size_t bytes = 0;
+  for (const KeptCopy& kept : kept_copies_) bytes += kept.bytes.size();
+  return bytes;
+}
+
+void Http2Client::DropCopies() {
+  const auto needed = std::find_if(kept_copies_.begin(), kept_copies_.end(),
+                                   [this](const KeptCopy& kept) {
+                                     return kept.message > messages_written_;
+                                   });
+  kept_copies_.erase(kept_copies_.begin(), needed);
 }
 
 ssize_t Http2Client::ReadLength(nghttp2_session*, uint8_t, int32_t,

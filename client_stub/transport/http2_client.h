@@ -33,6 +33,7 @@ class OutgoingMessage {
   struct Payload {
     size_t at;  // behind how many of bytes_
     ByteView view;
+    bool copied;  // the view is of a copy of ours
   };
 
   ByteBuffer bytes_;
@@ -86,8 +87,11 @@ class Http2Client final : private GrpcDeframer::Sink {
   // Ends the client's side of the stream behind what was queued.
   void FinishSending() { finishing_ = true; }
 
-  // Copies the payload that is queued, so that its memory may go away.
+  // Copies the payload that is queued, so that its memory may go away. What was
+  // copied before isn't copied again; copies go when they are written.
   void CopyPayload();
+  // Bytes of such copies.
+  size_t copied_bytes() const;
 
   // The status that ended the stream, kNoStatus while none came.
   int grpc_status() const { return grpc_status_; }
@@ -97,6 +101,11 @@ class Http2Client final : private GrpcDeframer::Sink {
     const uint8_t* external;  // null: at `offset` in staged_
     size_t offset;
     size_t size;
+    bool copied;  // `external` is a copy of ours
+  };
+  struct KeptCopy {
+    uint64_t message;  // needed until this one is written
+    ByteBuffer bytes;
   };
 
   static ssize_t ReadLength(nghttp2_session*, uint8_t, int32_t,
@@ -124,6 +133,9 @@ class Http2Client final : private GrpcDeframer::Sink {
   bool SubmitRequest();
   bool Stage();
   IoStatus WriteStaged();
+  void TakeOut(size_t written);
+  void CountWritten();
+  void DropCopies();
   void StageBytes(const uint8_t* data, size_t size);
   void StageMessage(size_t size);
   bool BeginMessage();
@@ -144,7 +156,6 @@ class Http2Client final : private GrpcDeframer::Sink {
   bool message_active_ = false;
   size_t message_sent_ = 0;  // of message_, all pieces together
   uint64_t messages_begun_ = 0;
-  uint64_t messages_staged_ = 0;
   uint64_t messages_written_ = 0;
 
   // What was made ready for the raw I/O, from out_[out_next_] on.
@@ -152,7 +163,12 @@ class Http2Client final : private GrpcDeframer::Sink {
   std::vector<OutPiece> out_;
   size_t out_next_ = 0;
   size_t out_bytes_ = 0;
-  std::vector<ByteBuffer> kept_copies_;
+  size_t out_written_ = 0;  // of out_bytes_
+  // Behind how many of out_bytes_ the messages end that end there, from
+  // message_ends_[ends_next_] on those that aren't written yet.
+  std::vector<size_t> message_ends_;
+  size_t ends_next_ = 0;
+  std::vector<KeptCopy> kept_copies_;
 };
 
 }  // namespace wsp

@@ -7,9 +7,6 @@ namespace {
 
 using CallField = wire::Call;
 
-constexpr uint32_t kMajorVersion = 1;
-constexpr uint32_t kMinorVersion = 0;
-
 // Appends a request's field, filled by `fill(WireWriter&)`.
 template <typename Fill>
 void AppendRequest(ByteBuffer* call, uint32_t field, Fill fill) {
@@ -47,8 +44,8 @@ void AppendHello(ByteBuffer* frame, const HelloParams& hello) {
   using Field = wire::Hello;
   WireWriter(frame).Message(wire::ClientFrame::kHello, [&](WireWriter& out) {
     out.Message(Field::kVersion, [](WireWriter& version) {
-      version.Varint(wire::ProtocolVersion::kMajor, kMajorVersion);
-      version.Varint(wire::ProtocolVersion::kMinor, kMinorVersion);
+      version.Varint(wire::ProtocolVersion::kMajor, kWireMajor);
+      version.Varint(wire::ProtocolVersion::kMinor, kWireMinor);
     });
     out.Varint(Field::kPersonality, wire::PERSONALITY_WINSOCK);
     const uint8_t capabilities[] = {wire::CAPABILITY_FORWARDED,

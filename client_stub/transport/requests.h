@@ -11,6 +11,10 @@
 // that will be a ClientFrame.
 namespace wsp {
 
+// The version that is spoken.
+constexpr uint32_t kWireMajor = 1;
+constexpr uint32_t kWireMinor = 0;
+
 // The part of a Call that all requests have.
 struct CallHeader {
   uint64_t call_id = 0;

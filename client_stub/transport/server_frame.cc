@@ -77,9 +77,6 @@ bool DecodeLimits(ByteView bytes, AttachmentLimits* limits) {
   WireReader reader(bytes);
   while (reader.Next()) {
     switch (reader.field()) {
-      case Field::kFrameBytes:
-        limits->frame_bytes = reader.AsUint32();
-        break;
       case Field::kChunkBytes:
         limits->chunk_bytes = reader.AsUint32();
         break;

@@ -17,9 +17,9 @@ struct Address {
   uint32_t scope_id = 0;
 };
 
-// Limits of an attachment, with the defaults of proto/README.md.
+// Limits of an attachment that matter here, with the defaults of
+// proto/README.md.
 struct AttachmentLimits {
-  uint32_t frame_bytes = 1 << 20;
   uint32_t chunk_bytes = 64 << 10;
   uint32_t socket_send_credit_bytes = 256 << 10;
   uint32_t client_send_credit_bytes = 8 << 20;

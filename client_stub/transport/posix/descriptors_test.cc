@@ -2,9 +2,15 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <string>
 
 #include "client_stub/transport/posix/unix_socket.h"
 
@@ -74,8 +80,35 @@ TEST(DescriptorsTest, ClosedOnesAreForgotten) {
 }
 
 TEST(UnixSocketTest, NobodyListening) {
-  EXPECT_EQ(ConnectUnixSocket("/nowhere/wspd.sock"), -1);
-  EXPECT_EQ(ConnectUnixSocket(std::string(200, 'x').c_str()), -1);
+  EXPECT_EQ(ConnectUnixSocket("/nowhere/wspd.sock"), kNobodyListens);
+  EXPECT_EQ(ConnectUnixSocket(std::string(200, 'x').c_str()), kNobodyListens);
+}
+
+TEST(UnixSocketTest, AFullQueueIsSaidAtOnce) {
+  char folder[] = "/tmp/wsp.XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::string path = std::string(folder) + "/queue.sock";
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(path.size(), sizeof address.sun_path);
+  memcpy(address.sun_path, path.c_str(), path.size());
+  const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&address),
+                 sizeof address),
+            0);
+  ASSERT_EQ(listen(listener, 0), 0);
+  const int first = ConnectUnixSocket(path.c_str());
+  EXPECT_GE(first, 0);
+  EXPECT_EQ(ConnectUnixSocket(path.c_str()), kQueueFull);
+  close(accept(listener, nullptr, nullptr));
+  const int second = ConnectUnixSocket(path.c_str());
+  EXPECT_GE(second, 0);
+  CloseDescriptor(first);
+  CloseDescriptor(second);
+  close(listener);
+  unlink(path.c_str());
+  rmdir(folder);
+  EXPECT_EQ(ConnectUnixSocket(path.c_str()), kNobodyListens);
 }
 
 }  // namespace

@@ -66,4 +66,12 @@ void ReadBaton::WantWrite(bool wanted) {
   GiveTo(holder_);
 }
 
+void ReadBaton::WakeAll() {
+  for (Waiter* waiter = waiting_.front(); waiter != nullptr;
+       waiter = waiting_.Next(waiter)) {
+    waiter->Wake();
+  }
+  if (service_ != nullptr) service_->Wake();
+}
+
 }  // namespace wsp

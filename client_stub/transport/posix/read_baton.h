@@ -37,6 +37,9 @@ class ReadBaton {
   // Whether to wake up also when the connection can be written to.
   void WantWrite(bool wanted);
 
+  // Wakes all that wait, and the service: there is something new to wait for.
+  void WakeAll();
+
   const Waiter* holder() const { return holder_; }
   // Whether some thread is woken by the connection.
   bool is_carried() const {

@@ -170,6 +170,21 @@ TEST_F(ReadBatonTest, AHangUpDoesNotKeepTheOthersBusy) {
   EXPECT_FALSE(SeesConnection(idle));
 }
 
+TEST_F(ReadBatonTest, WakesAllThatWaitAndTheService) {
+  Waiter* service = NewWaiter();
+  Waiter* first = NewWaiter();
+  Waiter* second = NewWaiter();
+  Waiter* idle = NewWaiter();
+  baton_.SetService(service);
+  baton_.BeginWaiting(first);
+  baton_.BeginWaiting(second);
+  baton_.WakeAll();
+  EXPECT_EQ(service->Wait(0), Waiter::kWoken);
+  EXPECT_EQ(first->Wait(0), Waiter::kWoken);
+  EXPECT_EQ(second->Wait(0), Waiter::kWoken);
+  EXPECT_EQ(idle->Wait(0), 0u);
+}
+
 TEST(WaiterTest, WakeIsSeenOnceEvenIfItCameBefore) {
   const std::unique_ptr<Waiter> waiter = Waiter::Create();
   waiter->Wake();

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,9 +17,6 @@ namespace {
 
 constexpr char kDefaultPath[] = "/run/wspd/wspd.sock";
 constexpr size_t kMostSlices = 64;
-// A full accept queue empties in microseconds if the daemon runs at all.
-constexpr int kConnectAttempts = 20;
-constexpr timespec kBetweenAttempts = {0, 1000000};
 
 RawIo::Result ResultOf(ssize_t bytes) {
   if (bytes > 0) return {IoStatus::kDone, static_cast<size_t>(bytes)};
@@ -28,18 +24,6 @@ RawIo::Result ResultOf(ssize_t bytes) {
     return {IoStatus::kBlocked, 0};
   }
   return {IoStatus::kBroken, 0};
-}
-
-bool ConnectWithin(int fd, const sockaddr_un& address) {
-  for (int i = 0; i < kConnectAttempts; ++i) {
-    if (connect(fd, reinterpret_cast<const sockaddr*>(&address),
-                sizeof address) == 0) {
-      return true;
-    }
-    if (errno != EAGAIN && errno != EINTR) return false;
-    nanosleep(&kBetweenAttempts, nullptr);
-  }
-  return false;
 }
 
 }  // namespace
@@ -54,15 +38,20 @@ int ConnectUnixSocket(const char* path) {
   memset(&address, 0, sizeof address);
   address.sun_family = AF_UNIX;
   const size_t size = strlen(path);
-  if (size >= sizeof address.sun_path) return -1;
+  if (size >= sizeof address.sun_path) return kNobodyListens;
   memcpy(address.sun_path, path, size);
   const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -1;
-  if (!ConnectWithin(fd, address)) {
-    close(fd);
-    return -1;
-  }
-  return AdoptDescriptor(fd);
+  if (fd < 0) return kNobodyListens;
+  int error;
+  do {
+    error = connect(fd, reinterpret_cast<const sockaddr*>(&address),
+                    sizeof address) == 0
+                ? 0
+                : errno;
+  } while (error == EINTR);
+  if (error == 0) return AdoptDescriptor(fd);
+  close(fd);
+  return error == EAGAIN ? kQueueFull : kNobodyListens;
 }
 
 RawIo::Result SocketIo::Write(const ByteView* slices, size_t count) {

@@ -9,8 +9,12 @@ namespace wsp {
 const char* ProviderSocketPath();
 
 // Connects to the Unix socket at `path` without blocking. Returns an adopted,
-// non-blocking descriptor, or -1 if nobody listens there.
+// non-blocking descriptor, or one of these.
 int ConnectUnixSocket(const char* path);
+constexpr int kNobodyListens = -1;
+// The listener's queue is full: try again in a moment. The kernel tells nobody
+// when it isn't any more, except who blocks in connect().
+constexpr int kQueueFull = -2;
 
 // RawIo over a stream socket that stays its owner's.
 class SocketIo final : public RawIo {
