@@ -35,6 +35,8 @@ class VanishTest : public ProviderTest {
     kCancelled,
     // Jumps out of a signal handler and calls the provider again.
     kJumped,
+    // Jumps out and ends.
+    kJumpedAndEnded,
   };
   enum class Call { kRecv, kAccept, kConnect, kSend };
   static constexpr int kCalls = 4;
@@ -114,10 +116,11 @@ class VanishTest : public ProviderTest {
     return false;
   }
 
-  void Wait(Waiter* waiter) {
+  void Wait(Waiter* waiter, Fate fate) {
     if (sigsetjmp(way_out, 1) != 0) {
       has_way_out = 0;
       waiter->jumped = true;
+      if (fate == Fate::kJumpedAndEnded) return;
       int value;
       EXPECT_EQ(
           spi_->GetOption(waiter->socket, SOL_SOCKET, SO_LINGER, &value).code,
@@ -197,16 +200,21 @@ class VanishTest : public ProviderTest {
     for (int i = 0; i < kThreads; ++i) {
       Prepare(&waiters[i], static_cast<Call>(i % kCalls));
       ASSERT_FALSE(HasFailure());
-      threads.Start("waiter", [this, waiter = &waiters[i]] { Wait(waiter); });
+      threads.Start("waiter", [this, waiter = &waiters[i], fate = fates[i]] {
+        Wait(waiter, fate);
+      });
     }
     ASSERT_TRUE(threads.WaitUntilBlocked());
     ASSERT_EQ(threads.ended(), 0);
     Fulfil(fates, &waiters, &threads);
     for (int i = 0; i < kThreads; ++i) {
+      const bool jumped =
+          fates[i] == Fate::kJumped || fates[i] == Fate::kJumpedAndEnded;
       EXPECT_EQ(waiters[i].served, fates[i] == Fate::kServed) << i;
-      EXPECT_EQ(waiters[i].jumped, fates[i] == Fate::kJumped) << i;
+      EXPECT_EQ(waiters[i].jumped, jumped) << i;
     }
     ExpectNothingPending();
+    if (HasFailure()) return;
     for (int i = 0; i < kThreads; ++i) {
       if (fates[i] != Fate::kServed) ExpectNobodyTakes(&waiters[i]);
     }
@@ -280,6 +288,10 @@ TEST_F(VanishTest, ByCancellation) {
 
 TEST_F(VanishTest, ByJumpingOutOfASignalHandler) {
   Run(RandomFates({Fate::kServed, Fate::kJumped}));
+}
+
+TEST_F(VanishTest, ByJumpingOutAndEnding) {
+  Run(RandomFates({Fate::kServed, Fate::kJumpedAndEnded}));
 }
 
 TEST_F(VanishTest, ByBoth) {
