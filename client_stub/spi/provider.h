@@ -180,6 +180,7 @@ class Provider final : private Attachment::Observer {
   // Attachment::Observer
   void OnAttached(bool resumed, uint64_t startups) override;
   void OnRegistrationEnded(uint32_t reason) override;
+  void OnAbandonedCleanup(bool final, uint64_t startups) override;
 
   bool OpenConnection() WSP_REQUIRES(g_library.mutex);
   void CloseConnection() WSP_REQUIRES(g_library.mutex);

@@ -145,6 +145,11 @@ void Provider::OnRegistrationEnded(uint32_t reason) {
   FailAll(WSAENETDOWN);
 }
 
+void Provider::OnAbandonedCleanup(bool final, uint64_t) {
+  g_library.mutex.AssertHeld();
+  if (final) EndRegistration();
+}
+
 void Provider::FailAll(uint32_t error) {
   attachment_.DropCalls();
   for (Operation* operation = operations_.front(); operation != nullptr;) {

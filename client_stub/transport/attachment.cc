@@ -331,6 +331,10 @@ void Attachment::ConfirmAcks(uint64_t message) {
 
 void Attachment::UndoAbandoned(const Call& call, const Completion& completion) {
   if (completion.wsa_error != 0) return;
+  if (completion.result == wire::Completion::kCleanup) {
+    observer_->OnAbandonedCleanup(completion.final, completion.startups);
+    return;
+  }
   CallHeader header;
   if (completion.result == wire::Completion::kStartup) {
     // Whoever asked for it was told that it failed.

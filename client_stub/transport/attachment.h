@@ -28,6 +28,9 @@ class Attachment final : private Http2Client::Delegate,
     // repeated; if not, they are still there and stay until DropCalls.
     virtual void OnAttached(bool resumed, uint64_t startups) = 0;
     virtual void OnRegistrationEnded(uint32_t reason) = 0;
+    // A cleanup has succeeded that no owner hears of: an abandoned one, or the
+    // one that makes up for an abandoned startup. As in CleanupResult.
+    virtual void OnAbandonedCleanup(bool final, uint64_t startups) = 0;
 
    protected:
     ~Observer() = default;

@@ -44,11 +44,18 @@ class Watcher final : public Attachment::Observer {
     startups = count;
   }
   void OnRegistrationEnded(uint32_t value) override { reason = value; }
+  void OnAbandonedCleanup(bool value, uint64_t count) override {
+    ++abandoned_cleanups;
+    final = value;
+    startups = count;
+  }
 
   int attached = 0;
   bool resumed = false;
   uint64_t startups = 0;
   uint32_t reason = 0;
+  int abandoned_cleanups = 0;
+  bool final = false;
 };
 
 class AttachmentTest : public testing::Test {
@@ -130,6 +137,15 @@ class AttachmentTest : public testing::Test {
   void Answer(uint64_t id, uint32_t error = 0) {
     v1::ServerFrame frame;
     Result(&frame, id)->set_wsa_error(error);
+    daemon_->Send(frame);
+    Exchange();
+  }
+
+  void AnswerCleanup(uint64_t id, uint64_t startups) {
+    v1::ServerFrame frame;
+    auto* cleanup = Result(&frame, id)->mutable_cleanup();
+    cleanup->set_startups(startups);
+    cleanup->set_final(startups == 0);
     daemon_->Send(frame);
     Exchange();
   }
@@ -499,6 +515,26 @@ TEST_F(AttachmentTest, AnAbandonedStartupIsCleanedUp) {
   const std::vector<v1::Call> calls = TakeCalls();
   ASSERT_EQ(calls.size(), 1u);
   EXPECT_TRUE(calls[0].has_cleanup());
+  AnswerCleanup(calls[0].call_id(), 0);
+  EXPECT_EQ(watcher_.abandoned_cleanups, 1);
+  EXPECT_TRUE(watcher_.final);
+}
+
+TEST_F(AttachmentTest, TheResultOfAnAbandonedCleanupIsReported) {
+  Attach();
+  for (uint64_t startups = 2; startups-- > 0;) {
+    Call* call = attachment_.NewCall(&owner_, {});
+    AppendCleanup(&call->bytes);
+    const uint64_t id = call->id;
+    attachment_.Submit(call);
+    Exchange();
+    attachment_.Abandon(call);
+    AnswerCleanup(id, startups);
+    EXPECT_EQ(watcher_.startups, startups);
+    EXPECT_EQ(watcher_.final, startups == 0);
+  }
+  EXPECT_EQ(watcher_.abandoned_cleanups, 2);
+  EXPECT_TRUE(owner_.ids.empty());
 }
 
 TEST_F(AttachmentTest, WithoutResumeNothingIsRepeated) {
