@@ -110,7 +110,8 @@ class Provider final : private Attachment::Observer {
       WSP_REQUIRES(g_library.mutex);
   // The caller holds it no longer.
   void LetGo(Operation* operation) WSP_REQUIRES(g_library.mutex);
-  // A call of the operation; the caller appends the request and submits it.
+  // A call of the operation, on its socket unless the header names another; the
+  // caller appends the request and submits it.
   Call* NewCall(Operation* operation, CallHeader header)
       WSP_REQUIRES(g_library.mutex);
   void StartSend(Operation* operation) WSP_REQUIRES(g_library.mutex);

@@ -107,7 +107,10 @@ void Provider::Free(Operation* operation) {
 // ------------------------------------------------------------------ starting
 
 Call* Provider::NewCall(Operation* operation, CallHeader header) {
-  if (operation->socket != nullptr) header.socket_id = operation->socket->id;
+  // An accept's calls may be about the socket that it made.
+  if (header.socket_id == 0 && operation->socket != nullptr) {
+    header.socket_id = operation->socket->id;
+  }
   operation->call = attachment_.NewCall(operation, header);
   return operation->call;
 }
