@@ -160,7 +160,6 @@ void SpiCall::PassLifecycle() {
 void SpiCall::Vanish() {
   {
     MutexLock lock(&g_library.mutex);
-    if (has_lifecycle_) PassLifecycle();
     if (entered_ && StillThere() && provider_->ending) {
       provider_->leavers.push_back(LeavingThread::ThisUnwinding());
     }

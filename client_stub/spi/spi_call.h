@@ -1,6 +1,7 @@
 #ifndef WSPD_CLIENT_STUB_SPI_SPI_CALL_H_
 #define WSPD_CLIENT_STUB_SPI_SPI_CALL_H_
 
+#include <signal.h>
 #include <winsock2.h>
 #include <ws2spi.h>
 
@@ -144,6 +145,7 @@ class SpiCall {
   static void WaitCancellably(WaitFrame* frame);
   static void RunHandlers(WaitFrame* frame);
 
+  sigset_t SignalsToWatch() const;
   uint32_t Check(SpiFunction function, SOCKET s) WSP_EXCLUDES(g_library.mutex);
   uint32_t FindSocket(SpiFunction function, SOCKET s)
       WSP_EXCLUDES(g_library.mutex);

@@ -1,6 +1,7 @@
 // SpiCall: how a thread waits, and what happens if it vanishes meanwhile.
 //
-// A waiting thread holds nothing. All its signals are blocked, but its epoll
+// A waiting thread holds nothing, but for a startup or cleanup, which nothing
+// interrupts. All its signals are blocked, but its epoll
 // set says when one is pending; then the thread makes itself dispensable
 // (passes the baton on, detaches its operation from its memory), opens its
 // mask, so that the handlers run, and goes on if they return. If a handler
@@ -43,7 +44,7 @@ SpiCall::WaitEnd SpiCall::Await(Operation* operation, int64_t deadline) {
   t_thread.blocking = operation;
   provider_->Flush();
   if (!IsOver(*operation)) {
-    waiter->WatchSignals(shield_.HeldBack());
+    waiter->WatchSignals(SignalsToWatch());
     provider_->baton().BeginWaiting(waiter);
   }
   bool hook_declined = hook_ == nullptr;
@@ -91,10 +92,24 @@ SpiCall::WaitEnd SpiCall::Await(Operation* operation, int64_t deadline) {
   return timed_out ? WaitEnd::kTimedOut : WaitEnd::kDone;
 }
 
+// A startup and a cleanup are over in seconds, so that signals, and
+// cancellation, can wait for their end: they always come to one, and the count
+// is what they say it is.
+sigset_t SpiCall::SignalsToWatch() const {
+  if (!has_lifecycle_) return shield_.HeldBack();
+  sigset_t none;
+  sigemptyset(&none);
+  return none;
+}
+
 // ------------------------------------------------- cancellation, the frames
 // below hold nothing that a destructor would have to free.
 
 void SpiCall::WaitCancellably(WaitFrame* frame) {
+  if (frame->call->has_lifecycle_) {
+    frame->seen = frame->waiter->WaitBriefly(frame->timeout_ms);
+    return;
+  }
   pthread_cleanup_push(&SpiCall::VanishInWait, frame);
   frame->call->shield_.AllowCancel();
   frame->seen = frame->waiter->WaitBriefly(frame->timeout_ms);

@@ -309,5 +309,86 @@ TEST_F(VanishTest, SignalAloneInterruptsNothing) {
   threads.JoinAll(seconds(10));
 }
 
+// ---------------------------------------------- from startups and cleanups
+
+class LifecycleVanishTest : public VanishTest {
+ protected:
+  // A thread on its own in a call that the stopped daemon holds up, which it
+  // leaves if `call` doesn't come back first.
+  void StartHeldUp(ThreadGroup* threads, int (*call)(Spi*)) {
+    daemon_.Pause();
+    threads->Start("held up", [this, call] {
+      if (sigsetjmp(way_out, 1) == 0) {
+        has_way_out = 1;
+        result_ = call(spi_.get());
+      }
+      has_way_out = 0;
+    });
+    ASSERT_TRUE(threads->WaitUntilBlocked());
+  }
+  static int CleanUp(Spi* spi) {
+    int error = 0;
+    spi->table().lpWSPCleanup(&error);
+    return error;
+  }
+  static int StartUp(Spi* spi) { return spi->Startup().code; }
+
+  void ExpectUsable() {
+    ASSERT_EQ(spi_->Startup(), kOk);
+    Connection connection = Connect();
+    EXPECT_EQ(spi_->Cleanup(), kOk);
+    EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+    EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+  }
+
+  std::atomic<int> result_{-1};
+};
+
+TEST_F(LifecycleVanishTest, JumpWaitsForTheEndOfACleanup) {
+  ASSERT_EQ(spi_->Startup(), kOk);
+  ThreadGroup threads;
+  StartHeldUp(&threads, CleanUp);
+  pthread_kill(threads.native_handle(0), SIGUSR1);
+  ASSERT_TRUE(threads.WaitUntilBlocked());  // unless it has jumped
+  daemon_.Resume();
+  threads.JoinAll(seconds(10));
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+  ExpectUsable();
+}
+
+TEST_F(LifecycleVanishTest, JumpWaitsForTheEndOfAStartup) {
+  ThreadGroup threads;
+  StartHeldUp(&threads, StartUp);
+  pthread_kill(threads.native_handle(0), SIGUSR1);
+  ASSERT_TRUE(threads.WaitUntilBlocked());  // unless it has jumped
+  daemon_.Resume();
+  threads.JoinAll(seconds(10));
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+  ExpectUsable();
+}
+
+TEST_F(LifecycleVanishTest, CancelledThreadStillEndsTheCallsOfOthers) {
+  Connection connection = Connect();
+  ThreadGroup blocked;
+  blocked.Start("recv", [&] {
+    std::string data;
+    EXPECT_EQ(spi_->Recv(connection.socket, 10, &data), WsaCode{WSAEINTR});
+  });
+  ASSERT_TRUE(blocked.WaitUntilBlocked());
+  ThreadGroup threads;
+  StartHeldUp(&threads, CleanUp);
+  pthread_cancel(threads.native_handle(0));
+  ASSERT_TRUE(threads.WaitUntilBlocked());  // unless it has gone
+  daemon_.Resume();
+  threads.JoinAll(seconds(10));
+  blocked.JoinAll(seconds(10));
+  EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+  EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+  ExpectUsable();
+}
+
 }  // namespace
 }  // namespace wspd::testing
