@@ -68,6 +68,7 @@ uint32_t ShutDownInOrder(SpiCall* call, uint32_t wire_how) {
   Provider* provider = call->provider();
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, call->socket());
+  if (const uint32_t error = call->PrepareToWait(operation)) return error;
   Call* request = provider->NewCall(operation, CallHeader());
   AppendShutdown(&request->bytes, wire_how);
   if (wire_how == wire::ShutdownRequest::HOW_RECEIVE) {

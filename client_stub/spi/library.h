@@ -10,7 +10,6 @@ namespace wsp {
 
 class Provider;
 struct Operation;
-class Waiter;
 
 // What is there as long as the library is loaded. Constant-initialised and
 // never destroyed. There is one lock, the session lock: it guards this, the
@@ -44,17 +43,14 @@ extern Library g_library;
 struct ThreadRecord {
   // Of Library: what the rest belongs to.
   uint64_t generation;
-  // Calls of this thread that are under way, one inside the other.
-  uint32_t frames;
+  // Calls of this thread that are under way, one inside the other: its part of
+  // Provider::inside and Provider::exposed.
+  uint32_t inside;
+  uint32_t exposed;
   // Blocking hooks among them.
   uint32_t hooks;
   // The call that waits, for WSPCancelBlockingCall.
   Operation* blocking;
-  // Set while signal handlers may run in the middle of a wait. A handler may
-  // have left that wait by siglongjmp: the next call finds out.
-  Operation* exposed;
-  Waiter* exposed_waiter;
-  uint64_t exposure;
   // The stub's own thread.
   bool is_service;
 };

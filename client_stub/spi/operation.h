@@ -74,7 +74,7 @@ struct Operation final : CallOwner,
   Completion reply;
   ByteBuffer reply_data;
 
-  // ---- who waits
+  // ---- who waits, or is going to
   Waiter* waiter = nullptr;
 
   // ---- the overlapped operation, if it is one

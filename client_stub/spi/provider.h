@@ -126,7 +126,8 @@ class Provider final : private Attachment::Observer {
       WSP_REQUIRES(g_library.mutex);
   // Asks for its end, with WSAEINTR or WSA_OPERATION_ABORTED.
   void Cancel(Operation* operation) WSP_REQUIRES(g_library.mutex);
-  // Its thread is gone, and the memory that it points to as well.
+  // Its thread is gone, and the memory that it points to as well. What it would
+  // wait with is free again.
   void Abandon(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Its thread may be gone: nothing of it is touched until Reattach.
   void Detach(Operation* operation) WSP_REQUIRES(g_library.mutex);
@@ -158,7 +159,6 @@ class Provider final : private Attachment::Observer {
   // in the middle of a wait.
   uint32_t inside = 0;
   uint32_t exposed = 0;
-  uint64_t next_exposure = 1;
   // A cleanup that may be the final one is under way: threads that leave are
   // watched until they are out of our code.
   bool ending = false;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "client_stub/spi/apc.h"
 #include "client_stub/spi/nt_status.h"
@@ -293,10 +294,14 @@ void Provider::Cancel(Operation* operation) {
 }
 
 void Provider::Abandon(Operation* operation) {
-  operation->waiter = nullptr;
+  if (Waiter* waiter = std::exchange(operation->waiter, nullptr)) {
+    baton_.EndWaiting(waiter);
+    ReleaseWaiter(waiter);
+  }
   if (operation->overlapped != nullptr) {
     // Nobody learns that it began; it goes on by itself.
     if (operation->starting) EndStarting(operation);
+    if (has_indications() && service_.running()) service_.waiter()->Wake();
     LetGo(operation);
     return;
   }

@@ -51,16 +51,14 @@ void SpiCall::LeaveWatched() {
     MutexLock lock(&g_library.mutex);
     provider_->Release(socket_);
     socket_ = nullptr;
-    --provider_->inside;
-    ++provider_->exposed;
-    g_library.changed.SignalAll();
+    BeginExposure();
   }
   shield_.Open();
   shield_.Close();
   MutexLock lock(&g_library.mutex);
   if (!StillThere()) return;
   --provider_->exposed;
-  if (t_thread.frames > 0) --t_thread.frames;
+  --t_thread.exposed;
   provider_->leavers.push_back(LeavingThread::ThisReturning());
   g_library.changed.SignalAll();
 }
@@ -83,7 +81,6 @@ uint32_t SpiCall::Check(SpiFunction function, SOCKET s) {
       return WSANOTINITIALISED;
     }
     Enter();
-    if (function != SpiFunction::kCancelBlockingCall) DropOrphan();
     if (t_thread.hooks > 0 && !traits.allowed_in_hook) return WSAEINPROGRESS;
   }
   if (traits.on_socket) {
@@ -120,7 +117,7 @@ void SpiCall::Enter() {
   upcalls_ = &provider_->upcalls();
   catalog_entry_id_ = provider_->catalog_entry_id;
   ++provider_->inside;
-  ++t_thread.frames;
+  ++t_thread.inside;
 }
 
 void SpiCall::Leave() {
@@ -129,8 +126,7 @@ void SpiCall::Leave() {
   if (!StillThere()) return;
   provider_->Release(socket_);
   --provider_->inside;
-  // 0 if a signal handler's own call took this one for left.
-  if (t_thread.frames > 0) --t_thread.frames;
+  --t_thread.inside;
   if (provider_->ending) g_library.changed.SignalAll();
 }
 
@@ -140,7 +136,7 @@ bool SpiCall::TakeLifecycle() {
     // In an upcall of our own startup or cleanup, or in application code that
     // the final cleanup of another thread waits for.
     if (g_library.lifecycle_thread == ThisThread()) return false;
-    if (t_thread.frames > 0 && g_library.tearing_down) return false;
+    if (t_thread.inside > 0 && g_library.tearing_down) return false;
     g_library.changed.Wait(&g_library.mutex);
   }
   RefreshThread();
@@ -158,31 +154,25 @@ void SpiCall::PassLifecycle() {
 }
 
 void SpiCall::Vanish() {
-  {
-    MutexLock lock(&g_library.mutex);
-    if (entered_ && StillThere() && provider_->ending) {
-      provider_->leavers.push_back(LeavingThread::ThisUnwinding());
-    }
-    Leave();
+  if (entered_ && StillThere() && provider_->ending) {
+    provider_->leavers.push_back(LeavingThread::ThisUnwinding());
   }
-  shield_.GiveUp();
+  Leave();
 }
 
-void SpiCall::DropOrphan() {
-  if (t_thread.exposed == nullptr) return;
-  Operation* operation = t_thread.exposed;
-  Waiter* waiter = t_thread.exposed_waiter;
-  t_thread.exposed = nullptr;
-  t_thread.exposed_waiter = nullptr;
-  t_thread.exposure = 0;
-  // The frames that the thread has jumped out of.
-  t_thread.frames = 1;
-  t_thread.hooks = 0;
-  t_thread.blocking = nullptr;
+void SpiCall::BeginExposure() {
+  --provider_->inside;
+  --t_thread.inside;
+  ++provider_->exposed;
+  ++t_thread.exposed;
+  if (provider_->ending) g_library.changed.SignalAll();
+}
+
+void SpiCall::EndExposure() {
   --provider_->exposed;
-  provider_->Abandon(operation);
-  provider_->ReleaseWaiter(waiter);
-  provider_->Flush();
+  --t_thread.exposed;
+  ++provider_->inside;
+  ++t_thread.inside;
 }
 
 // ---------------------------------------------------------------- replies

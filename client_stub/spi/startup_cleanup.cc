@@ -27,8 +27,9 @@ constexpr int kGrpcResourceExhausted = 8;
 // that this cleanup was made from are under way, and will touch nothing more.
 void AwaitOthers(Provider* provider) WSP_REQUIRES(g_library.mutex) {
   int64_t deadline = INT64_MAX;
-  while (provider->inside > t_thread.frames || provider->exposed > 0) {
-    if (provider->inside > t_thread.frames) {
+  while (provider->inside > t_thread.inside ||
+         provider->exposed > t_thread.exposed) {
+    if (provider->inside > t_thread.inside) {
       deadline = INT64_MAX;
       g_library.changed.Wait(&g_library.mutex);
       continue;
@@ -91,6 +92,7 @@ Attach AwaitAttachment(SpiCall* call, int64_t deadline)
   if (provider->attached()) return Attach::kReady;
   Operation* operation =
       provider->NewOperation(Operation::Kind::kAttach, nullptr);
+  if (call->PrepareToWait(operation) != 0) return Attach::kUnreachable;
   const uint32_t error = call->FinishControl(operation, deadline, nullptr);
   return error == 0 ? Attach::kReady : Attach::kUnreachable;
 }
@@ -115,6 +117,7 @@ uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
                             : 0;
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, nullptr);
+  if (const uint32_t error = call->PrepareToWait(operation)) return error;
   Call* request = provider->NewCall(operation, CallHeader());
   AppendStartup(&request->bytes, version, owed, catalog_entry_id);
   provider->attachment().Submit(request);
@@ -170,13 +173,13 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
     if (!call.TakeLifecycle()) return WSAEINPROGRESS;
     if (!EnsureProvider()) return WSAENOBUFS;
     call.Enter();
-    call.DropOrphan();
     const uint32_t error = Register(&call, version, catalog_entry_id, &reply);
     if (!call.StillThere()) return WSASYSNOTREADY;
     Provider* provider = call.provider();
     if (error != 0) {
       // Nothing is counted, and what was only made for this goes again.
-      if (provider->startups == 0 && t_thread.frames == 1) {
+      if (provider->startups == 0 && t_thread.inside == 1 &&
+          t_thread.exposed == 0) {
         TakeDown();
       }
       return error;
@@ -213,6 +216,7 @@ Deregistration Deregister(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   if (provider->lost) return Deregistration::kUnmanaged;
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, nullptr);
+  if (call->PrepareToWait(operation) != 0) return Deregistration::kUnreachable;
   Call* request = provider->NewCall(operation, CallHeader());
   AppendCleanup(&request->bytes);
   provider->attachment().Submit(request);
@@ -242,7 +246,6 @@ uint32_t CleanUp(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
     return WSANOTINITIALISED;
   }
   call->Enter();
-  call->DropOrphan();
   provider->ending = provider->startups == 1;
   const Deregistration outcome = Deregister(call);
   if (!call->StillThere()) return WSANOTINITIALISED;

@@ -130,6 +130,9 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   operation->wait_for_all =
       (flags & MSG_WAITALL) != 0 && out_of_stream == 0 &&
       (transfer.overlapped != nullptr || !socket->nonblocking);
+  if (const uint32_t error = call->PrepareToWait(operation)) {
+    return Failed(error);
+  }
   if (const uint32_t error = PrepareOverlapped(call, transfer, operation)) {
     provider->Abandon(operation);
     return Failed(error);
@@ -173,6 +176,9 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     return Failed(error);
   }
   if (operation->overlapped == nullptr) {
+    if (const uint32_t error = call->PrepareToWait(operation)) {
+      return Failed(error);
+    }
     operation->timeout_ms = socket->send_timeout_ms;
   }
   provider->StartSend(operation);
@@ -305,8 +311,9 @@ BOOL WSPAPI SpiGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED overlapped,
     }
     if (call.provider()->IsPending(overlapped)) {
       Operation* watch = call.provider()->Watch(overlapped);
-      if (const uint32_t result =
-              call.FinishControl(watch, INT64_MAX, nullptr)) {
+      uint32_t result = call.PrepareToWait(watch);
+      if (result == 0) result = call.FinishControl(watch, INT64_MAX, nullptr);
+      if (result != 0) {
         call.Result(result);
         return FALSE;
       }
