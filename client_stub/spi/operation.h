@@ -55,6 +55,9 @@ struct Operation final : CallOwner,
   uint32_t timeout_ms = 0;
   bool report_pending = false;
   bool wait_for_all = false;
+  // The close of its socket: if it fails, or nobody waits for it any more, the
+  // socket is open again.
+  bool closes_socket = false;
 
   // ---- the caller's memory
   std::vector<ByteView> buffers;

@@ -66,6 +66,18 @@ StubSocket* Provider::FindSocket(uint64_t id) {
   return socket;
 }
 
+void Provider::BeginClosing(StubSocket* socket) {
+  socket->closing = true;
+  socket->lane.paused = true;
+  attachment_.UpdateLane(&socket->lane);
+}
+
+void Provider::StayOpen(StubSocket* socket) {
+  socket->closing = false;
+  socket->lane.paused = false;
+  attachment_.UpdateLane(&socket->lane);
+}
+
 void Provider::RetireSocket(StubSocket* socket) {
   socket->closed = true;
   sockets_.Erase(socket);

@@ -98,6 +98,10 @@ class Provider final : private Attachment::Observer {
   StubSocket* NewSocket(uint64_t id) WSP_REQUIRES(g_library.mutex);
   // With a reference, or null.
   StubSocket* FindSocket(uint64_t id) WSP_REQUIRES(g_library.mutex);
+  // WSPCloseSocket begins: nothing more goes out for the socket until it is
+  // clear whether it closes.
+  void BeginClosing(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  void StayOpen(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   // Closed: no longer found; what is under way on it ends as cancelled.
   void RetireSocket(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   void Release(StubSocket* socket) WSP_REQUIRES(g_library.mutex);

@@ -252,6 +252,7 @@ void Provider::Complete(Operation* operation, uint32_t error) {
   }
   operation->done = true;
   operation->error = error;
+  if (operation->closes_socket && error != 0) StayOpen(operation->socket);
   if (operation->overlapped != nullptr) {
     WriteOverlapped(operation);
     if (operation->counted) CountOverlapped(-1);
@@ -305,6 +306,8 @@ void Provider::Abandon(Operation* operation) {
     LetGo(operation);
     return;
   }
+  // If the daemon closes it all the same, the next close finds that out.
+  if (operation->closes_socket) StayOpen(operation->socket);
   if (!operation->done) {
     if (operation->kind == Operation::Kind::kSend) {
       attachment_.AbandonJob(&operation->socket->lane, &operation->job);

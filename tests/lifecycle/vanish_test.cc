@@ -587,5 +587,64 @@ TEST_F(HandlerCallTest, LeaveTheInterruptedWaitAlone) {
   threads.JoinAll(seconds(10));
 }
 
+// A close that waits for its data to be read.
+class LingeringCloseTest : public HandlerCallTest {
+ protected:
+  void SetUp() override {
+    HandlerCallTest::SetUp();
+    MakeLingering();
+  }
+  void MakeLingering() {
+    PeerListener::Options options;
+    options.receive_buffer = 4096;
+    PeerListener narrow(options);
+    lingering_ = Connect(narrow);
+    ASSERT_EQ(spi_->SetLinger(lingering_.socket, true, 60), kOk);
+    ASSERT_EQ(spi_->Send(lingering_.socket, std::string(kUnread, 'x')), kOk);
+  }
+  static int Close(Spi* spi, SOCKET s) {
+    int error = 0;
+    spi->table().lpWSPCloseSocket(s, &error);
+    return error;
+  }
+
+  static constexpr size_t kUnread = 256 << 10;
+  Connection lingering_;
+};
+
+TEST_F(LingeringCloseTest, SurvivesCallsOfAHandler) {
+  ThreadGroup threads;
+  threads.Start("close",
+                [&] { EXPECT_EQ(spi_->Close(lingering_.socket), kOk); });
+  ASSERT_TRUE(threads.WaitUntilBlocked());
+  SignalAndAwaitHandler(threads.native_handle(0));
+  EXPECT_EQ(lingering_.peer.ReadToEnd().data.size(), kUnread);
+  threads.JoinAll(seconds(10));
+}
+
+TEST_F(LingeringCloseTest, CanBeMadeAgainByAnotherThread) {
+  for (const bool cancel : {false, true}) {
+    SOCKET s = lingering_.socket;
+    ThreadGroup threads;
+    threads.Start("close", [&] {
+      if (sigsetjmp(way_out, 1) == 0) {
+        has_way_out = 1;
+        Close(spi_.get(), s);
+      }
+      has_way_out = 0;
+    });
+    ASSERT_TRUE(threads.WaitUntilBlocked());
+    if (cancel) {
+      pthread_cancel(threads.native_handle(0));
+    } else {
+      pthread_kill(threads.native_handle(0), SIGUSR1);
+    }
+    threads.JoinAll(seconds(10));
+    EXPECT_EQ(spi_->Close(s), kOk);
+    EXPECT_EQ(spi_->Close(s), WsaCode{WSAENOTSOCK});
+    MakeLingering();
+  }
+}
+
 }  // namespace
 }  // namespace wspd::testing
