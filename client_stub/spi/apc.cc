@@ -69,8 +69,12 @@ void QueueCompletionRoutine(const WSPUPCALLTABLE& upcalls,
   g_library.mutex.Unlock();
   WSATHREADID thread = completed.thread;
   int error;
-  const int result = upcalls.lpWPUQueueApc(
-      &thread, RunRoutine, reinterpret_cast<DWORD_PTR>(record), &error);
+  int result;
+  {
+    const UpcallScope scope;
+    result = upcalls.lpWPUQueueApc(&thread, RunRoutine,
+                                   reinterpret_cast<DWORD_PTR>(record), &error);
+  }
   g_library.mutex.Lock();
   if (result != 0) {
     // The thread has ended; nobody is there to run it.

@@ -51,12 +51,26 @@ struct ThreadRecord {
   uint32_t hooks;
   // The call that waits, for WSPCancelBlockingCall.
   Operation* blocking;
-  // The stub's own thread.
-  bool is_service;
+  // Upcalls that it is in. Whatever calls them holds on to the provider: no
+  // startup or cleanup from within. Goes on through the generations.
+  uint32_t upcalls;
 };
 
 // Plain memory, without constructor or destructor.
 extern __thread ThreadRecord t_thread;
+
+// Around an upcall.
+class UpcallScope {
+ public:
+  UpcallScope() { ++t_thread.upcalls; }
+  // In a forked child there may be none any more.
+  ~UpcallScope() {
+    if (t_thread.upcalls > 0) --t_thread.upcalls;
+  }
+
+  UpcallScope(const UpcallScope&) = delete;
+  UpcallScope& operator=(const UpcallScope&) = delete;
+};
 
 // Milliseconds of the monotonic clock.
 int64_t NowMs();

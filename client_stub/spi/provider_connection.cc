@@ -147,7 +147,7 @@ void Provider::OnRegistrationEnded(uint32_t reason) {
 
 void Provider::OnAbandonedCleanup(bool final, uint64_t) {
   g_library.mutex.AssertHeld();
-  if (final) EndRegistration();
+  if (final && !ended) EndRegistration();
 }
 
 void Provider::FailAll(uint32_t error) {

@@ -390,8 +390,11 @@ void Provider::IndicateOne(Operation* operation) {
     QueueCompletionRoutine(table, completed);
   } else if (event != nullptr) {
     g_library.mutex.Unlock();
-    int error;
-    table.lpWPUSetEvent(event, &error);
+    {
+      const UpcallScope scope;
+      int error;
+      table.lpWPUSetEvent(event, &error);
+    }
     g_library.mutex.Lock();
   }
 }

@@ -103,8 +103,11 @@ void CloseUnhandled(SpiCall* call, uint64_t id) {
 uint32_t GiveHandle(SpiCall* call, uint64_t id, DWORD catalog_entry_id,
                     SOCKET* handle) {
   int error = WSAENOBUFS;
-  *handle =
-      call->upcalls().lpWPUCreateSocketHandle(catalog_entry_id, id, &error);
+  {
+    const UpcallScope scope;
+    *handle =
+        call->upcalls().lpWPUCreateSocketHandle(catalog_entry_id, id, &error);
+  }
   if (*handle != INVALID_SOCKET) return 0;
   CloseUnhandled(call, id);
   return static_cast<uint32_t>(error);
@@ -179,6 +182,7 @@ int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
     // The aborted operations' events and routines come before the close ends.
     call.provider()->Indicate();
   }
+  const UpcallScope scope;
   int ignored;
   call.upcalls().lpWPUCloseSocketHandle(s, &ignored);
   return 0;

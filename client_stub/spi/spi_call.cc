@@ -8,10 +8,10 @@ namespace {
 // Makes the record the present provider's.
 void RefreshThread() WSP_REQUIRES(g_library.mutex) {
   if (t_thread.generation == g_library.generation) return;
-  const bool is_service = t_thread.is_service;
+  const uint32_t upcalls = t_thread.upcalls;
   t_thread = ThreadRecord();
   t_thread.generation = g_library.generation;
-  t_thread.is_service = is_service;
+  t_thread.upcalls = upcalls;
 }
 
 uint64_t ThisThread() { return reinterpret_cast<uint64_t>(&t_thread); }
@@ -92,8 +92,11 @@ uint32_t SpiCall::Check(SpiFunction function, SOCKET s) {
 uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
   DWORD_PTR id = 0;
   int error = 0;
-  if (upcalls_->lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
-    return WSAENOTSOCK;
+  {
+    const UpcallScope scope;
+    if (upcalls_->lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
+      return WSAENOTSOCK;
+    }
   }
   MutexLock lock(&g_library.mutex);
   // Cleaned up for good since Check.
@@ -216,6 +219,7 @@ void SpiCall::QueryHook() {
   int error = 0;
   const DWORD entry =
       socket_ != nullptr ? socket_->catalog_entry_id : catalog_entry_id_;
+  const UpcallScope scope;
   const int result =
       upcalls_->lpWPUQueryBlockingCallback(entry, &hook, &context, &error);
   if (result != 0) return;

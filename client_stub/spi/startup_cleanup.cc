@@ -54,6 +54,7 @@ void ReleaseHandles(Provider* provider) WSP_REQUIRES(g_library.mutex) {
   const WSPUPCALLTABLE upcalls = provider->upcalls();
   g_library.mutex.Unlock();
   for (const SOCKET handle : handles) {
+    const UpcallScope scope;
     int error;
     upcalls.lpWPUCloseSocketHandle(handle, &error);
   }
@@ -167,6 +168,7 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
   if (negotiated == 0) return WSAVERNOTSUPPORTED;
   SpiCall call(nullptr);
   if (call.shield().process() == ProcessKind::kVforked) return WSASYSNOTREADY;
+  if (t_thread.upcalls > 0) return WSAEINPROGRESS;
   Reply reply;
   {
     MutexLock lock(&g_library.mutex);
@@ -278,7 +280,7 @@ int WSPAPI SpiCleanup(LPINT error) {
   if (call.shield().process() == ProcessKind::kVforked) {
     return call.Result(WSAENETDOWN);
   }
-  if (t_thread.is_service) return call.Result(WSAEINPROGRESS);
+  if (t_thread.upcalls > 0) return call.Result(WSAEINPROGRESS);
   uint32_t result;
   {
     MutexLock lock(&g_library.mutex);

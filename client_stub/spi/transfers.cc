@@ -58,6 +58,7 @@ void ResetEvent(const SpiCall& call, const Transfer& transfer) {
   if (transfer.overlapped == nullptr) return;
   const WSAEVENT event = EventOf(transfer);
   if (event == nullptr) return;
+  const UpcallScope scope;
   int error;
   call.upcalls().lpWPUResetEvent(event, &error);
 }
