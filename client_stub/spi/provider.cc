@@ -83,9 +83,9 @@ void Provider::RetireSocket(StubSocket* socket) {
   sockets_.Erase(socket);
   for (Operation* operation = operations_.front(); operation != nullptr;) {
     Operation* next = operations_.Next(operation);
-    // The daemon has ended what it had; what waits for credit it never saw.
+    // The daemon has ended what it had; what waits for its turn it never saw.
     if (operation->socket == socket && !operation->done &&
-        operation->kind == Operation::Kind::kSend) {
+        (operation->kind == Operation::Kind::kSend || IsHeld(operation))) {
       Cancel(operation);
     }
     operation = next;

@@ -119,7 +119,12 @@ class Provider final : private Attachment::Observer {
   Call* NewCall(Operation* operation, CallHeader header)
       WSP_REQUIRES(g_library.mutex);
   void StartSend(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Behind a receive of MSG_WAITALL it only begins when that has ended.
   void StartReceive(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Whether it has not been begun yet.
+  static bool IsHeld(Operation* operation) {
+    return static_cast<ListNode<InHeldReceives>*>(operation)->linked();
+  }
   // Makes it overlapped; `event` may be null.
   void BeginOverlapped(Operation* operation, LPWSAOVERLAPPED overlapped)
       WSP_REQUIRES(g_library.mutex);
@@ -198,6 +203,11 @@ class Provider final : private Attachment::Observer {
                     uint32_t payload_bytes) WSP_REQUIRES(g_library.mutex);
   void OnReceiveResult(Operation* operation, const Completion& completion)
       WSP_REQUIRES(g_library.mutex);
+  void SubmitReceive(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Takes the operation out of its socket's order of receives.
+  void LeaveReceives(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Begins what nothing holds back any more. The socket may go.
+  void BeginHeldReceives(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   void StoreReceived(Operation* operation, ByteView data)
       WSP_REQUIRES(g_library.mutex);
   void FinishSendIfDone(Operation* operation) WSP_REQUIRES(g_library.mutex);

@@ -90,6 +90,7 @@ void Provider::Free(Operation* operation) {
   static_cast<ListNode<InOperations>*>(operation)->Unlink();
   static_cast<ListNode<InIndications>*>(operation)->Unlink();
   static_cast<ListNode<InLane>*>(&operation->job)->Unlink();
+  static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
   if (operation->kind == Operation::Kind::kWatch) --watchers_;
   Release(operation->socket);
   if (operation_pool_.size() >= kMostPooledOperations) {
@@ -131,6 +132,38 @@ void Provider::StartSend(Operation* operation) {
 }
 
 void Provider::StartReceive(Operation* operation) {
+  StubSocket* socket = operation->socket;
+  // Looking at data, and data out of the stream, have no place in the order.
+  if (operation->wire_flags == 0) {
+    if (socket->filling != nullptr) {
+      socket->held_receives.PushBack(operation);
+      operation->pending = operation->report_pending;
+      return;
+    }
+    if (operation->wait_for_all) socket->filling = operation;
+  }
+  SubmitReceive(operation);
+}
+
+void Provider::LeaveReceives(Operation* operation) {
+  static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
+  StubSocket* socket = operation->socket;
+  if (socket->filling == operation) socket->filling = nullptr;
+}
+
+void Provider::BeginHeldReceives(StubSocket* socket) {
+  while (socket->filling == nullptr && !socket->closing) {
+    Operation* operation = socket->held_receives.PopFront();
+    if (operation == nullptr) return;
+    if (operation->deadline != INT64_MAX) {
+      operation->timeout_ms = static_cast<uint32_t>(
+          std::max<int64_t>(operation->deadline - NowMs(), 1));
+    }
+    StartReceive(operation);
+  }
+}
+
+void Provider::SubmitReceive(Operation* operation) {
   CallHeader header;
   header.overlapped = operation->overlapped != nullptr;
   header.report_pending = operation->report_pending;
@@ -189,6 +222,7 @@ void Provider::OnOperationResult(Operation* operation, Call* call,
       operation->reply.data = {operation->reply_data.data(),
                                operation->reply_data.size()};
       Complete(operation, completion.wsa_error);
+      if (operation->closes_socket) BeginHeldReceives(operation->socket);
       if (completion.final) EndRegistration();
   }
 }
@@ -219,6 +253,7 @@ void Provider::OnReceiveResult(Operation* operation,
   if (completion.wsa_error != 0) {
     // What was received before counts; the error comes again.
     Complete(operation, operation->bytes > 0 ? 0 : completion.wsa_error);
+    BeginHeldReceives(operation->socket);
     return;
   }
   ByteView data = completion.data;
@@ -229,10 +264,11 @@ void Provider::OnReceiveResult(Operation* operation,
   operation->result_flags |= completion.flags;
   if (operation->wait_for_all && data.size > 0 &&
       operation->bytes < operation->total) {
-    StartReceive(operation);
+    SubmitReceive(operation);
     return;
   }
   Complete(operation, 0);
+  BeginHeldReceives(operation->socket);
 }
 
 void Provider::StoreReceived(Operation* operation, ByteView data) {
@@ -252,6 +288,7 @@ void Provider::Complete(Operation* operation, uint32_t error) {
   }
   operation->done = true;
   operation->error = error;
+  if (operation->kind == Operation::Kind::kReceive) LeaveReceives(operation);
   if (operation->closes_socket && error != 0) StayOpen(operation->socket);
   if (operation->overlapped != nullptr) {
     WriteOverlapped(operation);
@@ -291,7 +328,11 @@ void Provider::Cancel(Operation* operation) {
   } else if (operation->call != nullptr) {
     gone = attachment_.Cancel(operation->call);
   }
-  if (gone) Complete(operation, CancelledError(*operation));
+  if (!gone) return;
+  Complete(operation, CancelledError(*operation));
+  if (operation->kind == Operation::Kind::kReceive) {
+    BeginHeldReceives(operation->socket);
+  }
 }
 
 void Provider::Abandon(Operation* operation) {
@@ -307,7 +348,10 @@ void Provider::Abandon(Operation* operation) {
     return;
   }
   // If the daemon closes it all the same, the next close finds that out.
-  if (operation->closes_socket) StayOpen(operation->socket);
+  if (operation->closes_socket) {
+    StayOpen(operation->socket);
+    BeginHeldReceives(operation->socket);
+  }
   if (!operation->done) {
     if (operation->kind == Operation::Kind::kSend) {
       attachment_.AbandonJob(&operation->socket->lane, &operation->job);
@@ -316,6 +360,10 @@ void Provider::Abandon(Operation* operation) {
       operation->call = nullptr;
     }
     operation->done = true;
+    if (operation->kind == Operation::Kind::kReceive) {
+      LeaveReceives(operation);
+      BeginHeldReceives(operation->socket);
+    }
   }
   LetGo(operation);
 }

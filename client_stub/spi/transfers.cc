@@ -140,13 +140,28 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   }
   operation->report_pending =
       operation->overlapped != nullptr || call->has_hook();
+  const bool held = socket->filling != nullptr && out_of_stream == 0;
   if (operation->overlapped == nullptr) {
+    if (held && socket->nonblocking) {
+      provider->Abandon(operation);
+      return Failed(WSAEWOULDBLOCK);
+    }
     operation->timeout_ms = socket->receive_timeout_ms;
+    if (held && operation->timeout_ms != 0) {
+      operation->deadline = NowMs() + operation->timeout_ms;
+    }
   }
   provider->StartReceive(operation);
-  if (call->Await(operation, INT64_MAX) == SpiCall::WaitEnd::kGone) {
-    return Failed(WSAEINTR);
+  SpiCall::WaitEnd end = call->Await(operation, operation->deadline);
+  if (end == SpiCall::WaitEnd::kTimedOut) {
+    if (Provider::IsHeld(operation)) {
+      provider->Abandon(operation);
+      return Failed(WSAETIMEDOUT);
+    }
+    // The daemon was told, and has the data, if any.
+    end = call->Await(operation, INT64_MAX);
   }
+  if (end == SpiCall::WaitEnd::kGone) return Failed(WSAEINTR);
   return Conclude(call, operation);
 }
 

@@ -680,5 +680,78 @@ TEST_P(DataTest, V6OnlyIsOnByDefault) {
   EXPECT_EQ(value, 0);
 }
 
+// ------------------------------------------- receives behind a MSG_WAITALL
+
+class WaitAllTest : public DataTest {
+ protected:
+  static constexpr size_t kAll = 200000;
+
+  void SetUp() override {
+    DataTest::SetUp();
+    connection_ = Connect();
+    all_.flags = MSG_WAITALL;
+    ASSERT_EQ(spi_->StartRecv(connection_.socket, &all_, kAll), kPending);
+  }
+  void WriteAll() {
+    for (size_t i = 0; i < kAll; i += kAll / 4) {
+      ASSERT_TRUE(connection_.peer.Write(Pattern(i, kAll / 4)));
+      u_long readable;  // the daemon has handled what was there before
+      ASSERT_EQ(spi_->BytesReadable(connection_.socket, &readable), kOk);
+    }
+  }
+
+  Connection connection_;
+  Operation all_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Families, WaitAllTest,
+                         ::testing::Values(Family::kIpv4));
+
+TEST_P(WaitAllTest, KeepsItsPlaceBeforeLaterReceives) {
+  constexpr size_t kEach = 1000;
+  Operation second, third;
+  ASSERT_EQ(spi_->StartRecv(connection_.socket, &second, kEach), kPending);
+  third.flags = MSG_WAITALL;
+  ASSERT_EQ(spi_->StartRecv(connection_.socket, &third, kEach), kPending);
+  std::string last;
+  ThreadGroup threads;
+  threads.Start("recv", [&] {
+    EXPECT_EQ(spi_->RecvExactly(connection_.socket, kEach, &last), kOk);
+  });
+  ASSERT_TRUE(threads.WaitUntilBlocked());
+  WriteAll();
+  ASSERT_TRUE(connection_.peer.Write(Pattern(kAll, 3 * kEach)));
+  threads.JoinAll();
+  for (const Operation* operation : {&all_, &second, &third}) {
+    ASSERT_TRUE(WaitUntil([&] { return !operation->is_pending(); }));
+    EXPECT_EQ(operation->error(), 0u);
+  }
+  EXPECT_EQ(PatternError(all_.buffer + second.buffer + third.buffer + last, 0),
+            "");
+}
+
+TEST_P(WaitAllTest, HoldsNothingBackThatMayNotWait) {
+  std::string data;
+  ASSERT_EQ(spi_->SetOption(connection_.socket, SOL_SOCKET, SO_RCVTIMEO, 50),
+            kOk);
+  EXPECT_EQ(spi_->Recv(connection_.socket, 10, &data), WsaCode{WSAETIMEDOUT});
+  ASSERT_EQ(spi_->SetNonBlocking(connection_.socket, true), kOk);
+  EXPECT_EQ(spi_->Recv(connection_.socket, 10, &data), kWouldBlock);
+  WriteAll();
+  ASSERT_TRUE(WaitUntil([&] { return !all_.is_pending(); }));
+  EXPECT_EQ(PatternError(all_.buffer, 0), "");
+}
+
+TEST_P(WaitAllTest, EndsWithThoseBehindItWhenItsSocketIsClosed) {
+  Operation second;
+  Event event;
+  second.overlapped.hEvent = event.get();
+  ASSERT_EQ(spi_->StartRecv(connection_.socket, &second, 10), kPending);
+  EXPECT_EQ(spi_->Close(connection_.socket), kOk);
+  EXPECT_TRUE(event.Wait());
+  EXPECT_EQ(all_.error(), DWORD{WSA_OPERATION_ABORTED});
+  EXPECT_EQ(second.error(), DWORD{WSA_OPERATION_ABORTED});
+}
+
 }  // namespace
 }  // namespace wspd::testing
