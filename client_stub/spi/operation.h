@@ -59,6 +59,10 @@ struct Operation final : CallOwner,
   int64_t deadline = INT64_MAX;
   bool report_pending = false;
   bool wait_for_all = false;
+  // A WSPStartup. If the registration ends meanwhile, then `marker` is a call
+  // behind it: whichever is answered first says whether it was counted.
+  bool counts_up = false;
+  Call* marker = nullptr;
   // The close of its socket: if it fails, or nobody waits for it any more, the
   // socket is open again.
   bool closes_socket = false;

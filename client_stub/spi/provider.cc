@@ -116,13 +116,29 @@ void Provider::SetUpcalls(const WSPUPCALLTABLE& upcalls) {
   upcalls_.store(upcall_tables_.back().get(), std::memory_order_release);
 }
 
+Operation* Provider::FindStartup() {
+  for (Operation* operation = operations_.front(); operation != nullptr;
+       operation = operations_.Next(operation)) {
+    if (operation->counts_up && operation->call != nullptr) return operation;
+  }
+  return nullptr;
+}
+
 void Provider::EndRegistration() {
+  if (ended) return;
   ended = true;
   lost = false;
   startups = 0;
   const bool others = attachment_.unanswered() > 0;
-  attachment_.DropCalls();
-  if (others && attached()) {
+  Operation* startup = attached() ? FindStartup() : nullptr;
+  attachment_.DropCalls(startup != nullptr ? startup->call : nullptr);
+  if (startup != nullptr) {
+    // It may have reached the daemon before the cleanup, which dropped it, or
+    // afterwards, when it counts.
+    startup->marker = attachment_.NewCall(startup, CallHeader());
+    AppendNothing(&startup->marker->bytes);
+    attachment_.Submit(startup->marker);
+  } else if (others && attached()) {
     // Calls that reached the daemon after the cleanup are answered, and these
     // answers want to be acknowledged. They come before that of this one.
     Call* last = attachment_.NewCall(nullptr, CallHeader());
@@ -132,7 +148,7 @@ void Provider::EndRegistration() {
   LoseSockets();
   for (Operation* operation = operations_.front(); operation != nullptr;) {
     Operation* next = operations_.Next(operation);
-    if (!operation->done) {
+    if (!operation->done && operation != startup) {
       // No event, no routine: nobody hears of it but the OVERLAPPED.
       const bool overlapped = operation->overlapped != nullptr;
       if (overlapped) operation->starting = true;
@@ -141,6 +157,12 @@ void Provider::EndRegistration() {
     }
     operation = next;
   }
+}
+
+bool Provider::Revive() {
+  if (sockets_.size() > 0 || !attached()) return false;
+  ended = false;
+  return true;
 }
 
 // ------------------------------------------------------------------- waiting

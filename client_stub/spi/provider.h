@@ -59,6 +59,9 @@ class Provider final : private Attachment::Observer {
   // Ends everything as the final cleanup does: blocking calls with WSAEINTR,
   // overlapped operations cancelled without an indication.
   void EndRegistration() WSP_REQUIRES(g_library.mutex);
+  // Makes an ended provider fit for another startup, if nothing of the ended
+  // registration is left in it.
+  bool Revive() WSP_REQUIRES(g_library.mutex);
 
   // ---- the connection
 
@@ -191,6 +194,9 @@ class Provider final : private Attachment::Observer {
   void OnAttached(bool resumed, uint64_t startups) override;
   void OnRegistrationEnded(uint32_t reason) override;
   void OnAbandonedCleanup(bool final, uint64_t startups) override;
+
+  // That waits for its answer, or null.
+  Operation* FindStartup() WSP_REQUIRES(g_library.mutex);
 
   bool OpenConnection() WSP_REQUIRES(g_library.mutex);
   void CloseConnection() WSP_REQUIRES(g_library.mutex);

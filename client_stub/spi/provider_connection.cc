@@ -45,7 +45,7 @@ void Provider::CloseConnection() {
 void Provider::OnBroken() {
   const bool was_attached = attached();
   CloseConnection();
-  if (ended) return;
+  if (ended) return FailAll(WSAENETDOWN);
   const bool refused =
       !was_attached && attachment_.grpc_status() != Http2Client::kNoStatus;
   // Nobody waits: the next call will see to it.
@@ -147,7 +147,7 @@ void Provider::OnRegistrationEnded(uint32_t reason) {
 
 void Provider::OnAbandonedCleanup(bool final, uint64_t) {
   g_library.mutex.AssertHeld();
-  if (final && !ended) EndRegistration();
+  if (final) EndRegistration();
 }
 
 void Provider::FailAll(uint32_t error) {

@@ -215,7 +215,15 @@ void Provider::OnOperationResult(Operation* operation, Call* call,
       OnReceiveResult(operation, completion);
       return;
     default:
-      operation->call = nullptr;
+      if (call == operation->marker) {
+        // The startup before it was dropped: nothing else is left.
+        attachment_.DropCalls();
+        operation->marker = operation->call = nullptr;
+        Complete(operation, WSAEINTR);
+        return;
+      }
+      if (operation->marker != nullptr) attachment_.Abandon(operation->marker);
+      operation->marker = operation->call = nullptr;
       operation->reply = completion;
       operation->reply_data.assign(completion.data.data,
                                    completion.data.data + completion.data.size);
@@ -352,6 +360,8 @@ void Provider::Abandon(Operation* operation) {
     StayOpen(operation->socket);
     BeginHeldReceives(operation->socket);
   }
+  if (operation->marker != nullptr) attachment_.Abandon(operation->marker);
+  operation->marker = nullptr;
   if (!operation->done) {
     if (operation->kind == Operation::Kind::kSend) {
       attachment_.AbandonJob(&operation->socket->lane, &operation->job);

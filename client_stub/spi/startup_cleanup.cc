@@ -20,6 +20,8 @@ constexpr WORD kSpiVersion = MAKEWORD(2, 2);
 constexpr int64_t kExposedMs = 250;
 // gRPC's RESOURCE_EXHAUSTED: the daemon's limit of clients or attachments.
 constexpr int kGrpcResourceExhausted = 8;
+// How often a startup begins that another attachment's final cleanup overtakes.
+constexpr int kStartupAttempts = 3;
 
 // ------------------------------------------------------------- taking down
 
@@ -104,6 +106,18 @@ uint32_t UnreachableAtStartup(const Provider& provider) {
                                                       : WSASYSNOTREADY;
 }
 
+// Has a startup uncounted whose provider can't be used.
+void TakeBack(SpiCall* call, int64_t deadline) WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kControl, nullptr);
+  if (call->PrepareToWait(operation) != 0) return;
+  Call* request = provider->NewCall(operation, CallHeader());
+  AppendCleanup(&request->bytes);
+  provider->attachment().Submit(request);
+  call->FinishControl(operation, deadline, nullptr);
+}
+
 uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
                      int64_t deadline, Reply* reply)
     WSP_REQUIRES(g_library.mutex) {
@@ -119,11 +133,16 @@ uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, nullptr);
   if (const uint32_t error = call->PrepareToWait(operation)) return error;
+  operation->counts_up = true;
   Call* request = provider->NewCall(operation, CallHeader());
   AppendStartup(&request->bytes, version, owed, catalog_entry_id);
   provider->attachment().Submit(request);
   const uint32_t error = call->FinishControl(operation, deadline, reply);
   if (error == WSAETIMEDOUT || error == WSAENETDOWN) return WSASYSNOTREADY;
+  if (provider->ended && !provider->Revive()) {
+    if (error == 0) TakeBack(call, deadline);
+    return WSAEINTR;
+  }
   if (error != 0) return error;
   provider->startups = reply->startups;
   provider->lost = false;
@@ -173,10 +192,17 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
   {
     MutexLock lock(&g_library.mutex);
     if (!call.TakeLifecycle()) return WSAEINPROGRESS;
-    if (!EnsureProvider()) return WSAENOBUFS;
-    call.Enter();
-    const uint32_t error = Register(&call, version, catalog_entry_id, &reply);
-    if (!call.StillThere()) return WSASYSNOTREADY;
+    uint32_t error = 0;
+    for (int attempt = 0; attempt < kStartupAttempts; ++attempt) {
+      call.Leave();
+      if (!EnsureProvider()) return WSAENOBUFS;
+      call.Enter();
+      error = Register(&call, version, catalog_entry_id, &reply);
+      if (!call.StillThere()) return WSASYSNOTREADY;
+      // Else another attachment's final cleanup overtook it.
+      if (error != WSAEINTR) break;
+      error = WSASYSNOTREADY;
+    }
     Provider* provider = call.provider();
     if (error != 0) {
       // Nothing is counted, and what was only made for this goes again.

@@ -249,9 +249,10 @@ void Attachment::Recycle(Call* call) {
   pool_.push_back(call);
 }
 
-void Attachment::DropCalls() {
+void Attachment::DropCalls(const Call* except) {
   if (client_ != nullptr) client_->CopyPayload();
   for (Call* call : calls_.All()) {
+    if (call == except) continue;
     Remove(call);
     Recycle(call);
   }
