@@ -129,6 +129,7 @@ void Provider::EndRegistration() {
   ended = true;
   lost = false;
   startups = 0;
+  owed_cleanups = 0;
   const bool others = attachment_.unanswered() > 0;
   Operation* startup = attached() ? FindStartup() : nullptr;
   attachment_.DropCalls(startup != nullptr ? startup->call : nullptr);

@@ -5,6 +5,7 @@
 #include <winsock2.h>
 #include <ws2spi.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -43,6 +44,16 @@ class Provider final : private Attachment::Observer {
 
   // The startups of the process, as the daemon last said.
   uint64_t startups = 0;
+  // Cleanups that count here and perhaps not with the daemon, which couldn't be
+  // reached. If it still has the registration, its count is that much too high
+  // at most.
+  uint64_t owed_cleanups = 0;
+  // Takes the count from the daemon's answer; `expected` is what it should be
+  // if no other attachment changed it.
+  void SetStartups(uint64_t count, uint64_t expected) {
+    owed_cleanups = std::min(owed_cleanups, count);
+    startups = std::clamp(expected, count - owed_cleanups, count);
+  }
   // The daemon doesn't know of these startups any more.
   bool lost = false;
   // Cleaned up for good; only taking down is left.

@@ -147,6 +147,7 @@ void Provider::OnRegistrationEnded(uint32_t reason) {
 
 void Provider::OnAbandonedCleanup(bool final, uint64_t) {
   g_library.mutex.AssertHeld();
+  if (owed_cleanups > 0) --owed_cleanups;
   if (final) EndRegistration();
 }
 

@@ -106,16 +106,17 @@ uint32_t UnreachableAtStartup(const Provider& provider) {
                                                       : WSASYSNOTREADY;
 }
 
-// Has a startup uncounted whose provider can't be used.
-void TakeBack(SpiCall* call, int64_t deadline) WSP_REQUIRES(g_library.mutex) {
+// One cleanup of the daemon's count.
+uint32_t TakeOneOff(SpiCall* call, int64_t deadline, Reply* reply)
+    WSP_REQUIRES(g_library.mutex) {
   Provider* provider = call->provider();
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, nullptr);
-  if (call->PrepareToWait(operation) != 0) return;
+  if (const uint32_t error = call->PrepareToWait(operation)) return error;
   Call* request = provider->NewCall(operation, CallHeader());
   AppendCleanup(&request->bytes);
   provider->attachment().Submit(request);
-  call->FinishControl(operation, deadline, nullptr);
+  return call->FinishControl(operation, deadline, reply);
 }
 
 uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
@@ -140,12 +141,14 @@ uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
   const uint32_t error = call->FinishControl(operation, deadline, reply);
   if (error == WSAETIMEDOUT || error == WSAENETDOWN) return WSASYSNOTREADY;
   if (provider->ended && !provider->Revive()) {
-    if (error == 0) TakeBack(call, deadline);
+    // It counts on a provider that can't be used.
+    if (error == 0) TakeOneOff(call, deadline, reply);
     return WSAEINTR;
   }
   if (error != 0) return error;
-  provider->startups = reply->startups;
+  if (provider->lost) provider->owed_cleanups = 0;
   provider->lost = false;
+  provider->SetStartups(reply->startups, provider->startups + 1);
   return 0;
 }
 
@@ -233,6 +236,20 @@ enum class Deregistration {
   kEndedBefore,
 };
 
+// Makes up for cleanups that the daemon didn't hear of: the application has
+// done as many as it should. Stops where its count would go below ours, which
+// was `count` before this cleanup: some may have arrived after all.
+void SendOwedCleanups(SpiCall* call, int64_t deadline, uint64_t count,
+                      Reply* reply) WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  while (provider->owed_cleanups > 0 && reply->startups >= count &&
+         !provider->ended) {
+    if (TakeOneOff(call, deadline, reply) != 0) return;
+    --provider->owed_cleanups;
+  }
+  provider->owed_cleanups = 0;
+}
+
 Deregistration Deregister(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   Provider* provider = call->provider();
   const int64_t deadline = NowMs() + Provider::kAnswerMs;
@@ -242,16 +259,12 @@ Deregistration Deregister(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   }
   if (provider->ended) return Deregistration::kEndedBefore;
   if (provider->lost) return Deregistration::kUnmanaged;
-  Operation* operation =
-      provider->NewOperation(Operation::Kind::kControl, nullptr);
-  if (call->PrepareToWait(operation) != 0) return Deregistration::kUnreachable;
-  Call* request = provider->NewCall(operation, CallHeader());
-  AppendCleanup(&request->bytes);
-  provider->attachment().Submit(request);
+  const uint64_t count = provider->startups;
   Reply reply;
-  const uint32_t error = call->FinishControl(operation, deadline, &reply);
+  const uint32_t error = TakeOneOff(call, deadline, &reply);
   if (error == 0) {
-    provider->startups = reply.final ? 0 : reply.startups;
+    SendOwedCleanups(call, deadline, count, &reply);
+    provider->SetStartups(provider->ended ? 0 : reply.startups, count - 1);
     return Deregistration::kDone;
   }
   if (provider->ended) return Deregistration::kEndedBefore;
@@ -279,6 +292,7 @@ uint32_t CleanUp(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   if (!call->StillThere()) return WSANOTINITIALISED;
   if (outcome != Deregistration::kDone && provider->startups > 0) {
     --provider->startups;
+    if (outcome == Deregistration::kUnreachable) ++provider->owed_cleanups;
   }
   const bool last = provider->ended || provider->startups == 0;
   if (last) {
