@@ -85,8 +85,10 @@ void Provider::RetireSocket(StubSocket* socket) {
     Operation* next = operations_.Next(operation);
     // The daemon has ended what it had; what waits for its turn it never saw.
     if (operation->socket == socket && !operation->done &&
-        (operation->kind == Operation::Kind::kSend || IsHeld(operation))) {
+        (operation->kind == Operation::Kind::kSend || IsHeld(operation) ||
+         operation->job.behind != nullptr)) {
       Cancel(operation);
+      FreeIfUnused(operation);
     }
     operation = next;
   }
@@ -154,7 +156,7 @@ void Provider::EndRegistration() {
       const bool overlapped = operation->overlapped != nullptr;
       if (overlapped) operation->starting = true;
       Complete(operation, overlapped ? WSA_OPERATION_ABORTED : WSAEINTR);
-      if (overlapped) FreeIfUnused(operation);
+      FreeIfUnused(operation);
     }
     operation = next;
   }

@@ -159,7 +159,10 @@ void Provider::FailAll(uint32_t error) {
     const bool goes_on = operation->kind == Operation::Kind::kWatch ||
                          (operation->kind == Operation::Kind::kAttach &&
                           attachment_.connected());
-    if (!operation->done && !goes_on) Complete(operation, error);
+    if (!operation->done && !goes_on) {
+      Complete(operation, error);
+      FreeIfUnused(operation);
+    }
     operation = next;
   }
 }

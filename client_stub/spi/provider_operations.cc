@@ -232,6 +232,8 @@ void Provider::OnOperationResult(Operation* operation, Call* call,
       Complete(operation, completion.wsa_error);
       if (operation->closes_socket) BeginHeldReceives(operation->socket);
       if (completion.final) EndRegistration();
+      // Of a shutdown nobody waits for the answer.
+      FreeIfUnused(operation);
   }
 }
 

@@ -34,7 +34,6 @@ struct StubSocket {
   bool connecting = false;
   bool connected = false;
   bool send_shut = false;
-  bool receive_shut = false;
   // WSPCloseSocket is under way, or has succeeded.
   bool closing = false;
   bool closed = false;

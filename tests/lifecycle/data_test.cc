@@ -753,5 +753,51 @@ TEST_P(WaitAllTest, EndsWithThoseBehindItWhenItsSocketIsClosed) {
   EXPECT_EQ(second.error(), DWORD{WSA_OPERATION_ABORTED});
 }
 
+// --------------------------------------------- calls behind sends that wait
+
+// More than the kernel and the provider's credit take while nobody reads.
+constexpr size_t kTooMuch = 32 << 20;
+
+class BehindSendsTest : public DataTest {
+ protected:
+  void SetUp() override {
+    DataTest::SetUp();
+    connection_ = Connect();
+    ASSERT_EQ(spi_->StartSend(connection_.socket, &send_, Pattern(0, kTooMuch)),
+              kPending);
+  }
+
+  Connection connection_;
+  Operation send_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Families, BehindSendsTest,
+                         ::testing::Values(Family::kIpv4));
+
+TEST_P(BehindSendsTest, ShutdownDoesNotBlockAndComesAfterThem) {
+  EXPECT_LT(TimeOf([&] {
+              EXPECT_EQ(spi_->Shutdown(connection_.socket, SD_SEND), kOk);
+            }),
+            seconds(5));
+  EXPECT_TRUE(send_.is_pending());
+  Operation late;
+  EXPECT_EQ(spi_->StartSend(connection_.socket, &late, "late"),
+            WsaCode{WSAESHUTDOWN});
+  const PeerSocket::Rest rest = connection_.peer.ReadToEnd();
+  EXPECT_EQ(rest.ending, Ending::kOrderly);
+  EXPECT_EQ(rest.data.size(), kTooMuch);
+  EXPECT_EQ(PatternError(rest.data, 0), "");
+}
+
+TEST_P(BehindSendsTest, ShutdownEndsWithTheSocket) {
+  EXPECT_EQ(spi_->Shutdown(connection_.socket, SD_BOTH), kOk);
+  EXPECT_EQ(spi_->Close(connection_.socket), kOk);
+  EXPECT_FALSE(send_.is_pending());
+  EXPECT_EQ(send_.error(), DWORD{WSA_OPERATION_ABORTED});
+  Connection fresh = Connect();
+  EXPECT_EQ(spi_->Send(fresh.socket, "fresh"), kOk);
+  EXPECT_EQ(fresh.peer.Read(5), "fresh");
+}
+
 }  // namespace
 }  // namespace wspd::testing
