@@ -175,6 +175,14 @@ uint32_t KnownSendError(const StubSocket& socket) {
   return 0;
 }
 
+// Whether nothing of it can be handed over now: what is before it, or what is
+// unanswered, has used the credit up.
+bool WaitsForItsTurn(Provider* provider, Operation* operation)
+    WSP_REQUIRES(g_library.mutex) {
+  provider->Flush();
+  return !operation->done && !operation->job.begun;
+}
+
 // One send operation over `buffers`, from its beginning to the verdict.
 Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   MutexLock lock(&g_library.mutex);
@@ -196,15 +204,31 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
       return Failed(error);
     }
     operation->timeout_ms = socket->send_timeout_ms;
+    if (operation->timeout_ms != 0) {
+      operation->deadline = NowMs() + operation->timeout_ms;
+    }
   }
   provider->StartSend(operation);
   if (operation->overlapped != nullptr) {
     // No round trip: the caller hears of it when it is done.
     provider->Flush();
-  } else if (call->Await(operation, INT64_MAX) == SpiCall::WaitEnd::kGone) {
-    return Failed(WSAEINTR);
+    return Conclude(call, operation);
   }
-  return Conclude(call, operation);
+  if (call->nonblocking() && WaitsForItsTurn(provider, operation)) {
+    provider->Abandon(operation);
+    return Failed(WSAEWOULDBLOCK);
+  }
+  switch (call->Await(operation, operation->deadline)) {
+    case SpiCall::WaitEnd::kGone:
+      return Failed(WSAEINTR);
+    case SpiCall::WaitEnd::kTimedOut:
+      // The daemon's limit is for a chunk, and says nothing of one that waits.
+      provider->Abandon(operation);
+      provider->Flush();
+      return Failed(WSAETIMEDOUT);
+    default:
+      return Conclude(call, operation);
+  }
 }
 
 // Chunk by chunk, until one is not taken whole.

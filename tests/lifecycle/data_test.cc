@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -797,6 +798,50 @@ TEST_P(BehindSendsTest, ShutdownEndsWithTheSocket) {
   Connection fresh = Connect();
   EXPECT_EQ(spi_->Send(fresh.socket, "fresh"), kOk);
   EXPECT_EQ(fresh.peer.Read(5), "fresh");
+}
+
+TEST_P(BehindSendsTest, NonBlockingSendWouldBlock) {
+  ASSERT_EQ(spi_->SetNonBlocking(connection_.socket, true), kOk);
+  EXPECT_EQ(spi_->Send(connection_.socket, "x"), kWouldBlock);
+  EXPECT_EQ(connection_.peer.Read(kTooMuch).size(), kTooMuch);
+  ASSERT_TRUE(WaitUntil([&] { return !send_.is_pending(); }));
+  EXPECT_EQ(spi_->Send(connection_.socket, "late"), kOk);
+  EXPECT_EQ(connection_.peer.Read(4), "late");
+}
+
+TEST_P(BehindSendsTest, SendTimesOutWhileItWaits) {
+  ASSERT_EQ(spi_->SetOption(connection_.socket, SOL_SOCKET, SO_SNDTIMEO, 200),
+            kOk);
+  const milliseconds time = TimeOf([&] {
+    EXPECT_EQ(spi_->Send(connection_.socket, std::string(200000, 'x')),
+              WsaCode{WSAETIMEDOUT});
+  });
+  EXPECT_GE(time, milliseconds(190));
+  EXPECT_LT(time, seconds(2));
+  EXPECT_EQ(connection_.peer.Read(kTooMuch).size(), kTooMuch);
+  EXPECT_EQ(spi_->Send(connection_.socket, "late"), kOk);
+  EXPECT_EQ(connection_.peer.Read(4), "late");
+}
+
+TEST_P(DataTest, SendTimesOutOnceForAllItsChunks) {
+  Connection connection = Connect();
+  ASSERT_EQ(spi_->SetOption(connection.socket, SOL_SOCKET, SO_SNDTIMEO, 300),
+            kOk);
+  ThreadGroup threads;
+  std::atomic<bool> stop{false};
+  // A reader so slow that no chunk waits for as long as the limit.
+  threads.Start("reader", [&] {
+    while (!stop) {
+      connection.peer.ReadWhatIsThere(100000);
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+  });
+  const milliseconds time = TimeOf([&] {
+    EXPECT_EQ(spi_->Send(connection.socket, std::string(kTooMuch, 'x')),
+              WsaCode{WSAETIMEDOUT});
+  });
+  stop = true;
+  EXPECT_LT(time, seconds(2));
 }
 
 }  // namespace
