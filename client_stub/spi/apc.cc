@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client_stub/spi/provider.h"
+#include "client_stub/spi/thread_shield.h"
 
 namespace wsp {
 namespace {
@@ -16,15 +17,29 @@ struct Record {
   void* pin;
 };
 
-// Takes a record out of the books. Returns whether its routine may still run.
+// Takes a record out of the books. Returns whether its routine may still run. A
+// forked child, which has copies of the forking thread's records, runs none;
+// they go on counting there, since they need the library as well.
 __attribute__((noinline)) bool Settle(Record* record) {
-  MutexLock lock(&g_library.mutex);
-  if (g_library.queued_apcs > 0) --g_library.queued_apcs;
-  if (g_library.queued_apcs == 0) {
-    record->pin = std::exchange(g_library.pin, nullptr);
+  const ThreadShield shield;
+  void* pin = nullptr;
+  bool may_run;
+  {
+    MutexLock lock(&g_library.mutex);
+    if (g_library.queued_apcs > 0) --g_library.queued_apcs;
+    if (g_library.queued_apcs == 0) {
+      pin = std::exchange(g_library.pin, nullptr);
+    }
+    may_run = g_library.generation == record->generation &&
+              g_library.provider != nullptr && !g_library.provider->ended;
   }
-  return g_library.generation == record->generation &&
-         g_library.provider != nullptr && !g_library.provider->ended;
+  if (!may_run) {
+    record->pin = pin;
+  } else if (pin != nullptr) {
+    // Of an earlier registration. In this one the library is loaded anyway.
+    dlclose(pin);
+  }
+  return may_run;
 }
 
 // A call in tail position that is a jump, also without optimisation and with
@@ -69,8 +84,12 @@ void QueueCompletionRoutine(const WSPUPCALLTABLE& upcalls,
   g_library.mutex.Unlock();
   WSATHREADID thread = completed.thread;
   int error;
-  const int result = upcalls.lpWPUQueueApc(
-      &thread, RunRoutine, reinterpret_cast<DWORD_PTR>(record), &error);
+  int result;
+  {
+    const UpcallScope scope;
+    result = upcalls.lpWPUQueueApc(&thread, RunRoutine,
+                                   reinterpret_cast<DWORD_PTR>(record), &error);
+  }
   g_library.mutex.Lock();
   if (result != 0) {
     // The thread has ended; nobody is there to run it.

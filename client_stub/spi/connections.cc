@@ -68,14 +68,22 @@ uint32_t ShutDownInOrder(SpiCall* call, uint32_t wire_how) {
   Provider* provider = call->provider();
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, call->socket());
+  SendLane* lane = &call->socket()->lane;
+  const bool behind_sends =
+      wire_how != wire::ShutdownRequest::HOW_RECEIVE && !lane->jobs.empty();
+  if (!behind_sends) {
+    if (const uint32_t error = call->PrepareToWait(operation)) return error;
+  }
   Call* request = provider->NewCall(operation, CallHeader());
   AppendShutdown(&request->bytes, wire_how);
-  if (wire_how == wire::ShutdownRequest::HOW_RECEIVE) {
-    provider->attachment().Submit(request);
-  } else {
-    provider->attachment().SubmitBehindSends(&call->socket()->lane,
-                                             &operation->job, request);
+  if (behind_sends) {
+    // It never blocks: what is queued takes effect by itself. The socket was
+    // connected, or there would be no sends.
+    provider->attachment().SubmitBehindSends(lane, &operation->job, request);
+    provider->LetGo(operation);
+    return 0;
   }
+  provider->attachment().Submit(request);
   return call->FinishControl(operation, INT64_MAX, nullptr);
 }
 
@@ -101,7 +109,6 @@ int WSPAPI SpiShutdown(SOCKET s, int how, LPINT error) {
   const uint32_t result = ShutDownInOrder(&call, wire_how);
   if (result == 0) {
     MutexLock lock(&g_library.mutex);
-    if (how != SD_SEND) call.socket()->receive_shut = true;
     if (how != SD_RECEIVE) call.socket()->send_shut = true;
   }
   return call.Result(result);

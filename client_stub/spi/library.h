@@ -10,7 +10,6 @@ namespace wsp {
 
 class Provider;
 struct Operation;
-class Waiter;
 
 // What is there as long as the library is loaded. Constant-initialised and
 // never destroyed. There is one lock, the session lock: it guards this, the
@@ -44,23 +43,34 @@ extern Library g_library;
 struct ThreadRecord {
   // Of Library: what the rest belongs to.
   uint64_t generation;
-  // Calls of this thread that are under way, one inside the other.
-  uint32_t frames;
+  // Calls of this thread that are under way, one inside the other: its part of
+  // Provider::inside and Provider::exposed.
+  uint32_t inside;
+  uint32_t exposed;
   // Blocking hooks among them.
   uint32_t hooks;
   // The call that waits, for WSPCancelBlockingCall.
   Operation* blocking;
-  // Set while signal handlers may run in the middle of a wait. A handler may
-  // have left that wait by siglongjmp: the next call finds out.
-  Operation* exposed;
-  Waiter* exposed_waiter;
-  uint64_t exposure;
-  // The stub's own thread.
-  bool is_service;
+  // Upcalls that it is in. Whatever calls them holds on to the provider: no
+  // startup or cleanup from within. Goes on through the generations.
+  uint32_t upcalls;
 };
 
 // Plain memory, without constructor or destructor.
 extern __thread ThreadRecord t_thread;
+
+// Around an upcall.
+class UpcallScope {
+ public:
+  UpcallScope() { ++t_thread.upcalls; }
+  // In a forked child there may be none any more.
+  ~UpcallScope() {
+    if (t_thread.upcalls > 0) --t_thread.upcalls;
+  }
+
+  UpcallScope(const UpcallScope&) = delete;
+  UpcallScope& operator=(const UpcallScope&) = delete;
+};
 
 // Milliseconds of the monotonic clock.
 int64_t NowMs();

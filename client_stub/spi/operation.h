@@ -16,6 +16,7 @@ namespace wsp {
 class Provider;
 struct StubSocket;
 
+struct InHeldReceives;
 struct InOperations;
 struct InIndications;
 
@@ -23,6 +24,7 @@ struct InIndications;
 // that a transfer needs. Belongs to Provider, also when the thread that began
 // it has vanished. Under the session lock.
 struct Operation final : CallOwner,
+                         ListNode<InHeldReceives>,
                          ListNode<InOperations>,
                          ListNode<InIndications> {
   enum class Kind : uint8_t {
@@ -53,8 +55,17 @@ struct Operation final : CallOwner,
   bool send_stopped = false;
   uint32_t wire_flags = 0;
   uint32_t timeout_ms = 0;
+  // In NowMs(): when the whole operation is over, if it has a time limit.
+  int64_t deadline = INT64_MAX;
   bool report_pending = false;
   bool wait_for_all = false;
+  // A WSPStartup. If the registration ends meanwhile, then `marker` is a call
+  // behind it: whichever is answered first says whether it was counted.
+  bool counts_up = false;
+  Call* marker = nullptr;
+  // The close of its socket: if it fails, or nobody waits for it any more, the
+  // socket is open again.
+  bool closes_socket = false;
 
   // ---- the caller's memory
   std::vector<ByteView> buffers;
@@ -74,7 +85,7 @@ struct Operation final : CallOwner,
   Completion reply;
   ByteBuffer reply_data;
 
-  // ---- who waits
+  // ---- who waits, or is going to
   Waiter* waiter = nullptr;
 
   // ---- the overlapped operation, if it is one

@@ -66,15 +66,29 @@ StubSocket* Provider::FindSocket(uint64_t id) {
   return socket;
 }
 
+void Provider::BeginClosing(StubSocket* socket) {
+  socket->closing = true;
+  socket->lane.paused = true;
+  attachment_.UpdateLane(&socket->lane);
+}
+
+void Provider::StayOpen(StubSocket* socket) {
+  socket->closing = false;
+  socket->lane.paused = false;
+  attachment_.UpdateLane(&socket->lane);
+}
+
 void Provider::RetireSocket(StubSocket* socket) {
   socket->closed = true;
   sockets_.Erase(socket);
   for (Operation* operation = operations_.front(); operation != nullptr;) {
     Operation* next = operations_.Next(operation);
-    // The daemon has ended what it had; what waits for credit it never saw.
+    // The daemon has ended what it had; what waits for its turn it never saw.
     if (operation->socket == socket && !operation->done &&
-        operation->kind == Operation::Kind::kSend) {
+        (operation->kind == Operation::Kind::kSend || IsHeld(operation) ||
+         operation->job.behind != nullptr)) {
       Cancel(operation);
+      FreeIfUnused(operation);
     }
     operation = next;
   }
@@ -104,13 +118,30 @@ void Provider::SetUpcalls(const WSPUPCALLTABLE& upcalls) {
   upcalls_.store(upcall_tables_.back().get(), std::memory_order_release);
 }
 
+Operation* Provider::FindStartup() {
+  for (Operation* operation = operations_.front(); operation != nullptr;
+       operation = operations_.Next(operation)) {
+    if (operation->counts_up && operation->call != nullptr) return operation;
+  }
+  return nullptr;
+}
+
 void Provider::EndRegistration() {
+  if (ended) return;
   ended = true;
   lost = false;
   startups = 0;
+  owed_cleanups = 0;
   const bool others = attachment_.unanswered() > 0;
-  attachment_.DropCalls();
-  if (others && attached()) {
+  Operation* startup = attached() ? FindStartup() : nullptr;
+  attachment_.DropCalls(startup != nullptr ? startup->call : nullptr);
+  if (startup != nullptr) {
+    // It may have reached the daemon before the cleanup, which dropped it, or
+    // afterwards, when it counts.
+    startup->marker = attachment_.NewCall(startup, CallHeader());
+    AppendNothing(&startup->marker->bytes);
+    attachment_.Submit(startup->marker);
+  } else if (others && attached()) {
     // Calls that reached the daemon after the cleanup are answered, and these
     // answers want to be acknowledged. They come before that of this one.
     Call* last = attachment_.NewCall(nullptr, CallHeader());
@@ -120,15 +151,21 @@ void Provider::EndRegistration() {
   LoseSockets();
   for (Operation* operation = operations_.front(); operation != nullptr;) {
     Operation* next = operations_.Next(operation);
-    if (!operation->done) {
+    if (!operation->done && operation != startup) {
       // No event, no routine: nobody hears of it but the OVERLAPPED.
       const bool overlapped = operation->overlapped != nullptr;
       if (overlapped) operation->starting = true;
       Complete(operation, overlapped ? WSA_OPERATION_ABORTED : WSAEINTR);
-      if (overlapped) FreeIfUnused(operation);
+      FreeIfUnused(operation);
     }
     operation = next;
   }
+}
+
+bool Provider::Revive() {
+  if (sockets_.size() > 0 || !attached()) return false;
+  ended = false;
+  return true;
 }
 
 // ------------------------------------------------------------------- waiting

@@ -5,6 +5,7 @@
 #include <winsock2.h>
 #include <ws2spi.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -43,6 +44,16 @@ class Provider final : private Attachment::Observer {
 
   // The startups of the process, as the daemon last said.
   uint64_t startups = 0;
+  // Cleanups that count here and perhaps not with the daemon, which couldn't be
+  // reached. If it still has the registration, its count is that much too high
+  // at most.
+  uint64_t owed_cleanups = 0;
+  // Takes the count from the daemon's answer; `expected` is what it should be
+  // if no other attachment changed it.
+  void SetStartups(uint64_t count, uint64_t expected) {
+    owed_cleanups = std::min(owed_cleanups, count);
+    startups = std::clamp(expected, count - owed_cleanups, count);
+  }
   // The daemon doesn't know of these startups any more.
   bool lost = false;
   // Cleaned up for good; only taking down is left.
@@ -59,6 +70,9 @@ class Provider final : private Attachment::Observer {
   // Ends everything as the final cleanup does: blocking calls with WSAEINTR,
   // overlapped operations cancelled without an indication.
   void EndRegistration() WSP_REQUIRES(g_library.mutex);
+  // Makes an ended provider fit for another startup, if nothing of the ended
+  // registration is left in it.
+  bool Revive() WSP_REQUIRES(g_library.mutex);
 
   // ---- the connection
 
@@ -98,6 +112,10 @@ class Provider final : private Attachment::Observer {
   StubSocket* NewSocket(uint64_t id) WSP_REQUIRES(g_library.mutex);
   // With a reference, or null.
   StubSocket* FindSocket(uint64_t id) WSP_REQUIRES(g_library.mutex);
+  // WSPCloseSocket begins: nothing more goes out for the socket until it is
+  // clear whether it closes.
+  void BeginClosing(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  void StayOpen(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   // Closed: no longer found; what is under way on it ends as cancelled.
   void RetireSocket(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   void Release(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
@@ -110,11 +128,17 @@ class Provider final : private Attachment::Observer {
       WSP_REQUIRES(g_library.mutex);
   // The caller holds it no longer.
   void LetGo(Operation* operation) WSP_REQUIRES(g_library.mutex);
-  // A call of the operation; the caller appends the request and submits it.
+  // A call of the operation, on its socket unless the header names another; the
+  // caller appends the request and submits it.
   Call* NewCall(Operation* operation, CallHeader header)
       WSP_REQUIRES(g_library.mutex);
   void StartSend(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Behind a receive of MSG_WAITALL it only begins when that has ended.
   void StartReceive(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Whether it has not been begun yet.
+  static bool IsHeld(Operation* operation) {
+    return static_cast<ListNode<InHeldReceives>*>(operation)->linked();
+  }
   // Makes it overlapped; `event` may be null.
   void BeginOverlapped(Operation* operation, LPWSAOVERLAPPED overlapped)
       WSP_REQUIRES(g_library.mutex);
@@ -127,7 +151,8 @@ class Provider final : private Attachment::Observer {
   void Cancel(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // The time of a send is over: what the daemon doesn't have stays here.
   void TimeOutSend(Operation* operation) WSP_REQUIRES(g_library.mutex);
-  // Its thread is gone, and the memory that it points to as well.
+  // Its thread is gone, and the memory that it points to as well. What it would
+  // wait with is free again.
   void Abandon(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Its thread may be gone: nothing of it is touched until Reattach.
   void Detach(Operation* operation) WSP_REQUIRES(g_library.mutex);
@@ -159,7 +184,6 @@ class Provider final : private Attachment::Observer {
   // in the middle of a wait.
   uint32_t inside = 0;
   uint32_t exposed = 0;
-  uint64_t next_exposure = 1;
   // A cleanup that may be the final one is under way: threads that leave are
   // watched until they are out of our code.
   bool ending = false;
@@ -187,6 +211,9 @@ class Provider final : private Attachment::Observer {
   void OnAbandonedCleanup(bool final, uint64_t startups) override;
   int64_t TimeMs() override { return NowMs(); }
 
+  // That waits for its answer, or null.
+  Operation* FindStartup() WSP_REQUIRES(g_library.mutex);
+
   bool OpenConnection() WSP_REQUIRES(g_library.mutex);
   bool TryConnect() WSP_REQUIRES(g_library.mutex);
   void CloseConnection() WSP_REQUIRES(g_library.mutex);
@@ -199,6 +226,11 @@ class Provider final : private Attachment::Observer {
                     uint32_t payload_bytes) WSP_REQUIRES(g_library.mutex);
   void OnReceiveResult(Operation* operation, const Completion& completion)
       WSP_REQUIRES(g_library.mutex);
+  void SubmitReceive(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Takes the operation out of its socket's order of receives.
+  void LeaveReceives(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Begins what nothing holds back any more. The socket may go.
+  void BeginHeldReceives(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   void StoreReceived(Operation* operation, ByteView data)
       WSP_REQUIRES(g_library.mutex);
   void FinishSendIfDone(Operation* operation) WSP_REQUIRES(g_library.mutex);

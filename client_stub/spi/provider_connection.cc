@@ -55,7 +55,7 @@ void Provider::CloseConnection() {
 void Provider::OnBroken() {
   const bool was_attached = attached();
   CloseConnection();
-  if (ended) return;
+  if (ended) return FailAll(WSAENETDOWN);
   const bool refused =
       !was_attached && attachment_.grpc_status() != Http2Client::kNoStatus;
   // Nobody waits: the next call will see to it.
@@ -160,6 +160,7 @@ void Provider::OnRegistrationEnded(uint32_t reason) {
 
 void Provider::OnAbandonedCleanup(bool final, uint64_t) {
   g_library.mutex.AssertHeld();
+  if (owed_cleanups > 0) --owed_cleanups;
   if (final) EndRegistration();
 }
 
@@ -171,7 +172,10 @@ void Provider::FailAll(uint32_t error) {
     const bool goes_on = operation->kind == Operation::Kind::kWatch ||
                          (operation->kind == Operation::Kind::kAttach &&
                           attachment_.connected());
-    if (!operation->done && !goes_on) Complete(operation, error);
+    if (!operation->done && !goes_on) {
+      Complete(operation, error);
+      FreeIfUnused(operation);
+    }
     operation = next;
   }
 }

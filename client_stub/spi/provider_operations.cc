@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "client_stub/spi/apc.h"
 #include "client_stub/spi/nt_status.h"
@@ -89,6 +90,7 @@ void Provider::Free(Operation* operation) {
   static_cast<ListNode<InOperations>*>(operation)->Unlink();
   static_cast<ListNode<InIndications>*>(operation)->Unlink();
   static_cast<ListNode<InLane>*>(&operation->job)->Unlink();
+  static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
   if (operation->kind == Operation::Kind::kWatch) --watchers_;
   Release(operation->socket);
   if (operation_pool_.size() >= kMostPooledOperations) {
@@ -107,7 +109,10 @@ void Provider::Free(Operation* operation) {
 // ------------------------------------------------------------------ starting
 
 Call* Provider::NewCall(Operation* operation, CallHeader header) {
-  if (operation->socket != nullptr) header.socket_id = operation->socket->id;
+  // An accept's calls may be about the socket that it made.
+  if (header.socket_id == 0 && operation->socket != nullptr) {
+    header.socket_id = operation->socket->id;
+  }
   operation->call = attachment_.NewCall(operation, header);
   return operation->call;
 }
@@ -134,10 +139,39 @@ void Provider::StartSend(Operation* operation) {
 }
 
 void Provider::StartReceive(Operation* operation) {
-  // One that goes on has just given a call back.
-  if (operation->bytes == 0 && !attachment_.MayReceive()) {
-    return Complete(operation, WSAENOBUFS);
+  if (!attachment_.MayReceive()) return Complete(operation, WSAENOBUFS);
+  StubSocket* socket = operation->socket;
+  // Looking at data, and data out of the stream, have no place in the order.
+  if (operation->wire_flags == 0) {
+    if (socket->filling != nullptr) {
+      socket->held_receives.PushBack(operation);
+      operation->pending = operation->report_pending;
+      return;
+    }
+    if (operation->wait_for_all) socket->filling = operation;
   }
+  SubmitReceive(operation);
+}
+
+void Provider::LeaveReceives(Operation* operation) {
+  static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
+  StubSocket* socket = operation->socket;
+  if (socket->filling == operation) socket->filling = nullptr;
+}
+
+void Provider::BeginHeldReceives(StubSocket* socket) {
+  while (socket->filling == nullptr && !socket->closing) {
+    Operation* operation = socket->held_receives.PopFront();
+    if (operation == nullptr) return;
+    if (operation->deadline != INT64_MAX) {
+      operation->timeout_ms = static_cast<uint32_t>(
+          std::max<int64_t>(operation->deadline - NowMs(), 1));
+    }
+    StartReceive(operation);
+  }
+}
+
+void Provider::SubmitReceive(Operation* operation) {
   CallHeader header;
   header.overlapped = operation->overlapped != nullptr;
   header.report_pending = operation->report_pending;
@@ -189,14 +223,25 @@ void Provider::OnOperationResult(Operation* operation, Call* call,
       OnReceiveResult(operation, completion);
       return;
     default:
-      operation->call = nullptr;
+      if (call == operation->marker) {
+        // The startup before it was dropped: nothing else is left.
+        attachment_.DropCalls();
+        operation->marker = operation->call = nullptr;
+        Complete(operation, WSAEINTR);
+        return;
+      }
+      if (operation->marker != nullptr) attachment_.Abandon(operation->marker);
+      operation->marker = operation->call = nullptr;
       operation->reply = completion;
       operation->reply_data.assign(completion.data.data,
                                    completion.data.data + completion.data.size);
       operation->reply.data = {operation->reply_data.data(),
                                operation->reply_data.size()};
       Complete(operation, completion.wsa_error);
+      if (operation->closes_socket) BeginHeldReceives(operation->socket);
       if (completion.final) EndRegistration();
+      // Of a shutdown nobody waits for the answer.
+      FreeIfUnused(operation);
   }
 }
 
@@ -226,6 +271,7 @@ void Provider::OnReceiveResult(Operation* operation,
   if (completion.wsa_error != 0) {
     // What was received before counts; the error comes again.
     Complete(operation, operation->bytes > 0 ? 0 : completion.wsa_error);
+    BeginHeldReceives(operation->socket);
     return;
   }
   ByteView data = completion.data;
@@ -236,10 +282,11 @@ void Provider::OnReceiveResult(Operation* operation,
   operation->result_flags |= completion.flags;
   if (operation->wait_for_all && data.size > 0 &&
       operation->bytes < operation->total) {
-    StartReceive(operation);
+    SubmitReceive(operation);
     return;
   }
   Complete(operation, 0);
+  BeginHeldReceives(operation->socket);
 }
 
 void Provider::StoreReceived(Operation* operation, ByteView data) {
@@ -259,6 +306,8 @@ void Provider::Complete(Operation* operation, uint32_t error) {
   }
   operation->done = true;
   operation->error = error;
+  if (operation->kind == Operation::Kind::kReceive) LeaveReceives(operation);
+  if (operation->closes_socket && error != 0) StayOpen(operation->socket);
   if (operation->overlapped != nullptr) {
     WriteOverlapped(operation);
     if (operation->counted) CountOverlapped(-1);
@@ -297,7 +346,11 @@ void Provider::Cancel(Operation* operation) {
   } else if (operation->call != nullptr) {
     gone = attachment_.Cancel(operation->call);
   }
-  if (gone) Complete(operation, CancelledError(*operation));
+  if (!gone) return;
+  Complete(operation, CancelledError(*operation));
+  if (operation->kind == Operation::Kind::kReceive) {
+    BeginHeldReceives(operation->socket);
+  }
 }
 
 void Provider::TimeOutSend(Operation* operation) {
@@ -312,13 +365,24 @@ void Provider::TimeOutSend(Operation* operation) {
 }
 
 void Provider::Abandon(Operation* operation) {
-  operation->waiter = nullptr;
+  if (Waiter* waiter = std::exchange(operation->waiter, nullptr)) {
+    baton_.EndWaiting(waiter);
+    ReleaseWaiter(waiter);
+  }
   if (operation->overlapped != nullptr) {
     // Nobody learns that it began; it goes on by itself.
     if (operation->starting) EndStarting(operation);
+    if (has_indications() && service_.running()) service_.waiter()->Wake();
     LetGo(operation);
     return;
   }
+  // If the daemon closes it all the same, the next close finds that out.
+  if (operation->closes_socket) {
+    StayOpen(operation->socket);
+    BeginHeldReceives(operation->socket);
+  }
+  if (operation->marker != nullptr) attachment_.Abandon(operation->marker);
+  operation->marker = nullptr;
   if (!operation->done) {
     if (operation->kind == Operation::Kind::kSend) {
       attachment_.AbandonJob(&operation->socket->lane, &operation->job);
@@ -327,6 +391,10 @@ void Provider::Abandon(Operation* operation) {
       operation->call = nullptr;
     }
     operation->done = true;
+    if (operation->kind == Operation::Kind::kReceive) {
+      LeaveReceives(operation);
+      BeginHeldReceives(operation->socket);
+    }
   }
   LetGo(operation);
 }
@@ -401,8 +469,11 @@ void Provider::IndicateOne(Operation* operation) {
     QueueCompletionRoutine(table, completed);
   } else if (event != nullptr) {
     g_library.mutex.Unlock();
-    int error;
-    table.lpWPUSetEvent(event, &error);
+    {
+      const UpcallScope scope;
+      int error;
+      table.lpWPUSetEvent(event, &error);
+    }
     g_library.mutex.Lock();
   }
 }

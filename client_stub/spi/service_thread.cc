@@ -52,7 +52,6 @@ void ServiceThread::Stop() {
 }
 
 void* ServiceThread::Main(void* self) {
-  t_thread.is_service = true;
   static_cast<ServiceThread*>(self)->Run();
   return nullptr;
 }

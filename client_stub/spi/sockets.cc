@@ -103,8 +103,11 @@ void CloseUnhandled(SpiCall* call, uint64_t id) {
 uint32_t GiveHandle(SpiCall* call, uint64_t id, DWORD catalog_entry_id,
                     SOCKET* handle) {
   int error = WSAENOBUFS;
-  *handle =
-      call->upcalls().lpWPUCreateSocketHandle(catalog_entry_id, id, &error);
+  {
+    const UpcallScope scope;
+    *handle =
+        call->upcalls().lpWPUCreateSocketHandle(catalog_entry_id, id, &error);
+  }
   if (*handle != INVALID_SOCKET) return 0;
   CloseUnhandled(call, id);
   return static_cast<uint32_t>(error);
@@ -144,24 +147,20 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
 
 namespace {
 
-// Nothing more goes out for the socket until it is clear whether it closes.
-uint32_t BeginClosing(SpiCall* call) {
-  MutexLock lock(&g_library.mutex);
-  StubSocket* socket = call->socket();
-  if (socket->closing) return WSAENOTSOCK;
-  socket->closing = true;
-  socket->lane.paused = true;
-  call->provider()->attachment().UpdateLane(&socket->lane);
-  return 0;
-}
-
-void StayOpen(SpiCall* call) {
-  MutexLock lock(&g_library.mutex);
-  if (!call->StillThere()) return;
-  StubSocket* socket = call->socket();
-  socket->closing = false;
-  socket->lane.paused = false;
-  call->provider()->attachment().UpdateLane(&socket->lane);
+uint32_t CloseWithDaemon(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
+  if (const uint32_t error = call->Reach()) return error;
+  Provider* provider = call->provider();
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kControl, call->socket());
+  if (const uint32_t error = call->PrepareToWait(operation)) return error;
+  operation->closes_socket = true;
+  provider->BeginClosing(call->socket());
+  Call* request = provider->NewCall(operation, CallHeader());
+  AppendCloseSocket(&request->bytes);
+  provider->attachment().Submit(request);
+  const uint32_t error = call->FinishControl(operation, INT64_MAX, nullptr);
+  // It was closed by a close whose thread went away before it knew.
+  return error == WSAENOTSOCK ? 0 : error;
 }
 
 }  // namespace
@@ -169,23 +168,21 @@ void StayOpen(SpiCall* call) {
 int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
   SpiCall call(SpiFunction::kCloseSocket, s, error);
   if (!call.ok()) return SOCKET_ERROR;
-  if (const uint32_t result = BeginClosing(&call)) return call.Result(result);
-  if (!call.lost()) {
-    const uint32_t result = call.Invoke(
-        CallHeader(), [](Call* request) { AppendCloseSocket(&request->bytes); },
-        nullptr);
-    if (result != 0) {
-      StayOpen(&call);
-      return call.Result(result);
-    }
-  }
   {
     MutexLock lock(&g_library.mutex);
+    if (call.socket()->closing) return call.Result(WSAENOTSOCK);
+    if (!call.lost()) {
+      if (const uint32_t result = CloseWithDaemon(&call)) {
+        return call.Result(result);
+      }
+    }
     if (!call.StillThere()) return call.Result(WSAEINTR);
+    call.socket()->closing = true;
     call.provider()->RetireSocket(call.socket());
     // The aborted operations' events and routines come before the close ends.
     call.provider()->Indicate();
   }
+  const UpcallScope scope;
   int ignored;
   call.upcalls().lpWPUCloseSocketHandle(s, &ignored);
   return 0;

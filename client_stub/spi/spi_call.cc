@@ -8,10 +8,10 @@ namespace {
 // Makes the record the present provider's.
 void RefreshThread() WSP_REQUIRES(g_library.mutex) {
   if (t_thread.generation == g_library.generation) return;
-  const bool is_service = t_thread.is_service;
+  const uint32_t upcalls = t_thread.upcalls;
   t_thread = ThreadRecord();
   t_thread.generation = g_library.generation;
-  t_thread.is_service = is_service;
+  t_thread.upcalls = upcalls;
 }
 
 uint64_t ThisThread() { return reinterpret_cast<uint64_t>(&t_thread); }
@@ -51,16 +51,14 @@ void SpiCall::LeaveWatched() {
     MutexLock lock(&g_library.mutex);
     provider_->Release(socket_);
     socket_ = nullptr;
-    --provider_->inside;
-    ++provider_->exposed;
-    g_library.changed.SignalAll();
+    BeginExposure();
   }
   shield_.Open();
   shield_.Close();
   MutexLock lock(&g_library.mutex);
   if (!StillThere()) return;
   --provider_->exposed;
-  if (t_thread.frames > 0) --t_thread.frames;
+  --t_thread.exposed;
   provider_->leavers.push_back(LeavingThread::ThisReturning());
   g_library.changed.SignalAll();
 }
@@ -83,7 +81,6 @@ uint32_t SpiCall::Check(SpiFunction function, SOCKET s) {
       return WSANOTINITIALISED;
     }
     Enter();
-    if (function != SpiFunction::kCancelBlockingCall) DropOrphan();
     if (t_thread.hooks > 0 && !traits.allowed_in_hook) return WSAEINPROGRESS;
   }
   if (traits.on_socket) {
@@ -95,8 +92,11 @@ uint32_t SpiCall::Check(SpiFunction function, SOCKET s) {
 uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
   DWORD_PTR id = 0;
   int error = 0;
-  if (upcalls_->lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
-    return WSAENOTSOCK;
+  {
+    const UpcallScope scope;
+    if (upcalls_->lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
+      return WSAENOTSOCK;
+    }
   }
   MutexLock lock(&g_library.mutex);
   // Cleaned up for good since Check.
@@ -120,7 +120,7 @@ void SpiCall::Enter() {
   upcalls_ = &provider_->upcalls();
   catalog_entry_id_ = provider_->catalog_entry_id;
   ++provider_->inside;
-  ++t_thread.frames;
+  ++t_thread.inside;
 }
 
 void SpiCall::Leave() {
@@ -129,8 +129,7 @@ void SpiCall::Leave() {
   if (!StillThere()) return;
   provider_->Release(socket_);
   --provider_->inside;
-  // 0 if a signal handler's own call took this one for left.
-  if (t_thread.frames > 0) --t_thread.frames;
+  --t_thread.inside;
   if (provider_->ending) g_library.changed.SignalAll();
 }
 
@@ -140,7 +139,7 @@ bool SpiCall::TakeLifecycle() {
     // In an upcall of our own startup or cleanup, or in application code that
     // the final cleanup of another thread waits for.
     if (g_library.lifecycle_thread == ThisThread()) return false;
-    if (t_thread.frames > 0 && g_library.tearing_down) return false;
+    if (t_thread.inside > 0 && g_library.tearing_down) return false;
     g_library.changed.Wait(&g_library.mutex);
   }
   RefreshThread();
@@ -158,32 +157,25 @@ void SpiCall::PassLifecycle() {
 }
 
 void SpiCall::Vanish() {
-  {
-    MutexLock lock(&g_library.mutex);
-    if (has_lifecycle_) PassLifecycle();
-    if (entered_ && StillThere() && provider_->ending) {
-      provider_->leavers.push_back(LeavingThread::ThisUnwinding());
-    }
-    Leave();
+  if (entered_ && StillThere() && provider_->ending) {
+    provider_->leavers.push_back(LeavingThread::ThisUnwinding());
   }
-  shield_.GiveUp();
+  Leave();
 }
 
-void SpiCall::DropOrphan() {
-  if (t_thread.exposed == nullptr) return;
-  Operation* operation = t_thread.exposed;
-  Waiter* waiter = t_thread.exposed_waiter;
-  t_thread.exposed = nullptr;
-  t_thread.exposed_waiter = nullptr;
-  t_thread.exposure = 0;
-  // The frames that the thread has jumped out of.
-  t_thread.frames = 1;
-  t_thread.hooks = 0;
-  t_thread.blocking = nullptr;
+void SpiCall::BeginExposure() {
+  --provider_->inside;
+  --t_thread.inside;
+  ++provider_->exposed;
+  ++t_thread.exposed;
+  if (provider_->ending) g_library.changed.SignalAll();
+}
+
+void SpiCall::EndExposure() {
   --provider_->exposed;
-  provider_->Abandon(operation);
-  provider_->ReleaseWaiter(waiter);
-  provider_->Flush();
+  --t_thread.exposed;
+  ++provider_->inside;
+  ++t_thread.inside;
 }
 
 // ---------------------------------------------------------------- replies
@@ -227,6 +219,7 @@ void SpiCall::QueryHook() {
   int error = 0;
   const DWORD entry =
       socket_ != nullptr ? socket_->catalog_entry_id : catalog_entry_id_;
+  const UpcallScope scope;
   const int result =
       upcalls_->lpWPUQueryBlockingCallback(entry, &hook, &context, &error);
   if (result != 0) return;

@@ -1,6 +1,7 @@
 #ifndef WSPD_CLIENT_STUB_SPI_SPI_CALL_H_
 #define WSPD_CLIENT_STUB_SPI_SPI_CALL_H_
 
+#include <signal.h>
 #include <winsock2.h>
 #include <ws2spi.h>
 
@@ -75,6 +76,7 @@ class SpiCall {
     if (const uint32_t error = Reach()) return error;
     Operation* operation =
         provider_->NewOperation(Operation::Kind::kControl, socket_);
+    if (const uint32_t error = PrepareToWait(operation)) return error;
     Call* call = provider_->NewCall(operation, header);
     append(call);
     provider_->attachment().Submit(call);
@@ -84,8 +86,12 @@ class SpiCall {
   // 0 if the daemon can be talked to, else WSAENETDOWN.
   uint32_t Reach() WSP_REQUIRES(g_library.mutex);
 
+  // To be called before the operation begins, so that no begun one is left
+  // without something to wait with. 0, or WSAENOBUFS: then it is gone.
+  uint32_t PrepareToWait(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Waits until the operation is done, or for an overlapped one pending, or
-  // until `deadline` in NowMs(). Unlocks meanwhile.
+  // until `deadline` in NowMs(); after that it may be waited for again. Unlocks
+  // meanwhile.
   WaitEnd Await(Operation* operation, int64_t deadline)
       WSP_REQUIRES(g_library.mutex);
   // Waits for a kControl, copies its reply, and lets it go. WSAETIMEDOUT when
@@ -113,8 +119,6 @@ class SpiCall {
 
   // Takes part in the provider that there is.
   void Enter() WSP_REQUIRES(g_library.mutex);
-  // Drops the wait that this thread jumped out of, if it did.
-  void DropOrphan() WSP_REQUIRES(g_library.mutex);
   // Leaves it, once. Afterwards the provider isn't touched any more.
   void Leave() WSP_REQUIRES(g_library.mutex);
   bool entered() const { return entered_; }
@@ -127,10 +131,12 @@ class SpiCall {
   struct WaitFrame {
     SpiCall* call;
     Operation* operation;
-    Waiter* waiter;
-    uint64_t exposure;
     int timeout_ms;
     unsigned seen;
+  };
+  struct CallbackFrame {
+    SpiCall* call;
+    const Callback* callback;
   };
   struct HookRun {
     LPBLOCKINGCALLBACK callback;
@@ -142,16 +148,20 @@ class SpiCall {
   static void VanishInHandler(void* frame);
   static void VanishInCallback(void* callback_frame);
   static void WaitCancellably(WaitFrame* frame);
-  static void RunHandlers(WaitFrame* frame);
 
+  sigset_t SignalsToWatch() const;
   uint32_t Check(SpiFunction function, SOCKET s) WSP_EXCLUDES(g_library.mutex);
   uint32_t FindSocket(SpiFunction function, SOCKET s)
       WSP_EXCLUDES(g_library.mutex);
   // False if the operation is gone.
   bool Expose(WaitFrame* frame) WSP_REQUIRES(g_library.mutex);
-  bool RunHook(Operation* operation, Waiter* waiter, bool* declined)
+  bool RunHook(Operation* operation, bool* declined)
       WSP_REQUIRES(g_library.mutex);
-  void Vanish() WSP_EXCLUDES(g_library.mutex);
+  // Counts this thread among those that may run application code for long.
+  void BeginExposure() WSP_REQUIRES(g_library.mutex);
+  void EndExposure() WSP_REQUIRES(g_library.mutex);
+  // Leaves, in a thread that doesn't come back.
+  void Vanish() WSP_REQUIRES(g_library.mutex);
   void LeaveWatched() WSP_EXCLUDES(g_library.mutex);
 
   ThreadShield shield_;
@@ -169,9 +179,11 @@ class SpiCall {
   bool lost_ = false;
   LPBLOCKINGCALLBACK hook_ = nullptr;
   DWORD_PTR hook_context_ = 0;
+  // While this call waits: that of the call that it was made from the middle
+  // of.
+  Operation* outer_blocking_ = nullptr;
   // What waits while a hook runs.
-  Operation* callback_operation_ = nullptr;
-  Waiter* callback_waiter_ = nullptr;
+  Operation* hooked_ = nullptr;
 };
 
 }  // namespace wsp

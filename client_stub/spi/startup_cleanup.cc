@@ -20,6 +20,8 @@ constexpr WORD kSpiVersion = MAKEWORD(2, 2);
 constexpr int64_t kExposedMs = 250;
 // gRPC's RESOURCE_EXHAUSTED: the daemon's limit of clients or attachments.
 constexpr int kGrpcResourceExhausted = 8;
+// How often a startup begins that another attachment's final cleanup overtakes.
+constexpr int kStartupAttempts = 3;
 
 // ------------------------------------------------------------- taking down
 
@@ -27,8 +29,9 @@ constexpr int kGrpcResourceExhausted = 8;
 // that this cleanup was made from are under way, and will touch nothing more.
 void AwaitOthers(Provider* provider) WSP_REQUIRES(g_library.mutex) {
   int64_t deadline = INT64_MAX;
-  while (provider->inside > t_thread.frames || provider->exposed > 0) {
-    if (provider->inside > t_thread.frames) {
+  while (provider->inside > t_thread.inside ||
+         provider->exposed > t_thread.exposed) {
+    if (provider->inside > t_thread.inside) {
       deadline = INT64_MAX;
       g_library.changed.Wait(&g_library.mutex);
       continue;
@@ -53,6 +56,7 @@ void ReleaseHandles(Provider* provider) WSP_REQUIRES(g_library.mutex) {
   const WSPUPCALLTABLE upcalls = provider->upcalls();
   g_library.mutex.Unlock();
   for (const SOCKET handle : handles) {
+    const UpcallScope scope;
     int error;
     upcalls.lpWPUCloseSocketHandle(handle, &error);
   }
@@ -91,6 +95,7 @@ Attach AwaitAttachment(SpiCall* call, int64_t deadline)
   if (provider->attached()) return Attach::kReady;
   Operation* operation =
       provider->NewOperation(Operation::Kind::kAttach, nullptr);
+  if (call->PrepareToWait(operation) != 0) return Attach::kUnreachable;
   const uint32_t error = call->FinishControl(operation, deadline, nullptr);
   return error == 0 ? Attach::kReady : Attach::kUnreachable;
 }
@@ -99,6 +104,19 @@ Attach AwaitAttachment(SpiCall* call, int64_t deadline)
 uint32_t UnreachableAtStartup(const Provider& provider) {
   return provider.refusal() == kGrpcResourceExhausted ? WSAEPROCLIM
                                                       : WSASYSNOTREADY;
+}
+
+// One cleanup of the daemon's count.
+uint32_t TakeOneOff(SpiCall* call, int64_t deadline, Reply* reply)
+    WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kControl, nullptr);
+  if (const uint32_t error = call->PrepareToWait(operation)) return error;
+  Call* request = provider->NewCall(operation, CallHeader());
+  AppendCleanup(&request->bytes);
+  provider->attachment().Submit(request);
+  return call->FinishControl(operation, deadline, reply);
 }
 
 uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
@@ -115,14 +133,22 @@ uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
                             : 0;
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, nullptr);
+  if (const uint32_t error = call->PrepareToWait(operation)) return error;
+  operation->counts_up = true;
   Call* request = provider->NewCall(operation, CallHeader());
   AppendStartup(&request->bytes, version, owed, catalog_entry_id);
   provider->attachment().Submit(request);
   const uint32_t error = call->FinishControl(operation, deadline, reply);
   if (error == WSAETIMEDOUT || error == WSAENETDOWN) return WSASYSNOTREADY;
+  if (provider->ended && !provider->Revive()) {
+    // It counts on a provider that can't be used.
+    if (error == 0) TakeOneOff(call, deadline, reply);
+    return WSAEINTR;
+  }
   if (error != 0) return error;
-  provider->startups = reply->startups;
+  if (provider->lost) provider->owed_cleanups = 0;
   provider->lost = false;
+  provider->SetStartups(reply->startups, provider->startups + 1);
   return 0;
 }
 
@@ -164,19 +190,27 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
   if (negotiated == 0) return WSAVERNOTSUPPORTED;
   SpiCall call(nullptr);
   if (call.shield().process() == ProcessKind::kVforked) return WSASYSNOTREADY;
+  if (t_thread.upcalls > 0) return WSAEINPROGRESS;
   Reply reply;
   {
     MutexLock lock(&g_library.mutex);
     if (!call.TakeLifecycle()) return WSAEINPROGRESS;
-    if (!EnsureProvider()) return WSAENOBUFS;
-    call.Enter();
-    call.DropOrphan();
-    const uint32_t error = Register(&call, version, catalog_entry_id, &reply);
-    if (!call.StillThere()) return WSASYSNOTREADY;
+    uint32_t error = 0;
+    for (int attempt = 0; attempt < kStartupAttempts; ++attempt) {
+      call.Leave();
+      if (!EnsureProvider()) return WSAENOBUFS;
+      call.Enter();
+      error = Register(&call, version, catalog_entry_id, &reply);
+      if (!call.StillThere()) return WSASYSNOTREADY;
+      // Else another attachment's final cleanup overtook it.
+      if (error != WSAEINTR) break;
+      error = WSASYSNOTREADY;
+    }
     Provider* provider = call.provider();
     if (error != 0) {
       // Nothing is counted, and what was only made for this goes again.
-      if (provider->startups == 0 && t_thread.frames == 1) {
+      if (provider->startups == 0 && t_thread.inside == 1 &&
+          t_thread.exposed == 0) {
         TakeDown();
       }
       return error;
@@ -202,6 +236,20 @@ enum class Deregistration {
   kEndedBefore,
 };
 
+// Makes up for cleanups that the daemon didn't hear of: the application has
+// done as many as it should. Stops where its count would go below ours, which
+// was `count` before this cleanup: some may have arrived after all.
+void SendOwedCleanups(SpiCall* call, int64_t deadline, uint64_t count,
+                      Reply* reply) WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  while (provider->owed_cleanups > 0 && reply->startups >= count &&
+         !provider->ended) {
+    if (TakeOneOff(call, deadline, reply) != 0) return;
+    --provider->owed_cleanups;
+  }
+  provider->owed_cleanups = 0;
+}
+
 Deregistration Deregister(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   Provider* provider = call->provider();
   const int64_t deadline = NowMs() + Provider::kAnswerMs;
@@ -211,15 +259,12 @@ Deregistration Deregister(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   }
   if (provider->ended) return Deregistration::kEndedBefore;
   if (provider->lost) return Deregistration::kUnmanaged;
-  Operation* operation =
-      provider->NewOperation(Operation::Kind::kControl, nullptr);
-  Call* request = provider->NewCall(operation, CallHeader());
-  AppendCleanup(&request->bytes);
-  provider->attachment().Submit(request);
+  const uint64_t count = provider->startups;
   Reply reply;
-  const uint32_t error = call->FinishControl(operation, deadline, &reply);
+  const uint32_t error = TakeOneOff(call, deadline, &reply);
   if (error == 0) {
-    provider->startups = reply.final ? 0 : reply.startups;
+    SendOwedCleanups(call, deadline, count, &reply);
+    provider->SetStartups(provider->ended ? 0 : reply.startups, count - 1);
     return Deregistration::kDone;
   }
   if (provider->ended) return Deregistration::kEndedBefore;
@@ -242,12 +287,12 @@ uint32_t CleanUp(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
     return WSANOTINITIALISED;
   }
   call->Enter();
-  call->DropOrphan();
   provider->ending = provider->startups == 1;
   const Deregistration outcome = Deregister(call);
   if (!call->StillThere()) return WSANOTINITIALISED;
   if (outcome != Deregistration::kDone && provider->startups > 0) {
     --provider->startups;
+    if (outcome == Deregistration::kUnreachable) ++provider->owed_cleanups;
   }
   const bool last = provider->ended || provider->startups == 0;
   if (last) {
@@ -275,7 +320,7 @@ int WSPAPI SpiCleanup(LPINT error) {
   if (call.shield().process() == ProcessKind::kVforked) {
     return call.Result(WSAENETDOWN);
   }
-  if (t_thread.is_service) return call.Result(WSAEINPROGRESS);
+  if (t_thread.upcalls > 0) return call.Result(WSAEINPROGRESS);
   uint32_t result;
   {
     MutexLock lock(&g_library.mutex);

@@ -5,9 +5,13 @@
 
 #include <cstdint>
 
+#include "client_stub/base/intrusive_list.h"
 #include "client_stub/transport/call.h"
 
 namespace wsp {
+
+struct InHeldReceives;
+struct Operation;
 
 // What the stub knows of a socket; the daemon has the rest. Under the session
 // lock; lives while it is open or somebody counts on it.
@@ -30,7 +34,6 @@ struct StubSocket {
   bool connecting = false;
   bool connected = false;
   bool send_shut = false;
-  bool receive_shut = false;
   // WSPCloseSocket is under way, or has succeeded.
   bool closing = false;
   bool closed = false;
@@ -42,6 +45,11 @@ struct StubSocket {
   uint32_t receive_timeout_ms = 0;
 
   SendLane lane;
+
+  // A receive of MSG_WAITALL, which takes several calls of the daemon's, and
+  // what was posted behind it: the daemon gets that when the former has ended.
+  Operation* filling = nullptr;
+  IntrusiveList<Operation, InHeldReceives> held_receives;
 };
 
 }  // namespace wsp

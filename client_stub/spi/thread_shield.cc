@@ -35,6 +35,7 @@ void StartAnewAfterFork() {
     g_library.lifecycle_busy = false;
     g_library.tearing_down = false;
   }
+  t_thread = ThreadRecord();
   ForkHandled();
 }
 

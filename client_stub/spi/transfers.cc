@@ -58,6 +58,7 @@ void ResetEvent(const SpiCall& call, const Transfer& transfer) {
   if (transfer.overlapped == nullptr) return;
   const WSAEVENT event = EventOf(transfer);
   if (event == nullptr) return;
+  const UpcallScope scope;
   int error;
   call.upcalls().lpWPUResetEvent(event, &error);
 }
@@ -130,19 +131,37 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   operation->wait_for_all =
       (flags & MSG_WAITALL) != 0 && out_of_stream == 0 &&
       (transfer.overlapped != nullptr || !socket->nonblocking);
+  if (const uint32_t error = call->PrepareToWait(operation)) {
+    return Failed(error);
+  }
   if (const uint32_t error = PrepareOverlapped(call, transfer, operation)) {
     provider->Abandon(operation);
     return Failed(error);
   }
   operation->report_pending =
       operation->overlapped != nullptr || call->has_hook();
+  const bool held = socket->filling != nullptr && out_of_stream == 0;
   if (operation->overlapped == nullptr) {
+    if (held && socket->nonblocking) {
+      provider->Abandon(operation);
+      return Failed(WSAEWOULDBLOCK);
+    }
     operation->timeout_ms = socket->receive_timeout_ms;
+    if (held && operation->timeout_ms != 0) {
+      operation->deadline = NowMs() + operation->timeout_ms;
+    }
   }
   provider->StartReceive(operation);
-  if (call->Await(operation, INT64_MAX) == SpiCall::WaitEnd::kGone) {
-    return Failed(WSAEINTR);
+  SpiCall::WaitEnd end = call->Await(operation, operation->deadline);
+  if (end == SpiCall::WaitEnd::kTimedOut) {
+    if (Provider::IsHeld(operation)) {
+      provider->Abandon(operation);
+      return Failed(WSAETIMEDOUT);
+    }
+    // The daemon was told, and has the data, if any.
+    end = call->Await(operation, INT64_MAX);
   }
+  if (end == SpiCall::WaitEnd::kGone) return Failed(WSAEINTR);
   return Conclude(call, operation);
 }
 
@@ -154,6 +173,15 @@ uint32_t KnownSendError(const StubSocket& socket) {
   if (socket.send_shut) return WSAESHUTDOWN;
   if (!socket.connected && !socket.connecting) return WSAENOTCONN;
   return 0;
+}
+
+// Whether an overlapped send of the socket is in the way, which has used the
+// credit up.
+bool IsBehindOthers(Provider* provider, Operation* operation)
+    WSP_REQUIRES(g_library.mutex) {
+  provider->Flush();
+  return !operation->done && !operation->job.begun &&
+         operation->socket->lane.jobs.front() != &operation->job;
 }
 
 // False if the operation is gone.
@@ -184,15 +212,22 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     return Failed(error);
   }
   if (operation->overlapped == nullptr) {
+    if (const uint32_t error = call->PrepareToWait(operation)) {
+      return Failed(error);
+    }
     operation->timeout_ms = socket->send_timeout_ms;
   }
   provider->StartSend(operation);
   if (operation->overlapped != nullptr) {
     // No round trip: the caller hears of it when it is done.
     provider->Flush();
-  } else if (!AwaitSend(call, operation)) {
-    return Failed(WSAEINTR);
+    return Conclude(call, operation);
   }
+  if (call->nonblocking() && IsBehindOthers(provider, operation)) {
+    provider->Abandon(operation);
+    return Failed(WSAEWOULDBLOCK);
+  }
+  if (!AwaitSend(call, operation)) return Failed(WSAEINTR);
   return Conclude(call, operation);
 }
 
@@ -316,8 +351,9 @@ BOOL WSPAPI SpiGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED overlapped,
     }
     if (call.provider()->IsPending(overlapped)) {
       Operation* watch = call.provider()->Watch(overlapped);
-      if (const uint32_t result =
-              call.FinishControl(watch, INT64_MAX, nullptr)) {
+      uint32_t result = call.PrepareToWait(watch);
+      if (result == 0) result = call.FinishControl(watch, INT64_MAX, nullptr);
+      if (result != 0) {
         call.Result(result);
         return FALSE;
       }

@@ -274,9 +274,10 @@ void Attachment::Recycle(Call* call) {
   pool_.push_back(call);
 }
 
-void Attachment::DropCalls() {
+void Attachment::DropCalls(const Call* except) {
   if (client_ != nullptr) client_->CopyPayload();
   for (Call* call : calls_.All()) {
+    if (call == except) continue;
     const bool handed_over = call->message != 0 || call->repeated;
     if (handed_over && !attached_) forgotten_.push_back(call->id);
     Remove(call);

@@ -110,8 +110,9 @@ class Attachment final : private Http2Client::Delegate,
   // Copies the unanswered chunks, so that the owner's memory may go away.
   void CopyOutstanding(SendJob* job);
 
-  // Forgets all calls and jobs, without results. Jobs are empty afterwards.
-  void DropCalls();
+  // Forgets all calls but one, and all jobs, without results. Jobs are empty
+  // afterwards.
+  void DropCalls(const Call* except = nullptr);
 
   size_t unanswered() const { return calls_.size(); }
   const AttachmentLimits& limits() const { return limits_; }

@@ -10,7 +10,7 @@ namespace wspd {
 namespace {
 
 // Finished attachments of one client whose streams haven't ended yet.
-constexpr size_t kMostFinished = 256;
+constexpr size_t kMostFinished = 2048;
 
 }  // namespace
 

@@ -4,10 +4,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "client_stub/spi_client/event.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/process_files.h"
 #include "tests/testing/provider_test.h"
@@ -293,6 +295,34 @@ TEST_F(ForkTest, DescriptorsOfTheProviderHaveHighNumbers) {
     EXPECT_GE(fd, 256) << what;
   }
   EXPECT_GE(extra, 1);
+}
+
+std::atomic<int> routines_run{0};
+
+void CALLBACK CountedRoutine(DWORD, DWORD, LPWSAOVERLAPPED, DWORD) {
+  ++routines_run;
+}
+
+TEST_F(ForkTest, ChildRunsNoRoutineOfItsParent) {
+  routines_run = 0;
+  Operation operation;
+  ASSERT_EQ(spi_->StartRecv(connection_.socket, &operation, 5, CountedRoutine),
+            kPending);
+  ASSERT_TRUE(connection_.peer.Write("hello"));
+  ASSERT_TRUE(WaitUntil([&] { return !operation.is_pending(); }));
+  // Whether the routine is queued already shows nowhere.
+  ExpectSuccess(Fork([&] {
+    spi_client::SleepAlertable(100);
+    if (routines_run != 0) _exit(1);
+    CHILD_CHECK(spi_->Startup(), kOk);
+    spi_client::SleepAlertable(100);
+    if (routines_run != 0) _exit(1);
+    CHILD_CHECK(spi_->Cleanup(), kOk);
+    CHILD_CHECK(spi_->Cleanup(), kNotInitialised);
+  }));
+  EXPECT_EQ(spi_client::SleepAlertable(20000), DWORD{WSA_WAIT_IO_COMPLETION});
+  EXPECT_EQ(routines_run, 1);
+  ExpectParentUnharmed();
 }
 
 }  // namespace

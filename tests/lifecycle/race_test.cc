@@ -1,6 +1,8 @@
 // WSPStartup works at once after the final WSPCleanup, and while one goes on in
 // another thread.
 #include <atomic>
+#include <filesystem>
+#include <memory>
 #include <string>
 
 #include "tests/testing/echo_server.h"
@@ -124,6 +126,62 @@ TEST_F(RaceTest, CallsRacingTheFinalCleanupEndInGoodOrder) {
     stop = true;
   }
   EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
+}
+
+// Two copies of the library have an attachment each, of one process: the final
+// cleanup of one races the startups of the other.
+class TwoAttachmentsRaceTest : public RaceTest {
+ protected:
+  void SetUp() override {
+    RaceTest::SetUp();
+    const std::string copy = daemon_.dir().File("libwsp_copy.so");
+    std::filesystem::copy_file(kProviderPath, copy);
+    other_ = Spi::Load(copy);
+    ASSERT_NE(other_, nullptr);
+    for (Spi* spi : {spi_.get(), other_.get()}) {
+      ASSERT_EQ(spi->Startup(), kOk);
+      ASSERT_EQ(spi->Cleanup(), kOk);
+    }
+  }
+  void TearDown() override {
+    if (other_ != nullptr) {
+      other_->CleanupAll();
+      other_->Unload();
+    }
+    RaceTest::TearDown();
+  }
+
+  std::unique_ptr<Spi> other_;
+};
+
+TEST_F(TwoAttachmentsRaceTest, StartupsOfOneCountWhateverTheOtherCleansUp) {
+  std::atomic<int> failures{0};
+  {
+    ThreadGroup threads;
+    for (Spi* spi : {spi_.get(), other_.get()}) {
+      threads.Start("startups and cleanups", [&, spi] {
+        for (int j = 0; j < 1000 && failures == 0; ++j) {
+          const WsaCode up = spi->Startup();
+          SOCKET s;
+          const WsaCode socket = spi->Socket(&s);
+          const WsaCode down = spi->Cleanup();
+          if (up.ok() && socket.ok() && down.ok()) continue;
+          ++failures;
+          ADD_FAILURE() << "startup " << j << ": " << up
+                        << ", a socket: " << socket
+                        << ", its cleanup: " << down;
+        }
+      });
+    }
+    threads.JoinAll(seconds(250));
+  }
+  EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
+  EXPECT_EQ(other_->Cleanup(), kNotInitialised);
+  // Exactly one counts now.
+  ASSERT_EQ(spi_->Startup(), kOk);
+  Connection connection = Connect();
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(connection.peer.WaitForEnd(seconds(1)), Ending::kReset);
 }
 
 }  // namespace

@@ -4,11 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "client_stub/spi_client/event.h"
 #include "tests/testing/echo_server.h"
 #include "tests/testing/process_files.h"
 #include "tests/testing/provider_test.h"
@@ -212,6 +214,41 @@ TEST_F(UnloadTest, ThousandCyclesLeakNothingOnEitherSide) {
   // Of the daemon only whole pages can be seen, of which it takes a dozen more
   // by and by; a leak of 512 bytes a cycle shows.
   EXPECT_LT(AnonymousMemory(daemon_.pid()), daemon_memory + kCycles * 256);
+}
+
+std::atomic<int> routines_run{0};
+
+void CALLBACK CountedRoutine(DWORD, DWORD, LPWSAOVERLAPPED, DWORD) {
+  ++routines_run;
+}
+
+// The library stays for an APC that is queued when its registration ends, and
+// goes although one of the next registration is the last to run.
+TEST_F(UnloadTest, NothingIsLeftAfterApcsOfTwoRegistrations) {
+  const Traces before;
+  routines_run = 0;
+  std::unique_ptr<Spi> spi = Spi::Load();
+  Operation operations[2];
+  for (Operation& operation : operations) {
+    ASSERT_EQ(spi->Startup(), kOk);
+    SOCKET s;
+    ASSERT_EQ(spi->ConnectNew(echo_.endpoint(), &s), kOk);
+    ASSERT_EQ(spi->StartRecv(s, &operation, 5, CountedRoutine), kPending);
+    ASSERT_EQ(spi->Send(s, "hello"), kOk);
+    ASSERT_TRUE(WaitUntil([&] { return !operation.is_pending(); }));
+    if (&operation == operations) {
+      ASSERT_EQ(spi->Cleanup(), kOk);
+    }
+  }
+  ASSERT_TRUE(WaitUntil([&] {
+    spi_client::SleepAlertable(10);
+    return routines_run > 0;
+  }));
+  EXPECT_EQ(routines_run, 1);
+  ASSERT_EQ(spi->Cleanup(), kOk);
+  ASSERT_TRUE(spi->Unload());
+  spi.reset();
+  ExpectNoTraceSince(before);
 }
 
 }  // namespace

@@ -426,5 +426,39 @@ TEST_F(GraceTest, CleanupWithinTheGraceIsFinal) {
   EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
 }
 
+// Cleanups that a stopped daemon didn't hear of count when it goes on with the
+// registration that it kept.
+TEST_F(GraceTest, CleanupsOfAStoppedDaemonCountOnceItGoesOn) {
+  StartUpAndConnect();
+  for (int i = 1; i < 4; ++i) ASSERT_EQ(spi_->Startup(), kOk);
+  daemon_.Pause();
+  EXPECT_EQ(spi_->Cleanup(), kNetDown);
+  stub_.Break();
+  EXPECT_EQ(spi_->Cleanup(), kNetDown);
+  daemon_.Resume();
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(connection_.peer.PeekEnd(), Ending::kStillOpen);
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(connection_.peer.WaitForEnd(seconds(1)), Ending::kReset);
+  EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
+  ExpectUsable();
+}
+
+TEST_F(GraceTest, LastCleanupIsFinalAfterOneThatAStoppedDaemonMissed) {
+  StartUpAndConnect();
+  ASSERT_EQ(spi_->Startup(), kOk);
+  daemon_.Pause();
+  stub_.Break();
+  EXPECT_EQ(spi_->Cleanup(), kNetDown);
+  daemon_.Resume();
+  ASSERT_EQ(spi_->Startup(), kOk);
+  EXPECT_EQ(spi_->Send(connection_.socket, "still open"), kOk);
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(connection_.peer.PeekEnd(), Ending::kStillOpen);
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(connection_.peer.WaitForEnd(seconds(1)), Ending::kReset);
+  EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
+}
+
 }  // namespace
 }  // namespace wspd::testing

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "client_stub/spi_client/blocking_hook.h"
 #include "tests/testing/admin_view.h"
 #include "tests/testing/provider_test.h"
 #include "tests/testing/thread_group.h"
@@ -319,6 +321,341 @@ TEST_F(VanishTest, SignalAloneInterruptsNothing) {
   }
   EXPECT_TRUE(connection.peer.Write("hello"));
   threads.JoinAll(seconds(10));
+}
+
+// ---------------------------------------------- from startups and cleanups
+
+class LifecycleVanishTest : public VanishTest {
+ protected:
+  // A thread on its own in a call that the stopped daemon holds up, which it
+  // leaves if `call` doesn't come back first.
+  void StartHeldUp(ThreadGroup* threads, int (*call)(Spi*)) {
+    daemon_.Pause();
+    threads->Start("held up", [this, call] {
+      if (sigsetjmp(way_out, 1) == 0) {
+        has_way_out = 1;
+        result_ = call(spi_.get());
+      }
+      has_way_out = 0;
+    });
+    ASSERT_TRUE(threads->WaitUntilBlocked());
+  }
+  static int CleanUp(Spi* spi) {
+    int error = 0;
+    spi->table().lpWSPCleanup(&error);
+    return error;
+  }
+  static int StartUp(Spi* spi) { return spi->Startup().code; }
+
+  void ExpectUsable() {
+    ASSERT_EQ(spi_->Startup(), kOk);
+    Connection connection = Connect();
+    EXPECT_EQ(spi_->Cleanup(), kOk);
+    EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+    EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+  }
+
+  std::atomic<int> result_{-1};
+};
+
+TEST_F(LifecycleVanishTest, JumpWaitsForTheEndOfACleanup) {
+  ASSERT_EQ(spi_->Startup(), kOk);
+  ThreadGroup threads;
+  StartHeldUp(&threads, CleanUp);
+  pthread_kill(threads.native_handle(0), SIGUSR1);
+  ASSERT_TRUE(threads.WaitUntilBlocked());  // unless it has jumped
+  daemon_.Resume();
+  threads.JoinAll(seconds(10));
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+  ExpectUsable();
+}
+
+TEST_F(LifecycleVanishTest, JumpWaitsForTheEndOfAStartup) {
+  ThreadGroup threads;
+  StartHeldUp(&threads, StartUp);
+  pthread_kill(threads.native_handle(0), SIGUSR1);
+  ASSERT_TRUE(threads.WaitUntilBlocked());  // unless it has jumped
+  daemon_.Resume();
+  threads.JoinAll(seconds(10));
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+  ExpectUsable();
+}
+
+TEST_F(LifecycleVanishTest, CancelledThreadStillEndsTheCallsOfOthers) {
+  Connection connection = Connect();
+  ThreadGroup blocked;
+  blocked.Start("recv", [&] {
+    std::string data;
+    EXPECT_EQ(spi_->Recv(connection.socket, 10, &data), WsaCode{WSAEINTR});
+  });
+  ASSERT_TRUE(blocked.WaitUntilBlocked());
+  ThreadGroup threads;
+  StartHeldUp(&threads, CleanUp);
+  pthread_cancel(threads.native_handle(0));
+  ASSERT_TRUE(threads.WaitUntilBlocked());  // unless it has gone
+  daemon_.Resume();
+  threads.JoinAll(seconds(10));
+  blocked.JoinAll(seconds(10));
+  EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+  EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+  ExpectUsable();
+}
+
+// ----------------------------------------- from hooks and condition functions
+
+BOOL CALLBACK JumpingHook(DWORD_PTR) {
+  JumpOut(0);
+  return FALSE;
+}
+
+int CALLBACK JumpingCondition(LPWSABUF, LPWSABUF, LPQOS, LPQOS, LPWSABUF,
+                              LPWSABUF, GROUP*, DWORD_PTR) {
+  JumpOut(0);
+  return CF_ACCEPT;
+}
+
+class CallbackVanishTest : public VanishTest {
+ protected:
+  // Makes a call that the thread jumps out of.
+  void JumpOutOf(void (*call)(CallbackVanishTest*)) {
+    if (sigsetjmp(way_out, 1) == 0) {
+      has_way_out = 1;
+      call(this);
+      ADD_FAILURE() << "came back";
+    }
+    has_way_out = 0;
+  }
+  static void ReceiveWithHook(CallbackVanishTest* test) {
+    spi_client::SetBlockingHook({JumpingHook, 0});
+    char data[16];
+    DWORD count = 0, flags = 0;
+    int error = 0;
+    WSABUF buffer = {sizeof(data), data};
+    test->spi_->table().lpWSPRecv(test->socket_, &buffer, 1, &count, &flags,
+                                  nullptr, nullptr, nullptr, &error);
+  }
+  static void AcceptWithCondition(CallbackVanishTest* test) {
+    int error = 0;
+    test->spi_->table().lpWSPAccept(test->socket_, nullptr, nullptr,
+                                    JumpingCondition, 0, &error);
+  }
+
+  // The thread that jumped may make calls, and stays as it is while another
+  // cleans up.
+  void ExpectNothingHeld(Connection* fresh) {
+    std::string data;
+    ASSERT_TRUE(fresh->peer.Write("fresh"));
+    EXPECT_EQ(spi_->RecvExactly(fresh->socket, 5, &data), kOk);
+    ThreadGroup other;
+    other.Start("cleanup", [this] { EXPECT_EQ(spi_->Cleanup(), kOk); });
+    other.JoinAll(seconds(10));
+    EXPECT_EQ(fresh->peer.WaitForEnd(), Ending::kReset);
+    EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+  }
+
+  SOCKET socket_ = INVALID_SOCKET;
+};
+
+TEST_F(CallbackVanishTest, JumpOutOfABlockingHook) {
+  Connection connection = Connect();
+  Connection fresh = Connect();
+  socket_ = connection.socket;
+  JumpOutOf(ReceiveWithHook);
+  spi_client::SetBlockingHook({});
+  // Its receive is cancelled and takes nothing.
+  ASSERT_TRUE(connection.peer.Write("hello"));
+  std::string data;
+  EXPECT_EQ(spi_->RecvExactly(connection.socket, 5, &data), kOk);
+  EXPECT_EQ(data, "hello");
+  ExpectNothingHeld(&fresh);
+}
+
+TEST_F(CallbackVanishTest, JumpOutOfAConditionFunctionDefers) {
+  Connection fresh = Connect();
+  Endpoint endpoint;
+  ASSERT_EQ(spi_->ListenNew(&socket_, &endpoint), kOk);
+  PeerSocket peer = PeerSocket::ConnectTo(endpoint);
+  ASSERT_TRUE(peer.is_open());
+  JumpOutOf(AcceptWithCondition);
+  SOCKET accepted;
+  EXPECT_EQ(spi_->Accept(socket_, &accepted), kOk);
+  EXPECT_EQ(spi_->Send(accepted, "hello"), kOk);
+  EXPECT_EQ(peer.Read(5), "hello");
+  ExpectNothingHeld(&fresh);
+}
+
+TEST_F(CallbackVanishTest, JumpByAnotherThreadLeavesTheCleanupFree) {
+  Connection connection = Connect();
+  Connection fresh = Connect();
+  socket_ = connection.socket;
+  int go[2];
+  ASSERT_EQ(pipe(go), 0);
+  ThreadGroup threads;
+  threads.Start("jumper", [&] {
+    JumpOutOf(ReceiveWithHook);
+    spi_client::SetBlockingHook({});
+    char byte;
+    EXPECT_EQ(read(go[0], &byte, 1), 1);
+  });
+  ASSERT_TRUE(threads.WaitUntilBlocked());
+  ExpectNothingHeld(&fresh);
+  ASSERT_EQ(write(go[1], "x", 1), 1);
+  threads.JoinAll(seconds(10));
+  close(go[0]);
+  close(go[1]);
+}
+
+// A wait inside a condition function that the thread jumps out of, down to the
+// function: only that call is gone, and the enclosing one goes on.
+SOCKET nested_socket = INVALID_SOCKET;
+Spi* nested_spi = nullptr;
+std::atomic<int> nested_cleanup{-1};
+
+int CALLBACK JumpingWithinCondition(LPWSABUF, LPWSABUF, LPQOS, LPQOS, LPWSABUF,
+                                    LPWSABUF, GROUP*, DWORD_PTR) {
+  if (sigsetjmp(way_out, 1) == 0) {
+    has_way_out = 1;
+    char data[16];
+    DWORD count = 0, flags = 0;
+    int error = 0;
+    WSABUF buffer = {sizeof(data), data};
+    nested_spi->table().lpWSPRecv(nested_socket, &buffer, 1, &count, &flags,
+                                  nullptr, nullptr, nullptr, &error);
+  }
+  has_way_out = 0;
+  nested_cleanup = nested_spi->Cleanup().code;
+  return CF_ACCEPT;
+}
+
+TEST_F(CallbackVanishTest, JumpOutOfANestedWaitKeepsTheEnclosingCall) {
+  Connection connection = Connect();
+  nested_spi = spi_.get();
+  nested_socket = connection.socket;
+  nested_cleanup = -1;
+  Endpoint endpoint;
+  ASSERT_EQ(spi_->ListenNew(&socket_, &endpoint), kOk);
+  PeerSocket peer = PeerSocket::ConnectTo(endpoint);
+  ASSERT_TRUE(peer.is_open());
+  ThreadGroup threads;
+  threads.Start("accept", [&] {
+    SOCKET accepted;
+    EXPECT_EQ(spi_->Accept(socket_, &accepted, JumpingWithinCondition),
+              WsaCode{WSAEINTR});
+  });
+  ASSERT_TRUE(threads.WaitUntilBlocked());
+  pthread_kill(threads.native_handle(0), SIGUSR1);
+  threads.JoinAll(seconds(10));
+  EXPECT_EQ(WsaCode{nested_cleanup}, kOk);
+  EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+  EXPECT_EQ(spi_->Cleanup(), WsaCode{WSANOTINITIALISED});
+}
+
+// ------------------------------------ calls of handlers that run in a wait
+
+std::atomic<int> handler_result{-1};
+
+void CallingHandler(int) {
+  handler_result = -2;
+  int value;
+  handler_result =
+      nested_spi->GetOption(nested_socket, SOL_SOCKET, SO_TYPE, &value).code;
+}
+
+class HandlerCallTest : public VanishTest {
+ protected:
+  void SetUp() override {
+    VanishTest::SetUp();
+    struct sigaction action = {};
+    action.sa_handler = CallingHandler;
+    sigaction(SIGUSR2, &action, nullptr);
+    nested_spi = spi_.get();
+    handler_result = -1;
+    other_ = Connect();
+    nested_socket = other_.socket;
+  }
+  void SignalAndAwaitHandler(pthread_t thread) {
+    pthread_kill(thread, SIGUSR2);
+    ASSERT_TRUE(WaitUntil([] { return handler_result >= 0; }));
+    EXPECT_EQ(WsaCode{handler_result}, kOk);
+  }
+
+  Connection other_;
+};
+
+TEST_F(HandlerCallTest, LeaveTheInterruptedWaitAlone) {
+  Connection connection = Connect();
+  ThreadGroup threads;
+  threads.Start("recv", [&] {
+    std::string data;
+    EXPECT_EQ(spi_->Recv(connection.socket, 10, &data), kOk);
+    EXPECT_EQ(data, "hello");
+  });
+  ASSERT_TRUE(threads.WaitUntilBlocked());
+  SignalAndAwaitHandler(threads.native_handle(0));
+  ASSERT_TRUE(connection.peer.Write("hello"));
+  threads.JoinAll(seconds(10));
+}
+
+// A close that waits for its data to be read.
+class LingeringCloseTest : public HandlerCallTest {
+ protected:
+  void SetUp() override {
+    HandlerCallTest::SetUp();
+    MakeLingering();
+  }
+  void MakeLingering() {
+    PeerListener::Options options;
+    options.receive_buffer = 4096;
+    PeerListener narrow(options);
+    lingering_ = Connect(narrow);
+    ASSERT_EQ(spi_->SetLinger(lingering_.socket, true, 60), kOk);
+    ASSERT_EQ(spi_->Send(lingering_.socket, std::string(kUnread, 'x')), kOk);
+  }
+  static int Close(Spi* spi, SOCKET s) {
+    int error = 0;
+    spi->table().lpWSPCloseSocket(s, &error);
+    return error;
+  }
+
+  static constexpr size_t kUnread = 256 << 10;
+  Connection lingering_;
+};
+
+TEST_F(LingeringCloseTest, SurvivesCallsOfAHandler) {
+  ThreadGroup threads;
+  threads.Start("close",
+                [&] { EXPECT_EQ(spi_->Close(lingering_.socket), kOk); });
+  ASSERT_TRUE(threads.WaitUntilBlocked());
+  SignalAndAwaitHandler(threads.native_handle(0));
+  EXPECT_EQ(lingering_.peer.ReadToEnd().data.size(), kUnread);
+  threads.JoinAll(seconds(10));
+}
+
+TEST_F(LingeringCloseTest, CanBeMadeAgainByAnotherThread) {
+  for (const bool cancel : {false, true}) {
+    SOCKET s = lingering_.socket;
+    ThreadGroup threads;
+    threads.Start("close", [&] {
+      if (sigsetjmp(way_out, 1) == 0) {
+        has_way_out = 1;
+        Close(spi_.get(), s);
+      }
+      has_way_out = 0;
+    });
+    ASSERT_TRUE(threads.WaitUntilBlocked());
+    if (cancel) {
+      pthread_cancel(threads.native_handle(0));
+    } else {
+      pthread_kill(threads.native_handle(0), SIGUSR1);
+    }
+    threads.JoinAll(seconds(10));
+    EXPECT_EQ(spi_->Close(s), kOk);
+    EXPECT_EQ(spi_->Close(s), WsaCode{WSAENOTSOCK});
+    MakeLingering();
+  }
 }
 
 }  // namespace
