@@ -123,7 +123,8 @@ void Provider::StartSend(Operation* operation) {
   job.buffer_count = operation->buffers.size();
   job.total = operation->total;
   job.flags = operation->wire_flags;
-  job.overlapped = operation->overlapped != nullptr;
+  // To the daemon: whether non-blocking mode doesn't apply.
+  job.overlapped = operation->overlapped != nullptr || operation->waits;
   job.timeout_ms = operation->timeout_ms;
   // A time limit is for the whole call: chunks that wait their turn with the
   // daemon would outlive the one that it stops.
@@ -165,7 +166,7 @@ void Provider::BeginHeldReceives(StubSocket* socket) {
 
 void Provider::SubmitReceive(Operation* operation) {
   CallHeader header;
-  header.overlapped = operation->overlapped != nullptr;
+  header.overlapped = operation->overlapped != nullptr || operation->waits;
   header.report_pending = operation->report_pending;
   header.timeout_ms = operation->timeout_ms;
   Call* call = NewCall(operation, header);
