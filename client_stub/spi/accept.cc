@@ -124,7 +124,11 @@ SOCKET WSPAPI SpiAccept(SOCKET s, sockaddr* address, LPINT address_length,
     WriteSocketAddress(reply.peer, address, address_length);
   }
   if (reply.offer_id != 0) {
-    const int answer = AskCondition(&call, condition, callback_data, reply, id);
+    // Nobody asked for an offer if there is nobody to ask.
+    const int answer =
+        condition != nullptr
+            ? AskCondition(&call, condition, callback_data, reply, id)
+            : CF_ACCEPT;
     result = Decide(&call, answer, reply.offer_id, id);
     if (result != 0) return fail(result);
   }
@@ -137,8 +141,6 @@ SOCKET WSPAPI SpiAccept(SOCKET s, sockaddr* address, LPINT address_length,
   socket->handle = handle;
   socket->catalog_entry_id = listener.catalog_entry_id;
   socket->family = listener.family;
-  socket->type = listener.type;
-  socket->protocol = listener.protocol;
   socket->overlapped = listener.overlapped;
   socket->nonblocking = listener.nonblocking;
   socket->send_timeout_ms = listener.send_timeout_ms;

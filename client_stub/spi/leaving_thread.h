@@ -7,8 +7,9 @@
 
 namespace wsp {
 
-// A thread that has a few instructions left in the library, to the return from
-// it: no system call and no lock is among them. Whoever unloads the library has
+// A thread that has a few steps left in the library, to the return from it: it
+// lets the lock go and restores its signal mask and cancellation, and waits for
+// nothing. Whoever unloads the library has
 // to know that they are behind it.
 class LeavingThread {
  public:

@@ -59,6 +59,8 @@ struct Operation final : CallOwner,
   int64_t deadline = INT64_MAX;
   bool report_pending = false;
   bool wait_for_all = false;
+  // Synchronous, and waits also on a non-blocking socket.
+  bool waits = false;
   // A WSPStartup. If the registration ends meanwhile, then `marker` is a call
   // behind it: whichever is answered first says whether it was counted.
   bool counts_up = false;

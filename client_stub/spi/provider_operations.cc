@@ -123,7 +123,8 @@ void Provider::StartSend(Operation* operation) {
   job.buffer_count = operation->buffers.size();
   job.total = operation->total;
   job.flags = operation->wire_flags;
-  job.overlapped = operation->overlapped != nullptr;
+  // To the daemon: whether non-blocking mode doesn't apply.
+  job.overlapped = operation->overlapped != nullptr || operation->waits;
   if (operation->timeout_ms != 0) {
     job.deadline_ms = NowMs() + operation->timeout_ms;
     // Chunks that wait their turn with the daemon would outlive the one that
@@ -173,7 +174,7 @@ void Provider::BeginHeldReceives(StubSocket* socket) {
 
 void Provider::SubmitReceive(Operation* operation) {
   CallHeader header;
-  header.overlapped = operation->overlapped != nullptr;
+  header.overlapped = operation->overlapped != nullptr || operation->waits;
   header.report_pending = operation->report_pending;
   header.timeout_ms = operation->timeout_ms;
   Call* call = NewCall(operation, header);

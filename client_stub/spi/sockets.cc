@@ -139,8 +139,6 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
   socket->handle = handle;
   socket->catalog_entry_id = entry;
   socket->family = kind.family;
-  socket->type = kind.type;
-  socket->protocol = kind.protocol;
   socket->overlapped = (flags & WSA_FLAG_OVERLAPPED) != 0;
   return handle;
 }

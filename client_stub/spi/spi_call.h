@@ -121,7 +121,6 @@ class SpiCall {
   void Enter() WSP_REQUIRES(g_library.mutex);
   // Leaves it, once. Afterwards the provider isn't touched any more.
   void Leave() WSP_REQUIRES(g_library.mutex);
-  bool entered() const { return entered_; }
   // Waits until no other startup or cleanup is under way. False if waiting
   // would be for ever: in application code that such a one waits for.
   bool TakeLifecycle() WSP_REQUIRES(g_library.mutex);

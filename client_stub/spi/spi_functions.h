@@ -43,8 +43,6 @@ enum class SpiFunction : uint8_t {
 struct SpiFunctionTraits {
   // Works on an existing socket: WSAENOTSOCK if there is none.
   bool on_socket;
-  // May have to wait, so that a blocking hook is called meanwhile.
-  bool may_block;
   // May be called from inside a blocking hook; others are WSAEINPROGRESS.
   bool allowed_in_hook;
   // WSAEOPNOTSUPP if not.

@@ -24,8 +24,6 @@ struct StubSocket {
   SOCKET handle = INVALID_SOCKET;
   uint32_t catalog_entry_id = 0;
   int family = 0;
-  int type = 0;
-  int protocol = 0;
   // WSA_FLAG_OVERLAPPED: without it all calls are synchronous.
   bool overlapped = false;
   bool nonblocking = false;

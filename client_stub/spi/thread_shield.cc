@@ -77,6 +77,7 @@ void ThreadShield::Close() {
   ForbidCancel();
   const sigset_t blocked = AllButFaults();
   pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+  if (CheckForkGuard() == ProcessKind::kForked) StartAnewAfterFork();
 }
 
 void ThreadShield::AllowCancel() {

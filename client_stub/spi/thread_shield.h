@@ -26,6 +26,8 @@ class ThreadShield {
 
   // As the caller was: for application code, and to let signals in.
   void Open();
+  // Also for a child that the application forked meanwhile, whose library state
+  // is made anew.
   void Close();
   // As the caller was, but with signals still blocked: for a wait.
   void AllowCancel();

@@ -24,6 +24,8 @@ struct Transfer {
   LPWSAOVERLAPPED overlapped;
   LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
   LPWSATHREADID thread;
+  // Synchronous, and waits as long as it takes.
+  bool blocks;
 };
 
 uint32_t CheckTransfer(const SpiCall& call, Transfer* transfer) {
@@ -32,6 +34,10 @@ uint32_t CheckTransfer(const SpiCall& call, Transfer* transfer) {
     return WSAEFAULT;
   }
   if (!call.socket()->overlapped) transfer->overlapped = nullptr;
+  // An overlapped call on a socket that isn't for them blocks, whatever the
+  // socket's mode (reference, section 4.3).
+  transfer->blocks = transfer->overlapped == nullptr &&
+                     (asked_overlapped || !call.nonblocking());
   if (transfer->bytes == nullptr && !asked_overlapped) return WSAEFAULT;
   if (transfer->buffer_count == 0 && asked_overlapped) return WSAEINVAL;
   for (DWORD i = 0; i < transfer->buffer_count; ++i) {
@@ -101,6 +107,8 @@ Outcome Conclude(SpiCall* call, Operation* operation)
   Provider* provider = call->provider();
   if (operation->overlapped == nullptr) {
     outcome.error = operation->error;
+    // What the daemon says if it takes it for an overlapped one.
+    if (outcome.error == WSA_OPERATION_ABORTED) outcome.error = WSAEINTR;
     provider->LetGo(operation);
     return outcome;
   }
@@ -128,9 +136,9 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   TakeBuffers(transfer, operation);
   const uint32_t out_of_stream = flags & (MSG_PEEK | MSG_OOB);
   operation->wire_flags = out_of_stream;
-  operation->wait_for_all =
-      (flags & MSG_WAITALL) != 0 && out_of_stream == 0 &&
-      (transfer.overlapped != nullptr || !socket->nonblocking);
+  operation->wait_for_all = (flags & MSG_WAITALL) != 0 && out_of_stream == 0 &&
+                            (transfer.overlapped != nullptr || transfer.blocks);
+  operation->waits = transfer.blocks && socket->nonblocking;
   if (const uint32_t error = call->PrepareToWait(operation)) {
     return Failed(error);
   }
@@ -142,7 +150,7 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
       operation->overlapped != nullptr || call->has_hook();
   const bool held = socket->filling != nullptr && out_of_stream == 0;
   if (operation->overlapped == nullptr) {
-    if (held && socket->nonblocking) {
+    if (held && !transfer.blocks) {
       provider->Abandon(operation);
       return Failed(WSAEWOULDBLOCK);
     }
@@ -207,6 +215,7 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   Operation* operation = provider->NewOperation(Operation::Kind::kSend, socket);
   TakeBuffers(transfer, operation);
   operation->wire_flags = flags;
+  operation->waits = transfer.blocks && socket->nonblocking;
   if (const uint32_t error = PrepareOverlapped(call, transfer, operation)) {
     provider->Abandon(operation);
     return Failed(error);
@@ -223,7 +232,7 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     provider->Flush();
     return Conclude(call, operation);
   }
-  if (call->nonblocking() && IsBehindOthers(provider, operation)) {
+  if (!transfer.blocks && IsBehindOthers(provider, operation)) {
     provider->Abandon(operation);
     return Failed(WSAEWOULDBLOCK);
   }
@@ -284,16 +293,14 @@ int WSPAPI SpiRecv(SOCKET s, LPWSABUF buffers, DWORD buffer_count,
                    LPWSATHREADID thread, LPINT error) {
   SpiCall call(SpiFunction::kRecv, s, error);
   if (!call.ok()) return SOCKET_ERROR;
-  Transfer transfer = {buffers,    buffer_count, bytes_received,
-                       overlapped, routine,      thread};
+  Transfer transfer = {buffers, buffer_count, bytes_received, overlapped,
+                       routine, thread,       false};
   if (const uint32_t result = CheckTransfer(call, &transfer)) {
     return call.Result(result);
   }
   if (flags == nullptr) return call.Result(WSAEFAULT);
   if ((*flags & ~kReceiveFlags) != 0) return call.Result(WSAEOPNOTSUPP);
-  if (transfer.overlapped == nullptr && !call.nonblocking()) {
-    call.QueryHook();
-  }
+  if (transfer.blocks) call.QueryHook();
   ResetEvent(call, transfer);
   const Outcome outcome = Receive(&call, transfer, *flags);
   if (outcome.error != 0) return call.Result(outcome.error);
@@ -310,14 +317,14 @@ int WSPAPI SpiSend(SOCKET s, LPWSABUF buffers, DWORD buffer_count,
                    LPWSATHREADID thread, LPINT error) {
   SpiCall call(SpiFunction::kSend, s, error);
   if (!call.ok()) return SOCKET_ERROR;
-  Transfer transfer = {buffers,    buffer_count, bytes_sent,
-                       overlapped, routine,      thread};
+  Transfer transfer = {buffers, buffer_count, bytes_sent, overlapped,
+                       routine, thread,       false};
   if (const uint32_t result = CheckTransfer(call, &transfer)) {
     return call.Result(result);
   }
   if ((flags & ~kSendFlags) != 0) return call.Result(WSAEOPNOTSUPP);
-  const bool wont_block = transfer.overlapped == nullptr && call.nonblocking();
-  if (transfer.overlapped == nullptr && !wont_block) call.QueryHook();
+  const bool wont_block = transfer.overlapped == nullptr && !transfer.blocks;
+  if (transfer.blocks) call.QueryHook();
   ResetEvent(call, transfer);
   const Outcome outcome = wont_block
                               ? SendWithoutBlocking(&call, transfer, flags)

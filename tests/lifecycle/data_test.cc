@@ -844,5 +844,22 @@ TEST_P(DataTest, SendTimesOutOnceForAllItsChunks) {
   EXPECT_LT(time, seconds(2));
 }
 
+TEST_P(DataTest, OverlappedReceiveBlocksOnASocketThatIsNotForThem) {
+  SOCKET s;
+  ASSERT_EQ(spi_->Socket(&s, GetParam(), 0), kOk);
+  ASSERT_EQ(spi_->Connect(s, listener_.endpoint()), kOk);
+  PeerSocket peer = listener_.Accept();
+  ASSERT_EQ(spi_->SetNonBlocking(s, true), kOk);
+  Operation operation;
+  ThreadGroup threads;
+  threads.Start("recv",
+                [&] { EXPECT_EQ(spi_->StartRecv(s, &operation, 5), kOk); });
+  ASSERT_TRUE(threads.WaitUntilBlocked());
+  ASSERT_EQ(threads.ended(), 0);
+  ASSERT_TRUE(peer.Write("hello"));
+  threads.JoinAll(seconds(10));
+  EXPECT_EQ(operation.buffer, "hello");
+}
+
 }  // namespace
 }  // namespace wspd::testing

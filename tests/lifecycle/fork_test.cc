@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "client_stub/spi_client/blocking_hook.h"
 #include "client_stub/spi_client/event.h"
 #include "tests/testing/child_process.h"
 #include "tests/testing/process_files.h"
@@ -322,6 +323,41 @@ TEST_F(ForkTest, ChildRunsNoRoutineOfItsParent) {
   }));
   EXPECT_EQ(spi_client::SleepAlertable(20000), DWORD{WSA_WAIT_IO_COMPLETION});
   EXPECT_EQ(routines_run, 1);
+  ExpectParentUnharmed();
+}
+
+// A child that its parent forked in the middle of a call, and that comes back
+// to it, has no part in the parent's call.
+std::atomic<pid_t> forked_in_hook{-1};
+
+BOOL CALLBACK ForkingHook(DWORD_PTR) {
+  if (forked_in_hook == -1) forked_in_hook = fork();
+  return FALSE;
+}
+
+TEST_F(ForkTest, ChildOfAHookDoesNotGoOnWithItsParentsCall) {
+  const pid_t parent = getpid();
+  forked_in_hook = -1;
+  spi_client::SetBlockingHook({ForkingHook, 0});
+  ThreadGroup peer;
+  peer.Start("peer", [&] {
+    EXPECT_TRUE(WaitUntil([] { return forked_in_hook > 0; }));
+    EXPECT_EQ(WaitForExit(forked_in_hook), 0);
+    EXPECT_TRUE(connection_.peer.Write("parent"));
+  });
+  std::string data;
+  const WsaCode code = spi_->Recv(connection_.socket, 10, &data);
+  spi_client::SetBlockingHook({});
+  if (getpid() != parent) {
+    alarm(30);
+    CHILD_CHECK(code, WsaCode{WSAEINTR});
+    CHILD_CHECK(spi_->Startup(), kOk);
+    CHILD_CHECK(spi_->Cleanup(), kOk);
+    _exit(0);
+  }
+  EXPECT_EQ(code, kOk);
+  EXPECT_EQ(data, "parent");
+  peer.JoinAll(seconds(10));
   ExpectParentUnharmed();
 }
 
