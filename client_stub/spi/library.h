@@ -39,8 +39,9 @@ struct Library {
 
 extern Library g_library;
 
-// What a thread remembers between and during its calls.
-struct ThreadRecord {
+// What a thread remembers between and during its calls. Its alignment also
+// keeps LeakSanitizer from taking what lies before it for glibc's notes on it.
+struct alignas(64) ThreadRecord {
   // Of Library: what the rest belongs to.
   uint64_t generation;
   // Calls of this thread that are under way, one inside the other: its part of

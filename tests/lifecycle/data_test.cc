@@ -827,8 +827,8 @@ TEST_P(DataTest, SendTimesOutOnceForAllItsChunks) {
   Connection connection = Connect();
   ASSERT_EQ(spi_->SetOption(connection.socket, SOL_SOCKET, SO_SNDTIMEO, 300),
             kOk);
-  ThreadGroup threads;
   std::atomic<bool> stop{false};
+  ThreadGroup threads;
   // A reader so slow that no chunk waits for as long as the limit.
   threads.Start("reader", [&] {
     while (!stop) {

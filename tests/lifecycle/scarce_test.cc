@@ -65,6 +65,8 @@ TEST_F(ScarceTest, ReceiveThatCantBeWaitedForNeverBegins) {
   std::string data;
   EXPECT_EQ(spi_->RecvExactly(connection.socket, 5, &data), kOk);
   EXPECT_EQ(data, "hello");
+  ASSERT_TRUE(other.peer.Write("hello"));
+  EXPECT_TRUE(WaitUntil([&] { return !first.is_pending(); }));
   for (Connection& each : blocked) each.peer.Write("x");
   threads.JoinAll(seconds(10));
 }
