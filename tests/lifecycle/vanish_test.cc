@@ -465,7 +465,10 @@ TEST_F(CallbackVanishTest, JumpOutOfABlockingHook) {
   socket_ = connection.socket;
   JumpOutOf(ReceiveWithHook);
   spi_client::SetBlockingHook({});
-  // Its receive is cancelled and takes nothing.
+  // Its receive is cancelled, before the daemon answers what comes after, and
+  // takes nothing.
+  u_long readable = 0;
+  EXPECT_EQ(spi_->BytesReadable(connection.socket, &readable), kOk);
   ASSERT_TRUE(connection.peer.Write("hello"));
   std::string data;
   EXPECT_EQ(spi_->RecvExactly(connection.socket, 5, &data), kOk);
