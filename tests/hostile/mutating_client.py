@@ -180,8 +180,15 @@ def probe():
 
 
 def await_answer(connection, stream, call_id):
+    """Until the call is answered, or dropped with the registration.
+
+    The streams of a process share one count of startups, and one that is gone
+    takes its own along: the end of the registration drops what is pending.
+    """
     while True:
         frame = PROVIDER.ServerFrame.FromString(connection.receive(stream))
+        if any(event.HasField("registration_ended") for event in frame.events):
+            return
         if any(completion.call_id == call_id and not completion.pending
                for completion in frame.completions):
             return
