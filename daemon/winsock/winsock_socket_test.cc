@@ -268,7 +268,7 @@ class OfferTest : public WinsockSocketTest {
     wsp::v1::Call accept;
     accept.mutable_accept()->set_accepted_socket_id(accepted_id);
     accept.mutable_accept()->set_conditional(conditional);
-    const CallResult result = Run(socket_.get(), accept);
+    CallResult result = Run(socket_.get(), accept);
     wsp::v1::AcceptResult message;
     message.ParseFromString(result.body);
     *offer = message.offer_id();
