@@ -271,7 +271,7 @@ std::vector<std::string> InheritedDescriptors() {
   std::vector<std::string> lines;
   do {
     lines.push_back(child.channel().Receive());
-  } while (lines.back() != "end" && lines.back() != "");
+  } while (lines.back() != "end" && !lines.back().empty());
   EXPECT_EQ(lines.back(), "end");
   return lines;
 }
