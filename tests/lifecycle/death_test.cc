@@ -103,7 +103,7 @@ class DyingClient {
     EXPECT_NE(forked_, "");
   }
   ~DyingClient() {
-    if (forked_ != "0" && forked_ != "") kill(std::stoi(forked_), SIGKILL);
+    if (forked_ != "0" && !forked_.empty()) kill(std::stoi(forked_), SIGKILL);
   }
 
   pid_t pid() const { return process_.pid(); }

@@ -50,7 +50,7 @@ std::string EchoOnce(Spi* spi, const Endpoint& echo, Random* random) {
     if (code.ok()) code = spi->RecvExactly(s, part, &data);
     if (!code.ok()) break;
     if (data.size() != part) return "the connection ended";
-    const std::string error = PatternError(data, at, seed);
+    std::string error = PatternError(data, at, seed);
     if (!error.empty()) return error;
   }
   // Some are left to the final cleanup.
