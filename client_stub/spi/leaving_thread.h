@@ -9,8 +9,7 @@ namespace wsp {
 
 // A thread that has a few steps left in the library, to the return from it: it
 // lets the lock go and restores its signal mask and cancellation, and waits for
-// nothing. Whoever unloads the library has
-// to know that they are behind it.
+// nothing. Whoever unloads the library has to know that they are behind it.
 class LeavingThread {
  public:
   // The calling thread, from now on, on its way to a return.

@@ -183,15 +183,6 @@ uint32_t KnownSendError(const StubSocket& socket) {
   return 0;
 }
 
-// Whether an overlapped send of the socket is in the way, which has used the
-// credit up.
-bool IsBehindOthers(Provider* provider, Operation* operation)
-    WSP_REQUIRES(g_library.mutex) {
-  provider->Flush();
-  return !operation->done && !operation->job.begun &&
-         operation->socket->lane.jobs.front() != &operation->job;
-}
-
 // False if the operation is gone.
 bool AwaitSend(SpiCall* call, Operation* operation)
     WSP_REQUIRES(g_library.mutex) {
@@ -231,10 +222,6 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     // No round trip: the caller hears of it when it is done.
     provider->Flush();
     return Conclude(call, operation);
-  }
-  if (!transfer.blocks && IsBehindOthers(provider, operation)) {
-    provider->Abandon(operation);
-    return Failed(WSAEWOULDBLOCK);
   }
   if (!AwaitSend(call, operation)) return Failed(WSAEINTR);
   return Conclude(call, operation);

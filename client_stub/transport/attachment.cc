@@ -474,9 +474,8 @@ SendLane* Attachment::NextLane(uint32_t* chunk) {
 bool Attachment::MaySendAtOnce(const SendLane& lane, uint64_t bytes) const {
   if (!SendsMayGo()) return false;
   uint32_t chunk;
-  const bool ready = lane.jobs.empty() ? credit_.NextChunk(lane, bytes, &chunk)
-                                       : LaneIsReady(lane, &chunk);
-  return ready && credit_.Covers(chunk);
+  return lane.jobs.empty() && credit_.NextChunk(lane, bytes, &chunk) &&
+         credit_.Covers(chunk);
 }
 
 bool Attachment::MayReceive() const {
