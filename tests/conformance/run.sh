@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Judges a service provider, by default our own with a daemon of its own.
+#   run.sh [--provider PATH] [--filter PATTERN] [--show_known] [--jobs N]
+# Another provider is judged without the list of our known failures.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+provider=
+passed_on=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --provider) provider=$(realpath "$2"); shift 2 ;;
+    --filter | --jobs) passed_on+=("$1" "$2"); shift 2 ;;
+    --show_known) passed_on+=("$1"); shift ;;
+    *) sed -n '2,4s/^# //p' "$0" >&2; exit 64 ;;
+  esac
+done
+targets=(//tests/conformance:programs)
+if [ -n "$provider" ]; then
+  passed_on+=(--provider "$provider")
+else
+  targets+=(//daemon:wspd //client_stub:libwsp.so)
+  passed_on+=(--provider bazel-bin/client_stub/libwsp.so
+    --daemon bazel-bin/daemon/wspd
+    --known_failures tests/conformance/known_failures.txt)
+fi
+bazel build "${targets[@]}"
+programs=()
+for source in tests/conformance/*_test.cc; do
+  programs+=("bazel-bin/tests/conformance/$(basename "$source" _test.cc)")
+done
+bash tests/conformance/run_group.sh tests/conformance/run_cases.py \
+  "${passed_on[@]}" "${programs[@]}"

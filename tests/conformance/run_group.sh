@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# run_group.sh RUN_CASES ARGUMENT...: run_cases.py on the system's Python, with
+# the modules of tests/python.
+set -euo pipefail
+export PYTHONPATH=tests/python
+exec /usr/bin/python3 -B "$@"
