@@ -245,7 +245,7 @@ void Attachment::ForgetLocked(uint64_t call_id) {
 }
 
 void Attachment::CancelCall(uint64_t call_id) {
-  std::shared_ptr<WinsockSocket> socket;
+  std::shared_ptr<SocketDescriptor> descriptor;
   uint64_t freed = 0;
   {
     absl::MutexLock lock(&mu_);
@@ -255,14 +255,14 @@ void Attachment::CancelCall(uint64_t call_id) {
     if (!record.done) {
       auto entry = sockets_.find(record.socket_id);
       if (entry == sockets_.end()) return;
-      socket = entry->second.socket;
+      descriptor = entry->second.descriptor;
     } else if (!record.queued && !record.written) {
       // Kept over a resume, and nobody asks for it any more.
       freed = KeptBytes(record.result);
       ForgetLocked(call_id);
     }
   }
-  if (socket != nullptr) return socket->Cancel(call_id);
+  if (descriptor != nullptr) return descriptor->Cancel(call_id);
   if (client_->ReleaseKept(freed)) client_->ResumeReceives();
 }
 
@@ -292,13 +292,13 @@ void Attachment::ReleaseSockets(uint32_t count) {
 }
 
 int Attachment::AddSocket(uint64_t socket_id,
-                          std::shared_ptr<WinsockSocket> socket) {
+                          std::shared_ptr<SocketDescriptor> descriptor) {
   {
     absl::MutexLock lock(&mu_);
     if (retired_) return ESHUTDOWN;
     if (socket_id == 0) return EINVAL;
     if (const int error = ReserveSocket(); error != 0) return error;
-    if (!sockets_.try_emplace(socket_id, SocketEntry{std::move(socket), 0})
+    if (!sockets_.try_emplace(socket_id, SocketEntry{std::move(descriptor), 0})
              .second) {
       ReleaseSockets(1);
       return EINVAL;
@@ -374,7 +374,7 @@ bool Attachment::DropAll(uint64_t except_call) {
     written_.clear();
   }
   for (auto& [id, entry] : sockets) {
-    entry.socket->Abort();
+    entry.descriptor->Abort();
     LogSocket("socket reset", id);
   }
   return client_->ReleaseKept(freed);
@@ -389,14 +389,18 @@ void Attachment::ReportRegistrationEnded(
   WriteNext();
 }
 
-void Attachment::ResumeReceives() {
-  std::vector<std::shared_ptr<WinsockSocket>> sockets;
-  {
-    absl::MutexLock lock(&mu_);
-    sockets.reserve(sockets_.size());
-    for (auto& [id, entry] : sockets_) sockets.push_back(entry.socket);
+std::vector<std::shared_ptr<SocketDescriptor>> Attachment::Descriptors() const {
+  std::vector<std::shared_ptr<SocketDescriptor>> descriptors;
+  absl::MutexLock lock(&mu_);
+  descriptors.reserve(sockets_.size());
+  for (const auto& [id, entry] : sockets_) {
+    descriptors.push_back(entry.descriptor);
   }
-  for (auto& socket : sockets) socket->Poke();
+  return descriptors;
+}
+
+void Attachment::ResumeReceives() {
+  for (auto& descriptor : Descriptors()) descriptor->Poke();
 }
 
 bool Attachment::MayReceive() const {
@@ -425,15 +429,9 @@ Lingerer::Owner Attachment::OwnerOf(uint64_t socket_id) const {
 }
 
 void Attachment::DescribeSockets(std::vector<wsp::v1::Socket>* out) const {
-  std::vector<std::shared_ptr<WinsockSocket>> sockets;
-  {
-    absl::MutexLock lock(&mu_);
-    sockets.reserve(sockets_.size());
-    for (const auto& [id, entry] : sockets_) sockets.push_back(entry.socket);
-  }
-  for (const auto& socket : sockets) {
+  for (const auto& descriptor : Descriptors()) {
     wsp::v1::Socket& entry = out->emplace_back();
-    socket->Describe(&entry);
+    descriptor->Describe(&entry);
     entry.set_client_id(client_->id());
     entry.set_pid(client_->identity().pid);
     entry.set_uid(client_->identity().uid);

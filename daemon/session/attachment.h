@@ -20,7 +20,7 @@
 #include "daemon/session/environment.h"
 #include "daemon/session/frame_stream.h"
 #include "daemon/winsock/call.h"
-#include "daemon/winsock/winsock_socket.h"
+#include "daemon/winsock/socket_descriptor.h"
 #include "proto/wsp/v1/admin.pb.h"
 #include "proto/wsp/v1/provider.pb.h"
 
@@ -106,7 +106,7 @@ class Attachment : public CallSink,
   void ReportPending(uint64_t call_id) override;
   void FlushResults() override;
   int AddSocket(uint64_t socket_id,
-                std::shared_ptr<WinsockSocket> socket) override;
+                std::shared_ptr<SocketDescriptor> descriptor) override;
   int ReserveSocket() override;
   void ReleaseSockets(uint32_t count) override;
   void RemoveSocket(uint64_t socket_id) override;
@@ -129,11 +129,12 @@ class Attachment : public CallSink,
     CallResult result;
   };
   struct SocketEntry {
-    std::shared_ptr<WinsockSocket> socket;
+    std::shared_ptr<SocketDescriptor> descriptor;
     // Send payload of unanswered calls, in bytes.
     uint32_t queued_bytes = 0;
   };
 
+  std::vector<std::shared_ptr<SocketDescriptor>> Descriptors() const;
   // A line at level DEBUG.
   void LogSocket(absl::string_view event, uint64_t socket_id) const;
   absl::Status Acknowledge(uint64_t sequence);
@@ -146,15 +147,17 @@ class Attachment : public CallSink,
   // Enters the call in the books. `*run` is false if the result is there or on
   // its way already.
   absl::Status Admit(const Call& call, bool* run,
-                     std::shared_ptr<WinsockSocket>* socket);
+                     std::shared_ptr<SocketDescriptor>* descriptor);
   absl::Status ChargeCredit(const Call& call, CallRecord* record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Dispatch(const Call& call, const std::shared_ptr<WinsockSocket>& socket);
+  void Dispatch(const Call& call, SocketDescriptor* descriptor);
 
   // Calls that are on no socket, or make one.
   void Startup(const Call& call);
   void Cleanup(const Call& call);
   void MakeSocket(const Call& call);
+  // Gives the attachment a hold on `socket`; errno as AddSocket().
+  int AddDescriptor(uint64_t socket_id, std::shared_ptr<WinsockSocket> socket);
   void CancelBlockingCall(const Call& call);
 
   // What a kept result costs.

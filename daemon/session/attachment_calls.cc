@@ -1,5 +1,6 @@
 // Attachment: calls, from their bytes to whoever does them.
 #include <errno.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "daemon/session/attachment.h"
 #include "daemon/session/limits.h"
 #include "daemon/session/startup.h"
+#include "daemon/winsock/winsock_socket.h"
 #include "daemon/winsock/wsa_error.h"
 #include "proto/wire_fields.h"
 
@@ -86,14 +88,14 @@ absl::Status Attachment::RunCall(WireReader reader) {
   last_call_at_ns_.store(absl::GetCurrentTimeNanos(),
                          std::memory_order_relaxed);
   bool run = false;
-  std::shared_ptr<WinsockSocket> socket;
-  absl::Status status = Admit(call, &run, &socket);
-  if (status.ok() && run) Dispatch(call, socket);
+  std::shared_ptr<SocketDescriptor> descriptor;
+  absl::Status status = Admit(call, &run, &descriptor);
+  if (status.ok() && run) Dispatch(call, descriptor.get());
   return status;
 }
 
 absl::Status Attachment::Admit(const Call& call, bool* run,
-                               std::shared_ptr<WinsockSocket>* socket) {
+                               std::shared_ptr<SocketDescriptor>* descriptor) {
   absl::MutexLock lock(&mu_);
   if (retired_) {
     *run = false;
@@ -134,7 +136,7 @@ absl::Status Attachment::Admit(const Call& call, bool* run,
   }
   if (call.socket_id != 0) {
     auto found = sockets_.find(call.socket_id);
-    if (found != sockets_.end()) *socket = found->second.socket;
+    if (found != sockets_.end()) *descriptor = found->second.descriptor;
   }
   *run = true;
   return absl::OkStatus();
@@ -165,8 +167,7 @@ absl::Status Attachment::ChargeCredit(const Call& call, CallRecord* record) {
   return absl::OkStatus();
 }
 
-void Attachment::Dispatch(const Call& call,
-                          const std::shared_ptr<WinsockSocket>& socket) {
+void Attachment::Dispatch(const Call& call, SocketDescriptor* descriptor) {
   if (environment_->stopping() && call.request != wire::Call::kCleanup &&
       call.request != wire::Call::kCloseSocket) {
     return Finish(call.call_id, CallResult(kWsaNetDown, ENETDOWN));
@@ -185,8 +186,8 @@ void Attachment::Dispatch(const Call& call,
     default:
       break;
   }
-  if (socket != nullptr) {
-    socket->Handle(call);
+  if (descriptor != nullptr) {
+    descriptor->Handle(call);
   } else if (call.socket_id != 0) {
     Finish(call.call_id, CallResult(kWsaNotSock, ENOTSOCK));
   } else {
@@ -238,17 +239,23 @@ void Attachment::MakeSocket(const Call& call) {
     return Finish(call.call_id, CallResult(error, LinuxErrnoOf(error)));
   }
   std::shared_ptr<WinsockSocket> socket;
-  int error = WinsockSocket::Create(family, environment_->NextLoop(),
-                                    environment_->sockets(), shared_from_this(),
-                                    call.socket_id, &socket);
-  if (error == 0) {
-    error = AddSocket(call.socket_id, socket);
-    if (error != 0) socket->Abort();
-  }
+  int error =
+      WinsockSocket::Create(family, SOCK_STREAM, environment_->NextLoop(),
+                            environment_->sockets(), &socket);
+  if (error == 0) error = AddDescriptor(call.socket_id, std::move(socket));
   if (error == ESHUTDOWN) {
     return Finish(call.call_id, CallResult(kWsaNotInitialised, EINVAL));
   }
   Finish(call.call_id, CallResult(WsaFromErrno(error), error));
+}
+
+int Attachment::AddDescriptor(uint64_t socket_id,
+                              std::shared_ptr<WinsockSocket> socket) {
+  auto descriptor = std::make_shared<SocketDescriptor>(
+      std::move(socket), shared_from_this(), socket_id);
+  const int error = AddSocket(socket_id, descriptor);
+  if (error != 0) descriptor->Abort();
+  return error;
 }
 
 void Attachment::CancelBlockingCall(const Call& call) {

@@ -106,7 +106,7 @@ class OperationSink {
   virtual ~OperationSink() = default;
 
   // `operation` has ended; it is the sink's now. Called exactly once for each,
-  // except for those that Socket::Abandon() gives back.
+  // except for those that Socket::Abandon() and Withdraw() give back.
   virtual void OnOutcome(std::unique_ptr<Operation> operation,
                          Outcome outcome) = 0;
 
@@ -114,6 +114,10 @@ class OperationSink {
   // it must not lock anything. After a no, Socket::Poke() goes on with those
   // that wait; for the others the outcome is EAGAIN.
   virtual bool MayReceive() const = 0;
+
+  // Whether no operation may begin any more; asked with the socket's lock held,
+  // as MayReceive(). To be so before Socket::Withdraw().
+  virtual bool closed() const = 0;
 
   // The operation has to wait; its outcome comes later, perhaps before this
   // call on another thread.

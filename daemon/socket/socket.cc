@@ -98,6 +98,21 @@ std::unique_ptr<Operation> Socket::Queue::Remove(Match match) {
   return nullptr;
 }
 
+template <typename Match>
+void Socket::Queue::RemoveAll(Match match,
+                              std::vector<std::unique_ptr<Operation>>* out) {
+  Queue rest;
+  while (!empty()) {
+    std::unique_ptr<Operation> operation = Pop();
+    if (match(*operation)) {
+      out->push_back(std::move(operation));
+    } else {
+      rest.Push(std::move(operation));
+    }
+  }
+  *this = std::move(rest);
+}
+
 std::shared_ptr<Socket> Socket::Adopt(OwnedFd fd, EventLoop* loop) {
   return std::shared_ptr<Socket>(new Socket(std::move(fd), loop));
 }
@@ -113,7 +128,7 @@ void Socket::Submit(std::unique_ptr<Operation> operation) {
   {
     absl::MutexLock lock(&mu_);
     bool done = true;
-    if (!fd_.valid()) {
+    if (!fd_.valid() || sink->closed()) {
       outcome.error = EBADF;
     } else if (!QueueFor(*operation).empty()) {
       done = !operation->wait;
@@ -417,6 +432,22 @@ int Socket::Reset() {
   sockaddr nowhere{};
   nowhere.sa_family = AF_UNSPEC;
   return connect(fd_.get(), &nowhere, sizeof(nowhere)) == 0 ? 0 : errno;
+}
+
+std::vector<std::unique_ptr<Operation>> Socket::Withdraw(
+    const OperationSink* sink) {
+  std::vector<std::unique_ptr<Operation>> operations;
+  {
+    absl::MutexLock lock(&mu_);
+    auto match = [sink](const Operation& operation) {
+      return operation.sink.get() == sink;
+    };
+    for (Queue* queue : {&in_, &out_}) queue->RemoveAll(match, &operations);
+    for (auto& operation : operations) StopTimer(operation.get());
+  }
+  // What waited behind them may be able to go on.
+  if (!operations.empty()) OnEvents(0);
+  return operations;
 }
 
 std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {

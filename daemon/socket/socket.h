@@ -32,7 +32,7 @@ class Socket : public EventHandler,
   ~Socket() override;
 
   // Begins `operation`; its sink may be called before this returns. On a closed
-  // socket the outcome is EBADF.
+  // socket, and for a closed sink, the outcome is EBADF.
   void Submit(std::unique_ptr<Operation> operation);
 
   // Ends the waiting operation `id` of `sink` with `error`; false if there is
@@ -54,6 +54,10 @@ class Socket : public EventHandler,
 
   // Goes on with receives that their sink held back.
   void Poke();
+
+  // Takes the waiting operations of `sink`, which is closed, out again, without
+  // an outcome; those of others go on.
+  std::vector<std::unique_ptr<Operation>> Withdraw(const OperationSink* sink);
 
   // Closes for its owner: no operation begins any more, and the waiting ones
   // are given back without an outcome. The descriptor is returned so that its
@@ -91,6 +95,9 @@ class Socket : public EventHandler,
     // Takes out the operation for which `match` is true; null if none.
     template <typename Match>
     std::unique_ptr<Operation> Remove(Match match);
+    // Takes out all of them, in order.
+    template <typename Match>
+    void RemoveAll(Match match, std::vector<std::unique_ptr<Operation>>* out);
   };
   struct Finished {
     std::unique_ptr<Operation> operation;

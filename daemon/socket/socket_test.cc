@@ -47,6 +47,9 @@ class RecordingSink : public OperationSink {
     absl::MutexLock lock(&mu_);
     ++flushes_;
   }
+  bool closed() const override {
+    return closed_.load(std::memory_order_relaxed);
+  }
   bool MayReceive() const override {
     return may_receive_.load(std::memory_order_relaxed) &&
            received_.load(std::memory_order_relaxed) <
@@ -76,6 +79,7 @@ class RecordingSink : public OperationSink {
   }
   void AllowReceive(bool allow) { may_receive_ = allow; }
   void AllowReceiveUpTo(size_t bytes) { most_received_ = bytes; }
+  void Close() { closed_ = true; }
   size_t received() const { return received_; }
 
  private:
@@ -85,6 +89,7 @@ class RecordingSink : public OperationSink {
   std::vector<uint64_t> parked_ ABSL_GUARDED_BY(mu_);
   OwnedFd accepted_ ABSL_GUARDED_BY(mu_);
   int flushes_ ABSL_GUARDED_BY(mu_) = 0;
+  std::atomic<bool> closed_{false};
   std::atomic<bool> may_receive_{true};
   std::atomic<size_t> most_received_{SIZE_MAX};
   std::atomic<size_t> received_{0};
@@ -153,6 +158,42 @@ TEST_F(SocketTest, WaitingReceivesAreFilledInTheirOrder) {
   EXPECT_EQ(sink_->Await(1).data, "aa");
   EXPECT_EQ(sink_->Await(2).data, "bb");
   EXPECT_EQ(sink_->Await(3).data, "cc");
+}
+
+TEST_F(SocketTest, WithdrawingTakesOneSinksOperationsAlone) {
+  auto other = std::make_shared<RecordingSink>();
+  Receive(1, 2);
+  auto shared = Make(Operation::Kind::kReceive, 1);
+  shared->sink = other;
+  shared->max_bytes = 2;
+  socket_->Submit(std::move(shared));
+  Receive(2, 2);
+  sink_->Close();
+  auto withdrawn = socket_->Withdraw(sink_.get());
+  ASSERT_EQ(withdrawn.size(), 2);
+  EXPECT_EQ(withdrawn[0]->id, 1);
+  EXPECT_EQ(withdrawn[1]->id, 2);
+  EXPECT_FALSE(sink_->Has(1));
+  ASSERT_EQ(write(peer_.get(), "aabb", 4), 4);
+  EXPECT_EQ(other->Await(1).data, "aa");
+  // Nothing begins for it any more, and takes what is others'.
+  Receive(3, 2);
+  EXPECT_EQ(sink_->Await(3).error, EBADF);
+  EXPECT_EQ(socket_->received(), 2);
+}
+
+TEST_F(SocketTest, WithdrawingLetsGoOnWhatAHeldReceiveHeldUp) {
+  auto other = std::make_shared<RecordingSink>();
+  sink_->AllowReceive(false);
+  Receive(1, 2);
+  auto shared = Make(Operation::Kind::kReceive, 1);
+  shared->sink = other;
+  shared->max_bytes = 2;
+  socket_->Submit(std::move(shared));
+  ASSERT_EQ(write(peer_.get(), "aa", 2), 2);
+  sink_->Close();
+  EXPECT_EQ(socket_->Withdraw(sink_.get()).size(), 1);
+  EXPECT_EQ(other->Await(1).data, "aa");
 }
 
 TEST_F(SocketTest, OutcomesSayWhereInTheStreamTheirBytesAre) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/socket/bytes.h"
+#include "daemon/socket/lingerer.h"
 #include "daemon/wire/wire_reader.h"
 
 namespace wspd {
@@ -15,7 +16,7 @@ namespace wspd {
 // "Limits").
 inline constexpr uint32_t kChunkBytes = 64 << 10;
 
-class WinsockSocket;
+class SocketDescriptor;
 
 // A wsp.v1.Call as it came in. `body` reads the request where it lies in the
 // frame; `frame` keeps the frame's memory alive for whoever copies it.
@@ -64,11 +65,11 @@ class CallSink {
   // No more results come in this go.
   virtual void FlushResults() = 0;
 
-  // Makes `socket` the attachment's under `socket_id`. Returns errno: EINVAL if
-  // the id is 0 or in use, EMFILE at the limit, ESHUTDOWN if the attachment is
-  // not registered any more.
+  // Makes `descriptor` the attachment's under `socket_id`. Returns errno:
+  // EINVAL if the id is 0 or in use, EMFILE at the limit, ESHUTDOWN if the
+  // attachment is not registered any more.
   virtual int AddSocket(uint64_t socket_id,
-                        std::shared_ptr<WinsockSocket> socket) = 0;
+                        std::shared_ptr<SocketDescriptor> descriptor) = 0;
 
   // Counts a connection that was accepted but isn't a socket yet as one of the
   // client's sockets. Returns errno as AddSocket() does.

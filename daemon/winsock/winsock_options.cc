@@ -3,10 +3,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "absl/time/clock.h"
 #include "daemon/winsock/socket_options.h"
 #include "daemon/winsock/winsock_socket.h"
-#include "daemon/winsock/winsock_socket_internal.h"
 #include "proto/wsp/v1/provider.pb.h"
 
 namespace wspd {
@@ -18,58 +16,53 @@ constexpr uint32_t kFionread = 0x4004667f;
 
 }  // namespace
 
-void WinsockSocket::GetSockOpt(const Call& call) {
+SocketView WinsockSocket::ViewLocked(int fd) {
+  SocketView view{fd, type_, bound_, false, -1, &so_error_};
+  FillViewLocked(&view);
+  return view;
+}
+
+void WinsockSocket::GetSockOpt(const SocketCall& call) {
   wsp::v1::GetSockOptRequest request;
-  if (!Parse(call, &request)) return;
+  if (!call.Parse(&request)) return;
   wsp::v1::GetSockOptResult message;
   WsaError error = 0;
   {
     absl::MutexLock lock(&mu_);
-    const int64_t seconds =
-        state_ == State::kConnected
-            ? absl::ToInt64Seconds(absl::Now() - connected_at_)
-            : -1;
-    error = socket_->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return GetSocketOption(
-          request,
-          SocketView{fd, SOCK_STREAM, bound_, state_ == State::kListening,
-                     seconds, &so_error_},
-          options_, message.mutable_value());
+    error = engine_->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return GetSocketOption(request, ViewLocked(fd), options_,
+                             message.mutable_value());
     });
   }
-  if (!error.ok()) return FinishError(call, error);
+  if (!error.ok()) return call.Finish(error);
   CallResult result;
   result.body = message.SerializeAsString();
-  sink_->Finish(call.call_id, std::move(result));
+  call.Finish(std::move(result));
 }
 
-void WinsockSocket::SetSockOpt(const Call& call) {
+void WinsockSocket::SetSockOpt(const SocketCall& call) {
   wsp::v1::SetSockOptRequest request;
-  if (!Parse(call, &request)) return;
+  if (!call.Parse(&request)) return;
   WsaError error = 0;
   {
     absl::MutexLock lock(&mu_);
-    error = socket_->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return SetSocketOption(
-          request,
-          SocketView{fd, SOCK_STREAM, bound_, state_ == State::kListening, -1,
-                     &so_error_},
-          &options_);
+    error = engine_->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return SetSocketOption(request, ViewLocked(fd), &options_);
     });
   }
-  FinishError(call, error);
+  call.Finish(error);
 }
 
-void WinsockSocket::Ioctl(const Call& call) {
+void WinsockSocket::Ioctl(const SocketCall& call) {
   wsp::v1::IoctlRequest request;
-  if (!Parse(call, &request)) return;
+  if (!call.Parse(&request)) return;
   CallResult result;
   if (request.code() == kFionbio) {
     absl::MutexLock lock(&mu_);
     nonblocking_ = request.number() != 0;
   } else if (request.code() == kFionread) {
     int readable = 0;
-    const int error = socket_->WithFd([&](int fd) {
+    const int error = engine_->WithFd([&](int fd) {
       return ioctl(fd, FIONREAD, &readable) == 0 ? 0 : errno;
     });
     // Linux refuses on a listener, where Winsock counts nothing.
@@ -83,7 +76,7 @@ void WinsockSocket::Ioctl(const Call& call) {
   } else {
     result = CallResult(kWsaOpNotSupp, EOPNOTSUPP);
   }
-  sink_->Finish(call.call_id, std::move(result));
+  call.Finish(std::move(result));
 }
 
 }  // namespace wspd

@@ -9,10 +9,10 @@
 
 #include "absl/time/clock.h"
 #include "daemon/winsock/address_codec.h"
-#include "daemon/winsock/winsock_socket_internal.h"
+#include "daemon/winsock/stream_socket.h"
 #include "daemon/wire/wire_writer.h"
 #include "proto/wire_fields.h"
-#include "proto/wsp/v1/admin.pb.h"
+#include "proto/wsp/v1/provider.pb.h"
 
 namespace wspd {
 namespace {
@@ -21,193 +21,227 @@ namespace wire = wsp::wire;
 
 }  // namespace
 
-int WinsockSocket::Create(int family, EventLoop* loop,
+int WinsockSocket::Create(int family, int type, EventLoop* loop,
                           const Environment* environment,
-                          std::shared_ptr<CallSink> sink, uint64_t socket_id,
                           std::shared_ptr<WinsockSocket>* socket) {
-  OwnedFd fd(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                      IPPROTO_TCP));
+  OwnedFd fd(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return errno;
   if (family == AF_INET6) {
     // Winsock's default (reference, section 5.2).
     const int on = 1;
     setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   }
-  socket->reset(new WinsockSocket(Socket::Adopt(std::move(fd), loop), family,
-                                  environment, std::move(sink), socket_id));
+  *socket = std::make_shared<StreamSocket>(Socket::Adopt(std::move(fd), loop),
+                                           family, environment);
   return 0;
 }
 
-WinsockSocket::WinsockSocket(std::shared_ptr<Socket> socket, int family,
-                             const Environment* environment,
-                             std::shared_ptr<CallSink> sink, uint64_t socket_id)
-    : socket_(std::move(socket)),
+WinsockSocket::WinsockSocket(std::shared_ptr<Socket> engine, int family,
+                             int type, const Environment* environment)
+    : engine_(std::move(engine)),
       environment_(environment),
-      sink_(std::move(sink)),
-      socket_id_(socket_id),
       family_(family),
+      type_(type),
       opened_at_(absl::Now()) {}
 
-void WinsockSocket::Handle(const Call& call) {
-  using Handler = void (WinsockSocket::*)(const Call&);
+void WinsockSocket::Handle(const SocketCall& call) {
   struct Entry {
     uint32_t request;
     Handler handler;
   };
-  // The functions that work on a socket; the most frequent first.
   static constexpr Entry kHandlers[] = {
-      {wire::Call::kSend, &WinsockSocket::Send},
-      {wire::Call::kRecv, &WinsockSocket::Receive},
-      {wire::Call::kConnect, &WinsockSocket::Connect},
-      {wire::Call::kAccept, &WinsockSocket::Accept},
       {wire::Call::kCloseSocket, &WinsockSocket::Close},
-      {wire::Call::kShutdown, &WinsockSocket::Shutdown},
       {wire::Call::kBind, &WinsockSocket::Bind},
-      {wire::Call::kListen, &WinsockSocket::Listen},
       {wire::Call::kGetSockName, &WinsockSocket::GetSockName},
       {wire::Call::kGetPeerName, &WinsockSocket::GetPeerName},
       {wire::Call::kGetSockOpt, &WinsockSocket::GetSockOpt},
       {wire::Call::kSetSockOpt, &WinsockSocket::SetSockOpt},
       {wire::Call::kIoctl, &WinsockSocket::Ioctl},
-      {wire::Call::kAcceptDecision, &WinsockSocket::AcceptDecision},
   };
+  // The data path comes first.
+  if (HandleOwn(call)) return;
   for (const Entry& entry : kHandlers) {
-    if (entry.request == call.request) return (this->*entry.handler)(call);
+    if (entry.request == call->request) return (this->*entry.handler)(call);
   }
-  sink_->Finish(call.call_id, CallResult(kWsaOpNotSupp, EOPNOTSUPP));
+  call.Finish(WsaError(kWsaOpNotSupp));
 }
 
-// ----------------------------------------------------------- calls' ends
+// -------------------------------------------------------------- operations
 
-void WinsockSocket::FinishError(const Call& call, WsaError error) {
-  sink_->Finish(call.call_id, CallResult(error.wsa, error.linux_errno));
-}
-
-CallResult WinsockSocket::ErrorResult(const Operation& operation, int error) {
-  if (error == ECANCELED) {
-    const bool overlapped = (operation.sink_flags & kOverlapped) != 0;
-    return CallResult(overlapped ? kWsaOperationAborted : kWsaIntr, error);
-  }
-  // The operation's own time was over.
-  if (error == EAGAIN && operation.wait) {
-    return CallResult(kWsaTimedOut, ETIMEDOUT);
-  }
-  absl::MutexLock lock(&mu_);
-  if (operation.kind == Operation::Kind::kSend ||
-      operation.kind == Operation::Kind::kReceive) {
-    if (lost_ != 0) return CallResult(lost_, error);
-    if (error == EPIPE && send_shut_) return CallResult(kWsaShutdown, error);
-  }
-  return CallResult(WsaFromErrno(error), error);
-}
-
-void WinsockSocket::OnOutcome(std::unique_ptr<Operation> operation,
-                              Outcome outcome) {
-  CallResult result;
-  switch (operation->kind) {
-    case Operation::Kind::kSend:
-      result = SendResult(*operation, outcome);
-      break;
-    case Operation::Kind::kReceive:
-      if (operation->id == kNoCall) {
-        if (outcome.data != nullptr) ResetForUnwantedData();
-        return;
-      }
-      result = ReceiveResult(*operation, std::move(outcome));
-      break;
-    case Operation::Kind::kAccept:
-      result = AcceptResult(*operation, std::move(outcome));
-      break;
-    case Operation::Kind::kConnect:
-    case Operation::Kind::kAwaitConnect:
-      result = ConnectResult(*operation, outcome);
-      break;
-  }
-  if (operation->id != kNoCall) {
-    sink_->Finish(operation->id, std::move(result));
-  }
-}
-
-void WinsockSocket::OnParked(uint64_t operation_id) {
-  sink_->ReportPending(operation_id);
-}
-
-void WinsockSocket::Flush() { sink_->FlushResults(); }
-
-bool WinsockSocket::MayReceive() const { return sink_->MayReceive(); }
-
-std::unique_ptr<Operation> WinsockSocket::NewOperation(const Call& call,
-                                                       Operation::Kind kind) {
+std::unique_ptr<Operation> WinsockSocket::NewOperation(
+    const SocketCall& call, Operation::Kind kind) const {
   auto operation = std::make_unique<Operation>();
   operation->kind = kind;
-  operation->id = call.call_id;
-  operation->sink = shared_from_this();
+  operation->id = call->call_id;
+  operation->sink = call.from();
   // Non-blocking mode doesn't apply to overlapped calls (section 4.3).
-  operation->wait = call.overlapped || !nonblocking_;
-  operation->report_parked = call.report_pending;
-  operation->timeout_ms = call.timeout_ms;
-  if (call.overlapped) operation->sink_flags = kOverlapped;
+  operation->wait = call->overlapped || !nonblocking_;
+  operation->report_parked = call->report_pending;
+  operation->timeout_ms = call->timeout_ms;
+  if (call->overlapped) operation->sink_flags = kOverlapped;
   return operation;
 }
 
+std::unique_ptr<Operation> WinsockSocket::NewBackgroundOperation(
+    Operation::Kind kind) {
+  auto operation = std::make_unique<Operation>();
+  operation->kind = kind;
+  operation->id = kNoCall;
+  operation->sink = shared_from_this();
+  operation->background = true;
+  return operation;
+}
+
+CallResult WinsockSocket::CancelledResult(const Operation& operation) {
+  const bool overlapped = (operation.sink_flags & kOverlapped) != 0;
+  return CallResult(overlapped ? kWsaOperationAborted : kWsaIntr, ECANCELED);
+}
+
 void WinsockSocket::FinishAborted(
+    SocketDescriptor* from,
     std::vector<std::unique_ptr<Operation>> operations) {
   for (auto& operation : operations) {
     if (operation->id == kNoCall) continue;
-    CallResult result = ErrorResult(*operation, ECANCELED);
+    CallResult result = CancelledResult(*operation);
     if (operation->kind == Operation::Kind::kSend && operation->sent > 0) {
       WireWriter(&result.body)
           .Varint(wire::SendResult::kBytesSent, operation->sent);
     }
-    sink_->Finish(operation->id, std::move(result));
+    from->sink()->Finish(operation->id, std::move(result));
   }
 }
 
-void WinsockSocket::Cancel(uint64_t call_id) {
-  if (socket_->Cancel(this, call_id, ECANCELED)) return;
-  Lingerer::Key linger = 0;
+void WinsockSocket::CountSent(uint64_t bytes) {
+  bytes_sent_.fetch_add(bytes, std::memory_order_relaxed);
+  environment_->bytes_sent.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void WinsockSocket::Cancel(SocketDescriptor* from, uint64_t call_id) {
+  if (engine_->Cancel(from, call_id, ECANCELED)) return;
+  CancelWait(from, call_id);
+}
+
+// ------------------------------------------------------------- descriptors
+
+void WinsockSocket::AddDescriptor() {
+  absl::MutexLock lock(&mu_);
+  ++descriptors_;
+}
+
+bool WinsockSocket::RemoveDescriptor() {
+  absl::MutexLock lock(&mu_);
+  return --descriptors_ == 0;
+}
+
+void WinsockSocket::Close(const SocketCall& call) {
+  SocketDescriptor* const from = call.from().get();
+  bool last;
   {
     absl::MutexLock lock(&mu_);
-    if (closing_.has_value() && closing_->call_id == call_id) {
-      linger = closing_->linger;
+    if (from->closed()) return call.Finish(WsaError(kWsaNotSock));
+    // Not closed, unless nothing is left to wait for (section 4.8).
+    if (descriptors_ == 1 && CloseWouldBlockLocked()) {
+      return call.Finish(WsaError(kWsaWouldBlock));
     }
+    if (!from->MarkClosed()) return call.Finish(WsaError(kWsaNotSock));
+    last = --descriptors_ == 0;
   }
-  // Only the wait ends: the socket is closed, and lingers on.
-  if (linger != 0 && environment_->lingerer->StopWaiting(linger)) {
-    FinishClose(call_id, CallResult(kWsaIntr, ECANCELED));
+  if (!last) {
+    // The others go on with it.
+    ReleaseHoldings(from, false);
+    FinishAborted(from, engine_->Withdraw(from));
+    from->sink()->RemoveSocket(from->socket_id());
+    return call.Finish(CallResult());
   }
+  auto [fd, operations] = engine_->Abandon();
+  ReleaseHoldings(from, true);
+  FinishAborted(from, std::move(operations));
+  FinishClose(call, std::move(fd));
 }
 
+void WinsockSocket::Abort(SocketDescriptor* from) {
+  if (!RemoveDescriptor()) {
+    ReleaseHoldings(from, false);
+    engine_->Withdraw(from);
+    return;
+  }
+  auto [fd, operations] = engine_->Abandon();
+  ReleaseHoldings(from, true);
+  FinishAbort(std::move(fd));
+}
+
+// --------------------------------------------------------------- addresses
+
+void WinsockSocket::Bind(const SocketCall& call) {
+  wsp::v1::BindRequest request;
+  if (!call.Parse(&request)) return;
+  NetAddress address;
+  if (!DecodeAddress(request.address(), &address)) {
+    return call.Finish(WsaError(kWsaInval));
+  }
+  CallResult result;
+  {
+    absl::MutexLock lock(&mu_);
+    if (address.family() != family_) {
+      return call.Finish(WsaError(kWsaAfNoSupport));
+    }
+    if (bound_ || !MayBindLocked()) return call.Finish(WsaError(kWsaInval));
+    NetAddress local;
+    const int error = engine_->WithFd([&](int fd) {
+      if (bind(fd, address.get(), address.size()) != 0) return errno;
+      local = NetAddress::LocalOf(fd);
+      return 0;
+    });
+    if (error != 0) {
+      result = CallResult(WsaFromErrno(error), error);
+    } else {
+      bound_ = true;
+      wsp::v1::BindResult message;
+      EncodeAddress(local, message.mutable_local());
+      result.body = message.SerializeAsString();
+    }
+  }
+  call.Finish(std::move(result));
+}
+
+void WinsockSocket::GetSockName(const SocketCall& call) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!bound_) return call.Finish(WsaError(kWsaInval));
+  }
+  wsp::v1::GetSockNameResult message;
+  EncodeAddress(engine_->WithFd(&NetAddress::LocalOf),
+                message.mutable_address());
+  CallResult result;
+  result.body = message.SerializeAsString();
+  call.Finish(std::move(result));
+}
+
+void WinsockSocket::GetPeerName(const SocketCall& call) {
+  wsp::v1::GetPeerNameResult message;
+  {
+    absl::MutexLock lock(&mu_);
+    // Also while connecting and after the connection's end (section 5.2).
+    if (peer_.empty()) return call.Finish(WsaError(kWsaNotConn));
+    EncodeAddress(peer_, message.mutable_address());
+  }
+  CallResult result;
+  result.body = message.SerializeAsString();
+  call.Finish(std::move(result));
+}
+
+// ---------------------------------------------------------------- listings
+
 void WinsockSocket::Describe(wsp::v1::Socket* out) const {
-  out->set_socket_id(socket_id_);
-  out->set_protocol(IPPROTO_TCP);
-  out->set_pending_calls(socket_->waiting());
+  out->set_protocol(type_ == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP);
+  out->set_pending_calls(engine_->waiting());
   out->set_bytes_sent(bytes_sent_.load(std::memory_order_relaxed));
-  out->set_bytes_received(socket_->received());
+  out->set_bytes_received(engine_->received());
   out->set_opened_at_ns(absl::ToUnixNanos(opened_at_));
   absl::MutexLock lock(&mu_);
   EncodeAddress(peer_, out->mutable_peer());
-  if (closing_.has_value()) {
-    EncodeAddress(closing_->local, out->mutable_local());
-    return out->set_state(wsp::v1::SOCKET_STATE_LINGERING);
-  }
   if (bound_) {
-    EncodeAddress(socket_->WithFd(&NetAddress::LocalOf), out->mutable_local());
-  }
-  switch (state_) {
-    case State::kOpen:
-      out->set_state(bound_ ? wsp::v1::SOCKET_STATE_BOUND
-                            : wsp::v1::SOCKET_STATE_OPEN);
-      break;
-    case State::kListening:
-      out->set_state(wsp::v1::SOCKET_STATE_LISTENING);
-      break;
-    case State::kConnecting:
-      out->set_state(wsp::v1::SOCKET_STATE_CONNECTING);
-      break;
-    case State::kConnected:
-      out->set_state(wsp::v1::SOCKET_STATE_CONNECTED);
-      break;
+    EncodeAddress(engine_->WithFd(&NetAddress::LocalOf), out->mutable_local());
   }
 }
 

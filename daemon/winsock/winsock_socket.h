@@ -3,19 +3,20 @@
 
 #include <atomic>
 #include <cstdint>
-#include <map>
 #include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "absl/types/optional.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/socket/lingerer.h"
 #include "daemon/socket/operation.h"
 #include "daemon/socket/socket.h"
 #include "daemon/winsock/call.h"
+#include "daemon/winsock/socket_call.h"
+#include "daemon/winsock/socket_descriptor.h"
 #include "daemon/winsock/socket_options.h"
 #include "daemon/winsock/wsa_error.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -23,10 +24,13 @@
 namespace wspd {
 
 // A socket as Winsock knows it: Winsock's states, checks and error codes over
-// the engine's Linux socket. The rules are those of the SPI reference, sections
-// 2, 4.7, 4.8, 4.12 and 5.2.
+// the engine's Linux socket; here what all types of socket have in common. The
+// rules are those of the SPI reference, sections 2, 4.7, 4.8, 4.12 and 5.2.
 //
-// Thread-safe. Results go to the sink, within Handle() or later.
+// Belongs to its descriptors, by which calls come in. What it has pending
+// without a call it hears of itself, as an OperationSink.
+//
+// Thread-safe.
 class WinsockSocket : public OperationSink,
                       public std::enable_shared_from_this<WinsockSocket> {
  public:
@@ -40,135 +44,132 @@ class WinsockSocket : public OperationSink,
     mutable std::atomic<uint64_t> bytes_received{0};
   };
 
-  // Makes a socket; errno on failure.
-  // `type` and `protocol` were checked by the caller: TCP.
-  static int Create(int family, EventLoop* loop, const Environment* environment,
-                    std::shared_ptr<CallSink> sink, uint64_t socket_id,
+  // Makes a socket; errno on failure. `family` and `type` are the kernel's and
+  // were checked by the caller.
+  static int Create(int family, int type, EventLoop* loop,
+                    const Environment* environment,
                     std::shared_ptr<WinsockSocket>* socket);
 
-  // Begins a call on this socket.
-  void Handle(const Call& call);
+  // ---- for SocketDescriptor
 
-  // Cancels a pending call, if it is still there.
-  void Cancel(uint64_t call_id);
+  void AddDescriptor();
 
-  // The final cleanup: everything pending ends without a result, and a
-  // connection is reset whatever SO_LINGER says.
-  void Abort();
+  // Begins a call.
+  void Handle(const SocketCall& call);
+
+  // What the operation of a call of `from` has come to.
+  virtual CallResult ResultOf(SocketDescriptor* from,
+                              const Operation& operation, Outcome outcome) = 0;
+
+  // Cancels a pending call of `from`, if it is still there.
+  void Cancel(SocketDescriptor* from, uint64_t call_id);
+
+  // `from`, which is marked closed, goes without a word. If it is the last
+  // descriptor a connection is reset whatever SO_LINGER says.
+  void Abort(SocketDescriptor* from);
+  // The same if it was closed before: what waits for the end of that close
+  // isn't answered any more.
+  virtual void ForgetWait(SocketDescriptor* from) = 0;
 
   // Goes on with receives that were held back for kept results.
-  void Poke() { socket_->Poke(); }
+  void Poke() { engine_->Poke(); }
 
-  // For listings: all but client, pid and uid.
-  void Describe(wsp::v1::Socket* out) const;
+  // For listings: all but whose it is.
+  virtual void Describe(wsp::v1::Socket* out) const;
 
-  // OperationSink.
+  // OperationSink, for what is pending without a call.
   void OnOutcome(std::unique_ptr<Operation> operation,
-                 Outcome outcome) override;
-  void OnParked(uint64_t operation_id) override;
-  void Flush() override;
-  bool MayReceive() const override;
+                 Outcome outcome) override = 0;
+  void OnParked(uint64_t /*operation_id*/) override {}
+  void Flush() override {}
+  bool MayReceive() const override { return true; }
+  bool closed() const override { return false; }
 
- private:
-  enum class State : uint8_t { kOpen, kListening, kConnecting, kConnected };
-  // How a listener's socket properties pass to what it accepts.
-  struct Inheritance {
-    SocketOptions options;
-    bool nonblocking;
-  };
+ protected:
+  using Handler = void (WinsockSocket::*)(const SocketCall&);
 
-  WinsockSocket(std::shared_ptr<Socket> socket, int family,
-                const Environment* environment, std::shared_ptr<CallSink> sink,
-                uint64_t socket_id);
+  WinsockSocket(std::shared_ptr<Socket> engine, int family, int type,
+                const Environment* environment);
 
-  // One for each request of the wire; each ends the call or parks it.
-  void Send(const Call& call);
-  void Receive(const Call& call);
-  void Bind(const Call& call);
-  void Listen(const Call& call);
-  void Accept(const Call& call);
-  void AcceptDecision(const Call& call);
-  void Connect(const Call& call);
-  void Shutdown(const Call& call);
-  void Close(const Call& call);
-  void GetSockName(const Call& call);
-  void GetPeerName(const Call& call);
-  void GetSockOpt(const Call& call);
-  void SetSockOpt(const Call& call);
-  void Ioctl(const Call& call);
+  // Begins a call of a function that not all types of socket have; false if
+  // this type has it neither.
+  virtual bool HandleOwn(const SocketCall& call) = 0;
 
-  // The error that sending or receiving would have; 0: none.
-  uint32_t DataErrorLocked(bool shut) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  std::unique_ptr<Operation> NewOperation(const Call& call,
-                                          Operation::Kind kind)
+  // Whether WSPBind may be called, as far as the type's own state goes.
+  virtual bool MayBindLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+  // Of `view` what the type's own state says.
+  virtual void FillViewLocked(SocketView* view) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+  // Whether a close of the last descriptor has to answer WSAEWOULDBLOCK.
+  virtual bool CloseWouldBlockLocked() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+  // Ends a wait of `from` that is none of the engine's operations.
+  virtual void CancelWait(SocketDescriptor* from, uint64_t call_id) = 0;
+  // The last descriptor was closed by `call`, which this ends; `fd` is the
+  // kernel's socket, on which nothing is pending any more.
+  virtual void FinishClose(const SocketCall& call, OwnedFd fd) = 0;
+  // The same without a call, by the final cleanup.
+  virtual void FinishAbort(OwnedFd fd) = 0;
+  // What the closed `from` held besides operations goes with it, such as
+  // connections that it was offered.
+  virtual void ReleaseHoldings(SocketDescriptor* from, bool last) = 0;
+
+  // An operation for a call, as yet without arguments.
+  std::unique_ptr<Operation> NewOperation(const SocketCall& call,
+                                          Operation::Kind kind) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Waits for a connect that nobody waits for any more, to know how it ends.
-  void AwaitConnect();
-  // After the shutdown of the receiving side: data that is queued, or comes,
-  // resets the connection (reference, section 2, WSPShutdown).
-  void AwaitUnwantedData();
-  void ResetForUnwantedData();
+  // One that belongs to no call; its outcome goes to OnOutcome() here.
+  std::unique_ptr<Operation> NewBackgroundOperation(Operation::Kind kind);
+  // The codes of an operation that was cancelled.
+  static CallResult CancelledResult(const Operation& operation);
+  // Whether `error` says that the operation's own time was over.
+  static bool IsTimeOut(const Operation& operation, int error) {
+    return error == EAGAIN && operation.wait;
+  }
+  // Ends the pending operations of a closed descriptor.
+  void FinishAborted(SocketDescriptor* from,
+                     std::vector<std::unique_ptr<Operation>> operations);
+  void CountSent(uint64_t bytes);
 
-  CallResult SendResult(const Operation& operation, const Outcome& outcome);
-  CallResult ReceiveResult(const Operation& operation, Outcome outcome);
-  CallResult AcceptResult(const Operation& operation, Outcome outcome);
-  CallResult ConnectResult(const Operation& operation, const Outcome& outcome);
-  // The codes of an operation's error, by the state of the connection.
-  CallResult ErrorResult(const Operation& operation, int error);
-  // Keeps an accepted connection for a condition function's decision; errno.
-  int AddOffer(OwnedFd fd, bool reserved, uint64_t* offer_id);
-  // Resets what nobody has decided about when the listener is closed.
-  void DropOffers();
-  // Makes an accepted connection a socket of the client; errno.
-  int AddAccepted(OwnedFd fd, const NetAddress& peer, uint64_t socket_id);
-
-  void FinishError(const Call& call, WsaError error);
-  template <typename Message>
-  bool Parse(const Call& call, Message* message);
-  // Lingers for `time`, at whose end `call_id` is answered.
-  void LingerForCall(OwnedFd fd, uint64_t call_id, absl::Duration time);
-  void FinishClose(uint64_t call_id, CallResult result);
-  // Ends the pending operations of a closed socket.
-  void FinishAborted(std::vector<std::unique_ptr<Operation>> operations);
-
-  const std::shared_ptr<Socket> socket_;
-  const Environment* const environment_;
-  const std::shared_ptr<CallSink> sink_;
-  const uint64_t socket_id_;
-  const int family_;
-  const absl::Time opened_at_;
-  std::atomic<uint64_t> bytes_sent_{0};
+  Socket* engine() const { return engine_.get(); }
+  const Environment* environment() const { return environment_; }
+  int family() const { return family_; }
+  int type() const { return type_; }
 
   mutable absl::Mutex mu_;
-  State state_ ABSL_GUARDED_BY(mu_) = State::kOpen;
   bool bound_ ABSL_GUARDED_BY(mu_) = false;
   bool nonblocking_ ABSL_GUARDED_BY(mu_) = false;
-  bool send_shut_ ABSL_GUARDED_BY(mu_) = false;
-  bool receive_shut_ ABSL_GUARDED_BY(mu_) = false;
-  // The Winsock code with which the connection was lost; 0: it was not. Stays,
-  // where Linux says it once.
-  uint32_t lost_ ABSL_GUARDED_BY(mu_) = 0;
+  // SO_ERROR, a Winsock code.
   uint32_t so_error_ ABSL_GUARDED_BY(mu_) = 0;
   // Where a connect went or an accept came from, kept beyond the connection.
   NetAddress peer_ ABSL_GUARDED_BY(mu_);
-  absl::Time connected_at_ ABSL_GUARDED_BY(mu_);
   SocketOptions options_ ABSL_GUARDED_BY(mu_);
-  // Connections that a condition function is deciding about. These and the
-  // deferred ones are reserved with the sink.
-  std::unique_ptr<std::map<uint64_t, OwnedFd>> offers_ ABSL_GUARDED_BY(mu_);
-  // How many connections the engine has back for the next accept.
-  uint32_t deferred_ ABSL_GUARDED_BY(mu_) = 0;
-  // No connection can be offered or deferred any more.
-  bool closed_ ABSL_GUARDED_BY(mu_) = false;
-  uint64_t next_offer_ ABSL_GUARDED_BY(mu_) = 1;
-  // A close that waits for its linger time.
-  struct Closing {
-    uint64_t call_id;
-    Lingerer::Key linger;
-    NetAddress local;
-  };
-  absl::optional<Closing> closing_ ABSL_GUARDED_BY(mu_);
+
+ private:
+  // One for each request of the wire; each ends the call or parks it.
+  void Bind(const SocketCall& call);
+  void Close(const SocketCall& call);
+  void GetSockName(const SocketCall& call);
+  void GetPeerName(const SocketCall& call);
+  void GetSockOpt(const SocketCall& call);
+  void SetSockOpt(const SocketCall& call);
+  void Ioctl(const SocketCall& call);
+
+  SocketView ViewLocked(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes one descriptor off; whether it was the last.
+  bool RemoveDescriptor();
+
+  const std::shared_ptr<Socket> engine_;
+  const Environment* const environment_;
+  const int family_;
+  const int type_;
+  const absl::Time opened_at_;
+  std::atomic<uint64_t> bytes_sent_{0};
+  uint32_t descriptors_ ABSL_GUARDED_BY(mu_) = 0;
 };
+
+// Operation::id of operations that belong to no call.
+inline constexpr uint64_t kNoCall = 0;
 
 }  // namespace wspd
 

@@ -33,7 +33,7 @@ class FakeCallSink : public CallSink {
   void ReportPending(uint64_t) override {}
   void FlushResults() override {}
   int AddSocket(uint64_t socket_id,
-                std::shared_ptr<WinsockSocket> socket) override {
+                std::shared_ptr<SocketDescriptor> socket) override {
     absl::MutexLock lock(&mu_);
     sockets_.emplace(socket_id, std::move(socket));
     return 0;
@@ -68,13 +68,13 @@ class FakeCallSink : public CallSink {
         << "call " << call_id << " never ended";
     return results_[call_id];
   }
-  std::shared_ptr<WinsockSocket> Find(uint64_t socket_id) {
+  std::shared_ptr<SocketDescriptor> Find(uint64_t socket_id) {
     absl::MutexLock lock(&mu_);
     auto found = sockets_.find(socket_id);
     return found == sockets_.end() ? nullptr : found->second;
   }
   void AbortAll() {
-    std::map<uint64_t, std::shared_ptr<WinsockSocket>> sockets;
+    std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets;
     {
       absl::MutexLock lock(&mu_);
       sockets.swap(sockets_);
@@ -86,7 +86,7 @@ class FakeCallSink : public CallSink {
   std::atomic<uint32_t> reserved_{0};
   absl::Mutex mu_;
   std::map<uint64_t, CallResult> results_ ABSL_GUARDED_BY(mu_);
-  std::map<uint64_t, std::shared_ptr<WinsockSocket>> sockets_
+  std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets_
       ABSL_GUARDED_BY(mu_);
 };
 
@@ -98,17 +98,19 @@ class WinsockSocketTest : public testing::Test {
   }
 
   // A socket that the client has under `socket_id`.
-  std::shared_ptr<WinsockSocket> Make(uint64_t socket_id) {
+  std::shared_ptr<SocketDescriptor> Make(uint64_t socket_id) {
     std::shared_ptr<WinsockSocket> socket;
-    EXPECT_EQ(WinsockSocket::Create(AF_INET, loop_.get(), &environment_, sink_,
-                                    socket_id, &socket),
+    EXPECT_EQ(WinsockSocket::Create(AF_INET, SOCK_STREAM, loop_.get(),
+                                    &environment_, &socket),
               0);
-    sink_->AddSocket(socket_id, socket);
-    return socket;
+    auto descriptor =
+        std::make_shared<SocketDescriptor>(std::move(socket), sink_, socket_id);
+    sink_->AddSocket(socket_id, descriptor);
+    return descriptor;
   }
 
   // Begins `call` on `socket`; returns the call's id.
-  uint64_t Begin(WinsockSocket* socket, const wsp::v1::Call& request) {
+  uint64_t Begin(SocketDescriptor* socket, const wsp::v1::Call& request) {
     wsp::v1::Call message = request;
     message.set_call_id(next_call_++);
     auto bytes = std::make_shared<std::string>(message.SerializeAsString());
@@ -131,7 +133,7 @@ class WinsockSocketTest : public testing::Test {
     socket->Handle(call);
     return call.call_id;
   }
-  CallResult Run(WinsockSocket* socket, const wsp::v1::Call& request) {
+  CallResult Run(SocketDescriptor* socket, const wsp::v1::Call& request) {
     return sink_->Await(Begin(socket, request));
   }
 
@@ -149,7 +151,7 @@ class WinsockSocketTest : public testing::Test {
   }
 
   // Connects a new socket under kSocket; the peer's end in `*peer`.
-  std::shared_ptr<WinsockSocket> Connect(OwnedFd* peer) {
+  std::shared_ptr<SocketDescriptor> Connect(OwnedFd* peer) {
     const TcpListener listener = ListenOnLoopback();
     auto socket = Make(kSocket);
     EXPECT_EQ(Run(socket.get(), ConnectCall(listener.port)).wsa_error, 0);
@@ -249,6 +251,82 @@ TEST_F(WinsockSocketTest, ErrorsCarryLinuxsErrno) {
   EXPECT_EQ(result.linux_errno, error);
 }
 
+// A connection that a second client has a descriptor of, too.
+class SharedSocketTest : public WinsockSocketTest {
+ protected:
+  SharedSocketTest()
+      : first_(Connect(&peer_)),
+        second_(std::make_shared<SocketDescriptor>(first_->socket(), other_,
+                                                   kSocket)) {
+    other_->AddSocket(kSocket, second_);
+  }
+  ~SharedSocketTest() override { other_->AbortAll(); }
+
+  static wsp::v1::Call CloseCall() {
+    wsp::v1::Call call;
+    call.mutable_close_socket();
+    return call;
+  }
+  void ExpectAlive() {
+    ASSERT_EQ(write(peer_.get(), "ab", 2), 2);
+    const uint64_t call = Begin(second_.get(), ReceiveCall(2));
+    const CallResult result = other_->Await(call);
+    EXPECT_EQ(result.wsa_error, 0);
+    ASSERT_NE(result.payload, nullptr);
+    EXPECT_EQ(result.payload->size(), 2);
+  }
+
+  const std::shared_ptr<FakeCallSink> other_ = std::make_shared<FakeCallSink>();
+  OwnedFd peer_;
+  std::shared_ptr<SocketDescriptor> first_, second_;
+};
+
+TEST_F(SharedSocketTest, CloseEndsTheDescriptorsOwnCallsAlone) {
+  const uint64_t own = Begin(first_.get(), ReceiveCall(2));
+  const uint64_t others = Begin(second_.get(), ReceiveCall(2));
+  EXPECT_EQ(Run(first_.get(), CloseCall()).wsa_error, 0);
+  EXPECT_EQ(sink_->Await(own).wsa_error, kWsaIntr);
+  EXPECT_EQ(sink_->Find(kSocket), nullptr);
+  EXPECT_FALSE(other_->Has(others));
+  ASSERT_EQ(write(peer_.get(), "ab", 2), 2);
+  EXPECT_EQ(other_->Await(others).payload->size(), 2);
+  // Closed is closed.
+  EXPECT_EQ(Run(first_.get(), CloseCall()).wsa_error, kWsaNotSock);
+}
+
+TEST_F(SharedSocketTest, CleanupOfOneLeavesTheOtherItsConnection) {
+  const uint64_t own = Begin(first_.get(), ReceiveCall(2));
+  first_->Abort();
+  EXPECT_FALSE(sink_->Has(own));
+  ExpectAlive();
+}
+
+TEST_F(SharedSocketTest, TheLastDescriptorsCleanupResets) {
+  first_->Abort();
+  second_->Abort();
+  int error = 0;
+  ReadBytes(peer_.get(), 1, &error);
+  EXPECT_EQ(error, ECONNRESET);
+}
+
+TEST_F(SharedSocketTest, TheLastDescriptorsCloseIsOrderly) {
+  EXPECT_EQ(Run(first_.get(), CloseCall()).wsa_error, 0);
+  const uint64_t close = Begin(second_.get(), CloseCall());
+  EXPECT_EQ(other_->Await(close).wsa_error, 0);
+  int error = 0;
+  EXPECT_EQ(ReadBytes(peer_.get(), 1, &error), "");
+  EXPECT_EQ(error, 0);
+  peer_.Reset();
+}
+
+TEST_F(SharedSocketTest, ACallIsCancelledByItsOwnDescriptorOnly) {
+  const uint64_t call = Begin(first_.get(), ReceiveCall(2));
+  second_->Cancel(call);
+  EXPECT_FALSE(sink_->Has(call));
+  first_->Cancel(call);
+  EXPECT_EQ(sink_->Await(call).wsa_error, kWsaIntr);
+}
+
 // A listener whose accepts are conditional.
 class OfferTest : public WinsockSocketTest {
  protected:
@@ -288,7 +366,7 @@ class OfferTest : public WinsockSocketTest {
     EXPECT_EQ(error, ECONNRESET);
   }
 
-  std::shared_ptr<WinsockSocket> socket_;
+  std::shared_ptr<SocketDescriptor> socket_;
   int port_ = 0;
 };
 
@@ -339,6 +417,30 @@ TEST_F(OfferTest, DeferredConnectionsAreResetByClose) {
   EXPECT_EQ(sink_->reserved(), 0);
 }
 
+TEST_F(OfferTest, WhatOneDescriptorLeavesUndecidedAnotherAccepts) {
+  auto other = std::make_shared<FakeCallSink>();
+  auto second =
+      std::make_shared<SocketDescriptor>(socket_->socket(), other, kSocket);
+  const OwnedFd offered = ConnectToLoopback(port_);
+  const OwnedFd deferred = ConnectToLoopback(port_);
+  uint64_t first_offer, second_offer;
+  EXPECT_EQ(Accept(50, true, &first_offer).wsa_error, 0);
+  EXPECT_EQ(Accept(51, true, &second_offer).wsa_error, 0);
+  Decide(second_offer, wsp::v1::AcceptDecisionRequest::DECISION_DEFER);
+  socket_->Abort();
+  EXPECT_EQ(sink_->reserved(), 0);
+  for (uint64_t id : {60, 61}) {
+    wsp::v1::Call accept;
+    accept.mutable_accept()->set_accepted_socket_id(id);
+    const uint64_t call = Begin(second.get(), accept);
+    EXPECT_EQ(other->Await(call).wsa_error, 0);
+    EXPECT_NE(other->Find(id), nullptr);
+  }
+  EXPECT_EQ(other->reserved(), 0);
+  second->Abort();
+  other->AbortAll();
+}
+
 // A connection with a linger time, whose peer doesn't read.
 class LingeringCloseTest : public WinsockSocketTest {
  protected:
@@ -380,7 +482,7 @@ class LingeringCloseTest : public WinsockSocketTest {
   }
 
   OwnedFd peer_;
-  std::shared_ptr<WinsockSocket> socket_;
+  std::shared_ptr<SocketDescriptor> socket_;
   size_t sent_ = 0;
   uint64_t close_ = 0;
 };

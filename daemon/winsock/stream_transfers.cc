@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "daemon/winsock/winsock_socket.h"
-#include "daemon/winsock/winsock_socket_internal.h"
+#include "daemon/winsock/stream_socket.h"
 #include "daemon/wire/wire_writer.h"
 #include "proto/wire_fields.h"
 
@@ -29,15 +28,15 @@ bool IsConnectionLost(int error) {
 
 }  // namespace
 
-uint32_t WinsockSocket::DataErrorLocked(bool shut) const {
+uint32_t StreamSocket::DataErrorLocked(bool shut) const {
   if (shut) return kWsaShutdown;
   if (lost_ != 0) return lost_;
   if (state_ != State::kConnected) return kWsaNotConn;
   return 0;
 }
 
-void WinsockSocket::Send(const Call& call) {
-  WireReader body = call.body;
+void StreamSocket::Send(const SocketCall& call) {
+  WireReader body = call->body;
   uint64_t flags = 0;
   WireReader data;
   while (body.Next()) {
@@ -60,7 +59,7 @@ void WinsockSocket::Send(const Call& call) {
     if ((flags & ~uint64_t{kMsgOob | kMsgDontRoute}) != 0) {
       error = kWsaOpNotSupp;
     }
-    if (error != 0) return FinishError(call, error);
+    if (error != 0) return call.Finish(WsaError(error));
     operation = NewOperation(call, Operation::Kind::kSend);
   }
   if ((flags & kMsgOob) != 0) operation->flags |= MSG_OOB;
@@ -70,16 +69,15 @@ void WinsockSocket::Send(const Call& call) {
   }
   operation->left = data.remaining();
   if (operation->left == 0) {
-    sink_->Finish(call.call_id, CallResult());
-    return;
+    return call.Finish(CallResult());
   }
-  operation->owner = call.frame;
-  operation->owner_bytes = call.frame_bytes;
-  socket_->Submit(std::move(operation));
+  operation->owner = call->frame;
+  operation->owner_bytes = call->frame_bytes;
+  engine()->Submit(std::move(operation));
 }
 
-CallResult WinsockSocket::SendResult(const Operation& operation,
-                                     const Outcome& outcome) {
+CallResult StreamSocket::SendResult(const Operation& operation,
+                                    const Outcome& outcome) {
   CallResult result;
   if (outcome.error != 0) {
     if (IsConnectionLost(outcome.error)) {
@@ -88,8 +86,7 @@ CallResult WinsockSocket::SendResult(const Operation& operation,
     }
     result = ErrorResult(operation, outcome.error);
   }
-  bytes_sent_.fetch_add(operation.sent, std::memory_order_relaxed);
-  environment_->bytes_sent.fetch_add(operation.sent, std::memory_order_relaxed);
+  CountSent(operation.sent);
   if (operation.sent > 0) {
     WireWriter(&result.body)
         .Varint(wire::SendResult::kBytesSent, operation.sent);
@@ -97,8 +94,8 @@ CallResult WinsockSocket::SendResult(const Operation& operation,
   return result;
 }
 
-void WinsockSocket::Receive(const Call& call) {
-  WireReader body = call.body;
+void StreamSocket::Receive(const SocketCall& call) {
+  WireReader body = call->body;
   uint64_t max_bytes = 0;
   uint64_t flags = 0;
   while (body.Next()) {
@@ -122,18 +119,18 @@ void WinsockSocket::Receive(const Call& call) {
     if ((flags & ~uint64_t{kMsgOob | kMsgPeek | kMsgWaitAll}) != 0) {
       error = kWsaOpNotSupp;
     }
-    if (error != 0) return FinishError(call, error);
+    if (error != 0) return call.Finish(WsaError(error));
     operation = NewOperation(call, Operation::Kind::kReceive);
   }
   operation->max_bytes = std::min<uint64_t>(max_bytes, kChunkBytes);
   if ((flags & kMsgOob) != 0) operation->flags |= MSG_OOB;
   if ((flags & kMsgPeek) != 0) operation->flags |= MSG_PEEK;
   if (operation->flags != 0) operation->sink_flags |= kOutOfStream;
-  socket_->Submit(std::move(operation));
+  engine()->Submit(std::move(operation));
 }
 
-CallResult WinsockSocket::ReceiveResult(const Operation& operation,
-                                        Outcome outcome) {
+CallResult StreamSocket::ReceiveResult(const Operation& operation,
+                                       Outcome outcome) {
   CallResult result;
   if (outcome.error != 0) {
     if (IsConnectionLost(outcome.error)) {
@@ -146,8 +143,8 @@ CallResult WinsockSocket::ReceiveResult(const Operation& operation,
     result.payload = std::move(outcome.data);
     return result;
   }
-  environment_->bytes_received.fetch_add(outcome.data->size(),
-                                         std::memory_order_relaxed);
+  environment()->bytes_received.fetch_add(outcome.data->size(),
+                                          std::memory_order_relaxed);
   if (outcome.stream_offset != 0) {
     WireWriter(&result.body)
         .Varint(wire::RecvResult::kStreamOffset, outcome.stream_offset);

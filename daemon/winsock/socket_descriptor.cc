@@ -1,0 +1,103 @@
+#include "daemon/winsock/socket_descriptor.h"
+
+#include <errno.h>
+
+#include <utility>
+
+#include "daemon/socket/reset.h"
+#include "daemon/winsock/socket_call.h"
+#include "daemon/winsock/winsock_socket.h"
+
+namespace wspd {
+
+SocketDescriptor::SocketDescriptor(std::shared_ptr<WinsockSocket> socket,
+                                   std::shared_ptr<CallSink> sink,
+                                   uint64_t socket_id)
+    : socket_(std::move(socket)),
+      sink_(std::move(sink)),
+      socket_id_(socket_id) {
+  socket_->AddDescriptor();
+}
+
+SocketDescriptor::~SocketDescriptor() = default;
+
+void SocketDescriptor::Handle(const Call& call) {
+  socket_->Handle(SocketCall(call, shared_from_this()));
+}
+
+void SocketDescriptor::Cancel(uint64_t call_id) {
+  socket_->Cancel(this, call_id);
+}
+
+void SocketDescriptor::Abort() {
+  if (MarkClosed()) {
+    socket_->Abort(this);
+  } else {
+    socket_->ForgetWait(this);
+  }
+}
+
+void SocketDescriptor::Poke() { socket_->Poke(); }
+
+void SocketDescriptor::Describe(wsp::v1::Socket* out) const {
+  out->set_socket_id(socket_id_);
+  socket_->Describe(out);
+}
+
+// ---------------------------------------------------------------- outcomes
+
+void SocketDescriptor::OnOutcome(std::unique_ptr<Operation> operation,
+                                 Outcome outcome) {
+  const uint64_t call_id = operation->id;
+  sink_->Finish(call_id,
+                socket_->ResultOf(this, *operation, std::move(outcome)));
+}
+
+void SocketDescriptor::OnParked(uint64_t operation_id) {
+  sink_->ReportPending(operation_id);
+}
+
+void SocketDescriptor::Flush() { sink_->FlushResults(); }
+
+// ------------------------------------------------------------------ offers
+
+int SocketDescriptor::AddOffer(OwnedFd connection, bool reserved,
+                               uint64_t* offer_id) {
+  if (!reserved) {
+    if (const int error = sink_->ReserveSocket(); error != 0) {
+      ResetAndClose(std::move(connection));
+      return error;
+    }
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    if (!closed()) {
+      if (offers_ == nullptr) offers_ = std::make_unique<Offers>();
+      *offer_id = offers_->next++;
+      offers_->connections.emplace(*offer_id, std::move(connection));
+      return 0;
+    }
+  }
+  ResetAndClose(std::move(connection));
+  sink_->ReleaseSockets(1);
+  return EBADF;
+}
+
+OwnedFd SocketDescriptor::TakeOffer(uint64_t offer_id) {
+  absl::MutexLock lock(&mu_);
+  if (offers_ == nullptr) return OwnedFd();
+  auto offer = offers_->connections.find(offer_id);
+  if (offer == offers_->connections.end()) return OwnedFd();
+  OwnedFd connection = std::move(offer->second);
+  offers_->connections.erase(offer);
+  return connection;
+}
+
+std::map<uint64_t, OwnedFd> SocketDescriptor::TakeAllOffers() {
+  absl::MutexLock lock(&mu_);
+  std::map<uint64_t, OwnedFd> connections;
+  if (offers_ != nullptr) connections.swap(offers_->connections);
+  return connections;
+}
+
+}  // namespace wspd

@@ -1,0 +1,94 @@
+#ifndef WSPD_DAEMON_WINSOCK_SOCKET_DESCRIPTOR_H_
+#define WSPD_DAEMON_WINSOCK_SOCKET_DESCRIPTOR_H_
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "daemon/base/owned_fd.h"
+#include "daemon/socket/lingerer.h"
+#include "daemon/socket/operation.h"
+#include "daemon/winsock/call.h"
+#include "proto/wsp/v1/admin.pb.h"
+
+namespace wspd {
+
+class WinsockSocket;
+
+// One attachment's hold on a Winsock socket. Processes may share a socket, each
+// by a descriptor of its own; the socket lives until the last one goes
+// (reference, section 4.11). Calls come in by a descriptor, and what they have
+// pending, and the results, are its own.
+//
+// Thread-safe. Results go to the sink, within Handle() or later.
+class SocketDescriptor : public OperationSink,
+                         public std::enable_shared_from_this<SocketDescriptor> {
+ public:
+  SocketDescriptor(std::shared_ptr<WinsockSocket> socket,
+                   std::shared_ptr<CallSink> sink, uint64_t socket_id);
+  ~SocketDescriptor() override;
+
+  // Begins a call on the socket.
+  void Handle(const Call& call);
+
+  // Cancels a pending call, if it is still there.
+  void Cancel(uint64_t call_id);
+
+  // The final cleanup: everything pending here ends without a result; if no
+  // other descriptor is left, a connection is reset whatever SO_LINGER says.
+  void Abort();
+
+  // Goes on with receives that were held back for kept results.
+  void Poke();
+
+  // For listings: all but client, pid and uid.
+  void Describe(wsp::v1::Socket* out) const;
+
+  const std::shared_ptr<WinsockSocket>& socket() const { return socket_; }
+  const std::shared_ptr<CallSink>& sink() const { return sink_; }
+  uint64_t socket_id() const { return socket_id_; }
+  Lingerer::Owner owner() const { return sink_->OwnerOf(socket_id_); }
+
+  // ---- for WinsockSocket
+
+  // From now on no operation begins here. False if that was so before.
+  bool MarkClosed() { return !closed_.exchange(true); }
+
+  // Keeps an accepted connection for a condition function's decision; errno.
+  // `reserved`: it counts as one of the client's sockets already.
+  int AddOffer(OwnedFd connection, bool reserved, uint64_t* offer_id);
+  // Invalid if there is no such offer.
+  OwnedFd TakeOffer(uint64_t offer_id);
+  // What nobody has decided about; no offer can be added any more.
+  std::map<uint64_t, OwnedFd> TakeAllOffers();
+
+  // OperationSink.
+  void OnOutcome(std::unique_ptr<Operation> operation,
+                 Outcome outcome) override;
+  void OnParked(uint64_t operation_id) override;
+  void Flush() override;
+  bool MayReceive() const override { return sink_->MayReceive(); }
+  bool closed() const override { return closed_.load(); }
+
+ private:
+  // Connections that a condition function is deciding about, reserved with the
+  // sink. Few sockets ever have any.
+  struct Offers {
+    std::map<uint64_t, OwnedFd> connections;
+    uint64_t next = 1;
+  };
+
+  const std::shared_ptr<WinsockSocket> socket_;
+  const std::shared_ptr<CallSink> sink_;
+  const uint64_t socket_id_;
+  std::atomic<bool> closed_{false};
+  mutable absl::Mutex mu_;
+  std::unique_ptr<Offers> offers_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_WINSOCK_SOCKET_DESCRIPTOR_H_

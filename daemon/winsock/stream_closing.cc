@@ -1,0 +1,163 @@
+// WSPShutdown, WSPCloseSocket, and the end by final cleanup.
+#include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "absl/time/time.h"
+#include "daemon/socket/reset.h"
+#include "daemon/winsock/stream_socket.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+
+void StreamSocket::Shutdown(const SocketCall& call) {
+  wsp::v1::ShutdownRequest request;
+  if (!call.Parse(&request)) return;
+  const auto how = request.how();
+  const bool receive = how == wsp::v1::ShutdownRequest::HOW_RECEIVE ||
+                       how == wsp::v1::ShutdownRequest::HOW_BOTH;
+  const bool send = how == wsp::v1::ShutdownRequest::HOW_SEND ||
+                    how == wsp::v1::ShutdownRequest::HOW_BOTH;
+  if (!receive && !send) return call.Finish(WsaError(kWsaInval));
+  int error = 0;
+  bool watch = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (state_ != State::kConnected) return call.Finish(WsaError(kWsaNotConn));
+    // The kernel isn't told: it would end receives that wait, which Winsock
+    // completes as if nothing had happened (section 4.12).
+    watch = receive && !std::exchange(receive_shut_, receive_shut_ || receive);
+    if (send && !send_shut_) {
+      send_shut_ = true;
+      error = engine()->ShutdownSend();
+      // The peer may have reset it; that is for the next receive to tell.
+      if (error == ENOTCONN) error = 0;
+    }
+  }
+  if (watch) AwaitUnwantedData();
+  call.Finish(CallResult(WsaFromErrno(error), error));
+}
+
+void StreamSocket::AwaitUnwantedData() {
+  auto operation = NewBackgroundOperation(Operation::Kind::kReceive);
+  operation->flags = MSG_PEEK;
+  operation->max_bytes = 1;
+  engine()->Submit(std::move(operation));
+}
+
+void StreamSocket::ResetForUnwantedData() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (lost_ == 0) lost_ = kWsaConnReset;
+  }
+  // Closed meanwhile: then the linger rules have decided.
+  (void)engine()->Reset();
+}
+
+bool StreamSocket::CloseWouldBlockLocked() const {
+  if (state_ != State::kConnected || lost_ != 0 || !nonblocking_ ||
+      !options_.linger_on || options_.linger_seconds == 0) {
+    return false;
+  }
+  int unsent = 0;
+  engine()->WithFd([&](int fd) { return ioctl(fd, SIOCOUTQ, &unsent); });
+  return unsent > 0 || engine()->waiting() > 0;
+}
+
+void StreamSocket::FinishClose(const SocketCall& call, OwnedFd fd) {
+  SocketDescriptor* const from = call.from().get();
+  bool connected;
+  bool linger_on;
+  int linger_seconds;
+  {
+    absl::MutexLock lock(&mu_);
+    connected = state_ == State::kConnected && lost_ == 0;
+    linger_on = options_.linger_on;
+    linger_seconds = options_.linger_seconds;
+  }
+  if (connected && linger_on && linger_seconds > 0) {
+    return LingerForCall(call, std::move(fd), absl::Seconds(linger_seconds));
+  }
+  from->sink()->RemoveSocket(from->socket_id());
+  if (!connected) {
+    fd.Reset();
+  } else if (!linger_on) {
+    environment()->lingerer->Linger(std::move(fd), engine()->loop(),
+                                    from->owner());
+  } else {
+    ResetAndClose(std::move(fd));
+  }
+  call.Finish(CallResult());
+}
+
+void StreamSocket::LingerForCall(const SocketCall& call, OwnedFd fd,
+                                 absl::Duration time) {
+  const std::shared_ptr<SocketDescriptor>& from = call.from();
+  const uint64_t call_id = call->call_id;
+  {
+    absl::MutexLock lock(&mu_);
+    closing_ = std::make_unique<Closing>(
+        Closing{from.get(), call_id, 0, NetAddress::LocalOf(fd.get()), false});
+  }
+  // The client keeps the socket until then, so that the call can be cancelled.
+  const Lingerer::Key key = environment()->lingerer->LingerAtMost(
+      std::move(fd), engine()->loop(), from->owner(), time,
+      [self = shared_from_this(), this, from, call_id] {
+        AnswerClose(from.get(), call_id, CallResult());
+      });
+  bool forgotten = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closing_ != nullptr) {
+      closing_->linger = key;
+      forgotten = closing_->forgotten;
+    }
+  }
+  if (forgotten) environment()->lingerer->StopWaiting(key);
+}
+
+void StreamSocket::AnswerClose(SocketDescriptor* from, uint64_t call_id,
+                               CallResult result) {
+  {
+    absl::MutexLock lock(&mu_);
+    closing_ = nullptr;
+  }
+  from->sink()->RemoveSocket(from->socket_id());
+  from->sink()->Finish(call_id, std::move(result));
+  from->sink()->FlushResults();
+}
+
+void StreamSocket::CancelWait(SocketDescriptor* from, uint64_t call_id) {
+  Lingerer::Key linger = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closing_ == nullptr || closing_->from != from ||
+        closing_->call_id != call_id) {
+      return;
+    }
+    linger = closing_->linger;
+  }
+  // Only the wait ends: the socket is closed, and lingers on.
+  if (linger != 0 && environment()->lingerer->StopWaiting(linger)) {
+    AnswerClose(from, call_id, CallResult(kWsaIntr, ECANCELED));
+  }
+}
+
+void StreamSocket::ForgetWait(SocketDescriptor* from) {
+  Lingerer::Key linger = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    if (closing_ == nullptr || closing_->from != from) return;
+    closing_->forgotten = true;
+    linger = closing_->linger;
+  }
+  // What was sent goes its way.
+  if (linger != 0) environment()->lingerer->StopWaiting(linger);
+}
+
+void StreamSocket::FinishAbort(OwnedFd fd) { ResetAndClose(std::move(fd)); }
+
+}  // namespace wspd

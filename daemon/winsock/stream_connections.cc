@@ -1,0 +1,248 @@
+// WSPListen, WSPAccept and WSPConnect.
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "daemon/socket/reset.h"
+#include "daemon/winsock/address_codec.h"
+#include "daemon/winsock/stream_socket.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+
+// ------------------------------------------------------ listen and accept
+
+void StreamSocket::Listen(const SocketCall& call) {
+  wsp::v1::ListenRequest request;
+  if (!call.Parse(&request)) return;
+  CallResult result;
+  {
+    absl::MutexLock lock(&mu_);
+    if (state_ == State::kConnected) return call.Finish(WsaError(kWsaIsConn));
+    if (!bound_ || state_ == State::kConnecting) {
+      return call.Finish(WsaError(kWsaInval));
+    }
+    const int error = engine()->WithFd([&](int fd) {
+      return listen(fd, std::max(request.backlog(), 0)) == 0 ? 0 : errno;
+    });
+    if (error != 0) {
+      result = CallResult(WsaFromErrno(error), error);
+    } else {
+      state_ = State::kListening;
+    }
+  }
+  call.Finish(std::move(result));
+}
+
+void StreamSocket::Accept(const SocketCall& call) {
+  wsp::v1::AcceptRequest request;
+  if (!call.Parse(&request)) return;
+  std::unique_ptr<Operation> operation;
+  {
+    absl::MutexLock lock(&mu_);
+    if (state_ != State::kListening) return call.Finish(WsaError(kWsaInval));
+    operation = NewOperation(call, Operation::Kind::kAccept);
+  }
+  operation->sink_value = request.accepted_socket_id();
+  if (request.conditional()) operation->sink_flags |= kConditional;
+  engine()->Submit(std::move(operation));
+}
+
+CallResult StreamSocket::AcceptResult(SocketDescriptor* from,
+                                      const Operation& operation,
+                                      Outcome outcome) {
+  if (outcome.error != 0) return ErrorResult(operation, outcome.error);
+  wsp::v1::AcceptResult message;
+  EncodeAddress(outcome.peer, message.mutable_peer());
+  EncodeAddress(NetAddress::LocalOf(outcome.accepted.get()),
+                message.mutable_local());
+  std::shared_ptr<CallSink> counted;
+  if (outcome.returned) counted = TakeDeferred();
+  int error;
+  if ((operation.sink_flags & kConditional) != 0) {
+    const bool reserved = counted == from->sink();
+    if (!reserved && counted != nullptr) counted->ReleaseSockets(1);
+    uint64_t offer = 0;
+    error = from->AddOffer(std::move(outcome.accepted), reserved, &offer);
+    message.set_offer_id(offer);
+  } else {
+    if (counted != nullptr) counted->ReleaseSockets(1);
+    error = AddAccepted(from, std::move(outcome.accepted), outcome.peer,
+                        operation.sink_value);
+  }
+  CallResult result(WsaFromErrno(error), error);
+  if (error == 0) result.body = message.SerializeAsString();
+  return result;
+}
+
+int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
+                              const NetAddress& peer, uint64_t socket_id) {
+  auto accepted = std::make_shared<StreamSocket>(
+      Socket::Adopt(std::move(fd), engine()->loop()), family(), environment());
+  Inheritance inherited;
+  {
+    absl::MutexLock lock(&mu_);
+    inherited = {options_, nonblocking_};
+  }
+  {
+    absl::MutexLock lock(&accepted->mu_);
+    accepted->state_ = State::kConnected;
+    accepted->bound_ = true;
+    accepted->peer_ = peer;
+    accepted->connected_at_ = absl::Now();
+    accepted->options_ = inherited.options;
+    accepted->options_.conditional_accept = false;
+    accepted->nonblocking_ = inherited.nonblocking;
+  }
+  auto descriptor = std::make_shared<SocketDescriptor>(std::move(accepted),
+                                                       from->sink(), socket_id);
+  const int error = from->sink()->AddSocket(socket_id, descriptor);
+  if (error != 0) descriptor->Abort();
+  return error;
+}
+
+void StreamSocket::PutBack(OwnedFd connection, std::shared_ptr<CallSink> sink) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (deferred_ == nullptr) {
+      deferred_ = std::make_unique<std::vector<std::shared_ptr<CallSink>>>();
+    }
+    deferred_->push_back(std::move(sink));
+  }
+  engine()->ReturnAccepted(std::move(connection));
+}
+
+std::shared_ptr<CallSink> StreamSocket::TakeDeferred() {
+  absl::MutexLock lock(&mu_);
+  if (deferred_ == nullptr || deferred_->empty()) return nullptr;
+  std::shared_ptr<CallSink> sink = std::move(deferred_->back());
+  deferred_->pop_back();
+  return sink;
+}
+
+void StreamSocket::ReleaseHoldings(SocketDescriptor* from, bool last) {
+  uint32_t reserved = 0;
+  for (auto& [id, connection] : from->TakeAllOffers()) {
+    ++reserved;
+    if (last) {
+      ResetAndClose(std::move(connection));
+    } else {
+      PutBack(std::move(connection), nullptr);
+    }
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    if (deferred_ != nullptr) {
+      for (std::shared_ptr<CallSink>& sink : *deferred_) {
+        if (sink != from->sink()) continue;
+        ++reserved;
+        sink = nullptr;
+      }
+    }
+  }
+  if (reserved > 0) from->sink()->ReleaseSockets(reserved);
+}
+
+void StreamSocket::AcceptDecision(const SocketCall& call) {
+  wsp::v1::AcceptDecisionRequest request;
+  if (!call.Parse(&request)) return;
+  SocketDescriptor* const from = call.from().get();
+  OwnedFd connection = from->TakeOffer(request.offer_id());
+  if (!connection.valid()) return call.Finish(WsaError(kWsaInval));
+  int error = 0;
+  switch (request.decision()) {
+    case wsp::v1::AcceptDecisionRequest::DECISION_ACCEPT: {
+      from->sink()->ReleaseSockets(1);
+      const NetAddress peer = NetAddress::PeerOf(connection.get());
+      error = AddAccepted(from, std::move(connection), peer,
+                          request.accepted_socket_id());
+      break;
+    }
+    case wsp::v1::AcceptDecisionRequest::DECISION_DEFER:
+      PutBack(std::move(connection), from->sink());
+      // Closed meanwhile: what it holds was released before this was held.
+      if (from->closed()) ReleaseHoldings(from, false);
+      break;
+    case wsp::v1::AcceptDecisionRequest::DECISION_REJECT:
+      ResetAndClose(std::move(connection));
+      from->sink()->ReleaseSockets(1);
+      break;
+    default:
+      ResetAndClose(std::move(connection));
+      from->sink()->ReleaseSockets(1);
+      return call.Finish(WsaError(kWsaInval));
+  }
+  call.Finish(CallResult(WsaFromErrno(error), error));
+}
+
+// ---------------------------------------------------------------- connect
+
+void StreamSocket::Connect(const SocketCall& call) {
+  wsp::v1::ConnectRequest request;
+  if (!call.Parse(&request)) return;
+  NetAddress address;
+  if (!DecodeAddress(request.address(), &address)) {
+    return call.Finish(WsaError(kWsaInval));
+  }
+  std::unique_ptr<Operation> operation;
+  {
+    absl::MutexLock lock(&mu_);
+    if (state_ == State::kListening) return call.Finish(WsaError(kWsaInval));
+    if (state_ == State::kConnecting) return call.Finish(WsaError(kWsaAlready));
+    if (state_ == State::kConnected) return call.Finish(WsaError(kWsaIsConn));
+    if (address.family() != family()) {
+      return call.Finish(WsaError(kWsaAfNoSupport));
+    }
+    if (address.is_any() || address.port() == 0) {
+      return call.Finish(WsaError(kWsaAddrNotAvail));
+    }
+    state_ = State::kConnecting;
+    peer_ = address;
+    operation = NewOperation(call, Operation::Kind::kConnect);
+  }
+  operation->address = address;
+  engine()->Submit(std::move(operation));
+}
+
+CallResult StreamSocket::ConnectResult(const Operation& operation,
+                                       const Outcome& outcome) {
+  // The call's time may be over, but not the attempt's.
+  const bool timed_out = outcome.error == EAGAIN &&
+                         operation.kind == Operation::Kind::kAwaitConnect;
+  if (outcome.error == EINPROGRESS || outcome.error == ECANCELED || timed_out) {
+    {
+      absl::MutexLock lock(&mu_);
+      bound_ = true;
+    }
+    AwaitConnect();
+    return ErrorResult(operation, outcome.error);
+  }
+  CallResult result;
+  if (outcome.error != 0) {
+    absl::MutexLock lock(&mu_);
+    state_ = State::kOpen;
+    peer_ = NetAddress();
+    so_error_ = WsaFromErrno(outcome.error);
+    result = CallResult(so_error_, outcome.error);
+  } else {
+    wsp::v1::ConnectResult message;
+    EncodeAddress(engine()->WithFd(&NetAddress::LocalOf),
+                  message.mutable_local());
+    result.body = message.SerializeAsString();
+    absl::MutexLock lock(&mu_);
+    state_ = State::kConnected;
+    bound_ = true;
+    so_error_ = 0;
+    connected_at_ = absl::Now();
+  }
+  return result;
+}
+
+void StreamSocket::AwaitConnect() {
+  engine()->Submit(NewBackgroundOperation(Operation::Kind::kAwaitConnect));
+}
+
+}  // namespace wspd

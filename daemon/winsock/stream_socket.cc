@@ -1,0 +1,117 @@
+#include "daemon/winsock/stream_socket.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "daemon/winsock/address_codec.h"
+#include "proto/wire_fields.h"
+
+namespace wspd {
+namespace {
+
+namespace wire = wsp::wire;
+
+}  // namespace
+
+StreamSocket::StreamSocket(std::shared_ptr<Socket> engine, int family,
+                           const Environment* environment)
+    : WinsockSocket(std::move(engine), family, SOCK_STREAM, environment) {}
+
+bool StreamSocket::HandleOwn(const SocketCall& call) {
+  struct Entry {
+    uint32_t request;
+    void (StreamSocket::*handler)(const SocketCall&);
+  };
+  // The most frequent first.
+  static constexpr Entry kHandlers[] = {
+      {wire::Call::kSend, &StreamSocket::Send},
+      {wire::Call::kRecv, &StreamSocket::Receive},
+      {wire::Call::kConnect, &StreamSocket::Connect},
+      {wire::Call::kAccept, &StreamSocket::Accept},
+      {wire::Call::kShutdown, &StreamSocket::Shutdown},
+      {wire::Call::kListen, &StreamSocket::Listen},
+      {wire::Call::kAcceptDecision, &StreamSocket::AcceptDecision},
+  };
+  for (const Entry& entry : kHandlers) {
+    if (entry.request != call->request) continue;
+    (this->*entry.handler)(call);
+    return true;
+  }
+  return false;
+}
+
+bool StreamSocket::MayBindLocked() const { return state_ == State::kOpen; }
+
+void StreamSocket::FillViewLocked(SocketView* view) const {
+  view->listening = state_ == State::kListening;
+  if (state_ != State::kConnected) return;
+  view->connected_seconds = absl::ToInt64Seconds(absl::Now() - connected_at_);
+}
+
+// ----------------------------------------------------------- calls' ends
+
+CallResult StreamSocket::ErrorResult(const Operation& operation, int error) {
+  if (error == ECANCELED) return CancelledResult(operation);
+  if (IsTimeOut(operation, error)) return CallResult(kWsaTimedOut, ETIMEDOUT);
+  absl::MutexLock lock(&mu_);
+  if (operation.kind == Operation::Kind::kSend ||
+      operation.kind == Operation::Kind::kReceive) {
+    if (lost_ != 0) return CallResult(lost_, error);
+    if (error == EPIPE && send_shut_) return CallResult(kWsaShutdown, error);
+  }
+  return CallResult(WsaFromErrno(error), error);
+}
+
+CallResult StreamSocket::ResultOf(SocketDescriptor* from,
+                                  const Operation& operation, Outcome outcome) {
+  switch (operation.kind) {
+    case Operation::Kind::kSend:
+      return SendResult(operation, outcome);
+    case Operation::Kind::kReceive:
+      return ReceiveResult(operation, std::move(outcome));
+    case Operation::Kind::kAccept:
+      return AcceptResult(from, operation, std::move(outcome));
+    case Operation::Kind::kConnect:
+    case Operation::Kind::kAwaitConnect:
+      return ConnectResult(operation, outcome);
+  }
+  return CallResult(kWsaInval, EINVAL);
+}
+
+void StreamSocket::OnOutcome(std::unique_ptr<Operation> operation,
+                             Outcome outcome) {
+  if (operation->kind == Operation::Kind::kAwaitConnect) {
+    ConnectResult(*operation, outcome);
+  } else if (outcome.data != nullptr) {
+    ResetForUnwantedData();
+  }
+}
+
+void StreamSocket::Describe(wsp::v1::Socket* out) const {
+  WinsockSocket::Describe(out);
+  absl::MutexLock lock(&mu_);
+  if (closing_ != nullptr) {
+    EncodeAddress(closing_->local, out->mutable_local());
+    return out->set_state(wsp::v1::SOCKET_STATE_LINGERING);
+  }
+  switch (state_) {
+    case State::kOpen:
+      out->set_state(bound_ ? wsp::v1::SOCKET_STATE_BOUND
+                            : wsp::v1::SOCKET_STATE_OPEN);
+      break;
+    case State::kListening:
+      out->set_state(wsp::v1::SOCKET_STATE_LISTENING);
+      break;
+    case State::kConnecting:
+      out->set_state(wsp::v1::SOCKET_STATE_CONNECTING);
+      break;
+    case State::kConnected:
+      out->set_state(wsp::v1::SOCKET_STATE_CONNECTED);
+      break;
+  }
+}
+
+}  // namespace wspd

@@ -1,0 +1,114 @@
+#ifndef WSPD_DAEMON_WINSOCK_STREAM_SOCKET_H_
+#define WSPD_DAEMON_WINSOCK_STREAM_SOCKET_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "absl/types/optional.h"
+#include "daemon/winsock/winsock_socket.h"
+
+namespace wspd {
+
+// A TCP socket by Winsock's rules. Thread-safe.
+class StreamSocket final : public WinsockSocket {
+ public:
+  StreamSocket(std::shared_ptr<Socket> engine, int family,
+               const Environment* environment);
+
+  CallResult ResultOf(SocketDescriptor* from, const Operation& operation,
+                      Outcome outcome) override;
+  void ForgetWait(SocketDescriptor* from) override;
+  void Describe(wsp::v1::Socket* out) const override;
+
+  // OperationSink.
+  void OnOutcome(std::unique_ptr<Operation> operation,
+                 Outcome outcome) override;
+
+ private:
+  enum class State : uint8_t { kOpen, kListening, kConnecting, kConnected };
+  // How a listener's socket properties pass to what it accepts.
+  struct Inheritance {
+    SocketOptions options;
+    bool nonblocking;
+  };
+  // A close that waits for its linger time.
+  struct Closing {
+    const SocketDescriptor* from;
+    uint64_t call_id;
+    // 0 as long as it isn't known.
+    Lingerer::Key linger;
+    NetAddress local;
+    // Nobody wants to hear of it any more.
+    bool forgotten;
+  };
+
+  // WinsockSocket.
+  bool HandleOwn(const SocketCall& call) override;
+  bool MayBindLocked() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FillViewLocked(SocketView* view) const override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool CloseWouldBlockLocked() const override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CancelWait(SocketDescriptor* from, uint64_t call_id) override;
+  void FinishClose(const SocketCall& call, OwnedFd fd) override;
+  void FinishAbort(OwnedFd fd) override;
+  void ReleaseHoldings(SocketDescriptor* from, bool last) override;
+
+  // One for each request of the wire; each ends the call or parks it.
+  void Send(const SocketCall& call);
+  void Receive(const SocketCall& call);
+  void Listen(const SocketCall& call);
+  void Accept(const SocketCall& call);
+  void AcceptDecision(const SocketCall& call);
+  void Connect(const SocketCall& call);
+  void Shutdown(const SocketCall& call);
+
+  // The error that sending or receiving would have; 0: none.
+  uint32_t DataErrorLocked(bool shut) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Waits for a connect that nobody waits for any more, to know how it ends.
+  void AwaitConnect();
+  // After the shutdown of the receiving side: data that is queued, or comes,
+  // resets the connection (reference, section 2, WSPShutdown).
+  void AwaitUnwantedData();
+  void ResetForUnwantedData();
+
+  CallResult SendResult(const Operation& operation, const Outcome& outcome);
+  CallResult ReceiveResult(const Operation& operation, Outcome outcome);
+  CallResult AcceptResult(SocketDescriptor* from, const Operation& operation,
+                          Outcome outcome);
+  CallResult ConnectResult(const Operation& operation, const Outcome& outcome);
+  // The codes of an operation's error, by the state of the connection.
+  CallResult ErrorResult(const Operation& operation, int error);
+  // Makes an accepted connection a socket of `from`'s client; errno.
+  int AddAccepted(SocketDescriptor* from, OwnedFd fd, const NetAddress& peer,
+                  uint64_t socket_id);
+  // Puts a connection back to be accepted again; it goes on counting as one of
+  // the sockets of `sink`'s client, if not null.
+  void PutBack(OwnedFd connection, std::shared_ptr<CallSink> sink);
+  // For whom the connection counted that was just taken back out; may be null.
+  std::shared_ptr<CallSink> TakeDeferred();
+
+  // Lingers for `time`, at whose end the call is answered.
+  void LingerForCall(const SocketCall& call, OwnedFd fd, absl::Duration time);
+  void AnswerClose(SocketDescriptor* from, uint64_t call_id, CallResult result);
+
+  State state_ ABSL_GUARDED_BY(mu_) = State::kOpen;
+  bool send_shut_ ABSL_GUARDED_BY(mu_) = false;
+  bool receive_shut_ ABSL_GUARDED_BY(mu_) = false;
+  // The Winsock code with which the connection was lost; 0: it was not. Stays,
+  // where Linux says it once.
+  uint32_t lost_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Time connected_at_ ABSL_GUARDED_BY(mu_);
+  // For whom the connections count that the engine has back for the next
+  // accept, in the engine's order.
+  std::unique_ptr<std::vector<std::shared_ptr<CallSink>>> deferred_
+      ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<Closing> closing_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_WINSOCK_STREAM_SOCKET_H_
