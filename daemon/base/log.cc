@@ -68,7 +68,8 @@ bool StderrIsJournal() {
 
 std::string FormatLogLine(LogLevel level, absl::Time time, bool journal,
                           absl::string_view message,
-                          std::initializer_list<LogField> fields) {
+                          std::initializer_list<LogField> fields,
+                          uint64_t suppressed) {
   std::string line;
   if (journal) {
     absl::StrAppend(&line, NamesOf(level).journal_prefix);
@@ -83,6 +84,7 @@ std::string FormatLogLine(LogLevel level, absl::Time time, bool journal,
     absl::StrAppend(&line, " ", field.key, "=");
     AppendValue(field.value.Piece(), &line);
   }
+  if (suppressed != 0) absl::StrAppend(&line, " suppressed=", suppressed);
   if (line.size() >= kMaxLogLineBytes) {
     line.resize(kMaxLogLineBytes - kCut.size() - 1);
     absl::StrAppend(&line, kCut);
@@ -92,12 +94,12 @@ std::string FormatLogLine(LogLevel level, absl::Time time, bool journal,
 }
 
 void Log(LogLevel level, absl::string_view message,
-         std::initializer_list<LogField> fields) {
+         std::initializer_list<LogField> fields, uint64_t suppressed) {
   if (!LogEnabled(level)) return;
   const int saved_errno = errno;
   static const bool journal = StderrIsJournal();
   const std::string line =
-      FormatLogLine(level, absl::Now(), journal, message, fields);
+      FormatLogLine(level, absl::Now(), journal, message, fields, suppressed);
   ssize_t written;
   do {
     written = write(STDERR_FILENO, line.data(), line.size());

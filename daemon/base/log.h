@@ -38,9 +38,11 @@ inline constexpr size_t kMaxLogLineBytes = 2048;
 //
 // `message` and the keys are the program's own words; values may come from
 // anywhere. What isn't printable ASCII is escaped in all of them, so that
-// nobody can forge a line or reach a terminal. Thread-safe; errno is preserved.
+// nobody can forge a line or reach a terminal. `suppressed`, what LogLimit kept
+// back before this line, is a field of its own unless it is 0. Thread-safe;
+// errno is preserved.
 void Log(LogLevel level, absl::string_view message,
-         std::initializer_list<LogField> fields = {});
+         std::initializer_list<LogField> fields = {}, uint64_t suppressed = 0);
 
 // The least severe level that is written; kInfo at first. Thread-safe.
 void SetLogLevel(LogLevel level);
@@ -53,14 +55,15 @@ absl::string_view LogLevelName(LogLevel level);
 // The line that Log writes, with its end of line; for Log and its test.
 std::string FormatLogLine(LogLevel level, absl::Time time, bool journal,
                           absl::string_view message,
-                          std::initializer_list<LogField> fields);
+                          std::initializer_list<LogField> fields,
+                          uint64_t suppressed = 0);
 
 // Lets at most `lines` a second pass, for a log line that outsiders can cause
 // at will. One for each place, with static storage:
 //
 //   static LogLimit limit(10);
 //   if (auto suppressed = limit.Admit()) {
-//     Log(LogLevel::kWarning, "frame refused", {{"suppressed", *suppressed}});
+//     Log(LogLevel::kWarning, "frame refused", {{"pid", pid}}, *suppressed);
 //   }
 //
 // Thread-safe and trivially destructible.

@@ -92,6 +92,13 @@ TEST(FormatLogLineTest, MessageIsEscapedToo) {
   EXPECT_EQ(JournalLine("a\nb", {}), "<6>a\\nb\n");
 }
 
+TEST(FormatLogLineTest, SaysHowManyWereSuppressedIfAnyWere) {
+  EXPECT_EQ(FormatLogLine(LogLevel::kInfo, kTime, true, "m", {{"a", 1}}, 0),
+            "<6>m a=1\n");
+  EXPECT_EQ(FormatLogLine(LogLevel::kInfo, kTime, true, "m", {{"a", 1}}, 7),
+            "<6>m a=1 suppressed=7\n");
+}
+
 TEST(FormatLogLineTest, LongValueIsCut) {
   const std::string exact(kMaxLogValueBytes, 'x');
   EXPECT_EQ(JournalLine("m", {{"v", exact}}), "<6>m v=" + exact + "\n");

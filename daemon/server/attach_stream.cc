@@ -203,8 +203,8 @@ void AttachStream::OnRead() {
         Log(LogLevel::kWarning, "attach refused",
             {{"pid", connection_->identity().pid},
              {"uid", connection_->identity().uid},
-             {"cause", status.message()},
-             {"suppressed", *suppressed}});
+             {"cause", status.message()}},
+            *suppressed);
       }
     }
     return End(status);

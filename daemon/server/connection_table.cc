@@ -173,8 +173,8 @@ void ConnectionTable::State::OnAttachTimeout(int fd, uint64_t serial) {
     Log(LogLevel::kWarning, "connection shut down: no Attach in time",
         {{"connection", connection->name()},
          {"pid", connection->identity().pid},
-         {"uid", connection->identity().uid},
-         {"suppressed", *suppressed}});
+         {"uid", connection->identity().uid}},
+        *suppressed);
   }
   connection->Shutdown();
 }

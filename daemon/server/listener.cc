@@ -105,8 +105,8 @@ class Listener::Acceptor : public EventHandler,
           {{"listener", options_.name},
            {"pid", identity.pid},
            {"uid", identity.uid},
-           {"cause", status.ToString()},
-           {"suppressed", *suppressed}});
+           {"cause", status.ToString()}},
+          *suppressed);
     }
   }
 
@@ -116,9 +116,8 @@ class Listener::Acceptor : public EventHandler,
     static LogLimit limit(1);
     if (auto suppressed = limit.Admit()) {
       Log(LogLevel::kError, "accepting pauses",
-          {{"listener", options_.name},
-           {"cause", status.ToString()},
-           {"suppressed", *suppressed}});
+          {{"listener", options_.name}, {"cause", status.ToString()}},
+          *suppressed);
     }
     (void)loop_->Rearm(watch_, listen_fd_, 0).ok();
     pause_timer_ = loop_->RunAfter(

@@ -113,6 +113,8 @@ class Attachment : public CallSink,
   bool MayReceive() const override;
   Lingerer::Owner OwnerOf(uint64_t socket_id) const override;
   uint64_t client_id() const { return client_->id(); }
+  // What the client calls itself, cut: any bytes.
+  const std::string& client_name() const { return client_name_; }
 
  private:
   // A call from its arrival until its result is acknowledged.

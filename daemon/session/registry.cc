@@ -84,18 +84,17 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::Attach(
     auto resumed = Resume(peer.identity, hello, ack_sequence, stream);
     if (!resumed.ok() || *resumed != nullptr) return resumed;
   }
-  const pid_t pid = peer.identity.pid;
-  const uid_t uid = peer.identity.uid;
   auto attachment = AttachNew(std::move(peer), hello, RandomBytes());
   if (!attachment.ok()) return attachment;
   static LogLimit limit(100);
   if (auto suppressed = limit.Admit()) {
+    const PeerIdentity& identity = (*attachment)->client()->identity();
     Log(LogLevel::kInfo, "client attached",
         {{"client", (*attachment)->client_id()},
-         {"pid", pid},
-         {"uid", uid},
-         {"name", hello.client_name()},
-         {"suppressed", *suppressed}});
+         {"pid", identity.pid},
+         {"uid", identity.uid},
+         {"name", (*attachment)->client_name()}},
+        *suppressed);
   }
   if (absl::Status status = (*attachment)
                                 ->Bind(std::move(stream), 0,
@@ -319,8 +318,8 @@ void Registry::EndClient(const std::shared_ptr<Client>& client,
          {"uid", client->identity().uid},
          {"sockets", sockets},
          {"us", absl::ToInt64Microseconds(absl::Now() - begin)},
-         {"cause", status.message()},
-         {"suppressed", *suppressed}});
+         {"cause", status.message()}},
+        *suppressed);
   }
 }
 

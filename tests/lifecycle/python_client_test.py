@@ -7,6 +7,7 @@ Usage: python_client_test.py WSPD PROTO_ROOT
 import os
 import socket
 import sys
+import time
 import unittest
 
 import grpc
@@ -46,10 +47,10 @@ class PythonClientTest(unittest.TestCase):
         self.daemon.__exit__(None, None, None)
         self.assertEqual(self.daemon.status, 0, self.daemon.log)
 
-    def attached(self):
+    def attached(self, **hello):
         client = wire_client.WireClient(PROTOS, self.daemon.provider_socket)
         self.addCleanup(client.close)
-        client.attach()
+        client.attach(**hello)
         return client
 
     def succeed(self, client, request, socket_id=0, **fields):
@@ -111,7 +112,9 @@ class PythonClientTest(unittest.TestCase):
         self.assertEqual(client.call("cleanup").wsa_error, WSANOTINITIALISED)
 
     def test_finds_itself_in_the_admin_listing(self):
+        begin = time.time_ns()
         client = self.attached()
+        attached = time.time_ns()
         self.startup(client)
         self.startup(client)
         self.connect(client)
@@ -119,6 +122,10 @@ class PythonClientTest(unittest.TestCase):
         self.assertIsNotNone(me)
         self.assertEqual((me.uid, me.startups, me.attachments, me.sockets),
                          (os.getuid(), 2, 1, 1))
+        self.assertEqual((me.gid, me.version.major, me.pending_calls),
+                         (os.getgid(), 1, 0))
+        self.assertTrue(begin <= me.attached_at_ns <= attached)
+        self.assertTrue(attached <= me.last_call_at_ns <= time.time_ns())
         self.assertEqual(me.client_name, "python")
         self.assertEqual(me.personality, TYPES.PERSONALITY_WINSOCK)
         self.assertEqual(me.executable, os.path.realpath(sys.executable))
@@ -131,6 +138,16 @@ class PythonClientTest(unittest.TestCase):
         self.succeed(client, "cleanup")
         me = self.myself()
         self.assertTrue(me is None or me.startups == me.sockets == 0, me)
+
+    def test_its_name_is_kept_to_64_bytes(self):
+        names = {"n" * 64: "n" * 64, "m" * 65: "m" * 64,
+                 "l" * 63 + "\u00e9": "l" * 63 + "\ufffd"}
+        for name, kept in names.items():
+            self.attached(client_name=name)
+            self.assertEqual(self.myself().client_name, kept)
+        for name in " name=" + "n" * 64, " name=" + "m" * 64:
+            self.assertTrue(self.daemon.await_line(
+                "client attached", name).endswith(name))
 
     def test_attachments_of_one_process_share_its_count(self):
         one, other = self.attached(), self.attached()

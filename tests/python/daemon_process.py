@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 
 class DaemonProcess:
@@ -37,6 +38,17 @@ class DaemonProcess:
     def _read_log(self):
         for line in self.process.stderr:
             self.log.append(line.rstrip("\n"))
+
+    def await_line(self, *words, seconds=30):
+        """The first line of the log with all the words, None if none comes."""
+        deadline = time.monotonic() + seconds
+        while True:
+            for line in self.log:
+                if all(word in line for word in words):
+                    return line
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.01)
 
     def alive(self):
         return self.process.poll() is None
