@@ -7,7 +7,6 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/identity/peer_identity.h"
 
@@ -21,11 +20,8 @@ namespace wspd {
 class Connection {
  public:
   // `fd`: the number that gRPC gets. `duplicate`: of the same socket.
-  Connection(int fd, OwnedFd duplicate, Peer peer, absl::Time accepted_at)
-      : fd_(fd),
-        duplicate_(std::move(duplicate)),
-        peer_(std::move(peer)),
-        accepted_at_(accepted_at) {}
+  Connection(int fd, OwnedFd duplicate, Peer peer)
+      : fd_(fd), duplicate_(std::move(duplicate)), peer_(std::move(peer)) {}
 
   // "fd:N".
   std::string name() const { return absl::StrCat("fd:", fd_); }
@@ -35,7 +31,6 @@ class Connection {
   int pidfd() const { return peer_.pidfd.get(); }
   // The peer with a pidfd of its own, for who outlives the connection.
   absl::StatusOr<Peer> CopyPeer() const;
-  absl::Time accepted_at() const { return accepted_at_; }
 
   // Ends the connection in both directions; gRPC then sees its end. May be
   // called often, and after the end.
@@ -50,7 +45,6 @@ class Connection {
   const int fd_;
   const OwnedFd duplicate_;
   const Peer peer_;
-  const absl::Time accepted_at_;
   std::atomic<int> attaches_{0};
 };
 

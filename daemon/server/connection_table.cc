@@ -14,7 +14,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "daemon/base/log.h"
 
 namespace wspd {
@@ -207,8 +206,8 @@ absl::StatusOr<std::shared_ptr<Connection>> ConnectionTable::Add(
     int fd, Peer peer, absl::Duration attach_timeout) {
   OwnedFd duplicate(fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!duplicate.valid()) return absl::ErrnoToStatus(errno, "fcntl(F_DUPFD)");
-  auto connection = std::make_shared<Connection>(fd, std::move(duplicate),
-                                                 std::move(peer), absl::Now());
+  auto connection =
+      std::make_shared<Connection>(fd, std::move(duplicate), std::move(peer));
   if (auto status = state_->Add(connection, attach_timeout); !status.ok()) {
     return status;
   }
