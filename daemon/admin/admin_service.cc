@@ -16,10 +16,11 @@ namespace {
 
 bool IsPrivileged(uid_t caller) { return caller == 0 || caller == geteuid(); }
 
-// Of a Client or a Socket.
-template <typename Record>
-bool MaySee(uid_t caller, const Record& record) {
-  return IsPrivileged(caller) || record.uid() == caller;
+// Of clients or sockets, what the caller may see.
+InventoryFilter VisibleTo(uid_t caller) {
+  InventoryFilter filter;
+  if (!IsPrivileged(caller)) filter.uid = caller;
+  return filter;
 }
 
 // The client's own words and the file system's may be any bytes.
@@ -40,9 +41,12 @@ AdminService::AdminService(Inventory* inventory, std::string admin_socket)
 absl::StatusOr<wsp::v1::ListClientsResponse> AdminService::ListClients(
     uid_t caller, const wsp::v1::ListClientsRequest& request) const {
   wsp::v1::ListClientsResponse response;
-  for (wsp::v1::Client& client : inventory_->ListClients()) {
-    if (!MaySee(caller, client)) continue;
-    if (request.uid() != 0 && request.uid() != client.uid()) continue;
+  InventoryFilter filter = VisibleTo(caller);
+  if (request.uid() != 0) {
+    if (filter.uid && *filter.uid != request.uid()) return response;
+    filter.uid = request.uid();
+  }
+  for (wsp::v1::Client& client : inventory_->ListClients(filter)) {
     MakeStringsValid(&client);
     *response.add_clients() = std::move(client);
   }
@@ -51,8 +55,10 @@ absl::StatusOr<wsp::v1::ListClientsResponse> AdminService::ListClients(
 
 absl::StatusOr<wsp::v1::GetClientResponse> AdminService::GetClient(
     uid_t caller, const wsp::v1::GetClientRequest& request) const {
-  for (wsp::v1::Client& client : inventory_->ListClients()) {
-    if (client.pid() != request.pid() || !MaySee(caller, client)) continue;
+  InventoryFilter filter = VisibleTo(caller);
+  filter.pid = request.pid();
+  for (wsp::v1::Client& client : inventory_->ListClients(filter)) {
+    if (client.pid() != request.pid()) continue;  // 0 is anybody's
     MakeStringsValid(&client);
     wsp::v1::GetClientResponse response;
     *response.mutable_client() = std::move(client);
@@ -65,8 +71,9 @@ absl::StatusOr<wsp::v1::GetClientResponse> AdminService::GetClient(
 absl::StatusOr<wsp::v1::ListSocketsResponse> AdminService::ListSockets(
     uid_t caller, const wsp::v1::ListSocketsRequest& request) const {
   wsp::v1::ListSocketsResponse response;
-  for (wsp::v1::Socket& socket : inventory_->ListSockets(request.pid())) {
-    if (!MaySee(caller, socket)) continue;
+  InventoryFilter filter = VisibleTo(caller);
+  filter.pid = request.pid();
+  for (wsp::v1::Socket& socket : inventory_->ListSockets(filter)) {
     *response.add_sockets() = std::move(socket);
   }
   return response;
@@ -74,9 +81,11 @@ absl::StatusOr<wsp::v1::ListSocketsResponse> AdminService::ListSockets(
 
 absl::StatusOr<wsp::v1::GetSocketResponse> AdminService::GetSocket(
     uid_t caller, const wsp::v1::GetSocketRequest& request) const {
-  for (wsp::v1::Socket& socket : inventory_->ListSockets(0)) {
+  InventoryFilter filter = VisibleTo(caller);
+  filter.client_id = request.client_id();
+  for (wsp::v1::Socket& socket : inventory_->ListSockets(filter)) {
     if (socket.client_id() != request.client_id() ||
-        socket.socket_id() != request.socket_id() || !MaySee(caller, socket)) {
+        socket.socket_id() != request.socket_id()) {
       continue;
     }
     wsp::v1::GetSocketResponse response;

@@ -30,13 +30,13 @@ class FakeInventory : public Inventory {
   }
   const std::vector<int>& disconnected() const { return disconnected_; }
 
-  std::vector<wsp::v1::Client> ListClients() const override { return clients_; }
-  std::vector<wsp::v1::Socket> ListSockets(int pid) const override {
-    std::vector<wsp::v1::Socket> found;
-    for (const auto& socket : sockets_) {
-      if (pid == 0 || socket.pid() == pid) found.push_back(socket);
-    }
-    return found;
+  std::vector<wsp::v1::Client> ListClients(
+      const InventoryFilter& filter) const override {
+    return Matching(clients_, filter);
+  }
+  std::vector<wsp::v1::Socket> ListSockets(
+      const InventoryFilter& filter) const override {
+    return Matching(sockets_, filter);
   }
   void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override {
     info->set_clients(clients_.size());
@@ -52,6 +52,18 @@ class FakeInventory : public Inventory {
   }
 
  private:
+  template <typename Record>
+  static std::vector<Record> Matching(const std::vector<Record>& all,
+                                      const InventoryFilter& filter) {
+    std::vector<Record> found;
+    for (const Record& record : all) {
+      if (filter.Matches(record.pid(), record.uid(), record.client_id())) {
+        found.push_back(record);
+      }
+    }
+    return found;
+  }
+
   std::vector<wsp::v1::Client> clients_;
   std::vector<wsp::v1::Socket> sockets_;
   std::vector<int> disconnected_;

@@ -1,27 +1,41 @@
 #ifndef WSPD_DAEMON_ADMIN_INVENTORY_H_
 #define WSPD_DAEMON_ADMIN_INVENTORY_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/optional.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
+
+// Which clients or sockets are meant: those to which all that is set applies.
+struct InventoryFilter {
+  int pid = 0;                   // 0: any
+  absl::optional<uint32_t> uid;  // none: any
+  uint64_t client_id = 0;        // 0: any
+
+  bool Matches(int of_pid, uint32_t of_uid, uint64_t of_client_id) const {
+    return (pid == 0 || pid == of_pid) && (!uid || *uid == of_uid) &&
+           (client_id == 0 || client_id == of_client_id);
+  }
+};
 
 // What the daemon has, as the admin service shows it. The session layer
 // implements it.
 //
 // Thread-safe. Called on the admin server's thread, so that it must not wait
-// for anything that takes long. Says everything: who may see what is decided by
-// the caller.
+// for anything that takes long. What the filter leaves out costs nothing; who
+// may see what is decided by the caller.
 class Inventory {
  public:
   virtual ~Inventory() = default;
 
-  virtual std::vector<wsp::v1::Client> ListClients() const = 0;
-
-  // Those of the client with the pid; 0: all.
-  virtual std::vector<wsp::v1::Socket> ListSockets(int pid) const = 0;
+  virtual std::vector<wsp::v1::Client> ListClients(
+      const InventoryFilter& filter) const = 0;
+  virtual std::vector<wsp::v1::Socket> ListSockets(
+      const InventoryFilter& filter) const = 0;
 
   // Sets all that it knows; version, pid and admin_socket are set already.
   virtual void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const = 0;

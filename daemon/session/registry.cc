@@ -28,6 +28,11 @@ std::string RandomBytes() {
   return bytes;
 }
 
+bool Matches(const InventoryFilter& filter, const Client& client) {
+  const PeerIdentity& identity = client.identity();
+  return filter.Matches(identity.pid, identity.uid, client.id());
+}
+
 void FillLimits(const SessionLimits& limits, wsp::v1::Limits* out) {
   out->set_frame_bytes(kFrameBytes);
   out->set_chunk_bytes(kChunkBytes);
@@ -382,9 +387,11 @@ std::vector<std::shared_ptr<Client>> Registry::clients() const {
   return all;
 }
 
-std::vector<wsp::v1::Client> Registry::ListClients() const {
+std::vector<wsp::v1::Client> Registry::ListClients(
+    const InventoryFilter& filter) const {
   std::vector<wsp::v1::Client> out;
   for (const auto& client : clients()) {
+    if (!Matches(filter, *client)) continue;
     wsp::v1::Client entry;
     client->Describe(&entry);
     out.push_back(std::move(entry));
@@ -392,17 +399,18 @@ std::vector<wsp::v1::Client> Registry::ListClients() const {
   return out;
 }
 
-std::vector<wsp::v1::Socket> Registry::ListSockets(int pid) const {
+std::vector<wsp::v1::Socket> Registry::ListSockets(
+    const InventoryFilter& filter) const {
   std::vector<wsp::v1::Socket> out;
   for (const auto& client : clients()) {
-    if (pid != 0 && client->identity().pid != pid) continue;
+    if (!Matches(filter, *client)) continue;
     for (const auto& attachment : client->attachments()) {
       attachment->DescribeSockets(&out);
     }
   }
   for (const Lingerer::Entry& entry : lingerer_->List()) {
     const Lingerer::Owner& owner = entry.owner;
-    if (pid != 0 && owner.pid != pid) continue;
+    if (!filter.Matches(owner.pid, owner.uid, owner.client_id)) continue;
     wsp::v1::Socket& socket = out.emplace_back();
     socket.set_client_id(owner.client_id);
     socket.set_pid(owner.pid);

@@ -64,8 +64,10 @@ class Registry : public Inventory {
   void EndAll();
 
   // Inventory.
-  std::vector<wsp::v1::Client> ListClients() const override;
-  std::vector<wsp::v1::Socket> ListSockets(int pid) const override;
+  std::vector<wsp::v1::Client> ListClients(
+      const InventoryFilter& filter) const override;
+  std::vector<wsp::v1::Socket> ListSockets(
+      const InventoryFilter& filter) const override;
   void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override;
   absl::Status DisconnectClient(int pid) override;
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "daemon/session/testing/session_harness.h"
@@ -30,6 +31,12 @@ Hello NewHello() {
   hello.mutable_version()->set_major(1);
   hello.set_personality(wsp::v1::PERSONALITY_WINSOCK);
   return hello;
+}
+
+InventoryFilter OfPid(int pid) {
+  InventoryFilter filter;
+  filter.pid = pid;
+  return filter;
 }
 
 class RegistryTest : public testing::Test {
@@ -71,10 +78,25 @@ class RegistryTest : public testing::Test {
     auto* call = frame.add_calls();
     call->set_call_id(1);
     call->mutable_startup()->set_version_requested(0x0202);
-    const SessionHarness::Attached session = {attached.attachment,
-                                              attached.stream};
+    const SessionHarness::Attached session = SessionOf(attached);
     ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
     EXPECT_EQ(SessionHarness::Await(session, 1).wsa_error(), 0u);
+  }
+
+  static SessionHarness::Attached SessionOf(const Attached& attached) {
+    return {attached.attachment, attached.stream};
+  }
+
+  static void OpenSocket(const Attached& attached, uint64_t socket_id) {
+    wsp::v1::ClientFrame frame;
+    auto* call = frame.add_calls();
+    call->set_call_id(11);
+    call->set_socket_id(socket_id);
+    call->mutable_socket()->set_family(wsp::v1::SocketRequest::FAMILY_IPV4);
+    call->mutable_socket()->set_type(wsp::v1::SocketRequest::TYPE_STREAM);
+    const SessionHarness::Attached session = SessionOf(attached);
+    ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
+    EXPECT_EQ(SessionHarness::Await(session, 11).wsa_error(), 0u);
   }
 
   static Hello Resuming(const Attached& attached) {
@@ -127,6 +149,17 @@ TEST_F(RegistryTest, WhatIsNotOfferedIsAFailedPrecondition) {
     EXPECT_NE(status.message(), "");
   }
   AwaitClients(0);
+}
+
+TEST_F(RegistryTest, TheCapabilitiesOfBothAreInForce) {
+  Make();
+  Hello hello = NewHello();
+  EXPECT_EQ(Attach(ProcessOf(1), hello).welcome.capabilities_size(), 0);
+  hello.add_capabilities(wsp::v1::CAPABILITY_RESUME);
+  hello.add_capabilities(static_cast<wsp::v1::Capability>(99));
+  const Welcome welcome = Attach(ProcessOf(1), hello).welcome;
+  ASSERT_EQ(welcome.capabilities_size(), 1);
+  EXPECT_EQ(welcome.capabilities(0), wsp::v1::CAPABILITY_RESUME);
 }
 
 TEST_F(RegistryTest, ATokenIsGoodForItsProcessOnly) {
@@ -235,35 +268,59 @@ TEST_F(RegistryTest, AttachmentsOfAProcessAreLimited) {
   EXPECT_TRUE(Attach(ProcessOf(2)).status.ok()) << "of another process";
 }
 
+TEST_F(RegistryTest, TheListingsLeaveOutWhatTheFilterDoes) {
+  Make();
+  const std::vector<Attached> all = {Attach(ProcessOf(1, 1000)),
+                                     Attach(ProcessOf(2, 1000)),
+                                     Attach(ProcessOf(3, 0))};
+  for (const Attached& attached : all) {
+    Startup(attached);
+    OpenSocket(attached, 77);
+  }
+  InventoryFilter of_uid, of_root, of_client;
+  of_uid.uid = 1000;
+  of_root.uid = 0;
+  of_client.client_id = all[1].attachment->client_id();
+  for (const auto& [filter, count] :
+       {std::pair(InventoryFilter(), 3u), std::pair(OfPid(2), 1u),
+        std::pair(of_uid, 2u), std::pair(of_root, 1u),
+        std::pair(of_client, 1u)}) {
+    EXPECT_EQ(registry_->ListClients(filter).size(), count);
+    EXPECT_EQ(registry_->ListSockets(filter).size(), count);
+  }
+}
+
+TEST_F(RegistryTest, ANameIsCutAt64Bytes) {
+  Make();
+  Hello hello = NewHello();
+  for (const size_t size : {64, 65}) {
+    hello.set_client_name(std::string(size, 'n'));
+    EXPECT_EQ(Attach(ProcessOf(1), hello).attachment->client_name(),
+              std::string(64, 'n'));
+  }
+}
+
 TEST_F(RegistryTest, OneClientsSocketIdsAreNothingToAnother) {
   Make();
   const Attached one = Attach(ProcessOf(1));
   const Attached other = Attach(ProcessOf(2));
   for (const Attached* attached : {&one, &other}) {
     Startup(*attached);
-    const SessionHarness::Attached session = {attached->attachment,
-                                              attached->stream};
-    wsp::v1::ClientFrame frame;
     if (attached == &other) {
       // Of the other client's socket, by its id.
+      wsp::v1::ClientFrame frame;
       auto* close = frame.add_calls();
       close->set_call_id(10);
       close->set_socket_id(77);
       close->mutable_close_socket();
+      const SessionHarness::Attached session = SessionOf(other);
       ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
       EXPECT_EQ(SessionHarness::Await(session, 10).wsa_error(), 10038u);
-      frame.Clear();
     }
-    auto* call = frame.add_calls();
-    call->set_call_id(11);
-    call->set_socket_id(77);
-    call->mutable_socket()->set_family(wsp::v1::SocketRequest::FAMILY_IPV4);
-    call->mutable_socket()->set_type(wsp::v1::SocketRequest::TYPE_STREAM);
-    ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
-    EXPECT_EQ(SessionHarness::Await(session, 11).wsa_error(), 0u);
+    OpenSocket(*attached, 77);
   }
-  EXPECT_EQ(registry_->ListSockets(1).size(), 1u);
-  EXPECT_EQ(registry_->ListSockets(2).size(), 1u);
+  EXPECT_EQ(registry_->ListSockets(OfPid(1)).size(), 1u);
+  EXPECT_EQ(registry_->ListSockets(OfPid(2)).size(), 1u);
 }
 
 }  // namespace
