@@ -107,6 +107,18 @@
 #define FROM_PROTOCOL_INFO (-1)
 
 #define IOCPARM_MASK 0x7f
+/* Linux has some of these names with other numbers, which <sys/ioctl.h> would
+ * give them without a word if it were included later. It can't any more: what
+ * it takes them from has had its turn here. */
+#include <asm/ioctls.h>
+#include <asm/sockios.h>
+#undef IOC_IN
+#undef IOC_OUT
+#undef IOC_INOUT
+#undef FIONREAD
+#undef FIONBIO
+#undef FIOASYNC
+#undef SIOCATMARK
 #define IOC_VOID 0x20000000u
 #define IOC_OUT 0x40000000u
 #define IOC_IN 0x80000000u
