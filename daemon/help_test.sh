@@ -25,3 +25,18 @@ version=$("$wspd" --version) || fail "--version ended with $?"
 "$wspd" nonsense 2>/dev/null
 status=$?
 [ $status -eq 64 ] || fail "an unexpected argument ended with $status"
+
+# A configuration that is wrong is told by its line, and nothing is started.
+config=$(mktemp)
+trap 'rm -f "$config"' EXIT
+printf 'log_level: "INFO"\nlimits {\n  sockets_per_client: 0\n}\n' >"$config"
+for flag in --check_config --nocheck_config; do
+  said=$("$wspd" $flag --config "$config" 2>&1 >/dev/null)
+  status=$?
+  [ $status -eq 78 ] || fail "$flag: a wrong configuration ended with $status"
+  [[ $said == *"$config:3"* && $said == *sockets_per_client* ]] ||
+    fail "$flag: a wrong configuration was told as: $said"
+done
+printf 'log_level: "INFO"\n' >"$config"
+said=$("$wspd" --check_config --config "$config" 2>&1) ||
+  fail "--check_config: a right configuration ended with $?: $said"
