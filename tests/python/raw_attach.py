@@ -12,7 +12,8 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = (
     0, 1, 3, 4, 6, 7, 8)
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
-HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = 1, 4, 5
+HEADER_TABLE_SIZE, MAX_CONCURRENT_STREAMS = 1, 3
+INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE = 4, 5
 DEFAULT_WINDOW = 65535
 MOST = 2**31 - 1
 
@@ -67,6 +68,7 @@ class RawConnection:
         self._peer_frame_size = 16384
         self._messages = collections.defaultdict(bytearray)
         self._statuses = {}
+        self.settings = {}  # the daemon's
         settings = struct.pack(">HIHI", HEADER_TABLE_SIZE, 0,
                                INITIAL_WINDOW_SIZE, window)
         hello = PREFACE + frame(SETTINGS, 0, 0, settings)
@@ -181,6 +183,7 @@ class RawConnection:
 
     def _on_settings(self, payload):
         for name, value in struct.iter_unpack(">HI", payload):
+            self.settings[name] = value
             if name == INITIAL_WINDOW_SIZE:
                 more = value - self._peer_initial_window
                 self._peer_initial_window = value
