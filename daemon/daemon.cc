@@ -19,6 +19,8 @@
 #include "daemon/base/version.h"
 #include "daemon/config/group.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/resolver/dns_server.h"
+#include "daemon/resolver/resolver.h"
 #include "daemon/server/attach_server.h"
 #include "daemon/server/connection_table.h"
 #include "daemon/server/listener.h"
@@ -38,8 +40,23 @@ SessionLimits LimitsOf(const Config& config) {
   limits.kept_bytes_per_client = config.limits().kept_bytes_per_client();
   limits.attachments_per_process = config.limits().attachments_per_process();
   limits.clients = config.limits().clients();
+  limits.lookups_per_client = config.limits().lookups_per_client();
   limits.grace = absl::Milliseconds(config.times().grace_ms());
   return limits;
+}
+
+absl::StatusOr<Resolver::Options> ResolverOptionsOf(const Config& config) {
+  Resolver::Options options;
+  for (const std::string& text : config.resolver().servers()) {
+    auto server = ParseDnsServer(text);
+    if (!server.ok()) return server.status();
+    options.dns.servers.push_back(*std::move(server));
+  }
+  options.dns.resolv_conf = config.resolver().resolv_conf();
+  options.hosts_file = config.resolver().hosts_file();
+  options.services_file = config.resolver().services_file();
+  options.max_lookups = config.limits().lookups();
+  return options;
 }
 
 // Sockets are descriptors: as many as the system lets this process have. The
@@ -73,6 +90,7 @@ struct Daemon::Parts {
   std::unique_ptr<EventLoop> control;
   std::vector<std::unique_ptr<EventLoop>> loops;
   std::unique_ptr<Lingerer> lingerer;
+  std::unique_ptr<Resolver> resolver;
   std::unique_ptr<SessionEnvironment> environment;
   std::unique_ptr<Registry> registry;
   std::unique_ptr<ConnectionTable> connections;
@@ -83,6 +101,7 @@ struct Daemon::Parts {
 
   absl::Status Open();
   absl::Status MakeLoops();
+  absl::Status MakeResolver();
   absl::Status Serve();
 };
 
@@ -92,6 +111,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   RaiseOpenFilesLimit();
   absl::Status status = parts->Open();
   if (status.ok()) status = parts->MakeLoops();
+  if (status.ok()) status = parts->MakeResolver();
   if (status.ok()) status = parts->Serve();
   if (!status.ok()) return status;
   Log(LogLevel::kInfo, "wspd ready",
@@ -133,6 +153,15 @@ absl::Status Daemon::Parts::MakeLoops() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::Parts::MakeResolver() {
+  auto resolver_options = ResolverOptionsOf(options.config);
+  if (!resolver_options.ok()) return resolver_options.status();
+  auto made = Resolver::Create(*resolver_options);
+  if (!made.ok()) return made.status();
+  resolver = *std::move(made);
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::Parts::Serve() {
   const Config& config = options.config;
   Lingerer::Options linger;
@@ -142,8 +171,8 @@ absl::Status Daemon::Parts::Serve() {
   lingerer = std::make_unique<Lingerer>(linger);
   std::vector<EventLoop*> raw_loops;
   for (auto& loop : loops) raw_loops.push_back(loop.get());
-  environment = std::make_unique<SessionEnvironment>(std::move(raw_loops),
-                                                     lingerer.get());
+  environment = std::make_unique<SessionEnvironment>(
+      std::move(raw_loops), lingerer.get(), resolver.get());
   Registry::Options registry_options;
   registry_options.limits = LimitsOf(config);
   registry_options.provider_socket = config.provider_socket();

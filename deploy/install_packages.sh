@@ -8,6 +8,7 @@ packages=(
   bazel-bootstrap bazel-rules-java bazel-rules-proto g++
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc
   libprotobuf-dev libabsl-dev libnghttp2-dev libprotozero-dev
+  libc-ares-dev
   python3 python3-protobuf
 )
 test_packages=(

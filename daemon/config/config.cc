@@ -120,7 +120,8 @@ TextFormat::ParseLocation Locate(const TextFormat::ParseInfoTree& root,
     if (tree == nullptr) return TextFormat::ParseLocation();
     type = nested->message_type();
   }
-  return tree->GetLocation(type->FindFieldByName(std::string(field)), -1);
+  const FieldDescriptor* descriptor = type->FindFieldByName(std::string(field));
+  return tree->GetLocation(descriptor, descriptor->is_repeated() ? 0 : -1);
 }
 
 // A 0 that was written down would silently become the default.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/base/log.h"
 #include "daemon/config/group.h"
+#include "daemon/resolver/dns_server.h"
 #include "daemon/server/socket_file.h"
 
 namespace wspd {
@@ -68,6 +70,29 @@ void CheckSocket(const std::string& path, const char* field,
   }
 }
 
+void CheckResolver(const Config::Resolver& resolver,
+                   std::vector<ConfigProblem>* problems) {
+  for (const std::string& text : resolver.servers()) {
+    const auto server = ParseDnsServer(text);
+    if (server.ok()) continue;
+    problems->push_back(
+        {"resolver", "servers",
+         absl::StrCat("is wrong: ", server.status().message())});
+  }
+  const std::pair<const char*, const std::string&> paths[] = {
+      {"resolv_conf", resolver.resolv_conf()},
+      {"hosts_file", resolver.hosts_file()},
+      {"services_file", resolver.services_file()},
+  };
+  for (const auto& [field, path] : paths) {
+    if (!path.empty() && path.front() == '/') continue;
+    problems->push_back({"resolver", field,
+                         absl::StrCat("is \"", path,
+                                      "\"; it must begin "
+                                      "with /")});
+  }
+}
+
 }  // namespace
 
 const std::vector<NumberRule>& NumberRules() {
@@ -81,6 +106,8 @@ const std::vector<NumberRule>& NumberRules() {
       {"limits", "lingering_per_client", 4096, 1, 1000000},
       {"limits", "connections_per_uid", 1024, 1, 100000},
       {"limits", "lingering_per_uid", 16384, 1, 1000000},
+      {"limits", "lookups_per_client", 256, 1, 100000},
+      {"limits", "lookups", 1024, 1, 100000},
       {"times", "grace_ms", 2000, 1, kHourMs},
       {"times", "linger_ms", 120000, 1, 24 * kHourMs},
       {"times", "attach_ms", 5000, 1, kHourMs},
@@ -99,6 +126,14 @@ void FillDefaults(Config* config) {
     config->set_admin_socket("/run/wspd/admin.sock");
   }
   if (config->log_level().empty()) config->set_log_level("INFO");
+  Config::Resolver* resolver = config->mutable_resolver();
+  if (resolver->resolv_conf().empty()) {
+    resolver->set_resolv_conf("/etc/resolv.conf");
+  }
+  if (resolver->hosts_file().empty()) resolver->set_hosts_file("/etc/hosts");
+  if (resolver->services_file().empty()) {
+    resolver->set_services_file("/etc/services");
+  }
   for (const NumberRule& rule : NumberRules()) {
     if (Get(*config, rule) == 0) Set(config, rule, rule.default_value);
   }
@@ -126,6 +161,7 @@ std::vector<ConfigProblem> FindProblems(const Config& config) {
                         absl::StrCat("is wrong: ", level.status().message())});
   }
   CheckNumbers(config, &problems);
+  CheckResolver(config.resolver(), &problems);
   return problems;
 }
 

@@ -31,6 +31,8 @@ TEST(ConfigTest, EmptyFileGivesTheDocumentedDefaults) {
   EXPECT_EQ(config.limits().queued_bytes_per_client(), 8388608u);
   EXPECT_EQ(config.times().grace_ms(), 2000u);
   EXPECT_EQ(config.times().stop_ms(), 5000u);
+  EXPECT_EQ(config.resolver().hosts_file(), "/etc/hosts");
+  EXPECT_EQ(config.resolver().servers_size(), 0);
   EXPECT_GE(config.threads().queues(), 1u);
   EXPECT_LE(config.threads().loops(), 4u);
   EXPECT_TRUE(ValidateConfig(config).ok());
@@ -116,6 +118,15 @@ TEST(ConfigTest, SocketPathsAreChecked) {
 TEST(ConfigTest, AnUnknownGroupIsAProblem) {
   EXPECT_EQ(ErrorOf("group: 'nobody knows'"),
             "f:1:1: group is unknown: there is no group \"nobody knows\"");
+}
+
+TEST(ConfigTest, TheResolversServersAndFilesAreChecked) {
+  EXPECT_TRUE(ParseConfig("resolver { servers: '192.0.2.1:5353' }", "f").ok());
+  EXPECT_EQ(ErrorOf("resolver {\n  servers: 'dns.example'\n"
+                    "  hosts_file: 'hosts' }"),
+            "f:2:3: resolver.servers is wrong: \"dns.example\" is no ADDRESS "
+            "or ADDRESS:PORT\n"
+            "f:3:3: resolver.hosts_file is \"hosts\"; it must begin with /");
 }
 
 TEST(ConfigTest, ValidateNamesTheFieldOfAFlag) {

@@ -11,6 +11,7 @@
 #include "daemon/base/log.h"
 #include "daemon/session/limits.h"
 #include "daemon/session/startup.h"
+#include "daemon/winsock/wsa_error.h"
 #include "daemon/wire/wire_writer.h"
 #include "proto/wire_fields.h"
 
@@ -34,7 +35,9 @@ Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
       client_name_(hello.client_name().substr(0, kClientNameBytes)),
       version_(NegotiateVersion(hello.version())),
       personality_(hello.personality()),
-      environment_(environment) {}
+      environment_(environment),
+      lookups_(environment->resolver(), &client_->usage().lookups,
+               client_->limits().lookups_per_client) {}
 
 Attachment::~Attachment() = default;
 
@@ -245,6 +248,9 @@ void Attachment::ForgetLocked(uint64_t call_id) {
 }
 
 void Attachment::CancelCall(uint64_t call_id) {
+  if (lookups_.Cancel(call_id)) {
+    return Finish(call_id, CallResult(kWsaIntr, ECANCELED));
+  }
   std::shared_ptr<SocketDescriptor> descriptor;
   uint64_t freed = 0;
   {
@@ -373,6 +379,7 @@ bool Attachment::DropAll(uint64_t except_call) {
     first_written_ += written_.size();
     written_.clear();
   }
+  lookups_.CancelAll();
   for (auto& [id, entry] : sockets) {
     entry.descriptor->Abort();
     LogSocket("socket reset", id);

@@ -19,6 +19,7 @@
 #include "daemon/session/client.h"
 #include "daemon/session/environment.h"
 #include "daemon/session/frame_stream.h"
+#include "daemon/session/pending_lookups.h"
 #include "daemon/winsock/call.h"
 #include "daemon/winsock/socket_descriptor.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -161,6 +162,7 @@ class Attachment : public CallSink,
   // Gives the attachment a hold on `socket`; errno as AddSocket().
   int AddDescriptor(uint64_t socket_id, std::shared_ptr<WinsockSocket> socket);
   void CancelBlockingCall(const Call& call);
+  void LookUp(const Call& call);
 
   // What a kept result costs.
   static uint64_t KeptBytes(const CallResult& result);
@@ -179,6 +181,7 @@ class Attachment : public CallSink,
   const wsp::v1::ProtocolVersion version_;
   const wsp::v1::Personality personality_;
   const SessionEnvironment* const environment_;
+  PendingLookups lookups_;
   // Guarded by the client's lock.
   int64_t net_startups_ = 0;
   std::atomic<bool> finished_{false};

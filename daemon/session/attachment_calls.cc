@@ -173,6 +173,8 @@ void Attachment::Dispatch(const Call& call, SocketDescriptor* descriptor) {
     return Finish(call.call_id, CallResult(kWsaNetDown, ENETDOWN));
   }
   if (call.request == wire::Call::kStartup) return Startup(call);
+  // Of the name space, which a process uses without WSPStartup, too.
+  if (call.request == wire::Call::kLookup) return LookUp(call);
   if (client_->startups() == 0) {
     return Finish(call.call_id, CallResult(kWsaNotInitialised, EINVAL));
   }
@@ -256,6 +258,12 @@ int Attachment::AddDescriptor(uint64_t socket_id,
   const int error = AddSocket(socket_id, descriptor);
   if (error != 0) descriptor->Abort();
   return error;
+}
+
+void Attachment::LookUp(const Call& call) {
+  lookups_.Start(call, shared_from_this());
+  // A final cleanup may have dropped the call and what was pending then.
+  if (!IsPending(call.call_id)) lookups_.Cancel(call.call_id);
 }
 
 void Attachment::CancelBlockingCall(const Call& call) {

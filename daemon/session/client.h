@@ -32,6 +32,7 @@ class Client {
   struct Usage {
     std::atomic<uint32_t> sockets{0};
     std::atomic<uint32_t> calls{0};
+    std::atomic<uint32_t> lookups{0};
     std::atomic<uint64_t> queued_bytes{0};
     std::atomic<uint64_t> kept_bytes{0};
   };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/event/event_loop.h"
+#include "daemon/resolver/resolver.h"
 #include "daemon/winsock/winsock_socket.h"
 
 namespace wspd {
@@ -14,10 +15,15 @@ namespace wspd {
 // What all attachments of the daemon share; outlives them. Thread-safe.
 class SessionEnvironment {
  public:
-  SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer)
-      : sockets_{lingerer}, loops_(std::move(loops)) {}
+  // Without a resolver there is no name space: WSAEOPNOTSUPP.
+  SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer,
+                     Resolver* resolver = nullptr)
+      : sockets_{lingerer}, loops_(std::move(loops)), resolver_(resolver) {}
 
   const WinsockSocket::Environment* sockets() const { return &sockets_; }
+
+  // May be null.
+  Resolver* resolver() const { return resolver_; }
 
   // The loop for a new socket; they take turns.
   EventLoop* NextLoop() const {
@@ -36,6 +42,7 @@ class SessionEnvironment {
  private:
   const WinsockSocket::Environment sockets_;
   const std::vector<EventLoop*> loops_;
+  Resolver* const resolver_;
   mutable std::atomic<uint32_t> next_loop_{0};
   std::atomic<bool> stopping_{false};
   mutable std::atomic<uint64_t> calls_{0};

@@ -16,6 +16,7 @@ struct SessionLimits {
   uint64_t kept_bytes_per_client = 1 << 20;
   uint32_t attachments_per_process = 16;
   uint32_t clients = 4096;
+  uint32_t lookups_per_client = 256;
   absl::Duration grace = absl::Seconds(2);
 };
 

@@ -22,6 +22,13 @@ uint16_t NetAddress::port() const {
   return ntohs(family() == AF_INET6 ? data_.v6.sin6_port : data_.v4.sin_port);
 }
 
+NetAddress NetAddress::WithPort(uint16_t port) const {
+  NetAddress address = *this;
+  if (family() == AF_INET) address.data_.v4.sin_port = htons(port);
+  if (family() == AF_INET6) address.data_.v6.sin6_port = htons(port);
+  return address;
+}
+
 bool NetAddress::is_any() const {
   if (family() == AF_INET) return data_.v4.sin_addr.s_addr == INADDR_ANY;
   if (family() != AF_INET6) return false;

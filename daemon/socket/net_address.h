@@ -33,6 +33,7 @@ class NetAddress {
 
   // Host order.
   uint16_t port() const;
+  NetAddress WithPort(uint16_t port) const;
   // 0.0.0.0, ::, or ::ffff:0.0.0.0.
   bool is_any() const;
 

@@ -37,6 +37,11 @@ inline constexpr uint32_t kWsaProcLim = 10067;
 inline constexpr uint32_t kWsaVerNotSupported = 10092;
 inline constexpr uint32_t kWsaNotInitialised = 10093;
 inline constexpr uint32_t kWsaSyscallFailure = 10107;
+inline constexpr uint32_t kWsaServiceNotFound = 10108;
+inline constexpr uint32_t kWsaHostNotFound = 11001;
+inline constexpr uint32_t kWsaTryAgain = 11002;
+inline constexpr uint32_t kWsaNoRecovery = 11003;
+inline constexpr uint32_t kWsaNoData = 11004;
 
 // The usual Winsock code of a Linux errno (reference, section 5.1), for callers
 // that don't know better from the call (section 5.2). 0 for 0; an errno that

@@ -80,10 +80,10 @@ IncomingFrame CutFrame(const std::string& bytes, size_t piece_bytes) {
   return frame;
 }
 
-SessionHarness::SessionHarness(const SessionLimits& limits)
+SessionHarness::SessionHarness(const SessionLimits& limits, Resolver* resolver)
     : loop_(*EventLoop::Create("session")),
       lingerer_({}),
-      environment_({loop_.get()}, &lingerer_),
+      environment_({loop_.get()}, &lingerer_, resolver),
       client_(std::make_shared<Client>(
           1, ProcessKey::Of(OwnPeer().identity, ""), OwnPeer(), limits)) {}
 

@@ -45,7 +45,9 @@ IncomingFrame CutFrame(const std::string& bytes, size_t piece_bytes);
 // The session layer of one client process without a transport.
 class SessionHarness {
  public:
-  explicit SessionHarness(const SessionLimits& limits = SessionLimits());
+  // A resolver has to outlive it.
+  explicit SessionHarness(const SessionLimits& limits = SessionLimits(),
+                          Resolver* resolver = nullptr);
   ~SessionHarness();
 
   // A new attachment of the client, bound to a stream of its own.

@@ -1,0 +1,83 @@
+#include "daemon/session/pending_lookups.h"
+
+#include <utility>
+
+#include "absl/time/time.h"
+#include "daemon/session/lookup_messages.h"
+#include "daemon/winsock/wsa_error.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+
+void PendingLookups::Start(const Call& call,
+                           const std::shared_ptr<CallSink>& sink) {
+  const uint32_t error = TryStart(call, sink);
+  if (error != 0) {
+    return sink->Finish(call.call_id, CallResult(error, LinuxErrnoOf(error)));
+  }
+  if (call.report_pending) sink->ReportPending(call.call_id);
+}
+
+uint32_t PendingLookups::TryStart(const Call& call,
+                                  const std::shared_ptr<CallSink>& sink) {
+  if (resolver_ == nullptr) return kWsaOpNotSupp;
+  wsp::v1::LookupRequest request;
+  LookupQuestion question;
+  if (!request.ParseFromString(call.body.RemainingString()) ||
+      !DecodeLookup(request, &question)) {
+    return kWsaInval;
+  }
+  if (call.timeout_ms != 0) {
+    question.time_limit = absl::Milliseconds(call.timeout_ms);
+  }
+  // An answer may be large: who leaves answers lying gets no more of them.
+  if (!sink->MayReceive()) return kWsaNoBufs;
+  if (in_use_->fetch_add(1, std::memory_order_relaxed) >= limit_) {
+    in_use_->fetch_sub(1, std::memory_order_relaxed);
+    return kWsaNoBufs;
+  }
+  // Held until the id is in its place; the answer waits for that.
+  absl::MutexLock lock(&mu_);
+  const Resolver::LookupId id = resolver_->Start(
+      std::move(question),
+      [this, call_id = call.call_id,
+       weak = std::weak_ptr<CallSink>(sink)](const LookupAnswer& answer) {
+        const std::shared_ptr<CallSink> owner = weak.lock();
+        if (owner == nullptr || !Remove(call_id)) return;
+        owner->Finish(call_id, EncodeLookup(answer));
+        owner->FlushResults();
+      });
+  if (id == 0) {
+    in_use_->fetch_sub(1, std::memory_order_relaxed);
+    return kWsaNoBufs;
+  }
+  lookups_.emplace(call.call_id, id);
+  return 0;
+}
+
+bool PendingLookups::Remove(uint64_t call_id) {
+  absl::MutexLock lock(&mu_);
+  if (lookups_.erase(call_id) == 0) return false;
+  in_use_->fetch_sub(1, std::memory_order_relaxed);
+  return true;
+}
+
+bool PendingLookups::Cancel(uint64_t call_id) {
+  absl::MutexLock lock(&mu_);
+  const auto found = lookups_.find(call_id);
+  if (found == lookups_.end()) return false;
+  resolver_->Cancel(found->second);
+  lookups_.erase(found);
+  in_use_->fetch_sub(1, std::memory_order_relaxed);
+  return true;
+}
+
+void PendingLookups::CancelAll() {
+  absl::MutexLock lock(&mu_);
+  for (const auto& [call_id, id] : lookups_) resolver_->Cancel(id);
+  in_use_->fetch_sub(static_cast<uint32_t>(lookups_.size()),
+                     std::memory_order_relaxed);
+  lookups_.clear();
+}
+
+}  // namespace wspd

@@ -1,0 +1,58 @@
+#ifndef WSPD_DAEMON_SESSION_PENDING_LOOKUPS_H_
+#define WSPD_DAEMON_SESSION_PENDING_LOOKUPS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "daemon/resolver/resolver.h"
+#include "daemon/winsock/call.h"
+
+namespace wspd {
+
+// The lookups of an attachment that are under way, by their calls.
+//
+// Thread-safe. Its lock may be taken with the attachment's held, and comes
+// before the resolver's.
+class PendingLookups {
+ public:
+  // `in_use` counts the lookups of all of the client's attachments, which may
+  // be up to `limit`. A null `resolver` supports no lookups.
+  PendingLookups(Resolver* resolver, std::atomic<uint32_t>* in_use,
+                 uint32_t limit)
+      : resolver_(resolver), in_use_(in_use), limit_(limit) {}
+  ~PendingLookups() { CancelAll(); }
+
+  PendingLookups(const PendingLookups&) = delete;
+  PendingLookups& operator=(const PendingLookups&) = delete;
+
+  // Begins the lookup of a LookupRequest. `sink`, which owns this, gets the
+  // result, at once or later on the resolver's thread, unless it is gone by
+  // then or the lookup was cancelled.
+  void Start(const Call& call, const std::shared_ptr<CallSink>& sink);
+
+  // Ends a call's lookup, whose result is now the caller's to give. False if
+  // the call has none under way.
+  bool Cancel(uint64_t call_id);
+  void CancelAll();
+
+ private:
+  // False if it was cancelled.
+  bool Remove(uint64_t call_id);
+  // 0, or a Winsock code if it can't begin.
+  uint32_t TryStart(const Call& call, const std::shared_ptr<CallSink>& sink);
+
+  Resolver* const resolver_;
+  std::atomic<uint32_t>* const in_use_;
+  const uint32_t limit_;
+  absl::Mutex mu_;
+  absl::flat_hash_map<uint64_t, Resolver::LookupId> lookups_
+      ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_SESSION_PENDING_LOOKUPS_H_

@@ -1,0 +1,223 @@
+#include "tests/testing/dns_responder.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstring>
+
+namespace wspd::testing {
+namespace {
+
+constexpr uint16_t kA = 1;
+constexpr uint16_t kCname = 5;
+constexpr uint16_t kPtr = 12;
+constexpr uint16_t kAaaa = 28;
+constexpr int kNoSuchName = 3;
+constexpr size_t kHeaderBytes = 12;
+
+void AppendNumber(uint16_t number, std::string* out) {
+  out->push_back(static_cast<char>(number >> 8));
+  out->push_back(static_cast<char>(number));
+}
+
+std::string EncodeName(const std::string& name) {
+  std::string encoded;
+  size_t begin = 0;
+  while (begin < name.size()) {
+    size_t end = name.find('.', begin);
+    if (end == std::string::npos) end = name.size();
+    encoded.push_back(static_cast<char>(end - begin));
+    encoded.append(name, begin, end - begin);
+    begin = end + 1;
+  }
+  encoded.push_back('\0');
+  return encoded;
+}
+
+// Of a question, at its beginning; false if it is cut short.
+bool DecodeName(const std::string& message, size_t* at, std::string* name) {
+  while (*at < message.size()) {
+    const size_t length = static_cast<uint8_t>(message[(*at)++]);
+    if (length == 0) return true;
+    if (*at + length > message.size()) return false;
+    if (!name->empty()) name->push_back('.');
+    for (size_t i = 0; i < length; ++i) {
+      name->push_back(static_cast<char>(tolower(message[(*at)++])));
+    }
+  }
+  return false;
+}
+
+std::string EncodeRecord(const std::string& name, uint16_t type,
+                         const std::string& data) {
+  std::string record = EncodeName(name);
+  AppendNumber(type, &record);
+  AppendNumber(1, &record);  // IN
+  record.append(4, '\0');    // time to live
+  AppendNumber(static_cast<uint16_t>(data.size()), &record);
+  return record + data;
+}
+
+std::string PtrName(const std::string& address) {
+  in_addr v4;
+  if (inet_pton(AF_INET, address.c_str(), &v4) == 1) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&v4);
+    return std::to_string(bytes[3]) + "." + std::to_string(bytes[2]) + "." +
+           std::to_string(bytes[1]) + "." + std::to_string(bytes[0]) +
+           ".in-addr.arpa";
+  }
+  in6_addr v6;
+  if (inet_pton(AF_INET6, address.c_str(), &v6) != 1) abort();
+  std::string name;
+  for (int i = 15; i >= 0; --i) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    name += kDigits[v6.s6_addr[i] & 15];
+    name += '.';
+    name += kDigits[v6.s6_addr[i] >> 4];
+    name += '.';
+  }
+  return name + "ip6.arpa";
+}
+
+}  // namespace
+
+DnsResponder::DnsResponder()
+    : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  int stop[2];
+  if (bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address),
+                  &size) != 0 ||
+      pipe2(stop, O_CLOEXEC) != 0) {
+    abort();
+  }
+  port_ = ntohs(address.sin_port);
+  stop_read_ = OwnedFd(stop[0]);
+  stop_write_ = OwnedFd(stop[1]);
+  thread_ = std::thread([this] { Run(); });
+}
+
+DnsResponder::~DnsResponder() {
+  if (write(stop_write_.get(), "", 1) != 1) abort();
+  thread_.join();
+}
+
+std::string DnsResponder::address() const {
+  return "127.0.0.1:" + std::to_string(port_);
+}
+
+void DnsResponder::AddAddress(const std::string& name,
+                              const std::string& address) {
+  uint8_t bytes[16];
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (inet_pton(AF_INET, address.c_str(), bytes) == 1) {
+    records_.emplace(Key(name, kA), std::string(bytes, bytes + 4));
+  } else if (inet_pton(AF_INET6, address.c_str(), bytes) == 1) {
+    records_.emplace(Key(name, kAaaa), std::string(bytes, bytes + 16));
+  } else {
+    abort();
+  }
+}
+
+void DnsResponder::AddCname(const std::string& alias,
+                            const std::string& target) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  cnames_[alias] = target;
+}
+
+void DnsResponder::AddPtr(const std::string& address, const std::string& name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  records_.emplace(Key(PtrName(address), kPtr), EncodeName(name));
+}
+
+void DnsResponder::AddFailure(const std::string& name, int rcode) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  failures_[name] = rcode;
+}
+
+void DnsResponder::AddSilence(const std::string& name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  silent_.insert(name);
+}
+
+int DnsResponder::QuestionsFor(const std::string& name) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return questions_[name];
+}
+
+bool DnsResponder::AwaitQuestionFor(const std::string& name) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return asked_.wait_for(lock, std::chrono::seconds(30),
+                         [&] { return questions_[name] > 0; });
+}
+
+void DnsResponder::Run() {
+  for (;;) {
+    pollfd wait[] = {{socket_.get(), POLLIN, 0}, {stop_read_.get(), POLLIN, 0}};
+    if (poll(wait, 2, -1) < 0) continue;
+    if (wait[1].revents != 0) return;
+    char question[4096];
+    sockaddr_in from;
+    socklen_t from_size = sizeof(from);
+    const ssize_t size =
+        recvfrom(socket_.get(), question, sizeof(question), 0,
+                 reinterpret_cast<sockaddr*>(&from), &from_size);
+    if (size < 0) continue;
+    const std::string answer =
+        Answer(std::string(question, static_cast<size_t>(size)));
+    if (answer.empty()) continue;
+    sendto(socket_.get(), answer.data(), answer.size(), 0,
+           reinterpret_cast<sockaddr*>(&from), from_size);
+  }
+}
+
+std::string DnsResponder::Answer(const std::string& question) {
+  if (question.size() < kHeaderBytes) return "";
+  size_t at = kHeaderBytes;
+  std::string name;
+  if (!DecodeName(question, &at, &name) || at + 4 > question.size()) return "";
+  const auto type =
+      static_cast<uint16_t>(static_cast<uint8_t>(question[at]) << 8 |
+                            static_cast<uint8_t>(question[at + 1]));
+  const std::string asked =
+      question.substr(kHeaderBytes, at + 4 - kHeaderBytes);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++questions_[name];
+  asked_.notify_all();
+  if (silent_.count(name) > 0) return "";
+  std::string records;
+  uint16_t count = 0;
+  for (auto cname = cnames_.find(name); cname != cnames_.end();
+       cname = cnames_.find(name)) {
+    records += EncodeRecord(name, kCname, EncodeName(cname->second));
+    name = cname->second;
+    ++count;
+  }
+  const auto range = records_.equal_range(Key(name, type));
+  for (auto record = range.first; record != range.second; ++record) {
+    records += EncodeRecord(name, type, record->second);
+    ++count;
+  }
+  const auto any = records_.lower_bound(Key(name, 0));
+  const bool known = any != records_.end() && any->first.first == name;
+  int rcode = known || count > 0 ? 0 : kNoSuchName;
+  if (failures_.count(name) > 0) rcode = failures_[name];
+  std::string answer = question.substr(0, 2);
+  AppendNumber(static_cast<uint16_t>(0x8580 | rcode), &answer);
+  AppendNumber(1, &answer);
+  AppendNumber(count, &answer);
+  AppendNumber(0, &answer);
+  AppendNumber(0, &answer);
+  return answer + asked + records;
+}
+
+}  // namespace wspd::testing
