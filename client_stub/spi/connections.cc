@@ -87,31 +87,65 @@ uint32_t ShutDownInOrder(SpiCall* call, uint32_t wire_how) {
   return call->FinishControl(operation, INT64_MAX, nullptr);
 }
 
+// How the wire says `how`.
+bool WireHow(int how, uint32_t* wire_how) {
+  switch (how) {
+    case SD_RECEIVE:
+      *wire_how = wire::ShutdownRequest::HOW_RECEIVE;
+      return true;
+    case SD_SEND:
+      *wire_how = wire::ShutdownRequest::HOW_SEND;
+      return true;
+    case SD_BOTH:
+      *wire_how = wire::ShutdownRequest::HOW_BOTH;
+      return true;
+    default:
+      return false;
+  }
+}
+
+uint32_t ShutDown(SpiCall* call, int how) {
+  uint32_t wire_how;
+  if (!WireHow(how, &wire_how)) return WSAEINVAL;
+  const uint32_t error = ShutDownInOrder(call, wire_how);
+  if (error == 0 && how != SD_RECEIVE) {
+    MutexLock lock(&g_library.mutex);
+    call->socket()->send_shut = true;
+  }
+  return error;
+}
+
+// TCP/IP carries no user data in the disconnect; a buffer without room for any
+// is none.
+uint32_t CheckDisconnectData(const WSABUF* data) {
+  if (data == nullptr || data->len == 0) return 0;
+  return data->buf == nullptr ? WSAEFAULT : WSAENOPROTOOPT;
+}
+
 }  // namespace
 
 int WSPAPI SpiShutdown(SOCKET s, int how, LPINT error) {
   SpiCall call(SpiFunction::kShutdown, s, error);
   if (!call.ok()) return SOCKET_ERROR;
-  uint32_t wire_how;
-  switch (how) {
-    case SD_RECEIVE:
-      wire_how = wire::ShutdownRequest::HOW_RECEIVE;
-      break;
-    case SD_SEND:
-      wire_how = wire::ShutdownRequest::HOW_SEND;
-      break;
-    case SD_BOTH:
-      wire_how = wire::ShutdownRequest::HOW_BOTH;
-      break;
-    default:
-      return call.Result(WSAEINVAL);
+  return call.Result(ShutDown(&call, how));
+}
+
+int WSPAPI SpiSendDisconnect(SOCKET s, LPWSABUF outbound_data, LPINT error) {
+  SpiCall call(SpiFunction::kSendDisconnect, s, error);
+  if (!call.ok()) return SOCKET_ERROR;
+  if (const uint32_t result = CheckDisconnectData(outbound_data)) {
+    return call.Result(result);
   }
-  const uint32_t result = ShutDownInOrder(&call, wire_how);
-  if (result == 0) {
-    MutexLock lock(&g_library.mutex);
-    if (how != SD_RECEIVE) call.socket()->send_shut = true;
+  return call.Result(ShutDown(&call, SD_SEND));
+}
+
+int WSPAPI SpiRecvDisconnect(SOCKET s, LPWSABUF inbound_data, LPINT error) {
+  SpiCall call(SpiFunction::kRecvDisconnect, s, error);
+  if (!call.ok()) return SOCKET_ERROR;
+  if (const uint32_t result = CheckDisconnectData(inbound_data)) {
+    return call.Result(result);
   }
-  return call.Result(result);
+  return call.Result(ShutDown(&call, SD_RECEIVE));
 }
 
 namespace {

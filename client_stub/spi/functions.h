@@ -25,6 +25,8 @@ int WSPAPI SpiGetSockName(SOCKET s, sockaddr* name, LPINT name_length,
                           LPINT error);
 int WSPAPI SpiGetPeerName(SOCKET s, sockaddr* name, LPINT name_length,
                           LPINT error);
+int WSPAPI SpiSendDisconnect(SOCKET s, LPWSABUF outbound_data, LPINT error);
+int WSPAPI SpiRecvDisconnect(SOCKET s, LPWSABUF inbound_data, LPINT error);
 
 // accept.cc
 SOCKET WSPAPI SpiAccept(SOCKET s, sockaddr* address, LPINT address_length,
@@ -45,6 +47,15 @@ BOOL WSPAPI SpiGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED overlapped,
                                    LPDWORD bytes, BOOL wait, LPDWORD flags,
                                    LPINT error);
 int WSPAPI SpiCancelBlockingCall(LPINT error);
+
+// local_functions.cc
+INT WSPAPI SpiAddressToString(LPSOCKADDR address, DWORD address_length,
+                              LPWSAPROTOCOL_INFOW info, LPWSTR text,
+                              LPDWORD text_length, LPINT error);
+INT WSPAPI SpiStringToAddress(LPWSTR text, INT family, LPWSAPROTOCOL_INFOW info,
+                              LPSOCKADDR address, LPINT address_length,
+                              LPINT error);
+BOOL WSPAPI SpiGetQosByName(SOCKET s, LPWSABUF name, LPQOS qos, LPINT error);
 
 // options.cc
 int WSPAPI SpiGetSockOpt(SOCKET s, int level, int option, char* value,

@@ -9,7 +9,7 @@ constexpr bool kNo = false;
 // on_socket, allowed_in_hook, implemented
 constexpr SpiFunctionTraits kTraits[] = {
     {kYes, kNo, kYes},  // Accept
-    {kNo, kYes, kNo},   // AddressToString
+    {kNo, kYes, kYes},  // AddressToString
     {kYes, kNo, kNo},   // AsyncSelect
     {kYes, kNo, kYes},  // Bind
     {kNo, kYes, kYes},  // CancelBlockingCall
@@ -23,21 +23,21 @@ constexpr SpiFunctionTraits kTraits[] = {
     {kYes, kNo, kYes},  // GetPeerName
     {kYes, kNo, kYes},  // GetSockName
     {kYes, kNo, kYes},  // GetSockOpt
-    {kYes, kNo, kNo},   // GetQosByName
+    {kYes, kNo, kYes},  // GetQosByName
     {kYes, kNo, kYes},  // Ioctl
     {kYes, kNo, kNo},   // JoinLeaf
     {kYes, kNo, kYes},  // Listen
     {kYes, kNo, kYes},  // Recv
-    {kYes, kNo, kNo},   // RecvDisconnect
+    {kYes, kNo, kYes},  // RecvDisconnect
     {kYes, kNo, kNo},   // RecvFrom
     {kNo, kNo, kNo},    // Select
     {kYes, kNo, kYes},  // Send
-    {kYes, kNo, kNo},   // SendDisconnect
+    {kYes, kNo, kYes},  // SendDisconnect
     {kYes, kNo, kNo},   // SendTo
     {kYes, kNo, kYes},  // SetSockOpt
     {kYes, kNo, kYes},  // Shutdown
     {kNo, kNo, kYes},   // Socket
-    {kNo, kYes, kNo},   // StringToAddress
+    {kNo, kYes, kYes},  // StringToAddress
 };
 static_assert(sizeof kTraits / sizeof kTraits[0] == 30, "one per function");
 

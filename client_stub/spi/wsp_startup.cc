@@ -37,8 +37,6 @@ struct Unsupported<kFunction, Return(WSPAPI*)(Arguments...)> {
     static_assert(std::is_same_v<Return, SOCKET> || sizeof(Return) == 4,
                   "what failure looks like is known");
     SpiCall call(kFunction, SocketOf(arguments...), ErrorOf(arguments...));
-    // FALSE where the function returns a BOOL, which is an int by type.
-    if constexpr (kFunction == SpiFunction::kGetQosByName) return FALSE;
     return static_cast<Return>(-1);
   }
 };
@@ -48,7 +46,7 @@ struct Unsupported<kFunction, Return(WSPAPI*)(Arguments...)> {
 
 constexpr WSPPROC_TABLE kProcTable = {
     &SpiAccept,
-    WSP_UNSUPPORTED(kAddressToString, LPWSPADDRESSTOSTRING),
+    &SpiAddressToString,
     WSP_UNSUPPORTED(kAsyncSelect, LPWSPASYNCSELECT),
     &SpiBind,
     &SpiCancelBlockingCall,
@@ -62,21 +60,21 @@ constexpr WSPPROC_TABLE kProcTable = {
     &SpiGetPeerName,
     &SpiGetSockName,
     &SpiGetSockOpt,
-    WSP_UNSUPPORTED(kGetQosByName, LPWSPGETQOSBYNAME),
+    &SpiGetQosByName,
     &SpiIoctl,
     WSP_UNSUPPORTED(kJoinLeaf, LPWSPJOINLEAF),
     &SpiListen,
     &SpiRecv,
-    WSP_UNSUPPORTED(kRecvDisconnect, LPWSPRECVDISCONNECT),
+    &SpiRecvDisconnect,
     WSP_UNSUPPORTED(kRecvFrom, LPWSPRECVFROM),
     WSP_UNSUPPORTED(kSelect, LPWSPSELECT),
     &SpiSend,
-    WSP_UNSUPPORTED(kSendDisconnect, LPWSPSENDDISCONNECT),
+    &SpiSendDisconnect,
     WSP_UNSUPPORTED(kSendTo, LPWSPSENDTO),
     &SpiSetSockOpt,
     &SpiShutdown,
     &SpiSocket,
-    WSP_UNSUPPORTED(kStringToAddress, LPWSPSTRINGTOADDRESS),
+    &SpiStringToAddress,
 };
 
 #undef WSP_UNSUPPORTED
