@@ -62,6 +62,8 @@ int WSPAPI SpiGetSockOpt(SOCKET s, int level, int option, char* value,
                          LPINT length, LPINT error);
 int WSPAPI SpiSetSockOpt(SOCKET s, int level, int option, const char* value,
                          int length, LPINT error);
+
+// ioctl.cc
 int WSPAPI SpiIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_bytes, LPVOID out,
                     DWORD out_bytes, LPDWORD returned,
                     LPWSAOVERLAPPED overlapped,

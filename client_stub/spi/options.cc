@@ -1,6 +1,6 @@
-// WSPGetSockOpt, WSPSetSockOpt and WSPIoctl. What an option means is the
-// daemon's matter; how its value lies in the caller's buffer is decided here
-// (reference, section 4.10).
+// WSPGetSockOpt and WSPSetSockOpt. What an option means is the daemon's matter;
+// how its value lies in the caller's buffer is decided here (reference, section
+// 4.10).
 #include <ws2tcpip.h>
 
 #include <algorithm>
@@ -147,102 +147,6 @@ int WSPAPI SpiSetSockOpt(SOCKET s, int level, int option, const char* value,
     NoteOption(call.socket(), level, option, number);
   }
   return call.Result(result);
-}
-
-namespace {
-
-struct IoctlBuffers {
-  LPVOID in;
-  DWORD in_bytes;
-  LPVOID out;
-  DWORD out_bytes;
-};
-
-uint32_t SetNonBlocking(SpiCall* call, const IoctlBuffers& buffers) {
-  uint32_t on;
-  if (buffers.in == nullptr || buffers.in_bytes < sizeof on) return WSAEFAULT;
-  std::memcpy(&on, buffers.in, sizeof on);
-  const uint32_t error = call->Invoke(
-      CallHeader(),
-      [on](Call* request) { AppendIoctl(&request->bytes, FIONBIO, on != 0); },
-      nullptr);
-  if (error == 0) {
-    MutexLock lock(&g_library.mutex);
-    call->socket()->nonblocking = on != 0;
-  }
-  return error;
-}
-
-uint32_t CountReadable(SpiCall* call, const IoctlBuffers& buffers,
-                       DWORD* returned) {
-  if (buffers.out == nullptr || buffers.out_bytes < sizeof(uint32_t)) {
-    return WSAEFAULT;
-  }
-  Reply reply;
-  const uint32_t error = call->Invoke(
-      CallHeader(),
-      [](Call* request) { AppendIoctl(&request->bytes, FIONREAD, 0); }, &reply);
-  if (error != 0) return error;
-  std::memcpy(buffers.out, &reply.number, sizeof reply.number);
-  *returned = sizeof reply.number;
-  return 0;
-}
-
-// The completion of what was done at once; it counts no bytes.
-void IndicateSuccess(SpiCall* call, LPWSAOVERLAPPED overlapped,
-                     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
-                     LPWSATHREADID thread) {
-  MutexLock lock(&g_library.mutex);
-  Provider* provider = call->provider();
-  Operation* operation =
-      provider->NewOperation(Operation::Kind::kControl, call->socket());
-  provider->BeginOverlapped(operation, overlapped);
-  operation->routine = routine;
-  if (routine != nullptr) {
-    operation->thread = *thread;
-  } else {
-    operation->event = reinterpret_cast<WSAEVENT>(
-        reinterpret_cast<uintptr_t>(overlapped->hEvent) & ~uintptr_t{3});
-  }
-  provider->Complete(operation, 0);
-  provider->EndStarting(operation);
-  provider->LetGo(operation);
-  provider->Indicate();
-}
-
-}  // namespace
-
-int WSPAPI SpiIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_bytes, LPVOID out,
-                    DWORD out_bytes, LPDWORD returned,
-                    LPWSAOVERLAPPED overlapped,
-                    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
-                    LPWSATHREADID thread, LPINT error) {
-  SpiCall call(SpiFunction::kIoctl, s, error);
-  if (!call.ok()) return SOCKET_ERROR;
-  const bool indicate = overlapped != nullptr && call.socket()->overlapped;
-  if (returned == nullptr && overlapped == nullptr) {
-    return call.Result(WSAEFAULT);
-  }
-  if (indicate && routine != nullptr && thread == nullptr) {
-    return call.Result(WSAEFAULT);
-  }
-  const IoctlBuffers buffers = {in, in_bytes, out, out_bytes};
-  DWORD bytes = 0;
-  uint32_t result;
-  switch (code) {
-    case FIONBIO:
-      result = SetNonBlocking(&call, buffers);
-      break;
-    case FIONREAD:
-      result = CountReadable(&call, buffers, &bytes);
-      break;
-    default:
-      result = WSAEOPNOTSUPP;
-  }
-  if (result != 0) return call.Result(result);
-  if (returned != nullptr) *returned = bytes;
-  if (indicate) IndicateSuccess(&call, overlapped, routine, thread);
-  return 0;
 }
 
 }  // namespace wsp

@@ -4,6 +4,7 @@
 
 #include "client_stub/spi/functions.h"
 #include "client_stub/spi/nt_status.h"
+#include "client_stub/spi/overlapped.h"
 #include "client_stub/spi/spi_call.h"
 
 namespace wsp {
@@ -12,18 +13,12 @@ namespace {
 constexpr uint32_t kReceiveFlags =
     MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_PUSH_IMMEDIATE;
 constexpr uint32_t kSendFlags = MSG_OOB | MSG_DONTROUTE;
-// The two low bits of an event's handle are the caller's own notes.
-constexpr uintptr_t kEventHandleBits = ~uintptr_t{3};
 
 // The arguments that sending and receiving have in common.
-struct Transfer {
+struct Transfer : Indication {
   LPWSABUF buffers;
   DWORD buffer_count;
   LPDWORD bytes;
-  // Null: synchronous, also on a socket that is not for overlapped calls.
-  LPWSAOVERLAPPED overlapped;
-  LPWSAOVERLAPPED_COMPLETION_ROUTINE routine;
-  LPWSATHREADID thread;
   // Synchronous, and waits as long as it takes.
   bool blocks;
 };
@@ -45,28 +40,7 @@ uint32_t CheckTransfer(const SpiCall& call, Transfer* transfer) {
       return WSAEFAULT;
     }
   }
-  if (transfer->overlapped != nullptr && transfer->routine != nullptr &&
-      transfer->thread == nullptr) {
-    return WSAEFAULT;
-  }
-  return 0;
-}
-
-WSAEVENT EventOf(const Transfer& transfer) {
-  if (transfer.routine != nullptr) return nullptr;  // left to the application
-  return reinterpret_cast<WSAEVENT>(
-      reinterpret_cast<uintptr_t>(transfer.overlapped->hEvent) &
-      kEventHandleBits);
-}
-
-// Before an overlapped operation begins.
-void ResetEvent(const SpiCall& call, const Transfer& transfer) {
-  if (transfer.overlapped == nullptr) return;
-  const WSAEVENT event = EventOf(transfer);
-  if (event == nullptr) return;
-  const UpcallScope scope;
-  int error;
-  call.upcalls().lpWPUResetEvent(event, &error);
+  return transfer->valid() ? 0 : WSAEFAULT;
 }
 
 // Copies the array of buffers, which may go away with the call; the buffers
@@ -84,10 +58,7 @@ uint32_t PrepareOverlapped(SpiCall* call, const Transfer& transfer,
                            Operation* operation) WSP_REQUIRES(g_library.mutex) {
   if (transfer.overlapped == nullptr) return 0;
   if (!call->provider()->EnsureService()) return WSAENOBUFS;
-  call->provider()->BeginOverlapped(operation, transfer.overlapped);
-  operation->routine = transfer.routine;
-  operation->event = EventOf(transfer);
-  if (transfer.routine != nullptr) operation->thread = *transfer.thread;
+  BeginOverlapped(call->provider(), operation, transfer);
   return 0;
 }
 
@@ -280,8 +251,11 @@ int WSPAPI SpiRecv(SOCKET s, LPWSABUF buffers, DWORD buffer_count,
                    LPWSATHREADID thread, LPINT error) {
   SpiCall call(SpiFunction::kRecv, s, error);
   if (!call.ok()) return SOCKET_ERROR;
-  Transfer transfer = {buffers, buffer_count, bytes_received, overlapped,
-                       routine, thread,       false};
+  Transfer transfer = {{overlapped, routine, thread},
+                       buffers,
+                       buffer_count,
+                       bytes_received,
+                       false};
   if (const uint32_t result = CheckTransfer(call, &transfer)) {
     return call.Result(result);
   }
@@ -304,8 +278,8 @@ int WSPAPI SpiSend(SOCKET s, LPWSABUF buffers, DWORD buffer_count,
                    LPWSATHREADID thread, LPINT error) {
   SpiCall call(SpiFunction::kSend, s, error);
   if (!call.ok()) return SOCKET_ERROR;
-  Transfer transfer = {buffers, buffer_count, bytes_sent, overlapped,
-                       routine, thread,       false};
+  Transfer transfer = {
+      {overlapped, routine, thread}, buffers, buffer_count, bytes_sent, false};
   if (const uint32_t result = CheckTransfer(call, &transfer)) {
     return call.Result(result);
   }

@@ -42,8 +42,8 @@ class AddressStringTest : public ProviderTest {
   WsaCode ToString(sockaddr* address, DWORD size, LPWSAPROTOCOL_INFOW info,
                    WCHAR* text, DWORD* length) {
     int error = 0;
-    const int result = spi_->table().lpWSPAddressToString(
-        address, size, info, text, length, &error);
+    const int result = spi_->table().lpWSPAddressToString(address, size, info,
+                                                          text, length, &error);
     EXPECT_EQ(result, error == 0 ? 0 : SOCKET_ERROR);
     return WsaCode{error};
   }
@@ -108,8 +108,9 @@ TEST_F(AddressStringTest, MissingPointersAreFaults) {
   EXPECT_EQ(
       ToString(AsAddress(&address), sizeof(address), nullptr, text, nullptr),
       kFault);
-  EXPECT_EQ(ToAddress("1.2.3.4", AF_INET, nullptr, AsAddress(&address), nullptr),
-            kFault);
+  EXPECT_EQ(
+      ToAddress("1.2.3.4", AF_INET, nullptr, AsAddress(&address), nullptr),
+      kFault);
 }
 
 TEST_F(AddressStringTest, NoStringIsInvalid) {

@@ -1,0 +1,235 @@
+// WSPIoctl (reference, section 4.9; where it is overlapped, 4.1 and 4.3).
+#include <mswsock.h>
+
+#include <cstring>
+
+#include "client_stub/spi/extension_functions.h"
+#include "client_stub/spi/functions.h"
+#include "client_stub/spi/overlapped.h"
+#include "client_stub/spi/spi_call.h"
+
+namespace wsp {
+namespace {
+
+struct IoctlBuffers {
+  const void* in;
+  DWORD in_bytes;
+  void* out;
+  DWORD out_bytes;
+};
+
+enum class AnsweredBy : uint8_t {
+  // At once, by `answer`.
+  kStub,
+  // `answer` asks it.
+  kDaemon,
+  // It isn't there: `refusal` says how.
+  kNobody,
+};
+
+struct IoctlTraits;
+// Answers a call whose buffers are as large as its traits say, and stores how
+// many bytes it wrote. 0 or the error.
+using IoctlFunction = uint32_t (*)(SpiCall* call, const IoctlTraits& traits,
+                                   const IoctlBuffers& buffers,
+                                   DWORD* returned);
+
+struct IoctlTraits {
+  DWORD code;
+  AnsweredBy by;
+  // What the buffers have to hold, else WSAEFAULT. Whether there is one at all
+  // is a matter of the code (IOC_IN, IOC_OUT).
+  DWORD in_bytes;
+  DWORD out_bytes;
+  IoctlFunction answer;
+  uint32_t refusal;
+};
+
+// ---------------------------------------------------------------- the daemon's
+
+// A number in, if it takes input, and a number out, if it gives output.
+uint32_t AskDaemon(SpiCall* call, const IoctlTraits& traits,
+                   const IoctlBuffers& buffers, DWORD* returned) {
+  uint32_t number = 0;
+  if (traits.in_bytes > 0) std::memcpy(&number, buffers.in, sizeof number);
+  Reply reply;
+  const uint32_t error = call->Invoke(
+      CallHeader(),
+      [&](Call* request) { AppendIoctl(&request->bytes, traits.code, number); },
+      &reply);
+  if (error != 0) return error;
+  if (traits.out_bytes == 0) return 0;
+  std::memcpy(buffers.out, &reply.number, sizeof reply.number);
+  *returned = sizeof reply.number;
+  return 0;
+}
+
+uint32_t SetNonBlocking(SpiCall* call, const IoctlTraits& traits,
+                        const IoctlBuffers& buffers, DWORD* returned) {
+  u_long on;
+  std::memcpy(&on, buffers.in, sizeof on);
+  const uint32_t error = AskDaemon(call, traits, buffers, returned);
+  if (error == 0) {
+    MutexLock lock(&g_library.mutex);
+    call->socket()->nonblocking = on != 0;
+  }
+  return error;
+}
+
+// ------------------------------------------------------------------ the stub's
+
+// A pointer in the caller's own process, which the daemon couldn't give.
+uint32_t GetExtensionFunction(SpiCall*, const IoctlTraits&,
+                              const IoctlBuffers& buffers, DWORD* returned) {
+  GUID id;
+  std::memcpy(&id, buffers.in, sizeof id);
+  const ExtensionFunction function = FindExtensionFunction(id);
+  if (function == nullptr) return WSAEINVAL;
+  std::memcpy(buffers.out, &function, sizeof function);
+  *returned = sizeof function;
+  return 0;
+}
+
+// Below a base provider there is no other: its handle is the socket.
+uint32_t GetBaseHandle(SpiCall* call, const IoctlTraits&,
+                       const IoctlBuffers& buffers, DWORD* returned) {
+  const SOCKET handle = call->socket()->handle;
+  std::memcpy(buffers.out, &handle, sizeof handle);
+  *returned = sizeof handle;
+  return 0;
+}
+
+// ------------------------------------------------------------------- the table
+
+constexpr IoctlTraits Stub(DWORD code, DWORD in_bytes, DWORD out_bytes,
+                           IoctlFunction answer) {
+  return {code, AnsweredBy::kStub, in_bytes, out_bytes, answer, 0};
+}
+
+constexpr IoctlTraits Daemon(DWORD code, DWORD in_bytes, DWORD out_bytes,
+                             IoctlFunction answer) {
+  return {code, AnsweredBy::kDaemon, in_bytes, out_bytes, answer, 0};
+}
+
+constexpr IoctlTraits Refused(DWORD code, uint32_t refusal) {
+  return {code, AnsweredBy::kNobody, 0, 0, nullptr, refusal};
+}
+
+constexpr IoctlTraits kIoctls[] = {
+    Daemon(FIONBIO, sizeof(u_long), 0, &SetNonBlocking),
+    Daemon(FIONREAD, 0, sizeof(u_long), &AskDaemon),
+    Stub(SIO_GET_EXTENSION_FUNCTION_POINTER, sizeof(GUID),
+         sizeof(ExtensionFunction), &GetExtensionFunction),
+    Stub(SIO_BASE_HANDLE, 0, sizeof(SOCKET), &GetBaseHandle),
+    Stub(SIO_BSP_HANDLE, 0, sizeof(SOCKET), &GetBaseHandle),
+    Stub(SIO_BSP_HANDLE_SELECT, 0, sizeof(SOCKET), &GetBaseHandle),
+    Stub(SIO_BSP_HANDLE_POLL, 0, sizeof(SOCKET), &GetBaseHandle),
+    Refused(SIO_ASSOCIATE_HANDLE, WSAEOPNOTSUPP),
+    Refused(SIO_TRANSLATE_HANDLE, WSAEOPNOTSUPP),
+    Refused(SIO_QUERY_TARGET_PNP_HANDLE, WSAEOPNOTSUPP),
+    Refused(SIO_GET_QOS, WSAENOPROTOOPT),
+    Refused(SIO_SET_QOS, WSAENOPROTOOPT),
+    Refused(SIO_GET_GROUP_QOS, WSAENOPROTOOPT),
+    Refused(SIO_SET_GROUP_QOS, WSAENOPROTOOPT),
+};
+
+constexpr bool IsConsistent(const IoctlTraits& traits) {
+  if (traits.in_bytes > 0 && (traits.code & IOC_IN) == 0) return false;
+  if (traits.out_bytes > 0 && (traits.code & IOC_OUT) == 0) return false;
+  if (traits.answer == &AskDaemon &&
+      (traits.in_bytes % 4 != 0 || traits.out_bytes % 4 != 0)) {
+    return false;
+  }
+  const bool refused = traits.by == AnsweredBy::kNobody;
+  return refused == (traits.refusal != 0) &&
+         refused == (traits.answer == nullptr);
+}
+
+constexpr bool AllAreConsistent() {
+  for (const IoctlTraits& traits : kIoctls) {
+    if (!IsConsistent(traits)) return false;
+  }
+  return true;
+}
+static_assert(AllAreConsistent(), "buffers are where the code has them");
+
+IoctlTraits TraitsOfIoctl(DWORD code) {
+  for (const IoctlTraits& traits : kIoctls) {
+    if (traits.code == code) return traits;
+  }
+  return Refused(code, WSAEOPNOTSUPP);
+}
+
+uint32_t CheckBuffers(const IoctlTraits& traits, const IoctlBuffers& buffers) {
+  if (traits.in_bytes > 0 &&
+      (buffers.in == nullptr || buffers.in_bytes < traits.in_bytes)) {
+    return WSAEFAULT;
+  }
+  if (traits.out_bytes > 0 &&
+      (buffers.out == nullptr || buffers.out_bytes < traits.out_bytes)) {
+    return WSAEFAULT;
+  }
+  return 0;
+}
+
+// ------------------------------------------------------------ the overlapped
+
+// Indicates the end of a call that was over at once. It counts no bytes: those
+// were told by the call (reference, section 4.3). Returns what the call says.
+uint32_t IndicateEnd(SpiCall* call, const Indication& indication,
+                     uint32_t error) {
+  ResetEvent(*call, indication);
+  MutexLock lock(&g_library.mutex);
+  Provider* provider = call->provider();
+  // Cleaned up for good meanwhile: nothing is indicated any more.
+  if (provider->ended) return WSA_OPERATION_ABORTED;
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kControl, call->socket());
+  BeginOverlapped(provider, operation, indication);
+  uint32_t result = 0;
+  if (error == 0) {
+    provider->Complete(operation, 0);
+    provider->EndStarting(operation);
+  } else {
+    // It fails as one that had to wait.
+    result = provider->EndStarting(operation);
+    provider->Complete(operation, error);
+  }
+  provider->LetGo(operation);
+  provider->Indicate();
+  return result;
+}
+
+}  // namespace
+
+int WSPAPI SpiIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_bytes, LPVOID out,
+                    DWORD out_bytes, LPDWORD returned,
+                    LPWSAOVERLAPPED overlapped,
+                    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
+                    LPWSATHREADID thread, LPINT error) {
+  SpiCall call(SpiFunction::kIoctl, s, error);
+  if (!call.ok()) return SOCKET_ERROR;
+  if (returned == nullptr && overlapped == nullptr) {
+    return call.Result(WSAEFAULT);
+  }
+  Indication indication = {overlapped, routine, thread};
+  if (!call.socket()->overlapped) indication.overlapped = nullptr;
+  if (!indication.valid()) return call.Result(WSAEFAULT);
+
+  const IoctlTraits traits = TraitsOfIoctl(code);
+  const IoctlBuffers buffers = {in, in_bytes, out, out_bytes};
+  uint32_t result = traits.refusal;
+  if (result == 0) {
+    DWORD bytes = 0;
+    result = CheckBuffers(traits, buffers);
+    if (result == 0) result = traits.answer(&call, traits, buffers, &bytes);
+    if (result != 0) return call.Result(result);
+    if (returned != nullptr) *returned = bytes;
+  }
+  if (indication.overlapped != nullptr) {
+    result = IndicateEnd(&call, indication, result);
+  }
+  return call.Result(result);
+}
+
+}  // namespace wsp
