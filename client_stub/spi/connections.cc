@@ -1,4 +1,6 @@
 // The functions that make and look at connections, but for WSPAccept.
+#include <cstring>
+
 #include "client_stub/spi/functions.h"
 #include "client_stub/spi/socket_addresses.h"
 #include "client_stub/spi/spi_call.h"
@@ -28,21 +30,52 @@ int WSPAPI SpiListen(SOCKET s, int backlog, LPINT error) {
       [&](Call* request) { AppendListen(&request->bytes, backlog); }, nullptr));
 }
 
+namespace {
+
+// The address of a connect. A datagram socket may give its peer up by one that
+// says nothing: then `address` has no family.
+uint32_t ReadPeerAddress(const SpiCall& call, const sockaddr* name, int length,
+                         Address* address) {
+  const int family = call.socket()->family;
+  if (call.socket()->datagrams && name != nullptr &&
+      length >= static_cast<int>(sizeof name->sa_family)) {
+    u_short given;
+    std::memcpy(&given, name, sizeof given);
+    if (given == AF_UNSPEC) return 0;
+  }
+  return ReadSocketAddress(name, length, family, address);
+}
+
+// TCP/IP carries no user data in the connect, and no quality of service.
+uint32_t CheckExtras(const WSABUF* caller_data, const QOS* sqos,
+                     const QOS* gqos) {
+  if (caller_data != nullptr && caller_data->len != 0) {
+    return WSAEPROTONOSUPPORT;
+  }
+  return sqos != nullptr || gqos != nullptr ? WSAEOPNOTSUPP : 0;
+}
+
+bool IsNobody(const Address& address) {
+  const Address none;
+  return address.port == 0 &&
+         std::memcmp(address.bytes, none.bytes, sizeof none.bytes) == 0;
+}
+
+}  // namespace
+
 int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
                       LPWSABUF caller_data, LPWSABUF callee_data, LPQOS sqos,
                       LPQOS gqos, LPINT error) {
   SpiCall call(SpiFunction::kConnect, s, error);
   if (!call.ok()) return SOCKET_ERROR;
   Address address;
-  if (const uint32_t result = ReadSocketAddress(
-          name, name_length, call.socket()->family, &address)) {
+  if (const uint32_t result =
+          ReadPeerAddress(call, name, name_length, &address)) {
     return call.Result(result);
   }
-  // TCP/IP carries no user data in the connect, and no quality of service.
-  if (caller_data != nullptr && caller_data->len != 0) {
-    return call.Result(WSAEPROTONOSUPPORT);
+  if (const uint32_t result = CheckExtras(caller_data, sqos, gqos)) {
+    return call.Result(result);
   }
-  if (sqos != nullptr || gqos != nullptr) return call.Result(WSAEOPNOTSUPP);
   CallHeader header;
   if (!call.nonblocking()) call.QueryHook();
   header.report_pending = call.has_hook();
@@ -51,12 +84,46 @@ int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
       nullptr);
   MutexLock lock(&g_library.mutex);
   if (!call.StillThere()) return call.Result(WSAEINTR);
-  if (result == 0) call.socket()->connected = true;
+  if (result == 0) call.socket()->connected = !IsNobody(address);
   if (result == WSAEWOULDBLOCK || result == WSAEALREADY) {
     call.socket()->connecting = true;
   }
   if (callee_data != nullptr) callee_data->len = 0;
   return call.Result(result);
+}
+
+// Of the groups that TCP/IP has, those of UDP, which have no root: the socket
+// itself is the leaf (reference, section 2).
+SOCKET WSPAPI SpiJoinLeaf(SOCKET s, const sockaddr* name, int name_length,
+                          LPWSABUF caller_data, LPWSABUF callee_data,
+                          LPQOS sqos, LPQOS gqos, DWORD flags, LPINT error) {
+  SpiCall call(SpiFunction::kJoinLeaf, s, error);
+  if (!call.ok()) return INVALID_SOCKET;
+  Address address;
+  uint32_t result = call.socket()->datagrams ? 0 : WSAEOPNOTSUPP;
+  if (result == 0) {
+    result =
+        ReadSocketAddress(name, name_length, call.socket()->family, &address);
+  }
+  if (result == 0) result = CheckExtras(caller_data, sqos, gqos);
+  if (result == 0) {
+    result = call.Invoke(
+        CallHeader(),
+        [&](Call* request) { AppendJoinLeaf(&request->bytes, address, flags); },
+        nullptr);
+  }
+  if (result != 0) {
+    call.Result(result);
+    return INVALID_SOCKET;
+  }
+  MutexLock lock(&g_library.mutex);
+  if (!call.StillThere()) {
+    call.Result(WSAEINTR);
+    return INVALID_SOCKET;
+  }
+  if (flags != JL_RECEIVER_ONLY) call.socket()->connected = true;
+  if (callee_data != nullptr) callee_data->len = 0;
+  return s;
 }
 
 namespace {

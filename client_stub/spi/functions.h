@@ -20,6 +20,9 @@ int WSPAPI SpiListen(SOCKET s, int backlog, LPINT error);
 int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
                       LPWSABUF caller_data, LPWSABUF callee_data, LPQOS sqos,
                       LPQOS gqos, LPINT error);
+SOCKET WSPAPI SpiJoinLeaf(SOCKET s, const sockaddr* name, int name_length,
+                          LPWSABUF caller_data, LPWSABUF callee_data,
+                          LPQOS sqos, LPQOS gqos, DWORD flags, LPINT error);
 int WSPAPI SpiShutdown(SOCKET s, int how, LPINT error);
 int WSPAPI SpiGetSockName(SOCKET s, sockaddr* name, LPINT name_length,
                           LPINT error);
@@ -43,6 +46,18 @@ int WSPAPI SpiRecv(SOCKET s, LPWSABUF buffers, DWORD buffer_count,
                    LPWSAOVERLAPPED overlapped,
                    LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
                    LPWSATHREADID thread, LPINT error);
+int WSPAPI SpiRecvFrom(SOCKET s, LPWSABUF buffers, DWORD buffer_count,
+                       LPDWORD bytes_received, LPDWORD flags, sockaddr* from,
+                       LPINT from_length, LPWSAOVERLAPPED overlapped,
+                       LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
+                       LPWSATHREADID thread, LPINT error);
+int WSPAPI SpiSendTo(SOCKET s, LPWSABUF buffers, DWORD buffer_count,
+                     LPDWORD bytes_sent, DWORD flags, const sockaddr* to,
+                     int to_length, LPWSAOVERLAPPED overlapped,
+                     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
+                     LPWSATHREADID thread, LPINT error);
+
+// overlapped_results.cc
 BOOL WSPAPI SpiGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED overlapped,
                                    LPDWORD bytes, BOOL wait, LPDWORD flags,
                                    LPINT error);

@@ -118,6 +118,7 @@ constexpr IoctlTraits Refused(DWORD code, uint32_t refusal) {
 constexpr IoctlTraits kIoctls[] = {
     Daemon(FIONBIO, sizeof(u_long), 0, &SetNonBlocking),
     Daemon(FIONREAD, 0, sizeof(u_long), &AskDaemon),
+    Daemon(SIO_UDP_CONNRESET, sizeof(BOOL), 0, &AskDaemon),
     Stub(SIO_GET_EXTENSION_FUNCTION_POINTER, sizeof(GUID),
          sizeof(ExtensionFunction), &GetExtensionFunction),
     Stub(SIO_BASE_HANDLE, 0, sizeof(SOCKET), &GetBaseHandle),

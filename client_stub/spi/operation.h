@@ -59,6 +59,8 @@ struct Operation final : CallOwner,
   int64_t deadline = INT64_MAX;
   bool report_pending = false;
   bool wait_for_all = false;
+  // Of a kReceive: the daemon says who sent it, which comes to `reply.peer`.
+  bool named = false;
   // Synchronous, and waits also on a non-blocking socket.
   bool waits = false;
   // A WSPStartup. If the registration ends meanwhile, then `marker` is a call
@@ -99,6 +101,10 @@ struct Operation final : CallOwner,
   bool starting = false;
   // Among the pending ones.
   bool counted = false;
+  // Of a kReceive: where the sender's address goes at its completion; null:
+  // nowhere.
+  sockaddr* from = nullptr;
+  LPINT from_length = nullptr;
   // Of a kWatch: the overlapped operation that it watches.
   LPWSAOVERLAPPED watched = nullptr;
 };

@@ -8,6 +8,7 @@
 #include "client_stub/spi/apc.h"
 #include "client_stub/spi/nt_status.h"
 #include "client_stub/spi/provider.h"
+#include "client_stub/spi/socket_addresses.h"
 #include "proto/wire_fields.h"
 
 namespace wsp {
@@ -133,7 +134,7 @@ void Provider::StartSend(Operation* operation) {
   }
   StubSocket* socket = operation->socket;
   if (socket->nonblocking && !job.overlapped &&
-      !attachment_.MaySendAtOnce(socket->lane, job.total)) {
+      !attachment_.MaySendAtOnce(socket->lane, job)) {
     return Complete(operation, WSAEWOULDBLOCK);
   }
   attachment_.SubmitSend(&socket->lane, &job);
@@ -179,10 +180,13 @@ void Provider::SubmitReceive(Operation* operation) {
   header.timeout_ms = operation->timeout_ms;
   Call* call = NewCall(operation, header);
   const uint64_t room = operation->total - operation->bytes;
-  AppendRecv(&call->bytes,
-             static_cast<uint32_t>(
-                 std::min<uint64_t>(room, attachment_.limits().chunk_bytes)),
-             operation->wire_flags);
+  const auto most = static_cast<uint32_t>(
+      std::min<uint64_t>(room, attachment_.limits().chunk_bytes));
+  if (operation->named) {
+    AppendRecvFrom(&call->bytes, most, operation->wire_flags);
+  } else {
+    AppendRecv(&call->bytes, most, operation->wire_flags);
+  }
   attachment_.Submit(call);
 }
 
@@ -269,7 +273,9 @@ void Provider::FinishSendIfDone(Operation* operation) {
 
 void Provider::OnReceiveResult(Operation* operation,
                                const Completion& completion) {
-  if (completion.wsa_error != 0) {
+  // A datagram of which this is the beginning; the rest is lost.
+  const bool cut = completion.wsa_error == WSAEMSGSIZE;
+  if (completion.wsa_error != 0 && !cut) {
     // What was received before counts; the error comes again.
     Complete(operation, operation->bytes > 0 ? 0 : completion.wsa_error);
     BeginHeldReceives(operation->socket);
@@ -281,12 +287,13 @@ void Provider::OnReceiveResult(Operation* operation,
   StoreReceived(operation, data);
   operation->bytes += data.size;
   operation->result_flags |= completion.flags;
+  operation->reply.peer = completion.peer;
   if (operation->wait_for_all && data.size > 0 &&
       operation->bytes < operation->total) {
     SubmitReceive(operation);
     return;
   }
-  Complete(operation, 0);
+  Complete(operation, completion.wsa_error);
   BeginHeldReceives(operation->socket);
 }
 
@@ -323,6 +330,10 @@ void Provider::Complete(Operation* operation, uint32_t error) {
 
 void Provider::WriteOverlapped(Operation* operation) {
   LPWSAOVERLAPPED overlapped = operation->overlapped;
+  const Address& from = operation->reply.peer;
+  if (operation->from != nullptr && from.family != Address::kNone) {
+    WriteSocketAddress(from, operation->from, operation->from_length);
+  }
   overlapped->InternalHigh = operation->bytes;
   overlapped->Offset = operation->result_flags;
   overlapped->OffsetHigh = operation->error;

@@ -10,6 +10,8 @@ namespace {
 constexpr DWORD kMultipointFlags =
     WSA_FLAG_MULTIPOINT_C_ROOT | WSA_FLAG_MULTIPOINT_C_LEAF |
     WSA_FLAG_MULTIPOINT_D_ROOT | WSA_FLAG_MULTIPOINT_D_LEAF;
+constexpr DWORD kLeafFlags =
+    WSA_FLAG_MULTIPOINT_C_LEAF | WSA_FLAG_MULTIPOINT_D_LEAF;
 constexpr DWORD kKnownFlags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT |
                               kMultipointFlags |
                               WSA_FLAG_ACCESS_SYSTEM_SECURITY;
@@ -66,8 +68,11 @@ uint32_t CheckArguments(LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags,
   if (kind->protocol == FROM_PROTOCOL_INFO) kind->protocol = info->iProtocol;
   if (const uint32_t error = ResolveKind(kind)) return error;
   if (group != 0 || (flags & ~kKnownFlags) != 0) return WSAEINVAL;
-  if ((flags & kMultipointFlags) != 0) return WSAEINVAL;
-  return 0;
+  // UDP's groups have no root (reference, section 2, WSPJoinLeaf).
+  const DWORD roles = flags & kMultipointFlags;
+  return roles == 0 || (kind->type == SOCK_DGRAM && roles == kLeafFlags)
+             ? 0
+             : WSAEINVAL;
 }
 
 uint32_t CreateWithDaemon(SpiCall* call, const SocketKind& kind, DWORD flags,
@@ -139,6 +144,7 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
   socket->handle = handle;
   socket->catalog_entry_id = entry;
   socket->family = kind.family;
+  socket->datagrams = kind.type == SOCK_DGRAM;
   socket->overlapped = (flags & WSA_FLAG_OVERLAPPED) != 0;
   return handle;
 }

@@ -25,15 +25,15 @@ constexpr SpiFunctionTraits kTraits[] = {
     {kYes, kNo, kYes},  // GetSockOpt
     {kYes, kNo, kYes},  // GetQosByName
     {kYes, kNo, kYes},  // Ioctl
-    {kYes, kNo, kNo},   // JoinLeaf
+    {kYes, kNo, kYes},  // JoinLeaf
     {kYes, kNo, kYes},  // Listen
     {kYes, kNo, kYes},  // Recv
     {kYes, kNo, kYes},  // RecvDisconnect
-    {kYes, kNo, kNo},   // RecvFrom
+    {kYes, kNo, kYes},  // RecvFrom
     {kNo, kNo, kNo},    // Select
     {kYes, kNo, kYes},  // Send
     {kYes, kNo, kYes},  // SendDisconnect
-    {kYes, kNo, kNo},   // SendTo
+    {kYes, kNo, kYes},  // SendTo
     {kYes, kNo, kYes},  // SetSockOpt
     {kYes, kNo, kYes},  // Shutdown
     {kNo, kNo, kYes},   // Socket

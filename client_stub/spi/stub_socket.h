@@ -24,6 +24,8 @@ struct StubSocket {
   SOCKET handle = INVALID_SOCKET;
   uint32_t catalog_entry_id = 0;
   int family = 0;
+  // SOCK_DGRAM: what is sent and received are whole messages.
+  bool datagrams = false;
   // WSA_FLAG_OVERLAPPED: without it all calls are synchronous.
   bool overlapped = false;
   bool nonblocking = false;

@@ -453,8 +453,14 @@ bool Attachment::LaneIsReady(const SendLane& lane, uint32_t* chunk) const {
   *chunk = 0;
   if (job == nullptr || lane.paused) return false;
   if (job->behind != nullptr) return true;
-  return !job->paused && job->outstanding_count < job->max_outstanding &&
-         credit_.NextChunk(lane, job->total - job->handed_over, chunk);
+  if (job->paused || job->outstanding_count >= job->max_outstanding) {
+    return false;
+  }
+  if (job->datagram) {
+    *chunk = static_cast<uint32_t>(job->total);
+    return credit_.MaySendWhole(lane, *chunk);
+  }
+  return credit_.NextChunk(lane, job->total - job->handed_over, chunk);
 }
 
 SendLane* Attachment::NextLane(uint32_t* chunk) {
@@ -471,11 +477,14 @@ SendLane* Attachment::NextLane(uint32_t* chunk) {
   return nullptr;
 }
 
-bool Attachment::MaySendAtOnce(const SendLane& lane, uint64_t bytes) const {
-  if (!SendsMayGo()) return false;
+bool Attachment::MaySendAtOnce(const SendLane& lane, const SendJob& job) const {
+  if (!SendsMayGo() || !lane.jobs.empty()) return false;
+  if (job.datagram) {
+    const auto bytes = static_cast<uint32_t>(job.total);
+    return credit_.MaySendWhole(lane, bytes) && credit_.Covers(bytes);
+  }
   uint32_t chunk;
-  return lane.jobs.empty() && credit_.NextChunk(lane, bytes, &chunk) &&
-         credit_.Covers(chunk);
+  return credit_.NextChunk(lane, job.total, &chunk) && credit_.Covers(chunk);
 }
 
 bool Attachment::MayReceive() const {
@@ -508,7 +517,12 @@ Call* Attachment::NextChunk(SendLane* lane, uint32_t size) {
   header.overlapped = job->overlapped;
   header.timeout_ms = TimeLeftMs(*job);
   Call* call = NewCall(job->owner, header);
-  AppendSend(&call->bytes, job->flags, lane->next_offset, size);
+  if (job->named) {
+    AppendSendTo(&call->bytes, job->flags, job->to, size);
+  } else {
+    AppendSend(&call->bytes, job->flags, job->datagram ? 0 : lane->next_offset,
+               size);
+  }
   call->lane = lane;
   call->job = job;
   call->job_offset = job->handed_over;

@@ -98,8 +98,8 @@ class Attachment final : private Http2Client::Delegate,
   // results.
   void RemoveLane(SendLane* lane);
   void SubmitSend(SendLane* lane, SendJob* job);
-  // Whether a send of so many bytes would wait for nothing but the connection.
-  bool MaySendAtOnce(const SendLane& lane, uint64_t bytes) const;
+  // Whether the job would wait for nothing but the connection.
+  bool MaySendAtOnce(const SendLane& lane, const SendJob& job) const;
   // After a change of a `paused`.
   void UpdateLane(SendLane* lane);
   // No further chunks. The last chunks are cancelled first, so that nothing is

@@ -314,25 +314,29 @@ TEST_F(FewCallsTest, SmallSendsOfOneSocketWaitTheirTurn) {
 }
 
 TEST_F(FewCallsTest, SendsLeaveCallsForOthers) {
+  SendJob one;
+  one.total = 1;
   SubmitSends(8);
   const size_t sends = TakeCalls().size();
   EXPECT_LE(sends, 7u);
-  EXPECT_FALSE(attachment_.MaySendAtOnce(lane_, 1));
+  EXPECT_FALSE(attachment_.MaySendAtOnce(lane_, one));
   SubmitListen();
   Exchange();
   EXPECT_EQ(TakeCalls().size(), 1u);
 }
 
 TEST_F(FewCallsTest, WhatWouldBeRefusedWaits) {
+  SendJob one;
+  one.total = 1;
   std::vector<uint64_t> ids;
   for (int i = 0; i < 6; ++i) {
     EXPECT_TRUE(attachment_.MayReceive());
     ids.push_back(SubmitListen()->id);
   }
   EXPECT_FALSE(attachment_.MayReceive());
-  EXPECT_TRUE(attachment_.MaySendAtOnce(lane_, 1));
+  EXPECT_TRUE(attachment_.MaySendAtOnce(lane_, one));
   SubmitSends(1);
-  EXPECT_FALSE(attachment_.MaySendAtOnce(lane_, 1));
+  EXPECT_FALSE(attachment_.MaySendAtOnce(lane_, one));
   for (int i = 0; i < 4; ++i) SubmitListen();
   Exchange();
   EXPECT_EQ(TakeCalls().size(), 8u);

@@ -80,6 +80,11 @@ struct SendJob : ListNode<InLane> {
   uint64_t total = 0;
   uint32_t flags = 0;
   bool overlapped = false;
+  // One message, which is one call, however small the credit's parts.
+  bool datagram = false;
+  // Of a datagram: by WSPSendTo, to `to`, or to the peer if that has no family.
+  bool named = false;
+  Address to;
   // When the daemon is to give up what it has of it, in Attachment::Observer's
   // TimeMs(); INT64_MAX: never. What waits for credit is the owner's to give
   // up.

@@ -1,5 +1,7 @@
 #include "client_stub/transport/requests.h"
 
+#include <algorithm>
+
 #include "proto/wire_fields.h"
 
 namespace wsp {
@@ -17,8 +19,10 @@ void AppendEmptyRequest(ByteBuffer* call, uint32_t field) {
   AppendRequest(call, field, [](WireWriter&) {});
 }
 
+// Nothing if the address has no family.
 void WriteAddress(WireWriter& writer, uint32_t field, const Address& address) {
   using Field = wire::SocketAddress;
+  if (address.family == Address::kNone) return;
   writer.Message(field, [&](WireWriter& outer) {
     if (address.family == Address::kIpv4) {
       uint32_t value = 0;
@@ -223,6 +227,38 @@ void AppendSend(ByteBuffer* call, uint32_t flags, uint64_t stream_offset,
   out.Varint(Field::kFlags, flags);
   out.Varint(Field::kStreamOffset, stream_offset);
   if (data_bytes != 0) out.LengthPrefix(Field::kData, data_bytes);
+}
+
+void AppendRecvFrom(ByteBuffer* call, uint32_t max_bytes, uint32_t flags) {
+  using Field = wire::RecvFromRequest;
+  AppendRequest(call, CallField::kRecvFrom, [&](WireWriter& out) {
+    out.Varint(Field::kMaxBytes, max_bytes);
+    out.Varint(Field::kFlags, flags);
+  });
+}
+
+void AppendSendTo(ByteBuffer* call, uint32_t flags, const Address& to,
+                  uint32_t data_bytes) {
+  using Field = wire::SendToRequest;
+  // What is before the data, in the call's own memory as far as that goes.
+  const size_t mark = call->size();
+  WireWriter out(call);
+  out.Varint(Field::kFlags, flags);
+  WriteAddress(out, Field::kTo, to);
+  if (data_bytes != 0) out.LengthPrefix(Field::kData, data_bytes);
+  const size_t head = call->size() - mark;
+  // The request's own tag and length go before it.
+  out.LengthPrefix(CallField::kSendTo, head + data_bytes);
+  std::rotate(call->begin() + static_cast<ptrdiff_t>(mark),
+              call->begin() + static_cast<ptrdiff_t>(mark + head), call->end());
+}
+
+void AppendJoinLeaf(ByteBuffer* call, const Address& address, uint32_t flags) {
+  using Field = wire::JoinLeafRequest;
+  AppendRequest(call, CallField::kJoinLeaf, [&](WireWriter& out) {
+    WriteAddress(out, Field::kAddress, address);
+    out.Varint(Field::kFlags, flags);
+  });
 }
 
 void AppendNothing(ByteBuffer* call) {

@@ -46,6 +46,7 @@ void AppendAccept(ByteBuffer* call, uint64_t accepted_socket_id,
                   bool conditional);
 void AppendAcceptDecision(ByteBuffer* call, uint64_t offer_id,
                           uint32_t decision, uint64_t accepted_socket_id);
+// Without a family: a datagram socket gives its peer up.
 void AppendConnect(ByteBuffer* call, const Address& address);
 void AppendShutdown(ByteBuffer* call, uint32_t how);
 void AppendCloseSocket(ByteBuffer* call);
@@ -62,6 +63,11 @@ void AppendRecv(ByteBuffer* call, uint32_t max_bytes, uint32_t flags);
 // follow on the wire.
 void AppendSend(ByteBuffer* call, uint32_t flags, uint64_t stream_offset,
                 uint32_t data_bytes);
+void AppendRecvFrom(ByteBuffer* call, uint32_t max_bytes, uint32_t flags);
+// As AppendSend; `to` without a family: to the peer.
+void AppendSendTo(ByteBuffer* call, uint32_t flags, const Address& to,
+                  uint32_t data_bytes);
+void AppendJoinLeaf(ByteBuffer* call, const Address& address, uint32_t flags);
 // A request that changes nothing whatever its id; see Attachment on resuming.
 void AppendNothing(ByteBuffer* call);
 

@@ -28,6 +28,12 @@ bool SendCredit::NextChunk(const SendLane& lane, uint64_t left,
   return lane.in_flight == 0;
 }
 
+bool SendCredit::MaySendWhole(const SendLane& lane, uint32_t bytes) const {
+  uint32_t part;
+  return lane.in_flight == 0 ||
+         (NextChunk(lane, bytes, &part) && part == bytes);
+}
+
 uint32_t SendCredit::Take(SendLane* lane, uint32_t bytes) {
   const uint32_t cost = CostOf(bytes);
   const uint64_t kept = Kept(*lane);

@@ -29,6 +29,10 @@ class SendCredit {
   // many of them. A chunk is made smaller only if nothing else of the lane is
   // in flight.
   bool NextChunk(const SendLane& lane, uint64_t left, uint32_t* bytes) const;
+  // The same for a message of `bytes` that can't be made smaller. One whose
+  // lane has nothing in flight needs no part to be large enough for it: the
+  // kernel takes a datagram or drops it, and doesn't stall.
+  bool MaySendWhole(const SendLane& lane, uint32_t bytes) const;
   // Whether the client has credit for it. Only one that has closed sockets with
   // sends in flight, and opened others, may be short of it; or one that may
   // have more sockets than calls.

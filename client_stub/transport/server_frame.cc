@@ -181,6 +181,26 @@ bool DecodeRecvResult(ByteView bytes, Completion* out) {
   return reader.ok();
 }
 
+bool DecodeRecvFromResult(ByteView bytes, Completion* out) {
+  using Field = wire::RecvFromResult;
+  bool valid = true;
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.field()) {
+      case Field::kFlags:
+        out->flags = reader.AsUint32();
+        break;
+      case Field::kFrom:
+        valid &= DecodeAddress(reader.AsBytes(), &out->peer);
+        break;
+      case Field::kData:
+        out->data = reader.AsBytes();
+        break;
+    }
+  }
+  return reader.ok() && valid;
+}
+
 bool DecodeAcceptResult(ByteView bytes, Completion* out) {
   using Field = wire::AcceptResult;
   bool valid = true;
@@ -263,7 +283,11 @@ bool DecodeResult(uint32_t field, ByteView bytes, Completion* out) {
     return DecodeAddress(value, &out->local);
   };
   switch (field) {
-    case Field::kSend: {
+    case Field::kSend:
+    case Field::kSendTo: {
+      static_assert(
+          +wire::SendResult::kBytesSent == +wire::SendToResult::kBytesSent,
+          "read alike");
       WireReader reader(bytes);
       while (reader.Next()) {
         if (reader.field() == wire::SendResult::kBytesSent) {
@@ -274,6 +298,8 @@ bool DecodeResult(uint32_t field, ByteView bytes, Completion* out) {
     }
     case Field::kRecv:
       return DecodeRecvResult(bytes, out);
+    case Field::kRecvFrom:
+      return DecodeRecvFromResult(bytes, out);
     case Field::kStartup:
       return DecodeStartupResult(bytes, out);
     case Field::kCleanup:

@@ -46,11 +46,11 @@ struct Completion {
   bool pending = false;
   uint32_t result = 0;
 
-  uint32_t bytes_sent = 0;      // send
-  uint32_t flags = 0;           // recv
+  uint32_t bytes_sent = 0;      // send, send_to
+  uint32_t flags = 0;           // recv, recv_from
   uint64_t stream_offset = 0;   // recv
   ByteView data;                // recv, option raw, ioctl output, description
-  Address peer;                 // accept, get_peer_name
+  Address peer;                 // accept, get_peer_name, recv_from
   Address local;                // accept, bind, connect, get_sock_name
   uint64_t offer_id = 0;        // accept
   uint64_t startups = 0;        // startup, cleanup

@@ -1,6 +1,5 @@
 // Attachment: calls, from their bytes to whoever does them.
 #include <errno.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <memory>
@@ -237,13 +236,14 @@ void Attachment::MakeSocket(const Call& call) {
     return Finish(call.call_id, CallResult(kWsaInval, EINVAL));
   }
   int family;
-  if (uint32_t error = CheckSocketRequest(request, &family); error != 0) {
+  int type;
+  if (uint32_t error = CheckSocketRequest(request, &family, &type);
+      error != 0) {
     return Finish(call.call_id, CallResult(error, LinuxErrnoOf(error)));
   }
   std::shared_ptr<WinsockSocket> socket;
-  int error =
-      WinsockSocket::Create(family, SOCK_STREAM, environment_->NextLoop(),
-                            environment_->sockets(), &socket);
+  int error = WinsockSocket::Create(family, type, environment_->NextLoop(),
+                                    environment_->sockets(), &socket);
   if (error == 0) error = AddDescriptor(call.socket_id, std::move(socket));
   if (error == ESHUTDOWN) {
     return Finish(call.call_id, CallResult(kWsaNotInitialised, EINVAL));

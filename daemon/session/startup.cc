@@ -61,13 +61,19 @@ bool NegotiateWinsockVersion(uint32_t requested,
   return true;
 }
 
-uint32_t CheckSocketRequest(const wsp::v1::SocketRequest& request,
-                            int* family) {
+uint32_t CheckSocketRequest(const wsp::v1::SocketRequest& request, int* family,
+                            int* type) {
   using Request = wsp::v1::SocketRequest;
+  int protocol;
   switch (request.type()) {
     case Request::TYPE_STREAM:
+      *type = SOCK_STREAM;
+      protocol = IPPROTO_TCP;
       break;
     case Request::TYPE_DATAGRAM:
+      *type = SOCK_DGRAM;
+      protocol = IPPROTO_UDP;
+      break;
     case Request::TYPE_RAW:
     default:
       return kWsaSocktNoSupport;
@@ -82,7 +88,7 @@ uint32_t CheckSocketRequest(const wsp::v1::SocketRequest& request,
     default:
       return kWsaAfNoSupport;
   }
-  if (request.protocol() != 0 && request.protocol() != IPPROTO_TCP) {
+  if (request.protocol() != 0 && request.protocol() != protocol) {
     return kWsaProtoNoSupport;
   }
   return 0;

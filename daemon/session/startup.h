@@ -25,9 +25,10 @@ wsp::v1::ProtocolVersion NegotiateVersion(
 bool NegotiateWinsockVersion(uint32_t requested,
                              wsp::v1::StartupResult* result);
 
-// The kernel's family for a socket that the daemon can make, or a Winsock code
-// in the order of section 4.12.
-uint32_t CheckSocketRequest(const wsp::v1::SocketRequest& request, int* family);
+// The kernel's family and type for a socket that the daemon can make, or a
+// Winsock code in the order of section 4.12.
+uint32_t CheckSocketRequest(const wsp::v1::SocketRequest& request, int* family,
+                            int* type);
 
 }  // namespace wspd
 

@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 
+#include <cstring>
+
 namespace wspd {
 
 NetAddress NetAddress::Read(int fd, NameCall call) {
@@ -35,6 +37,24 @@ bool NetAddress::is_any() const {
   const in6_addr& address = data_.v6.sin6_addr;
   if (IN6_IS_ADDR_UNSPECIFIED(&address)) return true;
   return IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr32[3] == 0;
+}
+
+bool NetAddress::is_multicast() const {
+  if (family() == AF_INET) return IN_MULTICAST(ntohl(data_.v4.sin_addr.s_addr));
+  if (family() != AF_INET6) return false;
+  const in6_addr& address = data_.v6.sin6_addr;
+  if (IN6_IS_ADDR_MULTICAST(&address)) return true;
+  return IN6_IS_ADDR_V4MAPPED(&address) &&
+         IN_MULTICAST(ntohl(address.s6_addr32[3]));
+}
+
+bool NetAddress::SameEndpoint(const NetAddress& other) const {
+  if (family() != other.family() || port() != other.port()) return false;
+  if (family() == AF_INET) {
+    return data_.v4.sin_addr.s_addr == other.data_.v4.sin_addr.s_addr;
+  }
+  return memcmp(&data_.v6.sin6_addr, &other.data_.v6.sin6_addr,
+                sizeof(in6_addr)) == 0;
 }
 
 }  // namespace wspd

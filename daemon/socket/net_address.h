@@ -25,8 +25,12 @@ class NetAddress {
   const sockaddr_in& v4() const { return data_.v4; }
   const sockaddr_in6& v6() const { return data_.v6; }
 
-  // For system calls.
+  // Of the largest address, in bytes.
+  static constexpr socklen_t kMostBytes = sizeof(sockaddr_in6);
+
+  // For system calls. The buffer has kMostBytes.
   const sockaddr* get() const { return &data_.base; }
+  sockaddr* Buffer() { return &data_.base; }
   socklen_t size() const {
     return family() == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
   }
@@ -36,6 +40,10 @@ class NetAddress {
   NetAddress WithPort(uint16_t port) const;
   // 0.0.0.0, ::, or ::ffff:0.0.0.0.
   bool is_any() const;
+  // 224.0.0.0/4, ff00::/8, or the former mapped to IPv6.
+  bool is_multicast() const;
+  // Whether address and port are the same.
+  bool SameEndpoint(const NetAddress& other) const;
 
  private:
   using NameCall = int (*)(int, sockaddr*, socklen_t*);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
@@ -26,6 +27,10 @@ struct Operation {
     kSend,
     // Until at least one byte, the end of the stream, or an error.
     kReceive,
+    // One datagram: `pieces`, to `address`, or to the peer if that is empty.
+    kSendDatagram,
+    // One datagram, of at most `max_bytes`.
+    kReceiveDatagram,
     kAccept,
     // Begins to connect to `address`.
     kConnect,
@@ -49,25 +54,32 @@ struct Operation {
   // Milliseconds from now until the outcome is EAGAIN, as SO_RCVTIMEO would
   // have it; 0: never.
   uint32_t timeout_ms = 0;
-  // MSG_* of Linux for kSend and kReceive.
+  // MSG_* of Linux for those that send and receive.
   int flags = 0;
 
-  // kSend: what is left to send. `owner` keeps the memory alive while the
-  // operation waits.
+  // Those that send: what is left to send. `owner` keeps the memory alive while
+  // the operation waits.
   absl::InlinedVector<iovec, 4> pieces;
   std::shared_ptr<const void> owner;
   // The memory that `owner` keeps, in bytes. An operation that waits copies its
   // pieces rather than keep much more than they are.
   size_t owner_bytes = 0;
-  // kSend: how much is left, and how much the kernel took.
+  // Those that send: how much is left, and how much the kernel took.
   size_t left = 0;
   size_t sent = 0;
 
   // kReceive: room, in bytes. 0 waits for something to read and takes nothing.
+  // kReceiveDatagram: room; what a datagram has beyond it is lost.
   size_t max_bytes = 0;
 
-  // kConnect.
+  // kConnect, kSendDatagram.
   NetAddress address;
+
+  // kSendDatagram: ancillary data as sendmsg() takes it; null: none.
+  std::unique_ptr<std::string> control;
+  // kReceiveDatagram: whether to bring the ancillary data that the socket's
+  // options ask for.
+  bool want_control = false;
 
   // The sink's own, carried along.
   uint64_t sink_value = 0;
@@ -78,8 +90,10 @@ struct Operation {
   std::unique_ptr<Operation> next;
 
   Direction direction() const {
-    return kind == Kind::kReceive || kind == Kind::kAccept ? Direction::kIn
-                                                           : Direction::kOut;
+    return kind == Kind::kReceive || kind == Kind::kReceiveDatagram ||
+                   kind == Kind::kAccept
+               ? Direction::kIn
+               : Direction::kOut;
   }
 };
 
@@ -88,6 +102,7 @@ struct Outcome {
   // errno; 0: it did what it was to do. ECANCELED: Cancel() ended it.
   int error = 0;
   // kReceive: null at the end of a stream and when nothing was to be taken.
+  // kReceiveDatagram: null for an empty one.
   std::shared_ptr<Bytes> data;
   // kReceive: how many bytes of the stream were received before `data`. Peeks
   // and urgent data don't count.
@@ -96,7 +111,12 @@ struct Outcome {
   OwnedFd accepted;
   // kAccept: it is one that Socket::ReturnAccepted() put back.
   bool returned = false;
+  // kAccept, kReceiveDatagram: who is at the other end.
   NetAddress peer;
+  // kReceiveDatagram: MSG_TRUNC and the like, and ancillary data as recvmsg()
+  // gives it, if it was wanted.
+  int message_flags = 0;
+  std::string control;
 };
 
 // Hears of the ends of operations. Called with no lock of the engine held, on

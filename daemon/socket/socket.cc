@@ -54,7 +54,7 @@ void Consume(absl::InlinedVector<iovec, 4>* pieces, size_t size) {
 
 // Lets go of an owner of which the operation needs only the smaller part.
 void CopyIfSmall(Operation* operation) {
-  if (operation->kind != Operation::Kind::kSend ||
+  if (operation->owner == nullptr || operation->left == 0 ||
       2 * operation->left >= operation->owner_bytes) {
     return;
   }
@@ -160,6 +160,10 @@ bool Socket::TryLocked(Operation* operation, Outcome* outcome) {
       return TrySendLocked(operation, outcome);
     case Operation::Kind::kReceive:
       return TryReceiveLocked(operation, outcome);
+    case Operation::Kind::kSendDatagram:
+      return TrySendDatagramLocked(operation, outcome);
+    case Operation::Kind::kReceiveDatagram:
+      return TryReceiveDatagramLocked(operation, outcome);
     case Operation::Kind::kAccept:
       return TryAcceptLocked(outcome);
     case Operation::Kind::kConnect:
@@ -191,10 +195,14 @@ bool Socket::TrySendLocked(Operation* operation, Outcome* outcome) {
   return true;
 }
 
+bool Socket::MayReceiveLocked(const Operation& operation) {
+  const bool may_receive = operation.sink->MayReceive();
+  receive_held_ = operation.wait && !may_receive;
+  return may_receive;
+}
+
 bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
-  const bool may_receive = operation->sink->MayReceive();
-  receive_held_ = operation->wait && !may_receive;
-  if (!may_receive) return false;
+  if (!MayReceiveLocked(*operation)) return false;
   if (operation->max_bytes == 0) {
     char byte;
     ssize_t ready;

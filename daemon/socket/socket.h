@@ -55,6 +55,18 @@ class Socket : public EventHandler,
   // Goes on with receives that their sink held back.
   void Poke();
 
+  // ---- for datagram sockets
+
+  // Whether receives end with ECONNREFUSED when the ICMP error "port
+  // unreachable" has come for something that was sent; once for each. They do
+  // if the kernel queues errors (IP_RECVERR), and nothing else has to do with
+  // such errors: no send fails for one, and other ICMP errors are dropped.
+  void SetReportsUnreachable(bool on);
+
+  // Datagrams from elsewhere than `source` are dropped, also those that are
+  // queued already; an empty one lets all pass.
+  void SetSource(const NetAddress& source);
+
   // Takes the waiting operations of `sink`, which is closed, out again, without
   // an outcome; those of others go on.
   std::vector<std::unique_ptr<Operation>> Withdraw(const OperationSink* sink);
@@ -113,6 +125,16 @@ class Socket : public EventHandler,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryReceiveLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TrySendDatagramLocked(Operation* operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TryReceiveDatagramLocked(Operation* operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether the operation's sink lets it receive now.
+  bool MayReceiveLocked(const Operation& operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A call failed with `error`. Whether that was an ICMP error, come since the
+  // last call; then it is on the books, and the call is to be repeated.
+  bool TakeIcmpErrorLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryAcceptLocked(Outcome* outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryConnectLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -154,6 +176,10 @@ class Socket : public EventHandler,
   bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
   // ShutdownSend() came while sends waited.
   bool shutdown_pending_ ABSL_GUARDED_BY(mu_) = false;
+  bool reports_unreachable_ ABSL_GUARDED_BY(mu_) = false;
+  // "Port unreachable" that no receive has told of yet.
+  uint32_t unreachable_ ABSL_GUARDED_BY(mu_) = 0;
+  NetAddress source_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace wspd

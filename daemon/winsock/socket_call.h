@@ -49,6 +49,8 @@ enum : uint32_t {
   kConditional = 2,
   // receive: neither offset nor count change.
   kOutOfStream = 4,
+  // receive: the result is a RecvFromResult, with the sender's address.
+  kNamed = 8,
 };
 
 }  // namespace wspd

@@ -100,6 +100,9 @@ WsaError SetAtSocketLevel(int option, uint32_t number, const SocketView& socket,
     case kDontRoute:
       options->dont_route = on;
       return 0;
+    case kBroadcast:
+      if (socket.type != SOCK_DGRAM) return kWsaNoProtoOpt;
+      return SetKernel(socket.fd, SOL_SOCKET, SO_BROADCAST, on);
     case kReuseAddr: {
       const WsaError error = SetAddressUse(
           socket, on, options->exclusive_address, &options->reuse_address);
@@ -158,6 +161,9 @@ WsaError GetAtSocketLevel(int option, const SocketView& socket,
     case kDontRoute:
       *number = options.dont_route;
       return 0;
+    case kBroadcast:
+      if (socket.type != SOCK_DGRAM) return kWsaNoProtoOpt;
+      return ReadBuffer(socket.fd, SO_BROADCAST, 0, number);
     case kAcceptConn:
       *number = socket.listening;
       return 0;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "daemon/winsock/control_messages.h"
 #include "daemon/winsock/wsa_error.h"
 #include "proto/wsp/v1/provider.pb.h"
 
@@ -26,6 +27,8 @@ struct SocketOptions {
   // Milliseconds; the stub puts them into its calls.
   uint32_t send_timeout = 0;
   uint32_t receive_timeout = 0;
+  // The ancillary data of datagrams that the client asked for.
+  WantedControl wanted_control;
 };
 
 // The state of a socket that options depend on or show.

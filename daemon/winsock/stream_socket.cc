@@ -77,6 +77,9 @@ CallResult StreamSocket::ResultOf(SocketDescriptor* from,
     case Operation::Kind::kConnect:
     case Operation::Kind::kAwaitConnect:
       return ConnectResult(operation, outcome);
+    case Operation::Kind::kSendDatagram:
+    case Operation::Kind::kReceiveDatagram:
+      break;
   }
   return CallResult(kWsaInval, EINVAL);
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/winsock/message_flags.h"
 #include "daemon/winsock/stream_socket.h"
 #include "daemon/wire/wire_writer.h"
 #include "proto/wire_fields.h"
@@ -13,12 +14,6 @@ namespace wspd {
 namespace {
 
 namespace wire = wsp::wire;
-
-// Winsock's numbers.
-constexpr uint32_t kMsgOob = 0x1;
-constexpr uint32_t kMsgPeek = 0x2;
-constexpr uint32_t kMsgDontRoute = 0x4;
-constexpr uint32_t kMsgWaitAll = 0x8;
 
 bool IsConnectionLost(int error) {
   return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT ||
@@ -68,9 +63,7 @@ void StreamSocket::Send(const SocketCall& call) {
     operation->pieces.push_back(piece);
   }
   operation->left = data.remaining();
-  if (operation->left == 0) {
-    return call.Finish(CallResult());
-  }
+  if (operation->left == 0) return call.Finish(CallResult());
   operation->owner = call->frame;
   operation->owner_bytes = call->frame_bytes;
   engine()->Submit(std::move(operation));

@@ -74,7 +74,9 @@ void WinsockSocket::Ioctl(const SocketCall& call) {
       result.body = message.SerializeAsString();
     }
   } else {
-    result = CallResult(kWsaOpNotSupp, EOPNOTSUPP);
+    absl::MutexLock lock(&mu_);
+    const WsaError error = IoctlOwnLocked(request);
+    result = CallResult(error.wsa, error.linux_errno);
   }
   call.Finish(std::move(result));
 }

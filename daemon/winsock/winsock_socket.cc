@@ -9,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "daemon/winsock/address_codec.h"
+#include "daemon/winsock/datagram_socket.h"
 #include "daemon/winsock/stream_socket.h"
 #include "daemon/wire/wire_writer.h"
 #include "proto/wire_fields.h"
@@ -31,8 +32,14 @@ int WinsockSocket::Create(int family, int type, EventLoop* loop,
     const int on = 1;
     setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   }
-  *socket = std::make_shared<StreamSocket>(Socket::Adopt(std::move(fd), loop),
-                                           family, environment);
+  std::shared_ptr<Socket> engine = Socket::Adopt(std::move(fd), loop);
+  if (type == SOCK_STREAM) {
+    *socket =
+        std::make_shared<StreamSocket>(std::move(engine), family, environment);
+  } else {
+    *socket = std::make_shared<DatagramSocket>(std::move(engine), family,
+                                               environment);
+  }
   return 0;
 }
 

@@ -25,7 +25,7 @@ constexpr Pair kPairs[] = {
     {EALREADY, kWsaAlready},
     {ENOTSOCK, kWsaNotSock},
     {EBADF, kWsaNotSock},
-    {EDESTADDRREQ, 10039},
+    {EDESTADDRREQ, kWsaDestAddrReq},
     {EMSGSIZE, kWsaMsgSize},
     {EPROTOTYPE, kWsaProtoType},
     {ENOPROTOOPT, kWsaNoProtoOpt},

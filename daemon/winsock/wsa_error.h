@@ -15,6 +15,7 @@ inline constexpr uint32_t kWsaMfile = 10024;
 inline constexpr uint32_t kWsaWouldBlock = 10035;
 inline constexpr uint32_t kWsaAlready = 10037;
 inline constexpr uint32_t kWsaNotSock = 10038;
+inline constexpr uint32_t kWsaDestAddrReq = 10039;
 inline constexpr uint32_t kWsaMsgSize = 10040;
 inline constexpr uint32_t kWsaProtoType = 10041;
 inline constexpr uint32_t kWsaNoProtoOpt = 10042;

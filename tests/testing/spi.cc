@@ -113,6 +113,13 @@ WsaCode Spi::Socket(SOCKET* s, Family family, DWORD flags) {
   return CodeOf(*s == INVALID_SOCKET, error);
 }
 
+WsaCode Spi::DatagramSocket(SOCKET* s, Family family, DWORD flags) {
+  int error = 0;
+  *s = table().lpWSPSocket(family == Family::kIpv4 ? AF_INET : AF_INET6,
+                           SOCK_DGRAM, IPPROTO_UDP, nullptr, 0, flags, &error);
+  return CodeOf(*s == INVALID_SOCKET, error);
+}
+
 WsaCode Spi::Bind(SOCKET s, const Endpoint& endpoint) {
   int error = 0;
   Address address(endpoint);
@@ -190,6 +197,33 @@ WsaCode Spi::Send(SOCKET s, const std::string& data, size_t* sent) {
   const int result = table().lpWSPSend(s, &buffer, 1, &count, 0, nullptr,
                                        nullptr, nullptr, &error);
   if (sent != nullptr) *sent = count;
+  return CodeOf(result, error);
+}
+
+WsaCode Spi::SendTo(SOCKET s, const std::string& data, const Endpoint& to) {
+  int error = 0;
+  DWORD count = 0;
+  Address address(to);
+  WSABUF buffer = {static_cast<ULONG>(data.size()),
+                   const_cast<char*>(data.data())};
+  return CodeOf(
+      table().lpWSPSendTo(s, &buffer, 1, &count, 0, address.get(),
+                          address.length, nullptr, nullptr, nullptr, &error),
+      error);
+}
+
+WsaCode Spi::RecvFrom(SOCKET s, size_t size, std::string* data, Endpoint* from,
+                      DWORD flags) {
+  int error = 0;
+  DWORD count = 0;
+  Address address;
+  data->resize(size);
+  WSABUF buffer = {static_cast<ULONG>(size), &(*data)[0]};
+  const int result =
+      table().lpWSPRecvFrom(s, &buffer, 1, &count, &flags, address.get(),
+                            &address.length, nullptr, nullptr, nullptr, &error);
+  data->resize(count);
+  *from = address.ToEndpoint();
   return CodeOf(result, error);
 }
 

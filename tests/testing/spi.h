@@ -77,6 +77,9 @@ class Spi {
 
   WsaCode Socket(SOCKET* s, Family family = Family::kIpv4,
                  DWORD flags = WSA_FLAG_OVERLAPPED);
+  // For UDP.
+  WsaCode DatagramSocket(SOCKET* s, Family family = Family::kIpv4,
+                         DWORD flags = WSA_FLAG_OVERLAPPED);
   WsaCode Bind(SOCKET s, const Endpoint& endpoint);
   WsaCode Listen(SOCKET s, int backlog = 128);
   WsaCode Accept(SOCKET listener, SOCKET* accepted,
@@ -98,6 +101,11 @@ class Spi {
   WsaCode Recv(SOCKET s, size_t size, std::string* data, DWORD flags = 0);
   // As many Recv as it takes; less data only at the connection's end.
   WsaCode RecvExactly(SOCKET s, size_t size, std::string* data);
+
+  WsaCode SendTo(SOCKET s, const std::string& data, const Endpoint& to);
+  // Cuts `data` to what came, also where that was too much (WSAEMSGSIZE).
+  WsaCode RecvFrom(SOCKET s, size_t size, std::string* data, Endpoint* from,
+                   DWORD flags = 0);
 
   // With the event in the operation's hEvent, if any, or with a routine.
   WsaCode StartSend(SOCKET s, Operation* operation, const std::string& data,

@@ -1,0 +1,334 @@
+#include "client_stub/spi/transfer.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "client_stub/spi/socket_addresses.h"
+
+namespace wsp {
+namespace {
+
+constexpr uint32_t kReceiveFlags =
+    MSG_OOB | MSG_PEEK | MSG_WAITALL | MSG_PUSH_IMMEDIATE;
+constexpr uint32_t kSendFlags = MSG_OOB | MSG_DONTROUTE;
+
+// What fits into a datagram besides its headers.
+constexpr uint64_t kMostIpv4Datagram = 65507;
+constexpr uint64_t kMostIpv6Datagram = 65527;
+
+uint32_t CheckTransfer(const SpiCall& call, Transfer* transfer) {
+  const bool asked_overlapped = transfer->overlapped != nullptr;
+  if (transfer->buffers == nullptr && transfer->buffer_count > 0) {
+    return WSAEFAULT;
+  }
+  if (!call.socket()->overlapped) transfer->overlapped = nullptr;
+  // An overlapped call on a socket that isn't for them blocks, whatever the
+  // socket's mode (reference, section 4.3).
+  transfer->blocks = transfer->overlapped == nullptr &&
+                     (asked_overlapped || !call.nonblocking());
+  if (transfer->bytes == nullptr && !asked_overlapped) return WSAEFAULT;
+  if (transfer->buffer_count == 0 && asked_overlapped) return WSAEINVAL;
+  for (DWORD i = 0; i < transfer->buffer_count; ++i) {
+    if (transfer->buffers[i].buf == nullptr && transfer->buffers[i].len > 0) {
+      return WSAEFAULT;
+    }
+  }
+  return transfer->valid() ? 0 : WSAEFAULT;
+}
+
+// Copies the array of buffers, which may go away with the call; the buffers
+// themselves stay the caller's.
+void TakeBuffers(const Transfer& transfer, Operation* operation) {
+  for (DWORD i = 0; i < transfer.buffer_count; ++i) {
+    const WSABUF& buffer = transfer.buffers[i];
+    operation->buffers.push_back(
+        {reinterpret_cast<const uint8_t*>(buffer.buf), buffer.len});
+    operation->total += buffer.len;
+  }
+}
+
+uint32_t PrepareOverlapped(SpiCall* call, const Transfer& transfer,
+                           Operation* operation) WSP_REQUIRES(g_library.mutex) {
+  if (transfer.overlapped == nullptr) return 0;
+  if (!call->provider()->EnsureService()) return WSAENOBUFS;
+  BeginOverlapped(call->provider(), operation, transfer);
+  return 0;
+}
+
+// What the operation says when the SPI call returns.
+struct Outcome {
+  uint32_t error = 0;
+  uint64_t bytes = 0;
+  uint32_t flags = 0;
+  // Who sent it, if the call asked for that.
+  Address from;
+};
+
+// Ends the SPI call's part in the operation.
+Outcome Conclude(SpiCall* call, Operation* operation)
+    WSP_REQUIRES(g_library.mutex) {
+  Outcome outcome;
+  outcome.bytes = operation->bytes;
+  outcome.flags = operation->result_flags;
+  outcome.from = operation->reply.peer;
+  Provider* provider = call->provider();
+  if (operation->overlapped == nullptr) {
+    outcome.error = operation->error;
+    // What the daemon says if it takes it for an overlapped one.
+    if (outcome.error == WSA_OPERATION_ABORTED) outcome.error = WSAEINTR;
+    provider->LetGo(operation);
+    return outcome;
+  }
+  outcome.error = provider->EndStarting(operation);
+  provider->LetGo(operation);
+  provider->Indicate();
+  return outcome;
+}
+
+Outcome Failed(uint32_t error) {
+  Outcome outcome;
+  outcome.error = error;
+  return outcome;
+}
+
+// ------------------------------------------------------------------ receiving
+
+Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
+  MutexLock lock(&g_library.mutex);
+  if (const uint32_t error = call->Reach()) return Failed(error);
+  Provider* provider = call->provider();
+  StubSocket* socket = call->socket();
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kReceive, socket);
+  TakeBuffers(transfer, operation);
+  const uint32_t out_of_stream = flags & (MSG_PEEK | MSG_OOB);
+  operation->wire_flags = out_of_stream;
+  operation->wait_for_all = (flags & MSG_WAITALL) != 0 && out_of_stream == 0 &&
+                            !socket->datagrams &&
+                            (transfer.overlapped != nullptr || transfer.blocks);
+  operation->named = transfer.from != nullptr;
+  if (transfer.overlapped != nullptr) {
+    operation->from = transfer.from;
+    operation->from_length = transfer.from_length;
+  }
+  operation->waits = transfer.blocks && socket->nonblocking;
+  if (const uint32_t error = call->PrepareToWait(operation)) {
+    return Failed(error);
+  }
+  if (const uint32_t error = PrepareOverlapped(call, transfer, operation)) {
+    provider->Abandon(operation);
+    return Failed(error);
+  }
+  operation->report_pending =
+      operation->overlapped != nullptr || call->has_hook();
+  const bool held = socket->filling != nullptr && out_of_stream == 0;
+  if (operation->overlapped == nullptr) {
+    if (held && !transfer.blocks) {
+      provider->Abandon(operation);
+      return Failed(WSAEWOULDBLOCK);
+    }
+    operation->timeout_ms = socket->receive_timeout_ms;
+    if (held && operation->timeout_ms != 0) {
+      operation->deadline = NowMs() + operation->timeout_ms;
+    }
+  }
+  provider->StartReceive(operation);
+  SpiCall::WaitEnd end = call->Await(operation, operation->deadline);
+  if (end == SpiCall::WaitEnd::kTimedOut) {
+    if (Provider::IsHeld(operation)) {
+      provider->Abandon(operation);
+      return Failed(WSAETIMEDOUT);
+    }
+    // The daemon was told, and has the data, if any.
+    end = call->Await(operation, INT64_MAX);
+  }
+  if (end == SpiCall::WaitEnd::kGone) return Failed(WSAEINTR);
+  return Conclude(call, operation);
+}
+
+// -------------------------------------------------------------------- sending
+
+// What needs no daemon to be known. Another call may change it at any time, but
+// then either answer is right.
+uint32_t KnownSendError(const StubSocket& socket, const Transfer& transfer) {
+  if (socket.send_shut) return WSAESHUTDOWN;
+  if (transfer.to.family != Address::kNone) return 0;
+  if (socket.connected || socket.connecting) return 0;
+  return transfer.asks_for_address ? WSAEDESTADDRREQ : WSAENOTCONN;
+}
+
+// False if the operation is gone.
+bool AwaitSend(SpiCall* call, Operation* operation)
+    WSP_REQUIRES(g_library.mutex) {
+  SpiCall::WaitEnd end = call->Await(operation, operation->job.deadline_ms);
+  if (end == SpiCall::WaitEnd::kTimedOut) {
+    call->provider()->TimeOutSend(operation);
+    end = call->Await(operation, INT64_MAX);
+  }
+  return end != SpiCall::WaitEnd::kGone;
+}
+
+// One send operation over `buffers`, from its beginning to the verdict.
+Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
+  MutexLock lock(&g_library.mutex);
+  if (const uint32_t error = call->Reach()) return Failed(error);
+  Provider* provider = call->provider();
+  StubSocket* socket = call->socket();
+  if (transfer.overlapped != nullptr) {
+    if (const uint32_t error = KnownSendError(*socket, transfer))
+      return Failed(error);
+  }
+  Operation* operation = provider->NewOperation(Operation::Kind::kSend, socket);
+  TakeBuffers(transfer, operation);
+  operation->wire_flags = flags;
+  operation->waits = transfer.blocks && socket->nonblocking;
+  operation->job.datagram = socket->datagrams;
+  operation->job.named = transfer.asks_for_address;
+  operation->job.to = transfer.to;
+  if (const uint32_t error = PrepareOverlapped(call, transfer, operation)) {
+    provider->Abandon(operation);
+    return Failed(error);
+  }
+  if (operation->overlapped == nullptr) {
+    if (const uint32_t error = call->PrepareToWait(operation)) {
+      return Failed(error);
+    }
+    operation->timeout_ms = socket->send_timeout_ms;
+  }
+  provider->StartSend(operation);
+  if (operation->overlapped != nullptr) {
+    // No round trip: the caller hears of it when it is done.
+    provider->Flush();
+    return Conclude(call, operation);
+  }
+  if (!AwaitSend(call, operation)) return Failed(WSAEINTR);
+  return Conclude(call, operation);
+}
+
+// Chunk by chunk, until one is not taken whole.
+Outcome SendWithoutBlocking(SpiCall* call, const Transfer& transfer,
+                            uint32_t flags) {
+  uint32_t chunk;
+  {
+    MutexLock lock(&g_library.mutex);
+    chunk = call->provider()->attachment().limits().chunk_bytes;
+  }
+  Outcome all;
+  DWORD index = 0;
+  u_long offset = 0;
+  do {
+    // At most 16 pieces and a chunk at a time.
+    WSABUF pieces[16];
+    Transfer part = transfer;
+    part.buffers = pieces;
+    part.buffer_count = 0;
+    uint32_t left = chunk;
+    while (index < transfer.buffer_count && left > 0 &&
+           part.buffer_count < 16) {
+      const WSABUF& buffer = transfer.buffers[index];
+      const uint32_t size = std::min<uint32_t>(left, buffer.len - offset);
+      pieces[part.buffer_count++] = {size, buffer.buf + offset};
+      left -= size;
+      offset += size;
+      if (offset == buffer.len) {
+        ++index;
+        offset = 0;
+      }
+    }
+    uint64_t wanted = 0;
+    for (DWORD i = 0; i < part.buffer_count; ++i) wanted += pieces[i].len;
+    const Outcome once = SendOnce(call, part, flags);
+    all.bytes += once.bytes;
+    if (once.error != 0) {
+      all.error =
+          all.bytes > 0 && once.error == WSAEWOULDBLOCK ? 0 : once.error;
+      return all;
+    }
+    if (once.bytes < wanted) return all;
+  } while (index < transfer.buffer_count);
+  return all;
+}
+
+// A datagram's address and size, as far as the daemon isn't needed for that.
+uint32_t CheckDatagram(const SpiCall& call, Transfer* transfer,
+                       const sockaddr* to, int to_length) {
+  const int family = call.socket()->family;
+  uint64_t total = 0;
+  for (DWORD i = 0; i < transfer->buffer_count; ++i) {
+    total += transfer->buffers[i].len;
+  }
+  if (to != nullptr) {
+    if (const uint32_t error =
+            ReadSocketAddress(to, to_length, family, &transfer->to)) {
+      return error;
+    }
+    if (transfer->to.port == 0) return WSAEADDRNOTAVAIL;
+  }
+  const uint64_t most =
+      family == AF_INET ? kMostIpv4Datagram : kMostIpv6Datagram;
+  return total > most ? WSAEMSGSIZE : 0;
+}
+
+uint32_t CheckSource(const SpiCall& call, const Transfer& transfer) {
+  if (transfer.from == nullptr) return 0;
+  if (transfer.from_length == nullptr) return WSAEFAULT;
+  return *transfer.from_length < SocketAddressLength(call.socket()->family)
+             ? WSAEFAULT
+             : 0;
+}
+
+}  // namespace
+
+int ReceiveInto(SpiCall* call, Transfer transfer, LPDWORD flags) {
+  // Only datagrams come with an address (reference, section 2, WSPRecvFrom).
+  if (!call->socket()->datagrams) transfer.from = nullptr;
+  if (const uint32_t error = CheckTransfer(*call, &transfer)) {
+    return call->Result(error);
+  }
+  if (const uint32_t error = CheckSource(*call, transfer)) {
+    return call->Result(error);
+  }
+  if (flags == nullptr) return call->Result(WSAEFAULT);
+  if ((*flags & ~kReceiveFlags) != 0) return call->Result(WSAEOPNOTSUPP);
+  if (transfer.blocks) call->QueryHook();
+  ResetEvent(*call, transfer);
+  const Outcome outcome = Receive(call, transfer, *flags);
+  const bool came = outcome.error == 0 || outcome.error == WSAEMSGSIZE;
+  if (!came) return call->Result(outcome.error);
+  if (transfer.bytes != nullptr) {
+    *transfer.bytes = static_cast<DWORD>(outcome.bytes);
+  }
+  *flags = outcome.flags;
+  if (transfer.from != nullptr && transfer.overlapped == nullptr &&
+      outcome.from.family != Address::kNone) {
+    WriteSocketAddress(outcome.from, transfer.from, transfer.from_length);
+  }
+  return call->Result(outcome.error);
+}
+
+int SendFrom(SpiCall* call, Transfer transfer, const sockaddr* to,
+             int to_length, DWORD flags) {
+  if (const uint32_t error = CheckTransfer(*call, &transfer)) {
+    return call->Result(error);
+  }
+  if ((flags & ~kSendFlags) != 0) return call->Result(WSAEOPNOTSUPP);
+  const bool datagrams = call->socket()->datagrams;
+  if (datagrams) {
+    if (const uint32_t error = CheckDatagram(*call, &transfer, to, to_length)) {
+      return call->Result(error);
+    }
+  }
+  const bool wont_block = transfer.overlapped == nullptr && !transfer.blocks;
+  if (transfer.blocks) call->QueryHook();
+  ResetEvent(*call, transfer);
+  const Outcome outcome = wont_block && !datagrams
+                              ? SendWithoutBlocking(call, transfer, flags)
+                              : SendOnce(call, transfer, flags);
+  if (outcome.error != 0) return call->Result(outcome.error);
+  if (transfer.bytes != nullptr) {
+    *transfer.bytes = static_cast<DWORD>(outcome.bytes);
+  }
+  return 0;
+}
+
+}  // namespace wsp

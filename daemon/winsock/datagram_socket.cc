@@ -1,0 +1,267 @@
+#include "daemon/winsock/datagram_socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "daemon/winsock/address_codec.h"
+#include "proto/wire_fields.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+namespace {
+
+namespace wire = wsp::wire;
+
+// Winsock's numbers.
+constexpr uint32_t kSioUdpConnReset = 0x9800000c;
+constexpr uint32_t kJoinLeafSenderOnly = 1;
+constexpr uint32_t kJoinLeafReceiverOnly = 2;
+constexpr uint32_t kJoinLeafBoth = 4;
+
+NetAddress AnyAddress(int family, uint16_t port) {
+  if (family == AF_INET) {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_port = htons(port);
+    return NetAddress(any);
+  }
+  sockaddr_in6 any{};
+  any.sin6_family = AF_INET6;
+  any.sin6_port = htons(port);
+  return NetAddress(any);
+}
+
+// ICMP errors of all that is sent are queued, also on unconnected sockets.
+void QueueIcmpErrors(int fd, int family) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+  if (family != AF_INET6) return;
+  setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+}
+
+int JoinGroup(int fd, const NetAddress& group) {
+  if (group.family() == AF_INET) {
+    ip_mreqn request{};
+    request.imr_multiaddr = group.v4().sin_addr;
+    socklen_t size = sizeof(request.imr_address);
+    // The interface is the one to which the socket sends.
+    getsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request.imr_address, &size);
+    return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request,
+                      sizeof(request)) == 0
+               ? 0
+               : errno;
+  }
+  ipv6_mreq request{};
+  request.ipv6mr_multiaddr = group.v6().sin6_addr;
+  request.ipv6mr_interface = group.v6().sin6_scope_id;
+  if (request.ipv6mr_interface == 0) {
+    int index = 0;
+    socklen_t size = sizeof(index);
+    getsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, &size);
+    request.ipv6mr_interface = static_cast<unsigned>(index);
+  }
+  return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &request,
+                    sizeof(request)) == 0
+             ? 0
+             : errno;
+}
+
+}  // namespace
+
+DatagramSocket::DatagramSocket(std::shared_ptr<Socket> engine, int family,
+                               const Environment* environment)
+    : WinsockSocket(std::move(engine), family, SOCK_DGRAM, environment) {
+  this->engine()->WithFd(
+      [family](int fd) { return QueueIcmpErrors(fd, family); });
+  this->engine()->SetReportsUnreachable(true);
+}
+
+bool DatagramSocket::HandleOwn(const SocketCall& call) {
+  struct Entry {
+    uint32_t request;
+    void (DatagramSocket::*handler)(const SocketCall&);
+  };
+  // The most frequent first.
+  static constexpr Entry kHandlers[] = {
+      {wire::Call::kSendTo, &DatagramSocket::SendTo},
+      {wire::Call::kRecvFrom, &DatagramSocket::ReceiveFrom},
+      {wire::Call::kSend, &DatagramSocket::Send},
+      {wire::Call::kRecv, &DatagramSocket::Receive},
+      {wire::Call::kConnect, &DatagramSocket::Connect},
+      {wire::Call::kShutdown, &DatagramSocket::Shutdown},
+      {wire::Call::kJoinLeaf, &DatagramSocket::JoinLeaf},
+  };
+  for (const Entry& entry : kHandlers) {
+    if (entry.request != call->request) continue;
+    (this->*entry.handler)(call);
+    return true;
+  }
+  return false;
+}
+
+CallResult DatagramSocket::ResultOf(SocketDescriptor* /*from*/,
+                                    const Operation& operation,
+                                    Outcome outcome) {
+  return operation.kind == Operation::Kind::kSendDatagram
+             ? SendResult(operation, outcome)
+             : ReceiveResult(operation, std::move(outcome));
+}
+
+void DatagramSocket::Describe(wsp::v1::Socket* out) const {
+  WinsockSocket::Describe(out);
+  absl::MutexLock lock(&mu_);
+  if (!peer_.empty()) {
+    out->set_state(wsp::v1::SOCKET_STATE_CONNECTED);
+  } else {
+    out->set_state(bound_ ? wsp::v1::SOCKET_STATE_BOUND
+                          : wsp::v1::SOCKET_STATE_OPEN);
+  }
+}
+
+// ------------------------------------------------------- binding, connecting
+
+WsaError DatagramSocket::EnsureBoundLocked() {
+  if (bound_) return 0;
+  const NetAddress any = AnyAddress(family(), 0);
+  const int error = engine()->WithFd([&any](int fd) {
+    return bind(fd, any.get(), any.size()) == 0 ? 0 : errno;
+  });
+  if (error != 0) return WsaError::FromErrno(error);
+  bound_ = true;
+  return 0;
+}
+
+WsaError DatagramSocket::DisconnectLocked() {
+  peer_ = NetAddress();
+  if (std::exchange(peer_is_group_, false)) return 0;
+  engine()->SetSource(NetAddress());
+  const int error = engine()->WithFd([this](int fd) {
+    const uint16_t port = NetAddress::LocalOf(fd).port();
+    sockaddr nowhere{};
+    nowhere.sa_family = AF_UNSPEC;
+    if (connect(fd, &nowhere, sizeof(nowhere)) != 0) return errno;
+    if (NetAddress::LocalOf(fd).port() == port) return 0;
+    // Linux gives a port back that it chose itself, where Winsock stays bound.
+    const NetAddress any = AnyAddress(family(), port);
+    return bind(fd, any.get(), any.size()) == 0 ? 0 : errno;
+  });
+  return WsaError::FromErrno(error);
+}
+
+WsaError DatagramSocket::ConnectLocked(const NetAddress& address) {
+  if (address.family() != family()) return kWsaAfNoSupport;
+  if (address.is_any() || address.port() == 0) return kWsaAddrNotAvail;
+  if (WsaError error = EnsureBoundLocked(); !error.ok()) return error;
+  if (!peer_.empty()) {
+    // Else the kernel would go on sending from the address that led to the
+    // peer before.
+    if (WsaError error = DisconnectLocked(); !error.ok()) return error;
+  }
+  const int error = engine()->WithFd([&address](int fd) {
+    return connect(fd, address.get(), address.size()) == 0 ? 0 : errno;
+  });
+  if (error != 0) return WsaError::FromErrno(error);
+  peer_ = address;
+  engine()->SetSource(address);
+  return 0;
+}
+
+void DatagramSocket::Connect(const SocketCall& call) {
+  wsp::v1::ConnectRequest request;
+  if (!call.Parse(&request)) return;
+  NetAddress address;
+  if (request.has_address() && !DecodeAddress(request.address(), &address)) {
+    return call.Finish(WsaError(kWsaInval));
+  }
+  // No address, or one that is all zero, takes the peer away.
+  const bool disconnects =
+      address.empty() || (address.is_any() && address.port() == 0);
+  WsaError error = 0;
+  CallResult result;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!disconnects) {
+      error = ConnectLocked(address);
+    } else if (!peer_.empty()) {
+      error = DisconnectLocked();
+    }
+    so_error_ = error.wsa;
+    if (error.ok()) {
+      wsp::v1::ConnectResult message;
+      EncodeAddress(engine()->WithFd(&NetAddress::LocalOf),
+                    message.mutable_local());
+      result.body = message.SerializeAsString();
+    }
+  }
+  if (!error.ok()) return call.Finish(error);
+  call.Finish(std::move(result));
+}
+
+// The kernel isn't told: it refuses on an unconnected socket (reference,
+// section 5.2), and would end receives that wait.
+void DatagramSocket::Shutdown(const SocketCall& call) {
+  wsp::v1::ShutdownRequest request;
+  if (!call.Parse(&request)) return;
+  const auto how = request.how();
+  if (how < wsp::v1::ShutdownRequest::HOW_RECEIVE ||
+      how > wsp::v1::ShutdownRequest::HOW_BOTH) {
+    return call.Finish(WsaError(kWsaInval));
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    if (how != wsp::v1::ShutdownRequest::HOW_SEND) receive_shut_ = true;
+    if (how != wsp::v1::ShutdownRequest::HOW_RECEIVE) send_shut_ = true;
+  }
+  call.Finish(CallResult());
+}
+
+void DatagramSocket::JoinLeaf(const SocketCall& call) {
+  wsp::v1::JoinLeafRequest request;
+  if (!call.Parse(&request)) return;
+  NetAddress group;
+  const uint32_t flags = request.flags();
+  if (!DecodeAddress(request.address(), &group) ||
+      (flags != kJoinLeafSenderOnly && flags != kJoinLeafReceiverOnly &&
+       flags != kJoinLeafBoth)) {
+    return call.Finish(WsaError(kWsaInval));
+  }
+  WsaError error = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    if (group.family() != family()) {
+      error = kWsaAfNoSupport;
+    } else if (!group.is_multicast()) {
+      error = kWsaAddrNotAvail;
+    } else {
+      error = EnsureBoundLocked();
+    }
+    if (error.ok() && flags != kJoinLeafSenderOnly) {
+      error = WsaError::FromErrno(
+          engine()->WithFd([&group](int fd) { return JoinGroup(fd, group); }));
+    }
+    if (error.ok() && flags != kJoinLeafReceiverOnly) {
+      if (!peer_.empty()) error = DisconnectLocked();
+      peer_ = group;
+      peer_is_group_ = true;
+    }
+  }
+  call.Finish(error);
+}
+
+WsaError DatagramSocket::IoctlOwnLocked(const wsp::v1::IoctlRequest& request) {
+  if (request.code() != kSioUdpConnReset) return kWsaOpNotSupp;
+  engine()->SetReportsUnreachable(request.number() != 0);
+  return 0;
+}
+
+void DatagramSocket::FinishClose(const SocketCall& call, OwnedFd fd) {
+  const SocketDescriptor& from = *call.from();
+  from.sink()->RemoveSocket(from.socket_id());
+  fd.Reset();
+  call.Finish(CallResult());
+}
+
+}  // namespace wspd
