@@ -1,90 +1,18 @@
-// WSPGetSockOpt and WSPSetSockOpt. What an option means is the daemon's matter;
-// how its value lies in the caller's buffer is decided here (reference, section
-// 4.10).
-#include <ws2tcpip.h>
-
-#include <algorithm>
+// WSPGetSockOpt and WSPSetSockOpt (reference, section 4.10).
+#include <cstddef>
 #include <cstring>
 
 #include "client_stub/spi/functions.h"
+#include "client_stub/spi/option_layout.h"
+#include "client_stub/spi/protocol_info.h"
+#include "client_stub/spi/socket_addresses.h"
 #include "client_stub/spi/spi_call.h"
 
 namespace wsp {
 namespace {
 
-enum class OptionKind : uint8_t {
-  // Any length may be set; reads back `get_bytes`.
-  kBool,
-  // As kBool, of which only the lowest byte counts.
-  kLowByte,
-  // At least four bytes.
-  kNumber,
-  kLinger,
-};
-
-struct OptionTraits {
-  int level;
-  int option;
-  OptionKind kind;
-  int get_bytes;
-  // A length of 0 is taken for FALSE.
-  bool may_be_empty;
-};
-
-constexpr OptionTraits kOptions[] = {
-    {SOL_SOCKET, SO_KEEPALIVE, OptionKind::kBool, 1, false},
-    {SOL_SOCKET, SO_DONTROUTE, OptionKind::kBool, 1, false},
-    {SOL_SOCKET, SO_BROADCAST, OptionKind::kBool, 4, true},
-    {SOL_SOCKET, SO_DONTLINGER, OptionKind::kBool, 4, true},
-    {SOL_SOCKET, SO_OOBINLINE, OptionKind::kBool, 4, true},
-    {SOL_SOCKET, SO_REUSEADDR, OptionKind::kBool, 4, true},
-    {SOL_SOCKET, SO_EXCLUSIVEADDRUSE, OptionKind::kBool, 4, true},
-    {SOL_SOCKET, SO_DEBUG, OptionKind::kBool, 4, false},
-    {SOL_SOCKET, SO_ACCEPTCONN, OptionKind::kBool, 4, false},
-    {SOL_SOCKET, SO_CONDITIONAL_ACCEPT, OptionKind::kBool, 4, false},
-    {SOL_SOCKET, SO_LINGER, OptionKind::kLinger, 4, false},
-    {IPPROTO_TCP, TCP_NODELAY, OptionKind::kLowByte, 1, false},
-    {IPPROTO_IPV6, IPV6_V6ONLY, OptionKind::kBool, 1, false},
-};
-
-// Options that are not in the table are numbers of four bytes.
-OptionTraits TraitsOfOption(int level, int option) {
-  for (const OptionTraits& traits : kOptions) {
-    if (traits.level == level && traits.option == option) return traits;
-  }
-  return {level, option, OptionKind::kNumber, 4, false};
-}
-
-// Reads the caller's value; a linger is read as the number that it lies in.
-uint32_t ReadValue(const OptionTraits& traits, const char* value, int length,
-                   uint32_t* number) {
-  *number = 0;
-  if (length == 0 && traits.may_be_empty) return 0;
-  if (value == nullptr || length == 0) return WSAEFAULT;
-  if (length < 0) {
-    // As Windows does: such a length isn't looked at where 4 bytes are meant.
-    if (traits.level != SOL_SOCKET || traits.get_bytes != 4) return WSAENOBUFS;
-    length = 4;
-  }
-  const bool exact =
-      traits.kind == OptionKind::kNumber || traits.kind == OptionKind::kLinger;
-  if (exact && length < 4) return WSAEFAULT;
-  std::memcpy(number, value, static_cast<size_t>(std::min(length, 4)));
-  if (traits.kind == OptionKind::kLowByte) *number &= 0xff;
-  if (!exact) *number = *number != 0;
-  return 0;
-}
-
-uint32_t WriteValue(const OptionTraits& traits, uint32_t number, char* value,
-                    int* length) {
-  const bool exact =
-      traits.kind == OptionKind::kNumber || traits.kind == OptionKind::kLinger;
-  const int size = std::min(*length, traits.get_bytes);
-  if (exact && size < 4) return WSAEFAULT;
-  std::memcpy(value, &number, static_cast<size_t>(size));
-  *length = size;
-  return 0;
-}
+// More than any option has.
+constexpr size_t kMostStructureBytes = 512;
 
 // What the stub itself has to know.
 void NoteOption(StubSocket* socket, int level, int option, uint32_t number)
@@ -92,6 +20,112 @@ void NoteOption(StubSocket* socket, int level, int option, uint32_t number)
   if (level != SOL_SOCKET) return;
   if (option == SO_SNDTIMEO) socket->send_timeout_ms = number;
   if (option == SO_RCVTIMEO) socket->receive_timeout_ms = number;
+}
+
+// ------------------------------------------------- what the stub itself knows
+
+uint32_t GetProtocolInfo(const SpiCall& call, int option, char* value,
+                         int* length) {
+  const StubSocket& socket = *call.socket();
+  const WSAPROTOCOL_INFOW wide = MakeProtocolInfo(
+      socket.family, socket.datagrams, socket.catalog_entry_id);
+  if (option == SO_PROTOCOL_INFOW) {
+    return WriteStructure(&wide, sizeof wide, value, length);
+  }
+  const WSAPROTOCOL_INFOA narrow = NarrowProtocolInfo(wide);
+  return WriteStructure(&narrow, sizeof narrow, value, length);
+}
+
+// The addresses lie behind the structure, and are pointed to from there.
+struct BspState {
+  CSADDR_INFO info;
+  sockaddr_storage local;
+  sockaddr_storage peer;
+};
+
+void StoreName(SpiCall* call, bool local, sockaddr_storage* storage,
+               SOCKET_ADDRESS* address, char* base, size_t offset) {
+  Reply reply;
+  const uint32_t error = call->Invoke(
+      CallHeader(),
+      [local](Call* request) {
+        if (local) {
+          AppendGetSockName(&request->bytes);
+        } else {
+          AppendGetPeerName(&request->bytes);
+        }
+      },
+      &reply);
+  int length = sizeof *storage;
+  // Without a name its length says so.
+  if (error != 0 ||
+      WriteSocketAddress(local ? reply.local : reply.peer,
+                         reinterpret_cast<sockaddr*>(storage), &length) != 0) {
+    length = 0;
+  }
+  address->lpSockaddr = reinterpret_cast<sockaddr*>(base + offset);
+  address->iSockaddrLength = length;
+}
+
+uint32_t GetBspState(SpiCall* call, char* value, int* length) {
+  BspState state;
+  std::memset(&state, 0, sizeof state);
+  if (*length < static_cast<int>(sizeof state)) {
+    return WriteStructure(&state, sizeof state, value, length);
+  }
+  StoreName(call, true, &state.local, &state.info.LocalAddr, value,
+            offsetof(BspState, local));
+  StoreName(call, false, &state.peer, &state.info.RemoteAddr, value,
+            offsetof(BspState, peer));
+  const bool datagrams = call->socket()->datagrams;
+  state.info.iSocketType = datagrams ? SOCK_DGRAM : SOCK_STREAM;
+  state.info.iProtocol = datagrams ? IPPROTO_UDP : IPPROTO_TCP;
+  return WriteStructure(&state, sizeof state, value, length);
+}
+
+// ----------------------------------------------------------- what the daemon
+// has
+
+uint32_t GetFromDaemon(SpiCall* call, const OptionLayout& layout, char* value,
+                       int* length) {
+  Reply reply;
+  const uint32_t error = call->Invoke(
+      CallHeader(),
+      [&](Call* request) {
+        AppendGetSockOpt(&request->bytes, layout.level, layout.option);
+      },
+      &reply);
+  if (error != 0) return error;
+  if (layout.kind == OptionKind::kStructure) {
+    return WriteStructure(reply.data.data, static_cast<int>(reply.data.size),
+                          value, length);
+  }
+  uint32_t number = reply.number;
+  if (layout.kind == OptionKind::kLinger) {
+    LINGER linger;
+    linger.l_onoff = reply.linger_on ? 1 : 0;
+    linger.l_linger = static_cast<u_short>(reply.linger_seconds);
+    std::memcpy(&number, &linger, sizeof number);
+  }
+  return WriteOption(layout, number, value, length);
+}
+
+void AppendValue(ByteBuffer* request, const OptionLayout& layout,
+                 uint32_t number, ByteView structure) {
+  switch (layout.kind) {
+    case OptionKind::kStructure:
+      AppendSetSockOptRaw(request, layout.level, layout.option, structure);
+      break;
+    case OptionKind::kLinger: {
+      LINGER linger;
+      std::memcpy(&linger, &number, sizeof linger);
+      AppendSetSockOptLinger(request, layout.level, layout.option,
+                             linger.l_onoff != 0, linger.l_linger);
+      break;
+    }
+    default:
+      AppendSetSockOptNumber(request, layout.level, layout.option, number);
+  }
 }
 
 }  // namespace
@@ -103,43 +137,40 @@ int WSPAPI SpiGetSockOpt(SOCKET s, int level, int option, char* value,
   if (value == nullptr || length == nullptr || *length <= 0) {
     return call.Result(WSAEFAULT);
   }
-  const OptionTraits traits = TraitsOfOption(level, option);
-  Reply reply;
-  const uint32_t result = call.Invoke(
-      CallHeader(),
-      [&](Call* request) { AppendGetSockOpt(&request->bytes, level, option); },
-      &reply);
-  if (result != 0) return call.Result(result);
-  uint32_t number = reply.number;
-  if (traits.kind == OptionKind::kLinger) {
-    LINGER linger;
-    linger.l_onoff = reply.linger_on ? 1 : 0;
-    linger.l_linger = static_cast<u_short>(reply.linger_seconds);
-    std::memcpy(&number, &linger, sizeof number);
+  if (level == SOL_SOCKET) {
+    switch (option) {
+      case SO_PROTOCOL_INFOA:
+      case SO_PROTOCOL_INFOW:
+        return call.Result(GetProtocolInfo(call, option, value, length));
+      case SO_BSP_STATE:
+        return call.Result(GetBspState(&call, value, length));
+      default:
+        break;
+    }
   }
-  return call.Result(WriteValue(traits, number, value, length));
+  return call.Result(
+      GetFromDaemon(&call, LayoutOfOption(level, option), value, length));
 }
 
 int WSPAPI SpiSetSockOpt(SOCKET s, int level, int option, const char* value,
                          int length, LPINT error) {
   SpiCall call(SpiFunction::kSetSockOpt, s, error);
   if (!call.ok()) return SOCKET_ERROR;
-  const OptionTraits traits = TraitsOfOption(level, option);
+  const OptionLayout layout = LayoutOfOption(level, option);
   uint32_t number;
-  if (const uint32_t result = ReadValue(traits, value, length, &number)) {
+  if (const uint32_t result = ReadOption(layout, value, length, &number)) {
     return call.Result(result);
+  }
+  ByteView structure = {};
+  if (layout.kind == OptionKind::kStructure) {
+    structure = {reinterpret_cast<const uint8_t*>(value),
+                 static_cast<size_t>(layout.bytes > 0 ? layout.bytes : length)};
+    if (structure.size > kMostStructureBytes) return call.Result(WSAEFAULT);
   }
   const uint32_t result = call.Invoke(
       CallHeader(),
       [&](Call* request) {
-        if (traits.kind == OptionKind::kLinger) {
-          LINGER linger;
-          std::memcpy(&linger, &number, sizeof linger);
-          AppendSetSockOptLinger(&request->bytes, level, option,
-                                 linger.l_onoff != 0, linger.l_linger);
-        } else {
-          AppendSetSockOptNumber(&request->bytes, level, option, number);
-        }
+        AppendValue(&request->bytes, layout, number, structure);
       },
       nullptr);
   if (result == 0) {

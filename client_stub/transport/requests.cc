@@ -196,6 +196,18 @@ void AppendSetSockOptLinger(ByteBuffer* call, int32_t level, int32_t option,
   });
 }
 
+void AppendSetSockOptRaw(ByteBuffer* call, int32_t level, int32_t option,
+                         ByteView value) {
+  using Field = wire::SetSockOptRequest;
+  AppendRequest(call, CallField::kSetSockOpt, [&](WireWriter& out) {
+    out.Int32(Field::kLevel, level);
+    out.Int32(Field::kOption, option);
+    out.Message(Field::kValue, [&](WireWriter& message) {
+      message.BytesEvenEmpty(wire::OptionValue::kRaw, value.data, value.size);
+    });
+  });
+}
+
 void AppendIoctl(ByteBuffer* call, uint32_t code, uint32_t number) {
   using Field = wire::IoctlRequest;
   AppendRequest(call, CallField::kIoctl, [&](WireWriter& out) {

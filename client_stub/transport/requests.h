@@ -57,6 +57,8 @@ void AppendSetSockOptNumber(ByteBuffer* call, int32_t level, int32_t option,
                             uint32_t number);
 void AppendSetSockOptLinger(ByteBuffer* call, int32_t level, int32_t option,
                             bool on, uint32_t seconds);
+void AppendSetSockOptRaw(ByteBuffer* call, int32_t level, int32_t option,
+                         ByteView value);
 void AppendIoctl(ByteBuffer* call, uint32_t code, uint32_t number);
 void AppendRecv(ByteBuffer* call, uint32_t max_bytes, uint32_t flags);
 // Ends with the length of the data: `data_bytes` bytes of payload have to

@@ -46,7 +46,10 @@ class WireWriter {
     RawFixed(&value, 4);
   }
   void Bytes(uint32_t field, const void* data, size_t size) {
-    if (size == 0) return;
+    if (size != 0) BytesEvenEmpty(field, data, size);
+  }
+  // For members of a oneof.
+  void BytesEvenEmpty(uint32_t field, const void* data, size_t size) {
     LengthPrefix(field, size);
     RawFixed(data, size);
   }

@@ -17,7 +17,7 @@ constexpr uint32_t kFionread = 0x4004667f;
 }  // namespace
 
 SocketView WinsockSocket::ViewLocked(int fd) {
-  SocketView view{fd, type_, bound_, false, -1, &so_error_};
+  SocketView view{fd, family_, type_, bound_, false, -1, &so_error_};
   FillViewLocked(&view);
   return view;
 }
@@ -30,7 +30,7 @@ void WinsockSocket::GetSockOpt(const SocketCall& call) {
   {
     absl::MutexLock lock(&mu_);
     error = engine_->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return GetSocketOption(request, ViewLocked(fd), options_,
+      return GetSocketOption(request, ViewLocked(fd), &options_,
                              message.mutable_value());
     });
   }

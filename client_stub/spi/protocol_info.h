@@ -1,0 +1,19 @@
+#ifndef WSPD_CLIENT_STUB_SPI_PROTOCOL_INFO_H_
+#define WSPD_CLIENT_STUB_SPI_PROTOCOL_INFO_H_
+
+#include <winsock2.h>
+
+namespace wsp {
+
+// The catalog entry that a socket belongs to (reference, section 1.2): as
+// Windows' own, but without XP1_IFS_HANDLES, since a socket is no handle of the
+// system.
+WSAPROTOCOL_INFOW MakeProtocolInfo(int family, bool datagrams,
+                                   DWORD catalog_entry_id);
+
+// The same for callers of SO_PROTOCOL_INFOA.
+WSAPROTOCOL_INFOA NarrowProtocolInfo(const WSAPROTOCOL_INFOW& wide);
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_SPI_PROTOCOL_INFO_H_

@@ -1,0 +1,285 @@
+// The options of the levels IPPROTO_IP and IPPROTO_IPV6 (reference, section
+// 4.10).
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <string>
+
+#include "daemon/winsock/option_rule.h"
+
+namespace wspd {
+namespace {
+
+using Value = wsp::v1::OptionValue;
+
+// Winsock writes an interface where an IPv4 address is meant as 0.x.x.x, its
+// index in network order.
+constexpr uint32_t kFirstAddress = 0x01000000;
+
+ip_mreqn MakeRequest(in_addr group, in_addr interface) {
+  ip_mreqn request{};
+  request.imr_multiaddr = group;
+  const uint32_t number = ntohl(interface.s_addr);
+  if (number < kFirstAddress) {
+    request.imr_ifindex = static_cast<int>(number);
+  } else {
+    request.imr_address = interface;
+  }
+  return request;
+}
+
+template <typename Layout>
+WsaError SetRaw(int fd, int level, int option, const Layout& value) {
+  return setsockopt(fd, level, option, &value, sizeof(value)) == 0
+             ? WsaError(0)
+             : WsaError::FromErrno(errno);
+}
+
+// A value with a layout of its own.
+template <typename Layout>
+WsaError ReadRaw(const Value& value, Layout* out) {
+  if (value.value_case() != Value::kRaw ||
+      value.raw().size() != sizeof(Layout)) {
+    return kWsaFault;
+  }
+  memcpy(out, value.raw().data(), sizeof(Layout));
+  return 0;
+}
+
+// --------------------------------------------------------------- multicast
+
+WsaError SetMulticastInterface(const OptionRule& rule,
+                               const OptionTarget& target, const Value& value) {
+  uint32_t number;
+  WsaError error = ReadNumber(rule, value, &number);
+  if (!error.ok()) return error;
+  const ip_mreqn request = MakeRequest(in_addr{}, in_addr{number});
+  error = SetRaw(target.socket.fd, IPPROTO_IP, IP_MULTICAST_IF, request);
+  if (error.ok()) target.options->multicast_interface = number;
+  return error;
+}
+
+// struct ip_mreq is the same on both sides but for interfaces by index.
+WsaError SetMembership(const OptionRule& rule, const OptionTarget& target,
+                       const Value& value) {
+  ip_mreq from;
+  if (WsaError error = ReadRaw(value, &from); !error.ok()) return error;
+  return SetRaw(target.socket.fd, IPPROTO_IP, rule.kernel_option,
+                MakeRequest(from.imr_multiaddr, from.imr_interface));
+}
+
+// Winsock: group, source, interface.
+struct WinsockSourceRequest {
+  in_addr group;
+  in_addr source;
+  in_addr interface;
+};
+
+WsaError SetSourceMembership(const OptionRule& rule, const OptionTarget& target,
+                             const Value& value) {
+  WinsockSourceRequest from;
+  if (WsaError error = ReadRaw(value, &from); !error.ok()) return error;
+  ip_mreq_source to{};
+  to.imr_multiaddr = from.group;
+  to.imr_sourceaddr = from.source;
+  to.imr_interface = from.interface;
+  return SetRaw(target.socket.fd, IPPROTO_IP, rule.kernel_option, to);
+}
+
+// struct ipv6_mreq is the same on both sides.
+WsaError SetIpv6Membership(const OptionRule& rule, const OptionTarget& target,
+                           const Value& value) {
+  ipv6_mreq request;
+  if (WsaError error = ReadRaw(value, &request); !error.ok()) return error;
+  return SetRaw(target.socket.fd, IPPROTO_IPV6, rule.kernel_option, request);
+}
+
+// ---------------------------------------------------------- ancillary data
+
+// Which datagrams' data an option asks for.
+bool* Wanted(const OptionRule& rule, SocketOptions* options) {
+  WantedControl& wanted = options->wanted_control;
+  switch (rule.kernel_option) {
+    case IP_PKTINFO:
+    case IPV6_RECVPKTINFO:
+      return &wanted.packet_info;
+    case IP_RECVTTL:
+    case IPV6_RECVHOPLIMIT:
+      return &wanted.ttl;
+    default:
+      return &wanted.type_of_service;
+  }
+}
+
+WsaError SetWanted(const OptionRule& rule, const OptionTarget& target,
+                   const Value& value) {
+  uint32_t on;
+  WsaError error = ReadNumber(rule, value, &on);
+  if (!error.ok()) return error;
+  // Once on it stays on in the kernel: the daemon itself may look at it.
+  if (on != 0) error = SetKernelFlag(rule, target, value);
+  if (error.ok()) *Wanted(rule, target.options) = on != 0;
+  return error;
+}
+
+WsaError GetWanted(const OptionRule& rule, const OptionTarget& target,
+                   Value* value) {
+  value->set_number(*Wanted(rule, target.options));
+  return 0;
+}
+
+// ----------------------------------------------------------- fragmentation
+
+// Winsock's IP_PMTUDISC_*, by number: not set, DO, DONT, PROBE.
+constexpr int kDiscoverOfWinsock[] = {IP_PMTUDISC_WANT, IP_PMTUDISC_DO,
+                                      IP_PMTUDISC_DONT, IP_PMTUDISC_PROBE};
+
+WsaError SetDiscover(const OptionRule& rule, const OptionTarget& target,
+                     const Value& value) {
+  uint32_t number;
+  WsaError error = ReadNumber(rule, value, &number);
+  if (!error.ok()) return error;
+  return SetInt(target.socket.fd, rule.kernel_level, rule.kernel_option,
+                kDiscoverOfWinsock[number]);
+}
+
+WsaError GetDiscover(const OptionRule& rule, const OptionTarget& target,
+                     Value* value) {
+  int kernel = 0;
+  WsaError error =
+      GetInt(target.socket.fd, rule.kernel_level, rule.kernel_option, &kernel);
+  for (uint32_t i = 0; i < 4; ++i) {
+    if (kDiscoverOfWinsock[i] == kernel) value->set_number(i);
+  }
+  return error;
+}
+
+WsaError SetDontFragment(const OptionRule& rule, const OptionTarget& target,
+                         const Value& value) {
+  WsaError error = SetFlag(rule, target, value);
+  if (!error.ok()) return error;
+  return SetInt(
+      target.socket.fd, rule.kernel_level, rule.kernel_option,
+      target.options->dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT);
+}
+
+// -------------------------------------------------------------- IP_OPTIONS
+
+WsaError SetHeaderOptions(const OptionRule&, const OptionTarget& target,
+                          const Value& value) {
+  if (value.value_case() != Value::kRaw) return kWsaFault;
+  return setsockopt(target.socket.fd, IPPROTO_IP, IP_OPTIONS,
+                    value.raw().data(), value.raw().size()) == 0
+             ? WsaError(0)
+             : WsaError::FromErrno(errno);
+}
+
+WsaError GetHeaderOptions(const OptionRule&, const OptionTarget& target,
+                          Value* value) {
+  char options[40];
+  socklen_t size = sizeof(options);
+  if (getsockopt(target.socket.fd, IPPROTO_IP, IP_OPTIONS, options, &size) !=
+      0) {
+    return WsaError::FromErrno(errno);
+  }
+  value->set_raw(options, size);
+  return 0;
+}
+
+// ------------------------------------------------------------------- tables
+
+OptionRule Ip(int option, uint8_t types, SetOptionFunction set,
+              GetOptionFunction get, int kernel_option, int64_t least = 0,
+              int64_t most = UINT32_MAX) {
+  // Of what only datagrams have, a stream says WSAEINVAL.
+  return {option,     types,         kWsaInval, set, get,
+          IPPROTO_IP, kernel_option, least,     most};
+}
+
+OptionRule Ipv6(int option, uint8_t types, SetOptionFunction set,
+                GetOptionFunction get, int kernel_option, int64_t least = 0,
+                int64_t most = UINT32_MAX) {
+  return {option,       types,         kWsaInval, set, get,
+          IPPROTO_IPV6, kernel_option, least,     most};
+}
+
+OptionRule Nowhere(int option) {
+  return {option, 0, kWsaInval, nullptr, nullptr};
+}
+
+OptionRule WithNumber(OptionRule rule, uint32_t SocketOptions::*number) {
+  rule.number = number;
+  return rule;
+}
+
+OptionRule WithFlag(OptionRule rule, bool SocketOptions::*flag) {
+  rule.flag = flag;
+  return rule;
+}
+
+}  // namespace
+
+OptionRules IpLevelOptions() {
+  static const OptionRule kRules[] = {
+      Ip(1, kOnAll, &SetHeaderOptions, &GetHeaderOptions, IP_OPTIONS),
+      Nowhere(2),  // IP_HDRINCL
+      Ip(3, kOnAll, &SetKernelNumber, &GetKernelNumber, IP_TOS, 0, 255),
+      Ip(4, kOnAll, &SetKernelNumber, &GetKernelNumber, IP_TTL, 1, 255),
+      WithNumber(Ip(9, kOnDatagram, &SetMulticastInterface, &GetNumber, 0),
+                 &SocketOptions::multicast_interface),
+      Ip(10, kOnDatagram, &SetKernelNumber, &GetKernelNumber, IP_MULTICAST_TTL,
+         0, 255),
+      Ip(11, kOnDatagram, &SetKernelFlag, &GetKernelFlag, IP_MULTICAST_LOOP),
+      Ip(12, kOnDatagram, &SetMembership, nullptr, IP_ADD_MEMBERSHIP),
+      Ip(13, kOnDatagram, &SetMembership, nullptr, IP_DROP_MEMBERSHIP),
+      WithFlag(Ip(14, kOnAll, &SetDontFragment, &GetFlag, IP_MTU_DISCOVER),
+               &SocketOptions::dont_fragment),
+      Ip(15, kOnDatagram, &SetSourceMembership, nullptr,
+         IP_ADD_SOURCE_MEMBERSHIP),
+      Ip(16, kOnDatagram, &SetSourceMembership, nullptr,
+         IP_DROP_SOURCE_MEMBERSHIP),
+      Ip(17, kOnDatagram, &SetSourceMembership, nullptr, IP_BLOCK_SOURCE),
+      Ip(18, kOnDatagram, &SetSourceMembership, nullptr, IP_UNBLOCK_SOURCE),
+      Ip(19, kOnDatagram, &SetWanted, &GetWanted, IP_PKTINFO),
+      Ip(21, kOnDatagram, &SetWanted, &GetWanted, IP_RECVTTL),
+      Ip(31, kOnAll, &SetKernelNumber, &GetKernelNumber, IP_UNICAST_IF),
+      Ip(40, kOnDatagram, &SetWanted, &GetWanted, IP_RECVTOS),
+      Ip(71, kOnAll, &SetDiscover, &GetDiscover, IP_MTU_DISCOVER, 0, 3),
+      Ip(73, kOnAll, nullptr, &GetKernelNumber, IP_MTU),
+  };
+  return kRules;
+}
+
+OptionRules Ipv6LevelOptions() {
+  static const OptionRule kRules[] = {
+      Nowhere(2),  // IPV6_HDRINCL
+      Ipv6(4, kOnAll, &SetKernelNumber, &GetKernelNumber, IPV6_UNICAST_HOPS, -1,
+           255),
+      Ipv6(9, kOnDatagram, &SetKernelNumber, &GetKernelNumber,
+           IPV6_MULTICAST_IF),
+      Ipv6(10, kOnDatagram, &SetKernelNumber, &GetKernelNumber,
+           IPV6_MULTICAST_HOPS, -1, 255),
+      Ipv6(11, kOnDatagram, &SetKernelFlag, &GetKernelFlag,
+           IPV6_MULTICAST_LOOP),
+      Ipv6(12, kOnDatagram, &SetIpv6Membership, nullptr, IPV6_ADD_MEMBERSHIP),
+      Ipv6(13, kOnDatagram, &SetIpv6Membership, nullptr, IPV6_DROP_MEMBERSHIP),
+      Ipv6(14, kOnAll, &SetKernelFlag, &GetKernelFlag, IPV6_DONTFRAG),
+      Ipv6(19, kOnDatagram, &SetWanted, &GetWanted, IPV6_RECVPKTINFO),
+      Ipv6(21, kOnDatagram, &SetWanted, &GetWanted, IPV6_RECVHOPLIMIT),
+      WithNumber(Ipv6(23, kOnAll, &SetNumber, &GetNumber, 0),
+                 &SocketOptions::protection_level),
+      Nowhere(26),  // IPV6_CHECKSUM
+      Ipv6(27, kOnAll, &SetKernelFlag, &GetKernelFlag, IPV6_V6ONLY),
+      Ipv6(31, kOnAll, &SetKernelNumber, &GetKernelNumber, IPV6_UNICAST_IF),
+      Ipv6(39, kOnAll, &SetKernelNumber, &GetKernelNumber, IPV6_TCLASS, -1,
+           255),
+      Ipv6(40, kOnDatagram, &SetWanted, &GetWanted, IPV6_RECVTCLASS),
+      Ipv6(71, kOnAll, &SetDiscover, &GetDiscover, IPV6_MTU_DISCOVER, 0, 3),
+      Ipv6(72, kOnAll, nullptr, &GetKernelNumber, IPV6_MTU),
+  };
+  return kRules;
+}
+
+}  // namespace wspd
