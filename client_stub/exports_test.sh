@@ -10,8 +10,9 @@ expect() {
   fi
 }
 
-expect "exported symbols" "WSPStartup" \
-  "$(nm -D --defined-only --extern-only "$library" | awk '{print $3}')"
+expect "exported symbols" "NSPStartup WSPStartup" \
+  "$(nm -D --defined-only --extern-only "$library" | awk '{print $3}' |
+    sort | xargs)"
 # ld-linux is the loader itself, which glibc's linker script names for
 # thread-local storage.
 expect "needed libraries besides libc, libm, libnghttp2" "" \

@@ -2,13 +2,16 @@
 #define WSPD_CLIENT_STUB_SPI_LIBRARY_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "client_stub/base/cond_var.h"
 #include "client_stub/base/mutex.h"
 
 namespace wsp {
 
+class LeavingThread;
 class Provider;
+struct NameSpace;
 struct Operation;
 
 // What is there as long as the library is loaded. Constant-initialised and
@@ -30,6 +33,15 @@ struct Library {
   uint64_t lifecycle_thread WSP_GUARDED_BY(mutex) = 0;
   // The provider is being taken down.
   bool tearing_down WSP_GUARDED_BY(mutex) = false;
+
+  // Null before the first startup and after the last cleanup of the name space.
+  NameSpace* name_space WSP_GUARDED_BY(mutex) = nullptr;
+  uint64_t next_lookup_id WSP_GUARDED_BY(mutex) = 1;
+  // Threads in functions of the name space that don't take part in a provider;
+  // and where they say that they leave, while its last cleanup waits for them.
+  uint32_t name_space_inside WSP_GUARDED_BY(mutex) = 0;
+  std::vector<LeavingThread>* name_space_leavers WSP_GUARDED_BY(mutex) =
+      nullptr;
 
   // Completion routines that are queued with threads and have not run; and what
   // keeps the library loaded for them after the final cleanup (apc.h).

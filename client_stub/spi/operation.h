@@ -70,6 +70,8 @@ struct Operation final : CallOwner,
   // The close of its socket: if it fails, or nobody waits for it any more, the
   // socket is open again.
   bool closes_socket = false;
+  // The NameSpaceLookup that it asks the daemon for; 0 for none.
+  uint64_t lookup_id = 0;
 
   // ---- the caller's memory
   std::vector<ByteView> buffers;

@@ -149,6 +149,9 @@ class Provider final : private Attachment::Observer {
       WSP_REQUIRES(g_library.mutex);
   // Asks for its end, with WSAEINTR or WSA_OPERATION_ABORTED.
   void Cancel(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Ends the operations of a name-space lookup, or of all for 0, at once and
+  // with WSAEINTR; what the daemon has it is told to cancel.
+  void EndLookups(uint64_t lookup_id) WSP_REQUIRES(g_library.mutex);
   // The time of a send is over: what the daemon doesn't have stays here.
   void TimeOutSend(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Its thread is gone, and the memory that it points to as well. What it would

@@ -376,6 +376,18 @@ void Provider::TimeOutSend(Operation* operation) {
   }
 }
 
+void Provider::EndLookups(uint64_t lookup_id) {
+  for (Operation* operation = operations_.front(); operation != nullptr;
+       operation = operations_.Next(operation)) {
+    if (operation->lookup_id == 0 || operation->done) continue;
+    if (lookup_id != 0 && operation->lookup_id != lookup_id) continue;
+    if (operation->call != nullptr) attachment_.Abandon(operation->call);
+    operation->call = nullptr;
+    // Its thread holds it.
+    Complete(operation, WSAEINTR);
+  }
+}
+
 void Provider::Abandon(Operation* operation) {
   if (Waiter* waiter = std::exchange(operation->waiter, nullptr)) {
     baton_.EndWaiting(waiter);

@@ -133,13 +133,17 @@ void SpiCall::Leave() {
   if (provider_->ending) g_library.changed.SignalAll();
 }
 
-bool SpiCall::TakeLifecycle() {
+bool SpiCall::TakeLifecycle(Lifecycle lifecycle) {
   RefreshThread();
   while (g_library.lifecycle_busy) {
     // In an upcall of our own startup or cleanup, or in application code that
     // the final cleanup of another thread waits for.
     if (g_library.lifecycle_thread == ThisThread()) return false;
     if (t_thread.inside > 0 && g_library.tearing_down) return false;
+    if (lifecycle == Lifecycle::kOfNameSpace &&
+        g_library.name_space == nullptr) {
+      return false;
+    }
     g_library.changed.Wait(&g_library.mutex);
   }
   RefreshThread();

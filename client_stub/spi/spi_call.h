@@ -122,8 +122,11 @@ class SpiCall {
   // Leaves it, once. Afterwards the provider isn't touched any more.
   void Leave() WSP_REQUIRES(g_library.mutex);
   // Waits until no other startup or cleanup is under way. False if waiting
-  // would be for ever: in application code that such a one waits for.
-  bool TakeLifecycle() WSP_REQUIRES(g_library.mutex);
+  // would be for ever: in application code that such a one waits for. For a
+  // call of the name space also as soon as that is cleaned up.
+  enum class Lifecycle { kOfAny, kOfNameSpace };
+  bool TakeLifecycle(Lifecycle lifecycle = Lifecycle::kOfAny)
+      WSP_REQUIRES(g_library.mutex);
   void PassLifecycle() WSP_REQUIRES(g_library.mutex);
 
  private:

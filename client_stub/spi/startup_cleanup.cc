@@ -63,8 +63,9 @@ void ReleaseHandles(Provider* provider) WSP_REQUIRES(g_library.mutex) {
   g_library.mutex.Lock();
 }
 
-// Afterwards nothing of the provider is left: no thread, descriptor, memory.
-void TakeDown() WSP_REQUIRES(g_library.mutex) {
+}  // namespace
+
+void TakeDown() {
   Provider* provider = g_library.provider;
   if (!provider->ended) provider->EndRegistration();
   provider->ending = true;
@@ -80,8 +81,10 @@ void TakeDown() WSP_REQUIRES(g_library.mutex) {
   ++g_library.generation;
   g_library.tearing_down = false;
   delete provider;
-  LowerForkGuard();
+  if (g_library.name_space == nullptr) LowerForkGuard();
 }
+
+namespace {
 
 // ----------------------------------------------------------------- startup
 
@@ -173,7 +176,9 @@ void Describe(const Reply& reply, WORD negotiated, LPWSPDATA data) {
   for (size_t i = 0; i < size; ++i) data->szDescription[i] = reply.bytes[i];
 }
 
-bool EnsureProvider() WSP_REQUIRES(g_library.mutex) {
+}  // namespace
+
+bool EnsureProvider() {
   if (g_library.provider != nullptr && g_library.provider->ended) TakeDown();
   if (g_library.provider != nullptr) return true;
   std::unique_ptr<Provider> provider = Provider::Create();
@@ -181,8 +186,6 @@ bool EnsureProvider() WSP_REQUIRES(g_library.mutex) {
   g_library.provider = provider.release();
   return true;
 }
-
-}  // namespace
 
 uint32_t StartUp(WORD version, DWORD catalog_entry_id,
                  const WSPUPCALLTABLE& upcalls, LPWSPDATA data) {
@@ -209,8 +212,8 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
     Provider* provider = call.provider();
     if (error != 0) {
       // Nothing is counted, and what was only made for this goes again.
-      if (provider->startups == 0 && t_thread.inside == 1 &&
-          t_thread.exposed == 0) {
+      if (provider->startups == 0 && g_library.name_space == nullptr &&
+          t_thread.inside == 1 && t_thread.exposed == 0) {
         TakeDown();
       }
       return error;
@@ -282,8 +285,9 @@ uint32_t CleanUp(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   if (provider == nullptr) return WSANOTINITIALISED;
   if (provider->ended || provider->startups == 0) {
     // Ended by another attachment of this process: there is nothing to clean
-    // up, but a lot to take down.
-    TakeDown();
+    // up, but a lot to take down. One that was never started up is there for
+    // the name space.
+    if (provider->ended || g_library.name_space == nullptr) TakeDown();
     return WSANOTINITIALISED;
   }
   call->Enter();

@@ -34,6 +34,9 @@ void StartAnewAfterFork() {
     ++g_library.generation;
     g_library.lifecycle_busy = false;
     g_library.tearing_down = false;
+    g_library.name_space = nullptr;
+    g_library.name_space_inside = 0;
+    g_library.name_space_leavers = nullptr;
   }
   t_thread = ThreadRecord();
   ForkHandled();

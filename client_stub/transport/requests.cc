@@ -19,7 +19,8 @@ void AppendEmptyRequest(ByteBuffer* call, uint32_t field) {
   AppendRequest(call, field, [](WireWriter&) {});
 }
 
-// Nothing if the address has no family.
+}  // namespace
+
 void WriteAddress(WireWriter& writer, uint32_t field, const Address& address) {
   using Field = wire::SocketAddress;
   if (address.family == Address::kNone) return;
@@ -41,8 +42,6 @@ void WriteAddress(WireWriter& writer, uint32_t field, const Address& address) {
     }
   });
 }
-
-}  // namespace
 
 void AppendHello(ByteBuffer* frame, const HelloParams& hello) {
   using Field = wire::Hello;

@@ -29,6 +29,10 @@ struct HelloParams {
   const char* client_name = "";
 };
 
+// A SocketAddress, as `field` of the message that is being written. Nothing if
+// the address has no family.
+void WriteAddress(WireWriter& writer, uint32_t field, const Address& address);
+
 void AppendHello(ByteBuffer* frame, const HelloParams& hello);
 void AppendAck(ByteBuffer* frame, uint64_t sequence);
 void AppendCancel(ByteBuffer* frame, uint64_t call_id);

@@ -58,6 +58,8 @@ bool DecodeIpv6(ByteView bytes, Address* address) {
   return reader.ok() && valid;
 }
 
+}  // namespace
+
 bool DecodeAddress(ByteView bytes, Address* address) {
   using Field = wire::SocketAddress;
   bool valid = true;
@@ -71,6 +73,8 @@ bool DecodeAddress(ByteView bytes, Address* address) {
   }
   return reader.ok() && valid;
 }
+
+namespace {
 
 bool DecodeLimits(ByteView bytes, AttachmentLimits* limits) {
   using Field = wire::Limits;
@@ -322,6 +326,10 @@ bool DecodeResult(uint32_t field, ByteView bytes, Completion* out) {
           [out](ByteView value) { return DecodeOptionValue(value, out); });
     case Field::kIoctl:
       return DecodeIoctlResult(bytes, out);
+    case Field::kLookup:
+      // See lookup.h.
+      out->data = bytes;
+      return true;
     default:
       return true;
   }
@@ -349,7 +357,7 @@ bool DecodeCompletion(ByteView bytes, Completion* out) {
         out->pending = reader.AsBool();
         break;
       default:
-        if (reader.field() > Field::kAcceptDecision) break;
+        if (reader.field() > Field::kLookup) break;
         out->result = reader.field();
         valid &= DecodeResult(reader.field(), reader.AsBytes(), out);
     }

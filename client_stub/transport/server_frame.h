@@ -46,10 +46,11 @@ struct Completion {
   bool pending = false;
   uint32_t result = 0;
 
-  uint32_t bytes_sent = 0;      // send, send_to
-  uint32_t flags = 0;           // recv, recv_from
-  uint64_t stream_offset = 0;   // recv
-  ByteView data;                // recv, option raw, ioctl output, description
+  uint32_t bytes_sent = 0;     // send, send_to
+  uint32_t flags = 0;          // recv, recv_from
+  uint64_t stream_offset = 0;  // recv
+  // recv, option raw, ioctl output, description, lookup (all of it)
+  ByteView data;
   Address peer;                 // accept, get_peer_name, recv_from
   Address local;                // accept, bind, connect, get_sock_name
   uint64_t offer_id = 0;        // accept
@@ -60,6 +61,9 @@ struct Completion {
   bool linger_on = false;       // option
   uint32_t linger_seconds = 0;  // option
 };
+
+// Decodes the bytes of a SocketAddress; false if they are malformed.
+bool DecodeAddress(ByteView bytes, Address* address);
 
 // Hears what a frame holds. ByteViews point into the frame.
 class ServerFrameVisitor {

@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "client_stub/transport/lookup.h"
 #include "client_stub/transport/requests.h"
 #include "client_stub/transport/server_frame.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -91,6 +92,31 @@ TEST(RequestsTest, CallHeaderCarriesEverything) {
   EXPECT_TRUE(call.report_pending());
   EXPECT_EQ(call.timeout_ms(), 300u);
   EXPECT_EQ(call.listen().backlog(), -1);
+}
+
+TEST(RequestsTest, LookupCarriesEverything) {
+  LookupParams params;
+  params.kind = v1::LookupRequest::KIND_ADDRESS;
+  params.name = {'n'};
+  params.address.family = Address::kIpv4;
+  params.address.bytes[0] = 10;
+  params.family = v1::SocketRequest::FAMILY_IPV6;
+  params.service = {'s'};
+  params.type = v1::SocketRequest::TYPE_DATAGRAM;
+  params.want_aliases = true;
+  ByteBuffer bytes;
+  AppendLookup(&bytes, params);
+  const auto lookup = Parse<v1::Call>(bytes).lookup();
+  EXPECT_EQ(lookup.kind(), v1::LookupRequest::KIND_ADDRESS);
+  EXPECT_EQ(lookup.name(), "n");
+  EXPECT_EQ(lookup.address().ipv4().address(), 0x0a000000u);
+  EXPECT_EQ(lookup.family(), v1::SocketRequest::FAMILY_IPV6);
+  EXPECT_EQ(lookup.service(), "s");
+  EXPECT_EQ(lookup.type(), v1::SocketRequest::TYPE_DATAGRAM);
+  EXPECT_TRUE(lookup.want_aliases());
+  bytes.clear();
+  AppendLookup(&bytes, LookupParams());
+  EXPECT_TRUE(Parse<v1::Call>(bytes).has_lookup());
 }
 
 TEST(RequestsTest, EmptyRequestsAreStillSet) {
@@ -224,6 +250,37 @@ TEST(ServerFrameTest, OtherResults) {
   frame.add_events()->mutable_registration_ended()->set_reason(
       v1::RegistrationEnded::REASON_DISCONNECTED);
   EXPECT_EQ(Decode(frame).reason, 2u);
+}
+
+TEST(ServerFrameTest, LookupsAreHandedOnWholeAndDecodedByThemselves) {
+  v1::ServerFrame frame;
+  auto* lookup = frame.add_completions()->mutable_lookup();
+  lookup->set_canonical_name("c");
+  lookup->add_aliases("a");
+  auto* address = lookup->add_addresses();
+  address->mutable_address()->mutable_ipv4()->set_port(80);
+  address->set_type(v1::SocketRequest::TYPE_STREAM);
+  lookup->add_addresses()->set_type(v1::SocketRequest::TYPE_STREAM);
+  auto* service = lookup->add_services();
+  service->set_name("s");
+  service->set_port(53);
+  service->set_type(v1::SocketRequest::TYPE_DATAGRAM);
+  service->add_aliases("t");
+  const Recorder recorder = Decode(frame);
+  LookupReply reply;
+  ASSERT_TRUE(DecodeLookupReply(View(recorder.data), &reply));
+  EXPECT_EQ(reply.canonical_name, ByteBuffer{'c'});
+  ASSERT_EQ(reply.aliases.size(), 1u);
+  ASSERT_EQ(reply.addresses.size(), 1u) << "one is of no family";
+  EXPECT_EQ(reply.addresses[0].address.family, Address::kIpv4);
+  EXPECT_EQ(reply.addresses[0].address.port, 80);
+  EXPECT_EQ(reply.addresses[0].type, v1::SocketRequest::TYPE_STREAM);
+  ASSERT_EQ(reply.services.size(), 1u);
+  EXPECT_EQ(reply.services[0].name, ByteBuffer{'s'});
+  EXPECT_EQ(reply.services[0].port, 53);
+  EXPECT_EQ(reply.services[0].aliases, std::vector<ByteBuffer>{{'t'}});
+  service->set_port(65536);
+  EXPECT_FALSE(DecodeLookupReply(View(Decode(frame).data), &reply));
 }
 
 TEST(ServerFrameTest, UnknownFieldsAreSkipped) {

@@ -20,13 +20,13 @@ void PendingLookups::Start(const Call& call,
 
 uint32_t PendingLookups::TryStart(const Call& call,
                                   const std::shared_ptr<CallSink>& sink) {
-  if (resolver_ == nullptr) return kWsaOpNotSupp;
   wsp::v1::LookupRequest request;
   LookupQuestion question;
   if (!request.ParseFromString(call.body.RemainingString()) ||
       !DecodeLookup(request, &question)) {
     return kWsaInval;
   }
+  if (resolver_ == nullptr) return kWsaOpNotSupp;
   if (call.timeout_ms != 0) {
     question.time_limit = absl::Milliseconds(call.timeout_ms);
   }

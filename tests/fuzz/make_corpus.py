@@ -64,6 +64,14 @@ def client_sequences(types, provider):
         "names": [frame_of(provider, socket, ("get_sock_name", 5, {}),
                            ("get_peer_name", 5, {}),
                            ("select", 0, {}), ("event_select", 5, {}))],
+        "lookups": [frame_of(provider,
+                             ("lookup", 0, {"kind": 1, "name": "localhost",
+                                            "service": "http", "type": 1,
+                                            "family": 1,
+                                            "want_aliases": True}),
+                             ("lookup", 0, {"kind": 2, "address": loopback}),
+                             ("lookup", 0, {"kind": 3, "service": "80"}),
+                             ("lookup", 0, {"kind": 4}))],
         "cleanup": [frame_of(provider, socket, ("cleanup", 0, {}),
                              ("startup", 0, {"version_requested": 0x202}))],
     }
@@ -101,8 +109,19 @@ def server_frames(provider):
     others.completions.add(call_id=4, sequence=4).cleanup.final = True
     others.events.add().registration_ended.reason = (
         provider.RegistrationEnded.REASON_DISCONNECTED)
+
+    lookups = provider.ServerFrame()
+    lookup = lookups.completions.add(call_id=1, sequence=1).lookup
+    lookup.canonical_name = "host.example"
+    lookup.aliases.append("h")
+    address = lookup.addresses.add(type=1)
+    address.address.ipv4.address = 0x7f000001
+    address.address.ipv4.port = 80
+    service = lookup.services.add(name="http", port=80, type=1)
+    service.aliases.append("www")
     return {name: frame.SerializeToString() for name, frame in
-            [("welcome", welcome), ("data", data), ("others", others)]}
+            [("welcome", welcome), ("data", data), ("others", others),
+             ("lookups", lookups)]}
 
 
 def grpc_message(data):

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 
+#include "client_stub/transport/lookup.h"
 #include "client_stub/transport/server_frame.h"
+#include "proto/wire_fields.h"
 
 namespace wsp {
 
@@ -17,6 +19,10 @@ class ReadingVisitor final : public ServerFrameVisitor {
   }
   bool OnCompletion(const Completion& completion) override {
     Read(completion.data);
+    if (completion.result == wire::Completion::kLookup) {
+      LookupReply reply;
+      (void)DecodeLookupReply(completion.data, &reply);
+    }
     return completion.sequence % 7 != 6;
   }
   bool OnRegistrationEnded(uint32_t reason) override { return reason != 5; }

@@ -17,6 +17,7 @@
 #include "ws2/addresses.h"
 #include "ws2/base_types.h"
 #include "ws2/errors.h"
+#include "ws2/name_space.h"
 #include "ws2/options.h"
 #include "ws2/qos.h"
 
@@ -239,6 +240,17 @@ typedef struct _WSAPROTOCOL_INFOA {
 #define LITTLEENDIAN 0x0001
 #define SECURITY_PROTOCOL_NONE 0x0000
 
+#define SIO_NSP_NOTIFY_CHANGE _WSAIOW(IOC_WS2, 25)
+
+typedef enum _WSACOMPLETIONTYPE {
+  NSP_NOTIFY_IMMEDIATELY = 0,
+  NSP_NOTIFY_HWND = 1,
+  NSP_NOTIFY_EVENT = 2,
+  NSP_NOTIFY_PORT = 3,
+  NSP_NOTIFY_APC = 4
+} WSACOMPLETIONTYPE,
+    *PWSACOMPLETIONTYPE, *LPWSACOMPLETIONTYPE;
+
 typedef int(CALLBACK* LPCONDITIONPROC)(LPWSABUF lpCallerId,
                                        LPWSABUF lpCallerData, LPQOS lpSQOS,
                                        LPQOS lpGQOS, LPWSABUF lpCalleeId,
@@ -247,6 +259,34 @@ typedef int(CALLBACK* LPCONDITIONPROC)(LPWSABUF lpCallerId,
 typedef void(CALLBACK* LPWSAOVERLAPPED_COMPLETION_ROUTINE)(
     DWORD dwError, DWORD cbTransferred, LPWSAOVERLAPPED lpOverlapped,
     DWORD dwFlags);
+
+typedef struct _WSACOMPLETION {
+  WSACOMPLETIONTYPE Type;
+  union {
+    struct {
+      HWND hWnd;
+      UINT uMsg;
+      WPARAM context;
+    } WindowMessage;
+    struct {
+      LPWSAOVERLAPPED lpOverlapped;
+    } Event;
+    struct {
+      LPWSAOVERLAPPED lpOverlapped;
+      LPWSAOVERLAPPED_COMPLETION_ROUTINE lpfnCompletionProc;
+    } Apc;
+    struct {
+      LPWSAOVERLAPPED lpOverlapped;
+      HANDLE hPort;
+      ULONG_PTR Key;
+    } Port;
+  } Parameters;
+} WSACOMPLETION, *PWSACOMPLETION, *LPWSACOMPLETION;
+
+/* The calling thread's error code, which the SPI client keeps and exports: the
+ * functions of a name-space provider report failure by it. */
+void WSAAPI WSASetLastError(int iError);
+int WSAAPI WSAGetLastError(void);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 /* The Winsock 2 service provider interface for Linux, as Windows' <ws2spi.h>
  * gives it: the 30 functions of a transport provider, the 15 upcalls that its
- * client supplies, and WSPStartup, which exchanges the two.
+ * client supplies, and WSPStartup, which exchanges the two; and the nine
+ * functions of a name-space provider.
  *
  * Every WSP function reports failure by its return value and stores the code
  * in *lpErrno; WSPStartup alone returns the code itself.
@@ -224,10 +225,62 @@ typedef int(WSPAPI* LPWSPSTARTUP)(WORD wVersionRequested, LPWSPDATA lpWSPData,
                                   WSPUPCALLTABLE UpcallTable,
                                   LPWSPPROC_TABLE lpProcTable);
 
-/* The sole export that a provider must have. */
+/* The sole export that a transport provider must have. */
 int WSPAPI WSPStartup(WORD wVersionRequested, LPWSPDATA lpWSPData,
                       LPWSAPROTOCOL_INFOW lpProtocolInfo,
                       WSPUPCALLTABLE UpcallTable, LPWSPPROC_TABLE lpProcTable);
+
+/* A name-space provider: nine functions, and NSPStartup, which hands them out.
+ * All return 0, or SOCKET_ERROR with the code by WSASetLastError. */
+typedef INT(WSAAPI* LPNSPCLEANUP)(LPGUID lpProviderId);
+typedef INT(WSAAPI* LPNSPLOOKUPSERVICEBEGIN)(
+    LPGUID lpProviderId, LPWSAQUERYSETW lpqsRestrictions,
+    LPWSASERVICECLASSINFOW lpServiceClassInfo, DWORD dwControlFlags,
+    LPHANDLE lphLookup);
+typedef INT(WSAAPI* LPNSPLOOKUPSERVICENEXT)(HANDLE hLookup,
+                                            DWORD dwControlFlags,
+                                            LPDWORD lpdwBufferLength,
+                                            LPWSAQUERYSETW lpqsResults);
+typedef INT(WSAAPI* LPNSPLOOKUPSERVICEEND)(HANDLE hLookup);
+typedef INT(WSAAPI* LPNSPSETSERVICE)(LPGUID lpProviderId,
+                                     LPWSASERVICECLASSINFOW lpServiceClassInfo,
+                                     LPWSAQUERYSETW lpqsRegInfo,
+                                     WSAESETSERVICEOP essOperation,
+                                     DWORD dwControlFlags);
+typedef INT(WSAAPI* LPNSPINSTALLSERVICECLASS)(
+    LPGUID lpProviderId, LPWSASERVICECLASSINFOW lpServiceClassInfo);
+typedef INT(WSAAPI* LPNSPREMOVESERVICECLASS)(LPGUID lpProviderId,
+                                             LPGUID lpServiceClassId);
+typedef INT(WSAAPI* LPNSPGETSERVICECLASSINFO)(
+    LPGUID lpProviderId, LPDWORD lpdwBufSize,
+    LPWSASERVICECLASSINFOW lpServiceClassInfo);
+typedef INT(WSAAPI* LPNSPIOCTL)(HANDLE hLookup, DWORD dwControlCode,
+                                LPVOID lpvInBuffer, DWORD cbInBuffer,
+                                LPVOID lpvOutBuffer, DWORD cbOutBuffer,
+                                LPDWORD lpcbBytesReturned,
+                                LPWSACOMPLETION lpCompletion,
+                                LPWSATHREADID lpThreadId);
+
+/* cbSize is set by the caller. */
+typedef struct _NSP_ROUTINE {
+  DWORD cbSize;
+  DWORD dwMajorVersion;
+  DWORD dwMinorVersion;
+  LPNSPCLEANUP NSPCleanup;
+  LPNSPLOOKUPSERVICEBEGIN NSPLookupServiceBegin;
+  LPNSPLOOKUPSERVICENEXT NSPLookupServiceNext;
+  LPNSPLOOKUPSERVICEEND NSPLookupServiceEnd;
+  LPNSPSETSERVICE NSPSetService;
+  LPNSPINSTALLSERVICECLASS NSPInstallServiceClass;
+  LPNSPREMOVESERVICECLASS NSPRemoveServiceClass;
+  LPNSPGETSERVICECLASSINFO NSPGetServiceClassInfo;
+  LPNSPIOCTL NSPIoctl;
+} NSP_ROUTINE, *LPNSP_ROUTINE;
+
+typedef INT(WSAAPI* LPNSPSTARTUP)(LPGUID lpProviderId,
+                                  LPNSP_ROUTINE lpnspRoutines);
+
+INT WSAAPI NSPStartup(LPGUID lpProviderId, LPNSP_ROUTINE lpnspRoutines);
 
 /* Not in the table: the SPI client exports it. */
 int WSPAPI WPUCompleteOverlappedRequest(SOCKET s, LPWSAOVERLAPPED lpOverlapped,
