@@ -18,6 +18,9 @@ constexpr WORD kSpiVersion = MAKEWORD(2, 2);
 // What a thread may take that runs a signal handler in the middle of a wait;
 // after that it has jumped out and is not coming back.
 constexpr int64_t kExposedMs = 250;
+// What may pass between the beginning of a startup or cleanup and that of the
+// connection that it makes.
+constexpr int64_t kAttachSlackMs = 500;
 // gRPC's RESOURCE_EXHAUSTED: the daemon's limit of clients or attachments.
 constexpr int kGrpcResourceExhausted = 8;
 // How often a startup begins that another attachment's final cleanup overtakes.
@@ -99,7 +102,11 @@ Attach AwaitAttachment(SpiCall* call, int64_t deadline)
   Operation* operation =
       provider->NewOperation(Operation::Kind::kAttach, nullptr);
   if (call->PrepareToWait(operation) != 0) return Attach::kUnreachable;
-  const uint32_t error = call->FinishControl(operation, deadline, nullptr);
+  // A connection that was made for this has its own time, which began a moment
+  // later. It comes first, so that the connection is given up and the next call
+  // makes another, instead of failing with this one.
+  const uint32_t error =
+      call->FinishControl(operation, deadline + kAttachSlackMs, nullptr);
   return error == 0 ? Attach::kReady : Attach::kUnreachable;
 }
 
