@@ -1,5 +1,6 @@
 // The daemon: reads flags and configuration, serves until SIGTERM or SIGINT.
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sysexits.h>
@@ -69,6 +70,15 @@ void SetHelp() {
   absl::SetFlagsUsageConfig(help);
 }
 
+// Payload comes in bursts of a few hundred KiB that are freed at once. By
+// default glibc gives such memory back to the kernel each time, and the page
+// faults of getting it again cost a quarter of the throughput in bulk.
+void KeepFreedMemory() {
+  constexpr int kKeptBytesOfArena = 4 << 20;
+  mallopt(M_TRIM_THRESHOLD, kKeptBytesOfArena);
+  mallopt(M_MMAP_THRESHOLD, kKeptBytesOfArena);
+}
+
 int Fail(const absl::Status& status, int exit_code) {
   fprintf(stderr, "wspd: %s\n", std::string(status.message()).c_str());
   return exit_code;
@@ -91,6 +101,7 @@ int main(int argc, char** argv) {
     wspd::SetLogLevel(*level);
   }
 
+  KeepFreedMemory();
   // Blocked before any thread starts, so that only sigwait() gets them.
   sigset_t stop;
   sigemptyset(&stop);

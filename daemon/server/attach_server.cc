@@ -30,7 +30,11 @@ void Configure(grpc::ServerBuilder* builder) {
   // The default keepalive ends clients that read nothing for two hours.
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  // Without the probe gRPC 1.51 never raises a connection's window above 65,535
+  // bytes, whatever a stream's is: less than one chunk with its head, so that
+  // each would wait for a window update in its middle. Its pings come only with
+  // data, and nothing waits for their answers.
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 1);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
                               kWindowBytes);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE,
