@@ -71,11 +71,12 @@ if [ -n "$long" ]; then
   stress asan {race,cancel,vanish,resume,unload,death}_test
   # The others aren't for ThreadSanitizer.
   stress tsan {race,cancel,resume,unload}_test
-  check "long fuzzing" bash tests/fuzz/run.sh --seconds 600
+  check "long fuzzing" bash tests/fuzz/run.sh --seconds 600 --together
   check "clang-tidy" bash tests/lint/tidy.sh
 else
   check "format" bash tests/lint/format.sh
   bazel_tests default --build_tests_only=false //...
+  check "quickstart" bash deploy/quickstart.sh
   bazel_tests tsan --config=tsan --build_tests_only \
     //daemon/... //client_stub/... //tests/lifecycle/...
   bazel_tests asan --config=asan --build_tests_only //daemon/... \
