@@ -60,6 +60,21 @@ Ending EndingOf(int error) {
                                                : Ending::kOtherError;
 }
 
+bool WriteAll(int fd, const std::string& data, int flags) {
+  const Clock::time_point end = Clock::now() + kDeadline;
+  size_t done = 0;
+  while (done < data.size()) {
+    const ssize_t count =
+        send(fd, data.data() + done, data.size() - done, flags | MSG_NOSIGNAL);
+    if (count >= 0) {
+      done += count;
+    } else if (errno != EAGAIN || !WaitFor(fd, POLLOUT, end)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 OwnedFd NewSocket(Family family) {
   OwnedFd fd(socket(DomainOf(family),
                     SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP));
@@ -100,18 +115,22 @@ PeerSocket PeerSocket::ConnectTo(const Endpoint& endpoint, int* error) {
 }
 
 bool PeerSocket::Write(const std::string& data) {
-  const Clock::time_point end = Clock::now() + kDeadline;
-  size_t done = 0;
-  while (done < data.size()) {
-    const ssize_t count =
-        send(fd_.get(), data.data() + done, data.size() - done, MSG_NOSIGNAL);
-    if (count >= 0) {
-      done += count;
-    } else if (errno != EAGAIN || !WaitFor(fd_.get(), POLLOUT, end)) {
-      return false;
-    }
+  return WriteAll(fd_.get(), data, 0);
+}
+
+bool PeerSocket::WriteUrgent(const std::string& data) {
+  const size_t before = data.size() - 1;
+  return Write(data.substr(0, before)) &&
+         WriteAll(fd_.get(), data.substr(before), MSG_OOB);
+}
+
+std::string PeerSocket::ReadUrgent() {
+  char byte;
+  if (!WaitFor(fd_.get(), POLLPRI, Clock::now() + kDeadline) ||
+      recv(fd_.get(), &byte, 1, MSG_OOB) != 1) {
+    return "";
   }
-  return true;
+  return std::string(1, byte);
 }
 
 std::string PeerSocket::Read(size_t size) {

@@ -32,6 +32,11 @@ class PeerSocket {
   // Writes all; false if the connection ended or nobody reads.
   bool Write(const std::string& data);
 
+  // Writes all, of which the last byte is urgent ("out of band").
+  bool WriteUrgent(const std::string& data);
+  // The urgent byte that has come or comes by kDeadline; empty if none.
+  std::string ReadUrgent();
+
   // Reads exactly `size` bytes, or fewer if the connection ends.
   std::string Read(size_t size);
 
