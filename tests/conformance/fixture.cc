@@ -40,7 +40,12 @@ void ConformanceTest::TearDown() {
   if (spi_ == nullptr || spi_->table().lpWSPCleanup == nullptr) return;
   int count = 0;
   while (Cleanup().ok()) ASSERT_LT(++count, kMostCleanups);
+  Unload();
+}
+
+void ConformanceTest::Unload() {
   EXPECT_TRUE(spi_->Unload());
+  spi_.reset();
 }
 
 SOCKET ConformanceTest::NewSocket(Family family, Protocol protocol,
@@ -110,6 +115,16 @@ ConformanceTest::Pair ConformanceTest::AcceptOne(SOCKET listener,
   if (!pair.peer.is_open()) return pair;
   EXPECT_EQ(Accept(listener, &pair.socket), kOk);
   return pair;
+}
+
+Overlapped& ConformanceTest::NewOverlapped(size_t size) {
+  operations_.push_back(std::make_unique<Overlapped>(size));
+  return *operations_.back();
+}
+
+Overlapped& ConformanceTest::NewOverlapped(std::string data) {
+  operations_.push_back(std::make_unique<Overlapped>(std::move(data)));
+  return *operations_.back();
 }
 
 bool ConformanceTest::WaitReadable(SOCKET s, u_long size) {

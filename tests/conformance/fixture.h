@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "tests/conformance/calls.h"  // before any system socket header
@@ -29,64 +31,6 @@ constexpr int kNotAtAllMs = 100;
 // one that spi_client finds by itself.
 const std::string& ProviderPath();
 void SetProviderPath(const std::string& path);
-
-// The provider, loaded and started up once, and cleaned up and unloaded at the
-// end. A fixture is-a Calls, so that a case reads as the calls that it makes.
-class ConformanceTest : public ::testing::Test, protected Calls {
- protected:
-  void SetUp() override;
-  void TearDown() override;
-
-  Spi& spi() { return *spi_; }
-
-  // These fail the case if they can't do it, and give INVALID_SOCKET.
-  SOCKET NewSocket(Family family, Protocol protocol = Protocol::kTcp,
-                   DWORD flags = WSA_FLAG_OVERLAPPED);
-  SOCKET NewBound(Family family, Protocol protocol = Protocol::kTcp);
-  // Bound to the loopback address, and listening.
-  SOCKET NewListener(Family family, SockAddr* name = nullptr);
-
-  // A connected stream socket of the provider, and its kernel peer.
-  struct Pair {
-    SOCKET socket = INVALID_SOCKET;
-    PeerSocket peer;
-  };
-  // The provider connects to the peer.
-  Pair NewConnection(Family family, DWORD flags = WSA_FLAG_OVERLAPPED);
-  // The same with a receive buffer of the peer's so small that a send soon
-  // waits.
-  Pair NewSlowConnection(Family family);
-  // The peer connects to a listener of the provider's.
-  Pair NewAccepted(Family family);
-  Pair AcceptOne(SOCKET listener, const SockAddr& name);
-
-  // Waits until the socket has something to read, `size` bytes at least.
-  bool WaitReadable(SOCKET s, u_long size = 1);
-  // Sends without blocking until nothing more goes; how much that was. Leaves
-  // the socket non-blocking.
-  size_t FillSendBuffer(SOCKET s);
-
- private:
-  Pair ConnectTo(PeerListener* listener, DWORD flags);
-
-  std::unique_ptr<Spi> spi_;
-};
-
-// For cases that are run for IPv4 and IPv6.
-class FamilyTest : public ConformanceTest,
-                   public ::testing::WithParamInterface<Family> {
- protected:
-  Family family() const { return GetParam(); }
-};
-
-// For cases that are run for TCP and UDP over IPv4 and IPv6.
-class VariantTest : public ConformanceTest,
-                    public ::testing::WithParamInterface<Variant> {
- protected:
-  Family family() const { return GetParam().family; }
-  Protocol protocol() const { return GetParam().protocol; }
-  SOCKET New() { return NewSocket(family(), protocol()); }
-};
 
 // An OVERLAPPED with a buffer and, if wanted, an event.
 struct Overlapped {
@@ -118,6 +62,72 @@ struct Overlapped {
 
  private:
   void Point() { wsabuf = {static_cast<u_long>(buffer.size()), &buffer[0]}; }
+};
+
+// The provider, loaded and started up once, and cleaned up and unloaded at the
+// end. A fixture is-a Calls, so that a case reads as the calls that it makes.
+class ConformanceTest : public ::testing::Test, protected Calls {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  Spi& spi() { return *spi_; }
+  // After the final cleanup; the last that a case does.
+  void Unload();
+
+  // These fail the case if they can't do it, and give INVALID_SOCKET.
+  SOCKET NewSocket(Family family, Protocol protocol = Protocol::kTcp,
+                   DWORD flags = WSA_FLAG_OVERLAPPED);
+  SOCKET NewBound(Family family, Protocol protocol = Protocol::kTcp);
+  // Bound to the loopback address, and listening.
+  SOCKET NewListener(Family family, SockAddr* name = nullptr);
+
+  // A connected stream socket of the provider, and its kernel peer.
+  struct Pair {
+    SOCKET socket = INVALID_SOCKET;
+    PeerSocket peer;
+  };
+  // The provider connects to the peer.
+  Pair NewConnection(Family family, DWORD flags = WSA_FLAG_OVERLAPPED);
+  // The same with a receive buffer of the peer's so small that a send soon
+  // waits.
+  Pair NewSlowConnection(Family family);
+  // The peer connects to a listener of the provider's.
+  Pair NewAccepted(Family family);
+  Pair AcceptOne(SOCKET listener, const SockAddr& name);
+
+  // As Overlapped's constructors. It lives as long as the fixture, since the
+  // final cleanup still writes to the OVERLAPPED of what is pending then.
+  Overlapped& NewOverlapped(size_t size = 0);
+  Overlapped& NewOverlapped(std::string data);
+
+  // Waits until the socket has something to read, `size` bytes at least.
+  bool WaitReadable(SOCKET s, u_long size = 1);
+  // Sends without blocking until nothing more goes; how much that was. Leaves
+  // the socket non-blocking.
+  size_t FillSendBuffer(SOCKET s);
+
+ private:
+  Pair ConnectTo(PeerListener* listener, DWORD flags);
+
+  std::unique_ptr<Spi> spi_;
+  std::vector<std::unique_ptr<Overlapped>> operations_;
+};
+
+// For cases that are run for IPv4 and IPv6.
+class FamilyTest : public ConformanceTest,
+                   public ::testing::WithParamInterface<Family> {
+ protected:
+  Family family() const { return GetParam(); }
+};
+
+// For cases that are run for TCP and UDP over IPv4 and IPv6.
+class VariantTest : public ConformanceTest,
+                    public ::testing::WithParamInterface<Variant> {
+ protected:
+  Family family() const { return GetParam().family; }
+  Protocol protocol() const { return GetParam().protocol; }
+  SOCKET New() { return NewSocket(family(), protocol()); }
 };
 
 }  // namespace wspd::conformance

@@ -4,6 +4,7 @@ our own provider."""
 load("//third_party/bazel:copts.bzl", "WSPD_COPTS")
 
 _RUNNER = [
+    "known_failures.py",
     "known_failures.txt",
     "run_cases.py",
     "//tests/python:modules",

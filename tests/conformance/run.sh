@@ -1,20 +1,28 @@
 #!/usr/bin/env bash
 # Judges a service provider, by default our own with a daemon of its own.
 #   run.sh [--provider PATH] [--filter PATTERN] [--show_known] [--jobs N]
+#          [--update] [--add REASON] [--group NAME]...
 # Another provider is judged without the list of our known failures.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 provider=
+groups=()
 passed_on=()
 while [ $# -gt 0 ]; do
   case $1 in
     --provider) provider=$(realpath "$2"); shift 2 ;;
-    --filter | --jobs) passed_on+=("$1" "$2"); shift 2 ;;
-    --show_known) passed_on+=("$1"); shift ;;
-    *) sed -n '2,4s/^# //p' "$0" >&2; exit 64 ;;
+    --filter | --jobs | --add) passed_on+=("$1" "$2"); shift 2 ;;
+    --group) groups+=("$2"); shift 2 ;;
+    --show_known | --update) passed_on+=("$1"); shift ;;
+    *) sed -n '2,5s/^# //p' "$0" >&2; exit 64 ;;
   esac
 done
-targets=(//tests/conformance:programs)
+if [ ${#groups[@]} -eq 0 ]; then
+  for source in tests/conformance/*_test.cc; do
+    groups+=("$(basename "$source" _test.cc)")
+  done
+fi
+targets=("${groups[@]/#///tests/conformance:}")
 if [ -n "$provider" ]; then
   passed_on+=(--provider "$provider")
 else
@@ -24,9 +32,6 @@ else
     --known_failures tests/conformance/known_failures.txt)
 fi
 bazel build "${targets[@]}"
-programs=()
-for source in tests/conformance/*_test.cc; do
-  programs+=("bazel-bin/tests/conformance/$(basename "$source" _test.cc)")
-done
+programs=("${groups[@]/#/bazel-bin/tests/conformance/}")
 bash tests/conformance/run_group.sh tests/conformance/run_cases.py \
   "${passed_on[@]}" "${programs[@]}"

@@ -18,6 +18,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 
 import daemon_process
+import known_failures
 
 CASE_SECONDS = 60
 
@@ -43,34 +44,6 @@ def list_cases(binary):
         elif text.endswith("."):
             suite = text
     return cases
-
-
-class KnownFailures:
-    """The lines "PATTERN REASON" of the list; None: an empty one."""
-
-    def __init__(self, path):
-        self.reasons = {}
-        if path is None:
-            return
-        with open(path) as file:
-            for line in file:
-                pattern, _, reason = line.strip().partition(" ")
-                if not pattern or pattern.startswith("#"):
-                    continue
-                if not reason.strip():
-                    raise ValueError(f"{path}: {pattern} without a reason")
-                self.reasons[pattern] = reason.strip()
-
-    def pattern_of(self, name):
-        for pattern in self.reasons:
-            if fnmatch.fnmatchcase(name, pattern):
-                return pattern
-        return None
-
-    def unused(self, cases):
-        """The patterns that match no case at all."""
-        return [pattern for pattern in self.reasons
-                if not fnmatch.filter([case.name for case in cases], pattern)]
 
 
 def run_case(case):
@@ -150,11 +123,30 @@ def parse_arguments():
     parser.add_argument("--check_list", action="store_true",
                         help="run nothing: is every line of the list about a "
                         "case?")
-    return parser.parse_args()
+    parser.add_argument("--update", action="store_true",
+                        help="take the cases that pass off the list")
+    parser.add_argument("--add", metavar="REASON",
+                        help="put the cases that fail and aren't listed on the "
+                        "list")
+    arguments = parser.parse_args()
+    if (arguments.update or arguments.add) and not arguments.known_failures:
+        parser.error("--update and --add need --known_failures")
+    return arguments
+
+
+def change_list(known, cases, arguments):
+    passed = [case.name for case in cases if case.passed]
+    failed = [case.name for case in cases if not case.passed]
+    if arguments.update:
+        known.remove_passing(passed, failed)
+    if arguments.add:
+        added = known.add_failing(passed, failed, arguments.add)
+        print(f"{added} cases more on the list")
+    known.write()
 
 
 def check_list(cases, known):
-    unused = known.unused(cases)
+    unused = known.unused([case.name for case in cases])
     for pattern in unused:
         print(f"no case is called {pattern}")
     doubled = len(cases) - len({case.name for case in cases})
@@ -166,7 +158,7 @@ def check_list(cases, known):
 
 def main():
     arguments = parse_arguments()
-    known = KnownFailures(arguments.known_failures)
+    known = known_failures.KnownFailures(arguments.known_failures)
     cases = [case for binary in arguments.binary
              for case in list_cases(binary)]
     if arguments.check_list:
@@ -187,6 +179,8 @@ def main():
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
             list(pool.map(run_case, cases))
         daemon_lives = daemon is None or daemon.alive()
+    if arguments.update or arguments.add:
+        change_list(known, cases, arguments)
     wrong = judge(cases, known)
     if daemon is not None and (not daemon_lives or daemon.status != 0):
         print("\n".join(daemon.log[-50:]))
