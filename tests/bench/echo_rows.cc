@@ -7,13 +7,13 @@
 #include "tests/bench/clock.h"
 #include "tests/bench/daemon.h"
 #include "tests/bench/die.h"
+#include "tests/bench/echo.h"
 #include "tests/bench/kernel_transport.h"
 #include "tests/bench/peer.h"
 #include "tests/bench/process.h"
 #include "tests/bench/rounds.h"
 #include "tests/bench/send_pump.h"
 #include "tests/bench/spi_transport.h"
-#include "tests/bench/statistics.h"
 
 namespace wspd::bench {
 namespace {
@@ -23,19 +23,6 @@ constexpr char kReceivePendingRow[] = "echo_64_receive_pending";
 constexpr char kSendsOutstandingRow[] = "echo_64_sends_outstanding";
 constexpr int kOutstandingSends = 8;
 constexpr double kSettleTime = 0.1;
-
-double EchoMicroseconds(Stream* stream, int round_trips) {
-  char message[kEchoSize] = {};
-  std::vector<double> times;
-  times.reserve(static_cast<size_t>(round_trips));
-  for (int i = 0; i < round_trips; ++i) {
-    const double begin = Now();
-    stream->Send(message, sizeof(message));
-    stream->Receive(message, sizeof(message));
-    times.push_back(Now() - begin);
-  }
-  return Median(std::move(times)) * 1e6;
-}
 
 // The processes and the connections of every echo row.
 class EchoSetting {

@@ -2,9 +2,12 @@
 
 #include "tests/bench/bulk_rows.h"
 #include "tests/bench/connection_rows.h"
+#include "tests/bench/cpu_rows.h"
+#include "tests/bench/datagram_rows.h"
 #include "tests/bench/death_rows.h"
 #include "tests/bench/echo_rows.h"
 #include "tests/bench/footprint_rows.h"
+#include "tests/bench/idle_rows.h"
 
 namespace wspd::bench {
 
@@ -21,6 +24,12 @@ std::vector<Group> AllGroups() {
       StartupGroup(),
       LibrarySizeGroup(),
       AddedToProcessGroup(),
+      EchoBesideIdleSocketsGroup(),
+      EchoBesideIdleClientsGroup(),
+      DatagramSendGroup(),
+      DatagramReceiveGroup(),
+      CpuOfBulkGroup(),
+      CpuOfCallsGroup(),
   };
 }
 

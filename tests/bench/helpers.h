@@ -16,6 +16,12 @@ constexpr char kNoProvider[] = "";
 // Connects `count` times to a port, writes a line, and holds the connections.
 std::vector<std::string> HolderCommand(const std::string& provider,
                                        uint16_t port, int count);
+// Connects once to a port that echoes and `idle` times to another, and writes a
+// line; then measures for each line that it reads, and writes the median round
+// trip in microseconds.
+std::vector<std::string> EchoerCommand(const std::string& provider,
+                                       uint16_t echo_port, uint16_t idle_port,
+                                       int idle, int round_trips);
 // Writes a line of how long loading and WSPStartup took, in milliseconds.
 std::vector<std::string> StartupCommand(const std::string& provider);
 // Connects to a port that echoes, does one overlapped receive, and writes a

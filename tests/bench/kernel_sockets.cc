@@ -77,6 +77,36 @@ bool ReceiveAll(int fd, char* data, size_t size) {
   return true;
 }
 
+int OpenDatagramSocket(uint16_t* port) {
+  const int fd =
+      CheckErrno(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket");
+  sockaddr_in address = Loopback(0);
+  socklen_t size = sizeof(address);
+  auto* const name = reinterpret_cast<sockaddr*>(&address);
+  CheckErrno(bind(fd, name, size), "bind");
+  CheckErrno(getsockname(fd, name, &size), "getsockname");
+  if (port != nullptr) *port = ntohs(address.sin_port);
+  return fd;
+}
+
+void SendDatagram(int fd, const char* data, size_t size, uint16_t to) {
+  const sockaddr_in address = Loopback(to);
+  const ssize_t sent =
+      sendto(fd, data, size, 0, reinterpret_cast<const sockaddr*>(&address),
+             sizeof(address));
+  CheckErrno(static_cast<int>(sent), "sendto");
+}
+
+size_t ReceiveDatagram(int fd, char* data, size_t size, uint16_t* from) {
+  sockaddr_in address = {};
+  socklen_t length = sizeof(address);
+  const ssize_t received = recvfrom(
+      fd, data, size, 0, reinterpret_cast<sockaddr*>(&address), &length);
+  CheckErrno(static_cast<int>(received), "recvfrom");
+  *from = ntohs(address.sin_port);
+  return static_cast<size_t>(received);
+}
+
 size_t ReceiveSome(int fd, char* data, size_t size) {
   const ssize_t received = recv(fd, data, size, 0);
   if (received == -1 && errno == ECONNRESET) return 0;

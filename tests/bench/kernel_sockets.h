@@ -21,6 +21,12 @@ int ConnectTo(uint16_t port);
 void SendAll(int fd, const char* data, size_t size);
 // False at the end of the stream or after a reset, if that comes first.
 bool ReceiveAll(int fd, char* data, size_t size);
+// UDP, bound to a free port. Returns the descriptor.
+int OpenDatagramSocket(uint16_t* port = nullptr);
+void SendDatagram(int fd, const char* data, size_t size, uint16_t to);
+// Waits for one; returns its size.
+size_t ReceiveDatagram(int fd, char* data, size_t size, uint16_t* from);
+
 // What one receive gives: 0 at the end of the stream or after a reset.
 size_t ReceiveSome(int fd, char* data, size_t size);
 

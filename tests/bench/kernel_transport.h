@@ -12,6 +12,7 @@ namespace wspd::bench {
 class KernelTransport : public Transport {
  public:
   std::unique_ptr<Stream> Connect(uint16_t port) override;
+  std::unique_ptr<Datagrams> OpenDatagrams(uint16_t port) override;
 };
 
 }  // namespace wspd::bench

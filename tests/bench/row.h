@@ -42,6 +42,9 @@ struct Options {
   int connections = 400;
   int held_connections = 1000;
   int idle_sockets = 5000;
+  int echo_idle_sockets = 10000;
+  int idle_clients = 1000;
+  double datagram_seconds = 0.2;
 };
 
 // Rows that are measured together.

@@ -10,6 +10,7 @@
 
 namespace wspd::bench {
 
+class SpiDatagrams;
 class SpiStream;
 
 // A provider, loaded and started up; cleaned up and unloaded by the destructor,
@@ -22,8 +23,11 @@ class SpiTransport : public Transport {
 
   std::unique_ptr<Stream> Connect(uint16_t port) override;
   std::unique_ptr<SpiStream> ConnectSpi(uint16_t port);
+  std::unique_ptr<Datagrams> OpenDatagrams(uint16_t port) override;
+  std::unique_ptr<SpiDatagrams> OpenSpiDatagrams(uint16_t port);
 
   struct Library;
+  const Library& library() const { return *library_; }
 
  private:
   const std::unique_ptr<Library> library_;
@@ -65,6 +69,26 @@ class SpiStream : public Stream {
 
  private:
   const SpiTransport::Library& library_;
+  uintptr_t socket_;
+};
+
+// A UDP socket of the provider, by WSPSendTo and WSPRecvFrom. One thread.
+class SpiDatagrams : public Datagrams {
+ public:
+  SpiDatagrams(const SpiTransport::Library& library, uint16_t port);
+  ~SpiDatagrams() override;
+
+  void Send(const char* data, size_t size) override;
+  size_t Receive(char* data, size_t size) override;
+
+  // As of a stream.
+  void PostSend(Operation* operation, const char* data, size_t size);
+  void PostReceive(Operation* operation, char* data, size_t size);
+  void Wait(Operation* operation);
+
+ private:
+  const SpiTransport::Library& library_;
+  const uint16_t port_;
   uintptr_t socket_;
 };
 

@@ -52,6 +52,9 @@ Options OptionsFromFlags() {
   options.connections = 10;
   options.held_connections = 20;
   options.idle_sockets = 50;
+  options.echo_idle_sockets = 50;
+  options.idle_clients = 5;
+  options.datagram_seconds = 0.02;
   return options;
 }
 
