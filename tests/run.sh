@@ -58,11 +58,14 @@ bazel_tests() {
   fi
 }
 
-# So often under each sanitizer: what is about threads and ends.
+# Under a sanitizer: what is about threads and ends, so often, and a minute of
+# everything at once.
 stress() {
   local config=$1 tests=("${@:2}")
-  bazel_tests "$config stress" --config="$config" --build_tests_only \
+  bazel_tests "$config repeated" --config="$config" --build_tests_only \
     --runs_per_test="$stress_runs" "${tests[@]/#///tests/lifecycle:}"
+  bazel_tests "$config stress" --config="$config" --test_tag_filters=long_run \
+    //tests/stress:stress_long_test
 }
 
 if [ -n "$long" ]; then
@@ -77,10 +80,12 @@ else
   check "format" bash tests/lint/format.sh
   bazel_tests default --build_tests_only=false //...
   check "quickstart" bash deploy/quickstart.sh
-  bazel_tests tsan --config=tsan --build_tests_only \
-    //daemon/... //client_stub/... //tests/lifecycle/...
+  # What crosses components and isn't made for one build alone.
+  crossing=(//tests/{lifecycle,spi,name_space,stress}/...)
+  bazel_tests tsan --config=tsan --build_tests_only //daemon/... \
+    //client_stub/... "${crossing[@]}"
   bazel_tests asan --config=asan --build_tests_only //daemon/... \
-    //client_stub/... //tests/lifecycle/... //tests/hostile/...
+    //client_stub/... "${crossing[@]}" //tests/hostile/...
   check "short fuzzing" bash tests/fuzz/run.sh --seconds 20
 fi
 
