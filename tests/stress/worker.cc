@@ -54,8 +54,19 @@ bool Worker::Listen() {
   return Check("listen", spi_->ListenNew(&listener_, &endpoint_));
 }
 
+// As often one with a connection as any.
+Worker::Slot& Worker::AnySlot() {
+  const size_t first = random_() % slots_.size();
+  if (random_() % 2 == 0) return slots_[first];
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[(first + i) % slots_.size()];
+    if (slot != nullptr) return slot;
+  }
+  return slots_[first];
+}
+
 void Worker::Turn() {
-  Slot& slot = slots_[random_() % slots_.size()];
+  Slot& slot = AnySlot();
   if (slot == nullptr) {
     if (random_() % 4 == 0) {
       Accept(&slot);

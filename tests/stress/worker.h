@@ -54,6 +54,7 @@ class Worker {
   using Slot = std::unique_ptr<ClientConnection>;
 
   bool Listen();
+  Slot& AnySlot();
   void Turn();
   // Both leave it empty where nothing comes about.
   void Connect(Slot* slot);
