@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "client_stub/spi/accept_ex_buffer.h"
+#include "client_stub/spi/extensions.h"
 
 namespace wsp {
 namespace {
@@ -15,9 +16,17 @@ struct Row {
   ExtensionFunction function;
 };
 
+// Of the type that callers cast it to.
+template <typename Type>
+Row MakeRow(const GUID& id, Type function) {
+  return {id, reinterpret_cast<ExtensionFunction>(function)};
+}
+
 const Row kRows[] = {
-    {WSAID_GETACCEPTEXSOCKADDRS,
-     reinterpret_cast<ExtensionFunction>(&SpiGetAcceptExSockaddrs)},
+    MakeRow<LPFN_GETACCEPTEXSOCKADDRS>(WSAID_GETACCEPTEXSOCKADDRS,
+                                       &SpiGetAcceptExSockaddrs),
+    MakeRow<LPFN_WSARECVMSG>(WSAID_WSARECVMSG, &SpiRecvMsg),
+    MakeRow<LPFN_WSASENDMSG>(WSAID_WSASENDMSG, &SpiSendMsg),
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "client_stub/spi/extension_call.h"
 #include "client_stub/spi/extension_functions.h"
 #include "client_stub/spi/functions.h"
 #include "client_stub/spi/overlapped.h"
@@ -85,6 +86,7 @@ uint32_t GetExtensionFunction(SpiCall*, const IoctlTraits&,
   std::memcpy(&id, buffers.in, sizeof id);
   const ExtensionFunction function = FindExtensionFunction(id);
   if (function == nullptr) return WSAEINVAL;
+  FindLastError();
   std::memcpy(buffers.out, &function, sizeof function);
   *returned = sizeof function;
   return 0;

@@ -87,7 +87,8 @@ struct Operation final : CallOwner,
   uint32_t error = 0;
   uint64_t bytes = 0;
   uint32_t result_flags = 0;
-  // Of a kControl: the result, its `data` in `reply_data`.
+  // Of a kControl: the result, its `data` in `reply_data`. Of a WSARecvMsg: the
+  // ancillary data, as control_data.h lays them out.
   Completion reply;
   ByteBuffer reply_data;
 
@@ -99,6 +100,8 @@ struct Operation final : CallOwner,
   WSAEVENT event = nullptr;
   LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
   WSATHREADID thread = {};
+  // It was opened for this operation, and is to be closed afterwards.
+  bool opened_thread = false;
   // The SPI call hasn't decided yet between "done", "pending" and "failed".
   bool starting = false;
   // Among the pending ones.
@@ -107,6 +110,12 @@ struct Operation final : CallOwner,
   // nowhere.
   sockaddr* from = nullptr;
   LPINT from_length = nullptr;
+  // Of a kReceive that is a WSARecvMsg: where what comes besides the data goes
+  // at its completion, with the room that its Control had. Of a WSASendMsg: its
+  // ancillary data, which `job` points to.
+  LPWSAMSG message = nullptr;
+  u_long control_room = 0;
+  ByteBuffer control;
   // Of a kWatch: the overlapped operation that it watches.
   LPWSAOVERLAPPED watched = nullptr;
 };

@@ -31,7 +31,11 @@ void BeginOverlapped(Provider* provider, Operation* operation,
   provider->BeginOverlapped(operation, indication.overlapped);
   operation->routine = indication.routine;
   operation->event = EventOf(indication);
-  if (indication.routine != nullptr) operation->thread = *indication.thread;
+  if (indication.routine == nullptr) return;
+  operation->thread = *indication.thread;
+  if (indication.passes_thread_on == nullptr) return;
+  operation->opened_thread = true;
+  *indication.passes_thread_on = true;
 }
 
 }  // namespace wsp

@@ -18,6 +18,8 @@ struct Indication {
   LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
   // Of the routine; goes away with the call.
   LPWSATHREADID thread = nullptr;
+  // Set if the operation that is begun has to see to the id's end.
+  bool* passes_thread_on = nullptr;
 
   bool valid() const {
     return overlapped == nullptr || routine == nullptr || thread != nullptr;

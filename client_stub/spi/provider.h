@@ -173,7 +173,16 @@ class Provider final : private Attachment::Observer {
   // Does the upcalls of what has completed, without the lock; it is held again
   // when this returns, and nothing is the same any more.
   void Indicate() WSP_REQUIRES(g_library.mutex);
-  bool has_indications() const { return !indications_.empty(); }
+  bool has_indications() const {
+    return !indications_.empty() || !opened_threads_.empty();
+  }
+  // Has WPUCloseThread called for it, by Indicate().
+  void CloseThread(const WSATHREADID& thread) WSP_REQUIRES(g_library.mutex) {
+    opened_threads_.push_back(thread);
+  }
+  // Of a WSARecvMsg: writes to its WSAMSG. The SPI call of a synchronous one
+  // does that, for its own.
+  static void WriteMessage(Operation* operation);
   // Whether anything overlapped is on its way.
   uint64_t overlapped_pending() const { return overlapped_pending_; }
 
@@ -243,6 +252,9 @@ class Provider final : private Attachment::Observer {
   void FreeIfUnused(Operation* operation) WSP_REQUIRES(g_library.mutex);
   void Free(Operation* operation) WSP_REQUIRES(g_library.mutex);
   void IndicateOne(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void CloseOpenedThread() WSP_REQUIRES(g_library.mutex);
+  // Keeps the ancillary data of a WSARecvMsg's result. False if they don't fit.
+  static bool KeepControl(Operation* operation, const Completion& completion);
 
   std::vector<std::unique_ptr<const WSPUPCALLTABLE>> upcall_tables_;
   std::atomic<const WSPUPCALLTABLE*> upcalls_{&kNoUpcalls};
@@ -262,6 +274,8 @@ class Provider final : private Attachment::Observer {
 
   IntrusiveList<Operation, InOperations> operations_;
   IntrusiveList<Operation, InIndications> indications_;
+  // That nothing is queued with any more.
+  std::vector<WSATHREADID> opened_threads_;
   std::vector<Operation*> operation_pool_;
   uint64_t overlapped_pending_ = 0;
   uint64_t watchers_ = 0;

@@ -1,4 +1,6 @@
 // Provider: operations from their beginning to their indication.
+#include <mswsock.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -6,6 +8,7 @@
 #include <utility>
 
 #include "client_stub/spi/apc.h"
+#include "client_stub/spi/control_data.h"
 #include "client_stub/spi/nt_status.h"
 #include "client_stub/spi/provider.h"
 #include "client_stub/spi/socket_addresses.h"
@@ -93,6 +96,7 @@ void Provider::Free(Operation* operation) {
   static_cast<ListNode<InLane>*>(&operation->job)->Unlink();
   static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
   if (operation->kind == Operation::Kind::kWatch) --watchers_;
+  if (operation->opened_thread) CloseThread(operation->thread);
   Release(operation->socket);
   if (operation_pool_.size() >= kMostPooledOperations) {
     delete operation;
@@ -183,7 +187,8 @@ void Provider::SubmitReceive(Operation* operation) {
   const auto most = static_cast<uint32_t>(
       std::min<uint64_t>(room, attachment_.limits().chunk_bytes));
   if (operation->named) {
-    AppendRecvFrom(&call->bytes, most, operation->wire_flags);
+    AppendRecvFrom(&call->bytes, most, operation->wire_flags,
+                   operation->message != nullptr);
   } else {
     AppendRecv(&call->bytes, most, operation->wire_flags);
   }
@@ -273,11 +278,12 @@ void Provider::FinishSendIfDone(Operation* operation) {
 
 void Provider::OnReceiveResult(Operation* operation,
                                const Completion& completion) {
+  uint32_t error = completion.wsa_error;
   // A datagram of which this is the beginning; the rest is lost.
-  const bool cut = completion.wsa_error == WSAEMSGSIZE;
-  if (completion.wsa_error != 0 && !cut) {
+  const bool cut = error == WSAEMSGSIZE;
+  if (error != 0 && !cut) {
     // What was received before counts; the error comes again.
-    Complete(operation, operation->bytes > 0 ? 0 : completion.wsa_error);
+    Complete(operation, operation->bytes > 0 ? 0 : error);
     BeginHeldReceives(operation->socket);
     return;
   }
@@ -288,13 +294,38 @@ void Provider::OnReceiveResult(Operation* operation,
   operation->bytes += data.size;
   operation->result_flags |= completion.flags;
   operation->reply.peer = completion.peer;
+  if (operation->message != nullptr && !KeepControl(operation, completion)) {
+    operation->result_flags |= MSG_CTRUNC;
+    error = WSAEMSGSIZE;
+  }
   if (operation->wait_for_all && data.size > 0 &&
       operation->bytes < operation->total) {
     SubmitReceive(operation);
     return;
   }
-  Complete(operation, completion.wsa_error);
+  Complete(operation, error);
   BeginHeldReceives(operation->socket);
+}
+
+bool Provider::KeepControl(Operation* operation, const Completion& completion) {
+  ByteBuffer* const items = &operation->reply_data;
+  items->clear();
+  if (!LayOutControl(completion.body, items)) items->clear();
+  const size_t whole =
+      WholeItems({items->data(), items->size()}, operation->control_room);
+  const bool all = whole == items->size();
+  items->resize(whole);
+  return all;
+}
+
+void Provider::WriteMessage(Operation* operation) {
+  LPWSAMSG const message = operation->message;
+  const ByteBuffer& items = operation->reply_data;
+  if (!items.empty()) {
+    std::memcpy(message->Control.buf, items.data(), items.size());
+  }
+  message->Control.len = static_cast<u_long>(items.size());
+  message->dwFlags = operation->result_flags;
 }
 
 void Provider::StoreReceived(Operation* operation, ByteView data) {
@@ -334,6 +365,8 @@ void Provider::WriteOverlapped(Operation* operation) {
   if (operation->from != nullptr && from.family != Address::kNone) {
     WriteSocketAddress(from, operation->from, operation->from_length);
   }
+  const bool came = operation->error == 0 || operation->error == WSAEMSGSIZE;
+  if (operation->message != nullptr && came) WriteMessage(operation);
   overlapped->InternalHigh = operation->bytes;
   overlapped->Offset = operation->result_flags;
   overlapped->OffsetHigh = operation->error;
@@ -473,9 +506,26 @@ void Provider::WakeWatchers(LPWSAOVERLAPPED overlapped) {
 // --------------------------------------------------------------- indications
 
 void Provider::Indicate() {
-  while (Operation* operation = indications_.PopFront()) {
-    IndicateOne(operation);
+  while (has_indications()) {
+    if (Operation* operation = indications_.PopFront()) {
+      IndicateOne(operation);
+    } else {
+      CloseOpenedThread();
+    }
   }
+}
+
+void Provider::CloseOpenedThread() {
+  WSATHREADID thread = opened_threads_.back();
+  opened_threads_.pop_back();
+  const WSPUPCALLTABLE& table = upcalls();
+  g_library.mutex.Unlock();
+  {
+    const UpcallScope scope;
+    int error;
+    table.lpWPUCloseThread(&thread, &error);
+  }
+  g_library.mutex.Lock();
 }
 
 void Provider::IndicateOne(Operation* operation) {
@@ -488,9 +538,12 @@ void Provider::IndicateOne(Operation* operation) {
   completed.overlapped = operation->overlapped;
   completed.flags = operation->result_flags;
   const WSAEVENT event = operation->event;
+  // Not before the routine is queued.
+  const bool opened_thread = std::exchange(operation->opened_thread, false);
   FreeIfUnused(operation);
   if (completed.routine != nullptr) {
     QueueCompletionRoutine(table, completed);
+    if (opened_thread) CloseThread(completed.thread);
   } else if (event != nullptr) {
     g_library.mutex.Unlock();
     {

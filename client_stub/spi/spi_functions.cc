@@ -38,8 +38,9 @@ constexpr SpiFunctionTraits kTraits[] = {
     {kYes, kNo, kYes},  // Shutdown
     {kNo, kNo, kYes},   // Socket
     {kNo, kYes, kYes},  // StringToAddress
+    {kYes, kNo, kYes},  // Extension
 };
-static_assert(sizeof kTraits / sizeof kTraits[0] == 30, "one per function");
+static_assert(sizeof kTraits / sizeof kTraits[0] == 31, "one per function");
 
 }  // namespace
 

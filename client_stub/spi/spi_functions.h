@@ -5,7 +5,8 @@
 
 namespace wsp {
 
-// The 30 functions of a transport provider, in the order of WSPPROC_TABLE.
+// The 30 functions of a transport provider, in the order of WSPPROC_TABLE, and
+// what SIO_GET_EXTENSION_FUNCTION_POINTER leads to.
 enum class SpiFunction : uint8_t {
   kAccept,
   kAddressToString,
@@ -37,6 +38,8 @@ enum class SpiFunction : uint8_t {
   kShutdown,
   kSocket,
   kStringToAddress,
+  // Any of them; on a socket.
+  kExtension,
 };
 
 // What is the same for every call of a function.

@@ -76,6 +76,10 @@ Outcome Conclude(SpiCall* call, Operation* operation)
     outcome.error = operation->error;
     // What the daemon says if it takes it for an overlapped one.
     if (outcome.error == WSA_OPERATION_ABORTED) outcome.error = WSAEINTR;
+    const bool came = outcome.error == 0 || outcome.error == WSAEMSGSIZE;
+    if (operation->message != nullptr && came) {
+      Provider::WriteMessage(operation);
+    }
     provider->LetGo(operation);
     return outcome;
   }
@@ -106,7 +110,11 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   operation->wait_for_all = (flags & MSG_WAITALL) != 0 && out_of_stream == 0 &&
                             !socket->datagrams &&
                             (transfer.overlapped != nullptr || transfer.blocks);
-  operation->named = transfer.from != nullptr;
+  operation->message = transfer.message;
+  if (transfer.message != nullptr) {
+    operation->control_room = transfer.message->Control.len;
+  }
+  operation->named = transfer.from != nullptr || transfer.message != nullptr;
   if (transfer.overlapped != nullptr) {
     operation->from = transfer.from;
     operation->from_length = transfer.from_length;
@@ -185,6 +193,11 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   operation->job.datagram = socket->datagrams;
   operation->job.named = transfer.asks_for_address;
   operation->job.to = transfer.to;
+  if (transfer.control != nullptr) {
+    operation->control.swap(*transfer.control);
+    operation->job.control = {operation->control.data(),
+                              operation->control.size()};
+  }
   if (const uint32_t error = PrepareOverlapped(call, transfer, operation)) {
     provider->Abandon(operation);
     return Failed(error);

@@ -21,6 +21,10 @@ struct Transfer : Indication {
   LPINT from_length = nullptr;
   // Sending: the function has an argument for the address.
   bool asks_for_address = false;
+  // WSARecvMsg: what else there is to know goes there. WSASendMsg: its
+  // ancillary data, encoded as requests.h wants them.
+  LPWSAMSG message = nullptr;
+  ByteBuffer* control = nullptr;
 
   // ---- found out by the transfer itself
   // Synchronous, and waits as long as it takes.

@@ -518,7 +518,7 @@ Call* Attachment::NextChunk(SendLane* lane, uint32_t size) {
   header.timeout_ms = TimeLeftMs(*job);
   Call* call = NewCall(job->owner, header);
   if (job->named) {
-    AppendSendTo(&call->bytes, job->flags, job->to, size);
+    AppendSendTo(&call->bytes, job->flags, job->to, job->control, size);
   } else {
     AppendSend(&call->bytes, job->flags, job->datagram ? 0 : lane->next_offset,
                size);

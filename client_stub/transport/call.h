@@ -85,6 +85,8 @@ struct SendJob : ListNode<InLane> {
   // Of a datagram: by WSPSendTo, to `to`, or to the peer if that has no family.
   bool named = false;
   Address to;
+  // Its ancillary data as requests.h wants them, which stay the owner's.
+  ByteView control;
   // When the daemon is to give up what it has of it, in Attachment::Observer's
   // TimeMs(); INT64_MAX: never. What waits for credit is the owner's to give
   // up.

@@ -240,22 +240,27 @@ void AppendSend(ByteBuffer* call, uint32_t flags, uint64_t stream_offset,
   if (data_bytes != 0) out.LengthPrefix(Field::kData, data_bytes);
 }
 
-void AppendRecvFrom(ByteBuffer* call, uint32_t max_bytes, uint32_t flags) {
+void AppendRecvFrom(ByteBuffer* call, uint32_t max_bytes, uint32_t flags,
+                    bool want_control) {
   using Field = wire::RecvFromRequest;
   AppendRequest(call, CallField::kRecvFrom, [&](WireWriter& out) {
     out.Varint(Field::kMaxBytes, max_bytes);
     out.Varint(Field::kFlags, flags);
+    out.Bool(Field::kWantControl, want_control);
   });
 }
 
 void AppendSendTo(ByteBuffer* call, uint32_t flags, const Address& to,
-                  uint32_t data_bytes) {
+                  ByteView control, uint32_t data_bytes) {
   using Field = wire::SendToRequest;
   // What is before the data, in the call's own memory as far as that goes.
   const size_t mark = call->size();
   WireWriter out(call);
   out.Varint(Field::kFlags, flags);
   WriteAddress(out, Field::kTo, to);
+  if (control.size != 0) {
+    call->insert(call->end(), control.data, control.data + control.size);
+  }
   if (data_bytes != 0) out.LengthPrefix(Field::kData, data_bytes);
   const size_t head = call->size() - mark;
   // The request's own tag and length go before it.

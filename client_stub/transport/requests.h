@@ -69,10 +69,12 @@ void AppendRecv(ByteBuffer* call, uint32_t max_bytes, uint32_t flags);
 // follow on the wire.
 void AppendSend(ByteBuffer* call, uint32_t flags, uint64_t stream_offset,
                 uint32_t data_bytes);
-void AppendRecvFrom(ByteBuffer* call, uint32_t max_bytes, uint32_t flags);
-// As AppendSend; `to` without a family: to the peer.
+void AppendRecvFrom(ByteBuffer* call, uint32_t max_bytes, uint32_t flags,
+                    bool want_control);
+// As AppendSend; `to` without a family: to the peer. `control` is what the
+// request has as such, encoded, or empty.
 void AppendSendTo(ByteBuffer* call, uint32_t flags, const Address& to,
-                  uint32_t data_bytes);
+                  ByteView control, uint32_t data_bytes);
 void AppendJoinLeaf(ByteBuffer* call, const Address& address, uint32_t flags);
 // A request that changes nothing whatever its id; see Attachment on resuming.
 void AppendNothing(ByteBuffer* call);

@@ -188,6 +188,7 @@ bool DecodeRecvResult(ByteView bytes, Completion* out) {
 bool DecodeRecvFromResult(ByteView bytes, Completion* out) {
   using Field = wire::RecvFromResult;
   bool valid = true;
+  out->body = bytes;
   WireReader reader(bytes);
   while (reader.Next()) {
     switch (reader.field()) {

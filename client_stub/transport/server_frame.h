@@ -51,6 +51,8 @@ struct Completion {
   uint64_t stream_offset = 0;  // recv
   // recv, option raw, ioctl output, description, lookup (all of it)
   ByteView data;
+  // recv_from: all of it, for its ancillary data
+  ByteView body;
   Address peer;                 // accept, get_peer_name, recv_from
   Address local;                // accept, bind, connect, get_sock_name
   uint64_t offer_id = 0;        // accept

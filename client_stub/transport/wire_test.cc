@@ -7,6 +7,7 @@
 #include "client_stub/transport/lookup.h"
 #include "client_stub/transport/requests.h"
 #include "client_stub/transport/server_frame.h"
+#include "proto/wire_fields.h"
 #include "proto/wsp/v1/provider.pb.h"
 
 namespace wsp {
@@ -164,6 +165,31 @@ TEST(RequestsTest, SendLeavesRoomForItsPayload) {
     EXPECT_EQ(send.stream_offset(), 1ull << 40);
     EXPECT_TRUE(send.data() == std::string(size, 'x'));
   }
+}
+
+TEST(RequestsTest, DatagramsCarryTheirAncillaryData) {
+  ByteBuffer control;
+  WireWriter(&control).Message(
+      wire::SendToRequest::kControl,
+      [](WireWriter& out) { out.Int32(wire::ControlMessage::kType, 19); });
+  Address to;
+  to.family = Address::kIpv4;
+  to.port = 80;
+  ByteBuffer bytes;
+  AppendSendTo(&bytes, 4, to, {control.data(), control.size()}, 3);
+  bytes.insert(bytes.end(), 3, 'x');
+  const auto send = Parse<v1::Call>(bytes).send_to();
+  EXPECT_EQ(send.to().ipv4().port(), 80u);
+  ASSERT_EQ(send.control_size(), 1);
+  EXPECT_EQ(send.control(0).type(), 19);
+  EXPECT_EQ(send.data(), "xxx");
+
+  bytes.clear();
+  AppendRecvFrom(&bytes, 100, 2, true);
+  const auto receive = Parse<v1::Call>(bytes).recv_from();
+  EXPECT_EQ(receive.max_bytes(), 100u);
+  EXPECT_EQ(receive.flags(), 2u);
+  EXPECT_TRUE(receive.want_control());
 }
 
 TEST(RequestsTest, OptionsKeepTheirZeros) {

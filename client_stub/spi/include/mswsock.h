@@ -27,6 +27,21 @@
 #define SIO_BSP_HANDLE_POLL _WSAIOR(IOC_WS2, 29)
 #define SIO_BASE_HANDLE _WSAIOR(IOC_WS2, 34)
 
+/* Flags of TransmitFile and TransmitPackets; the second also of DisconnectEx.
+ */
+#define TF_DISCONNECT 0x01
+#define TF_REUSE_SOCKET 0x02
+#define TF_WRITE_BEHIND 0x04
+#define TF_USE_DEFAULT_WORKER 0x00
+#define TF_USE_SYSTEM_THREAD 0x10
+#define TF_USE_KERNEL_APC 0x20
+#define TP_DISCONNECT TF_DISCONNECT
+#define TP_REUSE_SOCKET TF_REUSE_SOCKET
+#define TP_USE_DEFAULT_WORKER TF_USE_DEFAULT_WORKER
+#define TP_USE_SYSTEM_THREAD TF_USE_SYSTEM_THREAD
+#define TP_USE_KERNEL_APC TF_USE_KERNEL_APC
+#define DE_REUSE_SOCKET TF_REUSE_SOCKET
+
 #define MSG_TRUNC 0x0100
 #define MSG_CTRUNC 0x0200
 #define MSG_BCAST 0x0400
@@ -92,11 +107,103 @@
 extern "C" {
 #endif
 
+/* The handle of a file is its descriptor: (HANDLE)(INT_PTR)fd. Descriptor 0,
+ * which as a handle is NULL and stands for no file, has to be duplicated to be
+ * transmitted. */
+
+typedef struct _TRANSMIT_FILE_BUFFERS {
+  LPVOID Head;
+  DWORD HeadLength;
+  LPVOID Tail;
+  DWORD TailLength;
+} TRANSMIT_FILE_BUFFERS, *PTRANSMIT_FILE_BUFFERS, *LPTRANSMIT_FILE_BUFFERS;
+
+#define TP_ELEMENT_MEMORY 1
+#define TP_ELEMENT_FILE 2
+#define TP_ELEMENT_EOP 4
+
+typedef struct _TRANSMIT_PACKETS_ELEMENT {
+  ULONG dwElFlags;
+  ULONG cLength;
+  __extension__ union {
+    __extension__ struct {
+      LARGE_INTEGER nFileOffset;
+      HANDLE hFile;
+    };
+    PVOID pBuffer;
+  };
+} TRANSMIT_PACKETS_ELEMENT, *PTRANSMIT_PACKETS_ELEMENT,
+    *LPTRANSMIT_PACKETS_ELEMENT;
+
+/* What the ids above lead to. All but GetAcceptExSockaddrs report failure by
+ * WSASetLastError. */
+
+typedef BOOL(WSAAPI* LPFN_TRANSMITFILE)(
+    SOCKET hSocket, HANDLE hFile, DWORD nNumberOfBytesToWrite,
+    DWORD nNumberOfBytesPerSend, LPOVERLAPPED lpOverlapped,
+    LPTRANSMIT_FILE_BUFFERS lpTransmitBuffers, DWORD dwReserved);
+
+typedef BOOL(WSAAPI* LPFN_ACCEPTEX)(SOCKET sListenSocket, SOCKET sAcceptSocket,
+                                    PVOID lpOutputBuffer,
+                                    DWORD dwReceiveDataLength,
+                                    DWORD dwLocalAddressLength,
+                                    DWORD dwRemoteAddressLength,
+                                    LPDWORD lpdwBytesReceived,
+                                    LPOVERLAPPED lpOverlapped);
+
 typedef void(WSAAPI* LPFN_GETACCEPTEXSOCKADDRS)(
     PVOID lpOutputBuffer, DWORD dwReceiveDataLength, DWORD dwLocalAddressLength,
     DWORD dwRemoteAddressLength, struct sockaddr** LocalSockaddr,
     LPINT LocalSockaddrLength, struct sockaddr** RemoteSockaddr,
     LPINT RemoteSockaddrLength);
+
+typedef BOOL(WSAAPI* LPFN_TRANSMITPACKETS)(
+    SOCKET hSocket, LPTRANSMIT_PACKETS_ELEMENT lpPacketArray,
+    DWORD nElementCount, DWORD nSendSize, LPOVERLAPPED lpOverlapped,
+    DWORD dwFlags);
+
+typedef BOOL(WSAAPI* LPFN_CONNECTEX)(SOCKET s, const struct sockaddr* name,
+                                     int namelen, PVOID lpSendBuffer,
+                                     DWORD dwSendDataLength,
+                                     LPDWORD lpdwBytesSent,
+                                     LPOVERLAPPED lpOverlapped);
+
+typedef BOOL(WSAAPI* LPFN_DISCONNECTEX)(SOCKET s, LPOVERLAPPED lpOverlapped,
+                                        DWORD dwFlags, DWORD dwReserved);
+
+typedef INT(WSAAPI* LPFN_WSARECVMSG)(
+    SOCKET s, LPWSAMSG lpMsg, LPDWORD lpdwNumberOfBytesRecvd,
+    LPWSAOVERLAPPED lpOverlapped,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine);
+
+typedef INT(WSAAPI* LPFN_WSASENDMSG)(
+    SOCKET s, LPWSAMSG lpMsg, DWORD dwFlags, LPDWORD lpNumberOfBytesSent,
+    LPWSAOVERLAPPED lpOverlapped,
+    LPWSAOVERLAPPED_COMPLETION_ROUTINE lpCompletionRoutine);
+
+/* Items of ancillary data lie one after the other in WSAMSG.Control. */
+#define WSA_CMSGHDR_ALIGN(length)                \
+  (((length) + TYPE_ALIGNMENT(WSACMSGHDR) - 1) & \
+   ~(TYPE_ALIGNMENT(WSACMSGHDR) - 1))
+#define WSA_CMSGDATA_ALIGN(length) \
+  (((length) + MAX_NATURAL_ALIGNMENT - 1) & ~(MAX_NATURAL_ALIGNMENT - 1))
+#define WSA_CMSG_FIRSTHDR(msg)                   \
+  ((msg)->Control.len >= sizeof(WSACMSGHDR)      \
+       ? (LPWSACMSGHDR)(void*)(msg)->Control.buf \
+       : (LPWSACMSGHDR)NULL)
+#define WSA_CMSG_NXTHDR(msg, cmsg)                           \
+  (!(cmsg) ? WSA_CMSG_FIRSTHDR(msg)                          \
+   : (u_char*)(cmsg) + WSA_CMSGHDR_ALIGN((cmsg)->cmsg_len) + \
+               sizeof(WSACMSGHDR) >                          \
+           (u_char*)(msg)->Control.buf + (msg)->Control.len  \
+       ? (LPWSACMSGHDR)NULL                                  \
+       : (LPWSACMSGHDR)(void*)((u_char*)(cmsg) +             \
+                               WSA_CMSGHDR_ALIGN((cmsg)->cmsg_len)))
+#define WSA_CMSG_DATA(cmsg) \
+  ((u_char*)(cmsg) + WSA_CMSGDATA_ALIGN(sizeof(WSACMSGHDR)))
+#define WSA_CMSG_SPACE(length) \
+  (WSA_CMSGDATA_ALIGN(sizeof(WSACMSGHDR) + WSA_CMSGHDR_ALIGN(length)))
+#define WSA_CMSG_LEN(length) (WSA_CMSGDATA_ALIGN(sizeof(WSACMSGHDR)) + (length))
 
 #ifdef __cplusplus
 }

@@ -120,6 +120,17 @@ typedef struct ipv6_mreq {
   unsigned int ipv6mr_interface;
 } IPV6_MREQ, *PIPV6_MREQ;
 
+/* Ancillary data of IP_PKTINFO and IPV6_PKTINFO (WSARecvMsg, WSASendMsg). */
+typedef struct in_pktinfo {
+  IN_ADDR ipi_addr;
+  UINT ipi_ifindex;
+} IN_PKTINFO, *PIN_PKTINFO;
+
+typedef struct in6_pktinfo {
+  IN6_ADDR ipi6_addr;
+  UINT ipi6_ifindex;
+} IN6_PKTINFO, *PIN6_PKTINFO;
+
 #define IN6ADDR_ANY_INIT \
   {                      \
     {                    \

@@ -1,0 +1,23 @@
+#ifndef WSPD_CLIENT_STUB_SPI_EXTENSIONS_H_
+#define WSPD_CLIENT_STUB_SPI_EXTENSIONS_H_
+
+#include <mswsock.h>
+#include <winsock2.h>
+#include <ws2spi.h>
+
+// The extension functions (reference, section 4.9), as <mswsock.h> declares
+// their types; GetAcceptExSockaddrs is in accept_ex_buffer.h. What a comment
+// there says of arguments applies. Any thread.
+namespace wsp {
+
+// messages.cc
+INT WSPAPI SpiRecvMsg(SOCKET s, LPWSAMSG message, LPDWORD bytes_received,
+                      LPWSAOVERLAPPED overlapped,
+                      LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
+INT WSPAPI SpiSendMsg(SOCKET s, LPWSAMSG message, DWORD flags,
+                      LPDWORD bytes_sent, LPWSAOVERLAPPED overlapped,
+                      LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_SPI_EXTENSIONS_H_
