@@ -80,7 +80,8 @@ int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
   if (!call.nonblocking()) call.QueryHook();
   header.report_pending = call.has_hook();
   const uint32_t result = call.Invoke(
-      header, [&](Call* request) { AppendConnect(&request->bytes, address); },
+      header,
+      [&](Call* request) { AppendConnect(&request->bytes, address, false); },
       nullptr);
   MutexLock lock(&g_library.mutex);
   if (!call.StillThere()) return call.Result(WSAEINTR);

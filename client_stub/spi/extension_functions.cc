@@ -25,6 +25,8 @@ Row MakeRow(const GUID& id, Type function) {
 const Row kRows[] = {
     MakeRow<LPFN_GETACCEPTEXSOCKADDRS>(WSAID_GETACCEPTEXSOCKADDRS,
                                        &SpiGetAcceptExSockaddrs),
+    MakeRow<LPFN_CONNECTEX>(WSAID_CONNECTEX, &SpiConnectEx),
+    MakeRow<LPFN_DISCONNECTEX>(WSAID_DISCONNECTEX, &SpiDisconnectEx),
     MakeRow<LPFN_WSARECVMSG>(WSAID_WSARECVMSG, &SpiRecvMsg),
     MakeRow<LPFN_WSASENDMSG>(WSAID_WSASENDMSG, &SpiSendMsg),
 };

@@ -10,6 +10,13 @@
 // there says of arguments applies. Any thread.
 namespace wsp {
 
+// connect_ex.cc
+BOOL WSPAPI SpiConnectEx(SOCKET s, const sockaddr* name, int name_length,
+                         PVOID send_buffer, DWORD send_data_length,
+                         LPDWORD bytes_sent, LPOVERLAPPED overlapped);
+BOOL WSPAPI SpiDisconnectEx(SOCKET s, LPOVERLAPPED overlapped, DWORD flags,
+                            DWORD reserved);
+
 // messages.cc
 INT WSPAPI SpiRecvMsg(SOCKET s, LPWSAMSG message, LPDWORD bytes_received,
                       LPWSAOVERLAPPED overlapped,

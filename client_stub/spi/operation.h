@@ -5,6 +5,7 @@
 #include <ws2spi.h>
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "client_stub/base/intrusive_list.h"
@@ -14,11 +15,26 @@
 namespace wsp {
 
 class Provider;
+struct Operation;
 struct StubSocket;
 
 struct InHeldReceives;
 struct InOperations;
 struct InIndications;
+
+// What an operation does of which one step follows the other, as those of the
+// extension functions: with the answer to a step. Belongs to its operation.
+// Under the session lock.
+class OperationSteps {
+ public:
+  virtual ~OperationSteps() = default;
+
+  // The result of a kControl: completes the operation, or goes on with it, as
+  // one of another kind perhaps.
+  virtual void OnReply(Operation* operation, const Completion& completion) = 0;
+  // All of a kSend is sent, without an error: the same.
+  virtual void OnSent(Operation* operation);
+};
 
 // What one SPI call has under way with the daemon: one call, or the several
 // that a transfer needs. Belongs to Provider, also when the thread that began
@@ -70,6 +86,8 @@ struct Operation final : CallOwner,
   // The close of its socket: if it fails, or nobody waits for it any more, the
   // socket is open again.
   bool closes_socket = false;
+  // Null for those of one step.
+  std::unique_ptr<OperationSteps> steps;
   // The NameSpaceLookup that it asks the daemon for; 0 for none.
   uint64_t lookup_id = 0;
 

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "client_stub/spi/connection_context.h"
 #include "client_stub/spi/functions.h"
 #include "client_stub/spi/option_layout.h"
 #include "client_stub/spi/protocol_info.h"
@@ -156,6 +157,9 @@ int WSPAPI SpiSetSockOpt(SOCKET s, int level, int option, const char* value,
                          int length, LPINT error) {
   SpiCall call(SpiFunction::kSetSockOpt, s, error);
   if (!call.ok()) return SOCKET_ERROR;
+  if (IsConnectionContext(level, option)) {
+    return call.Result(UpdateConnectionContext(&call, option, value, length));
+  }
   const OptionLayout layout = LayoutOfOption(level, option);
   uint32_t number;
   if (const uint32_t result = ReadOption(layout, value, length, &number)) {

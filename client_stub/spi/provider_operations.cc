@@ -48,6 +48,11 @@ void Operation::OnResult(Call* answered, const Completion& completion) {
   provider->OnOperationResult(this, answered, completion);
 }
 
+void OperationSteps::OnSent(Operation* operation) {
+  g_library.mutex.AssertHeld();
+  operation->provider->Complete(operation, 0);
+}
+
 void Operation::OnPending(Call*) {
   pending = true;
   // Its thread wants to know, unless it is the one that reads.
@@ -242,6 +247,11 @@ void Provider::OnOperationResult(Operation* operation, Call* call,
       }
       if (operation->marker != nullptr) attachment_.Abandon(operation->marker);
       operation->marker = operation->call = nullptr;
+      if (operation->steps != nullptr) {
+        operation->steps->OnReply(operation, completion);
+        FreeIfUnused(operation);
+        return;
+      }
       operation->reply = completion;
       operation->reply_data.assign(completion.data.data,
                                    completion.data.data + completion.data.size);
@@ -273,6 +283,9 @@ void Provider::FinishSendIfDone(Operation* operation) {
   const SendJob& job = operation->job;
   const bool all = job.begun && job.handed_over == job.total;
   if (!job.outstanding.empty() || !(all || operation->send_stopped)) return;
+  if (operation->steps != nullptr && operation->error == 0) {
+    return operation->steps->OnSent(operation);
+  }
   Complete(operation, operation->error);
 }
 

@@ -136,9 +136,16 @@ void AppendAcceptDecision(ByteBuffer* call, uint64_t offer_id,
   });
 }
 
-void AppendConnect(ByteBuffer* call, const Address& address) {
+void AppendConnect(ByteBuffer* call, const Address& address, bool extended) {
   AppendRequest(call, CallField::kConnect, [&](WireWriter& out) {
     WriteAddress(out, wire::ConnectRequest::kAddress, address);
+    out.Bool(wire::ConnectRequest::kExtended, extended);
+  });
+}
+
+void AppendDisconnectEx(ByteBuffer* call, bool reuse) {
+  AppendRequest(call, CallField::kDisconnectEx, [&](WireWriter& out) {
+    out.Bool(wire::DisconnectExRequest::kReuse, reuse);
   });
 }
 
@@ -203,6 +210,19 @@ void AppendSetSockOptRaw(ByteBuffer* call, int32_t level, int32_t option,
     out.Int32(Field::kOption, option);
     out.Message(Field::kValue, [&](WireWriter& message) {
       message.BytesEvenEmpty(wire::OptionValue::kRaw, value.data, value.size);
+    });
+  });
+}
+
+void AppendSetSockOptContext(ByteBuffer* call, int32_t level, int32_t option,
+                             uint64_t socket_id) {
+  using Field = wire::SetSockOptRequest;
+  AppendRequest(call, CallField::kSetSockOpt, [&](WireWriter& out) {
+    out.Int32(Field::kLevel, level);
+    out.Int32(Field::kOption, option);
+    if (socket_id == 0) return;
+    out.Message(Field::kValue, [&](WireWriter& value) {
+      value.Fixed64(wire::OptionValue::kSocketId, socket_id);
     });
   });
 }

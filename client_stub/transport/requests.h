@@ -50,8 +50,9 @@ void AppendAccept(ByteBuffer* call, uint64_t accepted_socket_id,
                   bool conditional);
 void AppendAcceptDecision(ByteBuffer* call, uint64_t offer_id,
                           uint32_t decision, uint64_t accepted_socket_id);
-// Without a family: a datagram socket gives its peer up.
-void AppendConnect(ByteBuffer* call, const Address& address);
+// Without a family: a datagram socket gives its peer up. `extended`: ConnectEx.
+void AppendConnect(ByteBuffer* call, const Address& address, bool extended);
+void AppendDisconnectEx(ByteBuffer* call, bool reuse);
 void AppendShutdown(ByteBuffer* call, uint32_t how);
 void AppendCloseSocket(ByteBuffer* call);
 void AppendGetSockName(ByteBuffer* call);
@@ -63,6 +64,9 @@ void AppendSetSockOptLinger(ByteBuffer* call, int32_t level, int32_t option,
                             bool on, uint32_t seconds);
 void AppendSetSockOptRaw(ByteBuffer* call, int32_t level, int32_t option,
                          ByteView value);
+// Without a value, or with a socket as the value for `socket_id` above 0.
+void AppendSetSockOptContext(ByteBuffer* call, int32_t level, int32_t option,
+                             uint64_t socket_id);
 void AppendIoctl(ByteBuffer* call, uint32_t code, uint32_t number);
 void AppendRecv(ByteBuffer* call, uint32_t max_bytes, uint32_t flags);
 // Ends with the length of the data: `data_bytes` bytes of payload have to

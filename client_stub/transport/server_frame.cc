@@ -358,7 +358,7 @@ bool DecodeCompletion(ByteView bytes, Completion* out) {
         out->pending = reader.AsBool();
         break;
       default:
-        if (reader.field() > Field::kLookup) break;
+        if (reader.field() > Field::kDisconnectEx) break;
         out->result = reader.field();
         valid &= DecodeResult(reader.field(), reader.AsBytes(), out);
     }

@@ -133,7 +133,7 @@ TEST(RequestsTest, AddressesOfBothFamilies) {
   std::memcpy(v4.bytes, loopback, 4);
   v4.port = 65535;
   ByteBuffer bytes;
-  AppendConnect(&bytes, v4);
+  AppendConnect(&bytes, v4, false);
   const auto ipv4 = Parse<v1::Call>(bytes).connect().address().ipv4();
   EXPECT_EQ(ipv4.address(), 0x7f000001u);
   EXPECT_EQ(ipv4.port(), 65535u);

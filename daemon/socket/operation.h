@@ -36,6 +36,8 @@ struct Operation {
     kConnect,
     // Waits for the end of a connect that was begun before.
     kAwaitConnect,
+    // Shuts down sending, after the sends before it.
+    kShutdownSend,
   };
   enum class Direction : uint8_t { kIn, kOut };
 

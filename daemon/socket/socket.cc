@@ -170,6 +170,8 @@ bool Socket::TryLocked(Operation* operation, Outcome* outcome) {
       return TryConnectLocked(operation, outcome);
     case Operation::Kind::kAwaitConnect:
       return TryAwaitConnectLocked(outcome);
+    case Operation::Kind::kShutdownSend:
+      return TryShutdownSendLocked(outcome);
   }
   outcome->error = EINVAL;
   return true;
@@ -291,6 +293,11 @@ bool Socket::TryAwaitConnectLocked(Outcome* outcome) {
   sockaddr_storage peer;
   size = sizeof(peer);
   return getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
+bool Socket::TryShutdownSendLocked(Outcome* outcome) {
+  if (shutdown(fd_.get(), SHUT_WR) != 0) outcome->error = errno;
+  return true;
 }
 
 void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
@@ -458,10 +465,8 @@ std::vector<std::unique_ptr<Operation>> Socket::Withdraw(
   return operations;
 }
 
-std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
+std::vector<std::unique_ptr<Operation>> Socket::ReleaseLocked() {
   std::vector<std::unique_ptr<Operation>> operations;
-  absl::MutexLock lock(&mu_);
-  if (!fd_.valid()) return {OwnedFd(), std::move(operations)};
   if (watched_) loop_->Unwatch(watch_, fd_.get());
   watched_ = false;
   for (Queue* queue : {&in_, &out_}) {
@@ -470,6 +475,26 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
       StopTimer(operations.back().get());
     }
   }
+  return operations;
+}
+
+std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Exchange(
+    OwnedFd fd) {
+  absl::MutexLock lock(&mu_);
+  if (!fd_.valid()) return {};
+  std::vector<std::unique_ptr<Operation>> operations = ReleaseLocked();
+  armed_ = 0;
+  receive_held_ = false;
+  shutdown_pending_ = false;
+  received_ = 0;
+  std::swap(fd_, fd);
+  return {std::move(fd), std::move(operations)};
+}
+
+std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
+  absl::MutexLock lock(&mu_);
+  if (!fd_.valid()) return {};
+  std::vector<std::unique_ptr<Operation>> operations = ReleaseLocked();
   if (returned_ != nullptr) {
     for (OwnedFd& connection : *returned_) ResetAndClose(std::move(connection));
     returned_.reset();

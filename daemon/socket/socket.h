@@ -76,6 +76,12 @@ class Socket : public EventHandler,
   // end (linger, reset, plain close) can be chosen; invalid when closed before.
   std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Abandon();
 
+  // Has another kernel socket in the place of the present one, which is given
+  // back with the operations that wait on it; invalid, with `fd` closed, on a
+  // closed socket.
+  std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Exchange(
+      OwnedFd fd);
+
   // Waiting operations but those in the background.
   int waiting() const;
 
@@ -139,6 +145,11 @@ class Socket : public EventHandler,
   bool TryConnectLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryAwaitConnectLocked(Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TryShutdownSendLocked(Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // No longer watched, and nothing waits: gives back what did.
+  std::vector<std::unique_ptr<Operation>> ReleaseLocked()
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   Queue& QueueFor(const Operation& operation)

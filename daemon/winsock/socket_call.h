@@ -51,6 +51,10 @@ enum : uint32_t {
   kOutOfStream = 4,
   // receive: the result is a RecvFromResult, with the sender's address.
   kNamed = 8,
+  // shutdown of sending: the first one.
+  kEndsSending = 16,
+  // shutdown of sending: the socket is to be reused.
+  kReuse = 32,
 };
 
 }  // namespace wspd

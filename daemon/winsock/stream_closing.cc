@@ -26,7 +26,9 @@ void StreamSocket::Shutdown(const SocketCall& call) {
   bool watch = false;
   {
     absl::MutexLock lock(&mu_);
-    if (state_ != State::kConnected) return call.Finish(WsaError(kWsaNotConn));
+    if (state_ != State::kConnected || context_due_ != ContextDue::kNone) {
+      return call.Finish(WsaError(kWsaNotConn));
+    }
     // The kernel isn't told: it would end receives that wait, which Winsock
     // completes as if nothing had happened (section 4.12).
     watch = receive && !std::exchange(receive_shut_, receive_shut_ || receive);

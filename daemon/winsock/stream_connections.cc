@@ -91,6 +91,7 @@ int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
     absl::MutexLock lock(&accepted->mu_);
     accepted->state_ = State::kConnected;
     accepted->bound_ = true;
+    accepted->accepted_ = true;
     accepted->peer_ = peer;
     accepted->connected_at_ = absl::Now();
     accepted->options_ = inherited.options;
@@ -191,8 +192,12 @@ void StreamSocket::Connect(const SocketCall& call) {
   {
     absl::MutexLock lock(&mu_);
     if (state_ == State::kListening) return call.Finish(WsaError(kWsaInval));
-    if (state_ == State::kConnecting) return call.Finish(WsaError(kWsaAlready));
+    if (state_ == State::kConnecting) {
+      return call.Finish(
+          WsaError(request.extended() ? kWsaInval : kWsaAlready));
+    }
     if (state_ == State::kConnected) return call.Finish(WsaError(kWsaIsConn));
+    if (request.extended() && !bound_) return call.Finish(WsaError(kWsaInval));
     if (address.family() != family()) {
       return call.Finish(WsaError(kWsaAfNoSupport));
     }
@@ -201,6 +206,10 @@ void StreamSocket::Connect(const SocketCall& call) {
     }
     state_ = State::kConnecting;
     peer_ = address;
+    if (request.extended()) {
+      context_due_ = ContextDue::kConnect;
+      bound_to_ = engine()->WithFd(&NetAddress::LocalOf);
+    }
     operation = NewOperation(call, Operation::Kind::kConnect);
   }
   operation->address = address;
@@ -225,6 +234,7 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
     absl::MutexLock lock(&mu_);
     state_ = State::kOpen;
     peer_ = NetAddress();
+    context_due_ = ContextDue::kNone;
     so_error_ = WsaFromErrno(outcome.error);
     result = CallResult(so_error_, outcome.error);
   } else {

@@ -34,13 +34,14 @@ bool StreamSocket::HandleOwn(const SocketCall& call) {
       {wire::Call::kShutdown, &StreamSocket::Shutdown},
       {wire::Call::kListen, &StreamSocket::Listen},
       {wire::Call::kAcceptDecision, &StreamSocket::AcceptDecision},
+      {wire::Call::kDisconnectEx, &StreamSocket::DisconnectEx},
   };
   for (const Entry& entry : kHandlers) {
     if (entry.request != call->request) continue;
     (this->*entry.handler)(call);
     return true;
   }
-  return false;
+  return call->request == wire::Call::kSetSockOpt && SetContext(call);
 }
 
 bool StreamSocket::MayBindLocked() const { return state_ == State::kOpen; }
@@ -77,6 +78,8 @@ CallResult StreamSocket::ResultOf(SocketDescriptor* from,
     case Operation::Kind::kConnect:
     case Operation::Kind::kAwaitConnect:
       return ConnectResult(operation, outcome);
+    case Operation::Kind::kShutdownSend:
+      return DisconnectResult(from, operation, outcome);
     case Operation::Kind::kSendDatagram:
     case Operation::Kind::kReceiveDatagram:
       break;

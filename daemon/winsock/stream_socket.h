@@ -65,6 +65,9 @@ class StreamSocket final : public WinsockSocket {
   void AcceptDecision(const SocketCall& call);
   void Connect(const SocketCall& call);
   void Shutdown(const SocketCall& call);
+  void DisconnectEx(const SocketCall& call);
+  // False if it sets another option than these of SO_UPDATE_..._CONTEXT.
+  bool SetContext(const SocketCall& call);
 
   // The error that sending or receiving would have; 0: none.
   uint32_t DataErrorLocked(bool shut) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -80,6 +83,14 @@ class StreamSocket final : public WinsockSocket {
   CallResult AcceptResult(SocketDescriptor* from, const Operation& operation,
                           Outcome outcome);
   CallResult ConnectResult(const Operation& operation, const Outcome& outcome);
+  CallResult DisconnectResult(SocketDescriptor* from,
+                              const Operation& operation,
+                              const Outcome& outcome);
+  // Takes another kernel socket for the next connection; the present one
+  // lingers. errno.
+  int BecomeReusable(SocketDescriptor* from);
+  NetAddress AddressToReuseLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  WsaError UpdateConnectContext();
   // The codes of an operation's error, by the state of the connection.
   CallResult ErrorResult(const Operation& operation, int error);
   // Makes an accepted connection a socket of `from`'s client; errno.
@@ -102,6 +113,10 @@ class StreamSocket final : public WinsockSocket {
   // where Linux says it once.
   uint32_t lost_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Time connected_at_ ABSL_GUARDED_BY(mu_);
+  // The connection was accepted, not made.
+  bool accepted_ ABSL_GUARDED_BY(mu_) = false;
+  // What the socket was bound to when ConnectEx began.
+  NetAddress bound_to_ ABSL_GUARDED_BY(mu_);
   // For whom the connections count that the engine has back for the next
   // accept, in the engine's order.
   std::unique_ptr<std::vector<std::shared_ptr<CallSink>>> deferred_

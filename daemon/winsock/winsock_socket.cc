@@ -214,7 +214,9 @@ void WinsockSocket::Bind(const SocketCall& call) {
 void WinsockSocket::GetSockName(const SocketCall& call) {
   {
     absl::MutexLock lock(&mu_);
-    if (!bound_) return call.Finish(WsaError(kWsaInval));
+    if (!bound_ || context_due_ == ContextDue::kAccept) {
+      return call.Finish(WsaError(kWsaInval));
+    }
   }
   wsp::v1::GetSockNameResult message;
   EncodeAddress(engine_->WithFd(&NetAddress::LocalOf),
@@ -229,7 +231,9 @@ void WinsockSocket::GetPeerName(const SocketCall& call) {
   {
     absl::MutexLock lock(&mu_);
     // Also while connecting and after the connection's end (section 5.2).
-    if (peer_.empty()) return call.Finish(WsaError(kWsaNotConn));
+    if (peer_.empty() || context_due_ != ContextDue::kNone) {
+      return call.Finish(WsaError(kWsaNotConn));
+    }
     EncodeAddress(peer_, message.mutable_address());
   }
   CallResult result;

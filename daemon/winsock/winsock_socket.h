@@ -147,6 +147,11 @@ class WinsockSocket : public OperationSink,
   bool nonblocking_ ABSL_GUARDED_BY(mu_) = false;
   // SO_ERROR, a Winsock code.
   uint32_t so_error_ ABSL_GUARDED_BY(mu_) = 0;
+  // Whether, of a connection that ConnectEx or AcceptEx has made, the functions
+  // that ask about connections know yet: SO_UPDATE_CONNECT_CONTEXT and
+  // SO_UPDATE_ACCEPT_CONTEXT tell them.
+  enum class ContextDue : uint8_t { kNone, kConnect, kAccept };
+  ContextDue context_due_ ABSL_GUARDED_BY(mu_) = ContextDue::kNone;
   // Where a connect went or an accept came from, kept beyond the connection.
   NetAddress peer_ ABSL_GUARDED_BY(mu_);
   SocketOptions options_ ABSL_GUARDED_BY(mu_);

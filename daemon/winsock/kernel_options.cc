@@ -1,0 +1,52 @@
+#include "daemon/winsock/kernel_options.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+namespace wspd {
+namespace {
+
+// Those of the tables of options that are an int of the kernel's; those of a
+// family that the socket isn't of can't be read.
+constexpr struct {
+  int level;
+  int option;
+} kOptions[] = {
+    {SOL_SOCKET, SO_KEEPALIVE},
+    {SOL_SOCKET, SO_OOBINLINE},
+    {IPPROTO_TCP, TCP_NODELAY},
+    {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL},
+    {IPPROTO_TCP, TCP_KEEPCNT},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_SYNCNT},
+    {IPPROTO_IP, IP_TOS},
+    {IPPROTO_IP, IP_TTL},
+    {IPPROTO_IP, IP_MTU_DISCOVER},
+    {IPPROTO_IPV6, IPV6_V6ONLY},
+    {IPPROTO_IPV6, IPV6_TCLASS},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+};
+
+void SetBuffer(int fd, int option, uint32_t bytes) {
+  if (bytes == 0) return;
+  const int size = static_cast<int>(bytes);
+  setsockopt(fd, SOL_SOCKET, option, &size, sizeof(size));
+}
+
+}  // namespace
+
+void CopyKernelOptions(int from, const SocketOptions& options, int to) {
+  for (const auto& [level, option] : kOptions) {
+    int value = 0;
+    socklen_t size = sizeof(value);
+    if (getsockopt(from, level, option, &value, &size) != 0) continue;
+    setsockopt(to, level, option, &value, sizeof(value));
+  }
+  SetBuffer(to, SO_SNDBUF, options.send_buffer);
+  SetBuffer(to, SO_RCVBUF, options.receive_buffer);
+}
+
+}  // namespace wspd
