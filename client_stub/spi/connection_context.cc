@@ -25,6 +25,18 @@ uint32_t ReadListener(const SpiCall& call, const char* value, int length,
   return 0;
 }
 
+// Of the listener's properties those that the stub itself has to know.
+void InheritTimeouts(SpiCall* call, uint64_t listener_id) {
+  MutexLock lock(&g_library.mutex);
+  if (!call->StillThere()) return;
+  Provider* provider = call->provider();
+  StubSocket* listener = provider->FindSocket(listener_id);
+  if (listener == nullptr) return;
+  call->socket()->send_timeout_ms = listener->send_timeout_ms;
+  call->socket()->receive_timeout_ms = listener->receive_timeout_ms;
+  provider->Release(listener);
+}
+
 }  // namespace
 
 bool IsConnectionContext(int level, int option) {
@@ -40,12 +52,14 @@ uint32_t UpdateConnectionContext(SpiCall* call, int option, const char* value,
       return error;
     }
   }
-  return call->Invoke(
+  const uint32_t error = call->Invoke(
       CallHeader(),
       [&](Call* request) {
         AppendSetSockOptContext(&request->bytes, SOL_SOCKET, option, listener);
       },
       nullptr);
+  if (error == 0 && listener != 0) InheritTimeouts(call, listener);
+  return error;
 }
 
 }  // namespace wsp

@@ -23,6 +23,7 @@ Row MakeRow(const GUID& id, Type function) {
 }
 
 const Row kRows[] = {
+    MakeRow<LPFN_ACCEPTEX>(WSAID_ACCEPTEX, &SpiAcceptEx),
     MakeRow<LPFN_GETACCEPTEXSOCKADDRS>(WSAID_GETACCEPTEXSOCKADDRS,
                                        &SpiGetAcceptExSockaddrs),
     MakeRow<LPFN_CONNECTEX>(WSAID_CONNECTEX, &SpiConnectEx),

@@ -10,6 +10,12 @@
 // there says of arguments applies. Any thread.
 namespace wsp {
 
+// accept_ex.cc
+BOOL WSPAPI SpiAcceptEx(SOCKET listener, SOCKET accepting, PVOID output_buffer,
+                        DWORD receive_data_length, DWORD local_address_length,
+                        DWORD remote_address_length, LPDWORD bytes_received,
+                        LPOVERLAPPED overlapped);
+
 // connect_ex.cc
 BOOL WSPAPI SpiConnectEx(SOCKET s, const sockaddr* name, int name_length,
                          PVOID send_buffer, DWORD send_data_length,

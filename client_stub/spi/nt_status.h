@@ -8,6 +8,8 @@ namespace wsp {
 constexpr uint32_t kStatusSuccess = 0;
 constexpr uint32_t kStatusPending = 0x00000103;
 constexpr uint32_t kStatusCancelled = 0xC0000120;
+// What AcceptEx says without room for the addresses; WSAEFAULT.
+constexpr uint32_t kStatusBufferTooSmall = 0xC0000023;
 
 // The NTSTATUS that OVERLAPPED.Internal holds after an operation ended with a
 // Winsock code, and the other way round (reference, section 5.3).

@@ -34,6 +34,9 @@ class OperationSteps {
   virtual void OnReply(Operation* operation, const Completion& completion) = 0;
   // All of a kSend is sent, without an error: the same.
   virtual void OnSent(Operation* operation);
+  // The SPI call of a synchronous one returns with success, in its thread,
+  // whose memory may be written to again.
+  virtual void OnReturn(Operation*) {}
 };
 
 // What one SPI call has under way with the daemon: one call, or the several
@@ -124,6 +127,8 @@ struct Operation final : CallOwner,
   bool starting = false;
   // Among the pending ones.
   bool counted = false;
+  // What Internal says at the end if it isn't the status of `error`; 0: it is.
+  uint32_t status = 0;
   // Of a kReceive: where the sender's address goes at its completion; null:
   // nowhere.
   sockaddr* from = nullptr;

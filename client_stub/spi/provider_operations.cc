@@ -385,7 +385,8 @@ void Provider::WriteOverlapped(Operation* operation) {
   overlapped->OffsetHigh = operation->error;
   // Last: whoever polls it may take all the rest, and the memory, afterwards.
   reinterpret_cast<std::atomic<ULONG_PTR>*>(&overlapped->Internal)
-      ->store(NtStatusFromWsaError(operation->error),
+      ->store(operation->status != 0 ? operation->status
+                                     : NtStatusFromWsaError(operation->error),
               std::memory_order_release);
 }
 

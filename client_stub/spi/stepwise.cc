@@ -56,6 +56,7 @@ uint32_t EndSteps(SpiCall* call, Operation* operation, LPDWORD bytes) {
   if (operation->overlapped == nullptr) {
     // The daemon took it for an overlapped one.
     if (error == WSA_OPERATION_ABORTED) error = WSAEINTR;
+    if (error == 0) operation->steps->OnReturn(operation);
     provider->LetGo(operation);
   } else {
     error = provider->EndStarting(operation);

@@ -126,6 +126,17 @@ void AppendAccept(ByteBuffer* call, uint64_t accepted_socket_id,
   });
 }
 
+void AppendAcceptEx(ByteBuffer* call, uint64_t accepted_socket_id,
+                    uint32_t max_bytes, bool no_address_room) {
+  using Field = wire::AcceptRequest;
+  AppendRequest(call, CallField::kAccept, [&](WireWriter& out) {
+    out.Fixed64(Field::kAcceptedSocketId, accepted_socket_id);
+    out.Bool(Field::kExtended, true);
+    out.Varint(Field::kMaxBytes, max_bytes);
+    out.Bool(Field::kNoAddressRoom, no_address_room);
+  });
+}
+
 void AppendAcceptDecision(ByteBuffer* call, uint64_t offer_id,
                           uint32_t decision, uint64_t accepted_socket_id) {
   using Field = wire::AcceptDecisionRequest;

@@ -48,6 +48,9 @@ void AppendBind(ByteBuffer* call, const Address& address);
 void AppendListen(ByteBuffer* call, int32_t backlog);
 void AppendAccept(ByteBuffer* call, uint64_t accepted_socket_id,
                   bool conditional);
+// AcceptEx; the socket is there already.
+void AppendAcceptEx(ByteBuffer* call, uint64_t accepted_socket_id,
+                    uint32_t max_bytes, bool no_address_room);
 void AppendAcceptDecision(ByteBuffer* call, uint64_t offer_id,
                           uint32_t decision, uint64_t accepted_socket_id);
 // Without a family: a datagram socket gives its peer up. `extended`: ConnectEx.

@@ -221,6 +221,9 @@ bool DecodeAcceptResult(ByteView bytes, Completion* out) {
       case Field::kOfferId:
         out->offer_id = reader.AsUint64();
         break;
+      case Field::kData:
+        out->data = reader.AsBytes();
+        break;
     }
   }
   return reader.ok() && valid;

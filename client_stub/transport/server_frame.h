@@ -49,7 +49,7 @@ struct Completion {
   uint32_t bytes_sent = 0;     // send, send_to
   uint32_t flags = 0;          // recv, recv_from
   uint64_t stream_offset = 0;  // recv
-  // recv, option raw, ioctl output, description, lookup (all of it)
+  // recv, accept, option raw, ioctl output, description, lookup (all of it)
   ByteView data;
   // recv_from: all of it, for its ancillary data
   ByteView body;

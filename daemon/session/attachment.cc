@@ -314,6 +314,13 @@ int Attachment::AddSocket(uint64_t socket_id,
   return 0;
 }
 
+std::shared_ptr<SocketDescriptor> Attachment::FindSocket(
+    uint64_t socket_id) const {
+  absl::MutexLock lock(&mu_);
+  auto found = sockets_.find(socket_id);
+  return found == sockets_.end() ? nullptr : found->second.descriptor;
+}
+
 void Attachment::RemoveSocket(uint64_t socket_id) {
   SocketEntry removed;
   {

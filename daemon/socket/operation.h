@@ -32,6 +32,8 @@ struct Operation {
     // One datagram, of at most `max_bytes`.
     kReceiveDatagram,
     kAccept,
+    // Waits for a connection to accept, and leaves it there.
+    kAwaitConnection,
     // Begins to connect to `address`.
     kConnect,
     // Waits for the end of a connect that was begun before.
@@ -93,7 +95,7 @@ struct Operation {
 
   Direction direction() const {
     return kind == Kind::kReceive || kind == Kind::kReceiveDatagram ||
-                   kind == Kind::kAccept
+                   kind == Kind::kAccept || kind == Kind::kAwaitConnection
                ? Direction::kIn
                : Direction::kOut;
   }

@@ -1,6 +1,7 @@
 #include "daemon/socket/socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -166,6 +167,8 @@ bool Socket::TryLocked(Operation* operation, Outcome* outcome) {
       return TryReceiveDatagramLocked(operation, outcome);
     case Operation::Kind::kAccept:
       return TryAcceptLocked(outcome);
+    case Operation::Kind::kAwaitConnection:
+      return AwaitConnectionLocked();
     case Operation::Kind::kConnect:
       return TryConnectLocked(operation, outcome);
     case Operation::Kind::kAwaitConnect:
@@ -256,6 +259,12 @@ bool Socket::TryAcceptLocked(Outcome* outcome) {
     outcome->error = errno;
     return true;
   }
+}
+
+bool Socket::AwaitConnectionLocked() {
+  if (returned_ != nullptr && !returned_->empty()) return true;
+  pollfd listener{fd_.get(), POLLIN, 0};
+  return poll(&listener, 1, 0) == 1;
 }
 
 bool Socket::TryConnectLocked(Operation* operation, Outcome* outcome) {
@@ -479,14 +488,16 @@ std::vector<std::unique_ptr<Operation>> Socket::ReleaseLocked() {
 }
 
 std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Exchange(
-    OwnedFd fd) {
+    OwnedFd fd, uint64_t received) {
   absl::MutexLock lock(&mu_);
-  if (!fd_.valid()) return {};
+  if (!fd_.valid()) {
+    return {std::move(fd), std::vector<std::unique_ptr<Operation>>()};
+  }
   std::vector<std::unique_ptr<Operation>> operations = ReleaseLocked();
   armed_ = 0;
   receive_held_ = false;
   shutdown_pending_ = false;
-  received_ = 0;
+  received_ = received;
   std::swap(fd_, fd);
   return {std::move(fd), std::move(operations)};
 }

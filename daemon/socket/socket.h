@@ -76,11 +76,11 @@ class Socket : public EventHandler,
   // end (linger, reset, plain close) can be chosen; invalid when closed before.
   std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Abandon();
 
-  // Has another kernel socket in the place of the present one, which is given
-  // back with the operations that wait on it; invalid, with `fd` closed, on a
-  // closed socket.
+  // Has another kernel socket, of which `received` bytes were received already,
+  // in the place of the present one, which is given back with the operations
+  // that wait on it. On a closed socket it gives back `fd`.
   std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Exchange(
-      OwnedFd fd);
+      OwnedFd fd, uint64_t received);
 
   // Waiting operations but those in the background.
   int waiting() const;
@@ -141,6 +141,7 @@ class Socket : public EventHandler,
   // A call failed with `error`. Whether that was an ICMP error, come since the
   // last call; then it is on the books, and the call is to be repeated.
   bool TakeIcmpErrorLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool AwaitConnectionLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryAcceptLocked(Outcome* outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryConnectLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -78,6 +78,10 @@ class CallSink {
   // Takes back `count` that ReserveSocket() counted.
   virtual void ReleaseSockets(uint32_t count) = 0;
 
+  // The attachment's socket of this id; null if there is none.
+  virtual std::shared_ptr<SocketDescriptor> FindSocket(
+      uint64_t socket_id) const = 0;
+
   // Forgets a socket that its client has closed.
   virtual void RemoveSocket(uint64_t socket_id) = 0;
 

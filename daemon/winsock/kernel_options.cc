@@ -7,8 +7,7 @@
 namespace wspd {
 namespace {
 
-// Those of the tables of options that are an int of the kernel's; those of a
-// family that the socket isn't of can't be read.
+// Those of the tables of options that are an int of the kernel's.
 constexpr struct {
   int level;
   int option;
@@ -38,15 +37,30 @@ void SetBuffer(int fd, int option, uint32_t bytes) {
 
 }  // namespace
 
-void CopyKernelOptions(int from, const SocketOptions& options, int to) {
-  for (const auto& [level, option] : kOptions) {
+KernelOptions KernelOptions::Of(int fd) {
+  static_assert(sizeof(kOptions) / sizeof(kOptions[0]) == kCount,
+                "one value for each");
+  KernelOptions options;
+  for (size_t i = 0; i < kCount; ++i) {
     int value = 0;
     socklen_t size = sizeof(value);
-    if (getsockopt(from, level, option, &value, &size) != 0) continue;
-    setsockopt(to, level, option, &value, sizeof(value));
+    if (getsockopt(fd, kOptions[i].level, kOptions[i].option, &value, &size) ==
+        0) {
+      options.values_[i] = value;
+    }
   }
-  SetBuffer(to, SO_SNDBUF, options.send_buffer);
-  SetBuffer(to, SO_RCVBUF, options.receive_buffer);
+  return options;
+}
+
+void KernelOptions::ApplyTo(int fd, const SocketOptions& options) const {
+  for (size_t i = 0; i < kCount; ++i) {
+    if (!values_[i].has_value()) continue;
+    const int value = *values_[i];
+    setsockopt(fd, kOptions[i].level, kOptions[i].option, &value,
+               sizeof(value));
+  }
+  SetBuffer(fd, SO_SNDBUF, options.send_buffer);
+  SetBuffer(fd, SO_RCVBUF, options.receive_buffer);
 }
 
 }  // namespace wspd

@@ -1,15 +1,29 @@
 #ifndef WSPD_DAEMON_WINSOCK_KERNEL_OPTIONS_H_
 #define WSPD_DAEMON_WINSOCK_KERNEL_OPTIONS_H_
 
+#include <array>
+#include <cstddef>
+
+#include "absl/types/optional.h"
 #include "daemon/winsock/socket_options.h"
 
 namespace wspd {
 
-// Gives the kernel's socket `to` the options of `from`, another stream socket
-// of the same family, as far as they are kept in the kernel and can be set, and
-// the buffers that `options` say. What the state of `to` doesn't allow to be
-// set any more stays as it is there.
-void CopyKernelOptions(int from, const SocketOptions& options, int to);
+// The options of a stream socket that are kept in the kernel, where another
+// kernel's socket is to have them.
+class KernelOptions {
+ public:
+  static KernelOptions Of(int fd);
+
+  // To a socket of the same family, with the buffers that `options` say. What
+  // its state doesn't allow to be set any more stays as it is there.
+  void ApplyTo(int fd, const SocketOptions& options) const;
+
+ private:
+  static constexpr size_t kCount = 15;
+  // In the order of the table; those of another family can't be read.
+  std::array<absl::optional<int>, kCount> values_;
+};
 
 }  // namespace wspd
 

@@ -133,6 +133,7 @@ void StreamSocket::AnswerClose(SocketDescriptor* from, uint64_t call_id,
 }
 
 void StreamSocket::CancelWait(SocketDescriptor* from, uint64_t call_id) {
+  if (CancelAccept(from, call_id)) return;
   Lingerer::Key linger = 0;
   {
     absl::MutexLock lock(&mu_);

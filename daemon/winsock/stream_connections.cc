@@ -40,6 +40,7 @@ void StreamSocket::Listen(const SocketCall& call) {
 void StreamSocket::Accept(const SocketCall& call) {
   wsp::v1::AcceptRequest request;
   if (!call.Parse(&request)) return;
+  if (request.extended()) return AcceptEx(call, request);
   std::unique_ptr<Operation> operation;
   {
     absl::MutexLock lock(&mu_);
@@ -125,6 +126,7 @@ std::shared_ptr<CallSink> StreamSocket::TakeDeferred() {
 }
 
 void StreamSocket::ReleaseHoldings(SocketDescriptor* from, bool last) {
+  EndAccepts(from, last);
   uint32_t reserved = 0;
   for (auto& [id, connection] : from->TakeAllOffers()) {
     ++reserved;
@@ -191,7 +193,9 @@ void StreamSocket::Connect(const SocketCall& call) {
   std::unique_ptr<Operation> operation;
   {
     absl::MutexLock lock(&mu_);
-    if (state_ == State::kListening) return call.Finish(WsaError(kWsaInval));
+    if (state_ == State::kListening || reserved_by_ != nullptr) {
+      return call.Finish(WsaError(kWsaInval));
+    }
     if (state_ == State::kConnecting) {
       return call.Finish(
           WsaError(request.extended() ? kWsaInval : kWsaAlready));

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
+#include "daemon/socket/reset.h"
 #include "daemon/winsock/kernel_options.h"
 #include "daemon/winsock/stream_socket.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -17,6 +19,7 @@ namespace {
 
 // Winsock's numbers.
 constexpr int kSolSocket = 0xffff;
+constexpr int kSoUpdateAcceptContext = 0x700b;
 constexpr int kSoUpdateConnectContext = 0x7010;
 
 int SetReuseAddress(int fd, int on) {
@@ -30,6 +33,146 @@ int BindBeside(int old, const NetAddress& address, int fd) {
 }
 
 }  // namespace
+
+// ------------------------------------------------------------------- AcceptEx
+
+void StreamSocket::AcceptEx(const SocketCall& call,
+                            const wsp::v1::AcceptRequest& request) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (state_ != State::kListening) return call.Finish(WsaError(kWsaInval));
+  }
+  std::shared_ptr<SocketDescriptor> accepting =
+      call.from()->sink()->FindSocket(request.accepted_socket_id());
+  if (accepting == nullptr) return call.Finish(WsaError(kWsaNotSock));
+  auto* socket = dynamic_cast<StreamSocket*>(accepting->socket().get());
+  if (socket == nullptr || socket->family() != family()) {
+    return call.Finish(WsaError(kWsaInval));
+  }
+  PendingAccept::Arguments arguments;
+  arguments.call_id = call->call_id;
+  arguments.report_pending = call->report_pending;
+  arguments.max_bytes = request.max_bytes();
+  arguments.no_address_room = request.no_address_room();
+  auto pending =
+      std::make_shared<PendingAccept>(call.from(), accepting, arguments);
+  if (!socket->ReserveForAccept(pending)) {
+    return call.Finish(WsaError(kWsaInval));
+  }
+  if (accepting->closed()) {
+    // Whoever closes it may not have seen that it is reserved.
+    socket->EndReservation(pending.get());
+    return call.Finish(WsaError(kWsaNotSock));
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    if (pending_accepts_ == nullptr) {
+      pending_accepts_ = std::make_unique<PendingAccepts>();
+    }
+    pending_accepts_->emplace(pending.get(), pending);
+  }
+  pending->Start();
+}
+
+void StreamSocket::Forget(const PendingAccept* pending) {
+  absl::MutexLock lock(&mu_);
+  if (pending_accepts_ == nullptr) return;
+  pending_accepts_->erase(pending);
+}
+
+bool StreamSocket::ReserveForAccept(std::shared_ptr<PendingAccept> pending) {
+  absl::MutexLock lock(&mu_);
+  if (state_ != State::kOpen || bound_ || reserved_by_ != nullptr) return false;
+  reserved_by_ = std::move(pending);
+  return true;
+}
+
+void StreamSocket::EndReservation(const PendingAccept* pending) {
+  std::shared_ptr<PendingAccept> released;
+  absl::MutexLock lock(&mu_);
+  if (reserved_by_.get() == pending) released.swap(reserved_by_);
+}
+
+bool StreamSocket::TakeConnection(const PendingAccept* pending,
+                                  OwnedFd connection, const NetAddress& peer,
+                                  uint64_t received) {
+  absl::MutexLock lock(&mu_);
+  const bool is_open =
+      engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        // The kernel gave it the listener's options, which are this socket's
+        // only when the context is updated.
+        if (fd >= 0) {
+          KernelOptions::Of(fd).ApplyTo(connection.get(), options_);
+        }
+        return fd >= 0;
+      });
+  if (!is_open || reserved_by_.get() != pending) {
+    ResetAndClose(std::move(connection));
+    return false;
+  }
+  engine()->Exchange(std::move(connection), received);
+  environment()->bytes_received.fetch_add(received, std::memory_order_relaxed);
+  state_ = State::kConnected;
+  bound_ = true;
+  accepted_ = true;
+  context_due_ = ContextDue::kAccept;
+  peer_ = peer;
+  connected_at_ = absl::Now();
+  listener_ = pending->listener()->socket();
+  return true;
+}
+
+bool StreamSocket::CancelAccept(const SocketDescriptor* from,
+                                uint64_t call_id) {
+  std::shared_ptr<PendingAccept> found;
+  {
+    absl::MutexLock lock(&mu_);
+    if (pending_accepts_ == nullptr) return false;
+    for (const auto& [key, pending] : *pending_accepts_) {
+      if (pending->listener() != from || pending->call_id() != call_id) {
+        continue;
+      }
+      found = pending;
+      break;
+    }
+  }
+  if (found == nullptr) return false;
+  found->End(PendingAccept::Ending::kPutBack);
+  return true;
+}
+
+void StreamSocket::EndAccepts(const SocketDescriptor* from, bool last) {
+  std::vector<std::shared_ptr<PendingAccept>> made;
+  std::shared_ptr<PendingAccept> reserved;
+  {
+    absl::MutexLock lock(&mu_);
+    if (pending_accepts_ != nullptr) {
+      for (const auto& [key, pending] : *pending_accepts_) {
+        if (pending->listener() == from) made.push_back(pending);
+      }
+    }
+    if (reserved_by_ != nullptr &&
+        (last || reserved_by_->accepting() == from)) {
+      reserved = reserved_by_;
+    }
+  }
+  for (const auto& pending : made) {
+    // What a listener leaves unaccepted is reset; unless others share it.
+    pending->End(last ? PendingAccept::Ending::kReset
+                      : PendingAccept::Ending::kPutBack);
+  }
+  if (reserved != nullptr) reserved->End(PendingAccept::Ending::kReset);
+}
+
+void StreamSocket::PokeHoldings() {
+  std::vector<std::shared_ptr<PendingAccept>> all;
+  {
+    absl::MutexLock lock(&mu_);
+    if (pending_accepts_ == nullptr) return;
+    for (const auto& [key, pending] : *pending_accepts_) all.push_back(pending);
+  }
+  for (const auto& pending : all) pending->Poke();
+}
 
 // ------------------------------------------------------------- disconnecting
 
@@ -80,12 +223,12 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
     const int error =
         engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
           if (fd < 0) return EBADF;
-          CopyKernelOptions(fd, options_, fresh.get());
+          KernelOptions::Of(fd).ApplyTo(fresh.get(), options_);
           return address.empty() ? 0 : BindBeside(fd, address, fresh.get());
         });
     if (error != 0) return error;
     if (!address.empty()) SetReuseAddress(fresh.get(), options_.reuse_address);
-    std::tie(old, waiting) = engine()->Exchange(std::move(fresh));
+    std::tie(old, waiting) = engine()->Exchange(std::move(fresh), 0);
     state_ = State::kOpen;
     bound_ = !accepted_;
     accepted_ = false;
@@ -122,15 +265,50 @@ bool StreamSocket::SetContext(const SocketCall& call) {
       request.level() != kSolSocket) {
     return false;
   }
-  if (request.option() != kSoUpdateConnectContext) return false;
-  call.Finish(UpdateConnectContext());
-  return true;
+  switch (request.option()) {
+    case kSoUpdateConnectContext:
+      call.Finish(UpdateConnectContext());
+      return true;
+    case kSoUpdateAcceptContext:
+      call.Finish(
+          UpdateAcceptContext(call.from().get(), request.value().socket_id()));
+      return true;
+    default:
+      return false;
+  }
 }
 
 WsaError StreamSocket::UpdateConnectContext() {
   absl::MutexLock lock(&mu_);
   if (state_ != State::kConnected) return kWsaNotConn;
   if (context_due_ == ContextDue::kConnect) context_due_ = ContextDue::kNone;
+  return 0;
+}
+
+WsaError StreamSocket::UpdateAcceptContext(SocketDescriptor* from,
+                                           uint64_t listener_id) {
+  const std::shared_ptr<SocketDescriptor> descriptor =
+      from->sink()->FindSocket(listener_id);
+  if (descriptor == nullptr) return kWsaNotSock;
+  auto* listener = dynamic_cast<StreamSocket*>(descriptor->socket().get());
+  if (listener == nullptr || listener == this) return kWsaInval;
+  SocketOptions options;
+  {
+    absl::MutexLock lock(&listener->mu_);
+    options = listener->options_;
+  }
+  const KernelOptions kernel_options =
+      listener->engine()->WithFd(&KernelOptions::Of);
+  options.conditional_accept = false;
+  absl::MutexLock lock(&mu_);
+  if (state_ != State::kConnected) return kWsaNotConn;
+  if (listener_.lock() != descriptor->socket()) return kWsaInval;
+  engine()->WithFd([&](int fd) {
+    kernel_options.ApplyTo(fd, options);
+    return 0;
+  });
+  options_ = options;
+  if (context_due_ == ContextDue::kAccept) context_due_ = ContextDue::kNone;
   return 0;
 }
 

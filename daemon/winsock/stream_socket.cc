@@ -44,12 +44,18 @@ bool StreamSocket::HandleOwn(const SocketCall& call) {
   return call->request == wire::Call::kSetSockOpt && SetContext(call);
 }
 
-bool StreamSocket::MayBindLocked() const { return state_ == State::kOpen; }
+bool StreamSocket::MayBindLocked() const {
+  return state_ == State::kOpen && reserved_by_ == nullptr;
+}
 
 void StreamSocket::FillViewLocked(SocketView* view) const {
   view->listening = state_ == State::kListening;
-  if (state_ != State::kConnected) return;
-  view->connected_seconds = absl::ToInt64Seconds(absl::Now() - connected_at_);
+  absl::Time since = absl::InfiniteFuture();
+  if (state_ == State::kConnected) since = connected_at_;
+  // That is how it is found out that a peer sends nothing (AcceptEx).
+  if (reserved_by_ != nullptr) since = reserved_by_->connected_at();
+  if (since == absl::InfiniteFuture()) return;
+  view->connected_seconds = absl::ToInt64Seconds(absl::Now() - since);
 }
 
 // ----------------------------------------------------------- calls' ends
@@ -80,6 +86,7 @@ CallResult StreamSocket::ResultOf(SocketDescriptor* from,
       return ConnectResult(operation, outcome);
     case Operation::Kind::kShutdownSend:
       return DisconnectResult(from, operation, outcome);
+    case Operation::Kind::kAwaitConnection:
     case Operation::Kind::kSendDatagram:
     case Operation::Kind::kReceiveDatagram:
       break;

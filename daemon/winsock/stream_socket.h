@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "daemon/winsock/pending_accept.h"
 #include "daemon/winsock/winsock_socket.h"
 
 namespace wspd {
@@ -28,6 +30,8 @@ class StreamSocket final : public WinsockSocket {
                  Outcome outcome) override;
 
  private:
+  friend class PendingAccept;
+
   enum class State : uint8_t { kOpen, kListening, kConnecting, kConnected };
   // How a listener's socket properties pass to what it accepts.
   struct Inheritance {
@@ -45,6 +49,10 @@ class StreamSocket final : public WinsockSocket {
     bool forgotten;
   };
 
+  // The AcceptEx calls of a listener.
+  using PendingAccepts =
+      absl::flat_hash_map<const PendingAccept*, std::shared_ptr<PendingAccept>>;
+
   // WinsockSocket.
   bool HandleOwn(const SocketCall& call) override;
   bool MayBindLocked() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -56,6 +64,7 @@ class StreamSocket final : public WinsockSocket {
   void FinishClose(const SocketCall& call, OwnedFd fd) override;
   void FinishAbort(OwnedFd fd) override;
   void ReleaseHoldings(SocketDescriptor* from, bool last) override;
+  void PokeHoldings() override;
 
   // One for each request of the wire; each ends the call or parks it.
   void Send(const SocketCall& call);
@@ -65,6 +74,7 @@ class StreamSocket final : public WinsockSocket {
   void AcceptDecision(const SocketCall& call);
   void Connect(const SocketCall& call);
   void Shutdown(const SocketCall& call);
+  void AcceptEx(const SocketCall& call, const wsp::v1::AcceptRequest& request);
   void DisconnectEx(const SocketCall& call);
   // False if it sets another option than these of SO_UPDATE_..._CONTEXT.
   bool SetContext(const SocketCall& call);
@@ -91,6 +101,24 @@ class StreamSocket final : public WinsockSocket {
   int BecomeReusable(SocketDescriptor* from);
   NetAddress AddressToReuseLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   WsaError UpdateConnectContext();
+  WsaError UpdateAcceptContext(SocketDescriptor* from, uint64_t listener_id);
+
+  // ---- of AcceptEx; for PendingAccept
+
+  // On the listener.
+  void Forget(const PendingAccept* pending);
+  // On the socket that accepts. False if it isn't free.
+  bool ReserveForAccept(std::shared_ptr<PendingAccept> pending);
+  void EndReservation(const PendingAccept* pending);
+  // Gives it the connection that it was reserved for; of that `received` bytes
+  // were received already. False, with the connection reset, if it was closed.
+  bool TakeConnection(const PendingAccept* pending, OwnedFd connection,
+                      const NetAddress& peer, uint64_t received);
+  // False if there is no such AcceptEx.
+  bool CancelAccept(const SocketDescriptor* from, uint64_t call_id);
+  // Ends the AcceptEx calls that `from` has made, or is to be the connection
+  // of.
+  void EndAccepts(const SocketDescriptor* from, bool last);
   // The codes of an operation's error, by the state of the connection.
   CallResult ErrorResult(const Operation& operation, int error);
   // Makes an accepted connection a socket of `from`'s client; errno.
@@ -122,6 +150,12 @@ class StreamSocket final : public WinsockSocket {
   std::unique_ptr<std::vector<std::shared_ptr<CallSink>>> deferred_
       ABSL_GUARDED_BY(mu_);
   std::unique_ptr<Closing> closing_ ABSL_GUARDED_BY(mu_);
+  // Of a listener; null for most.
+  std::unique_ptr<PendingAccepts> pending_accepts_ ABSL_GUARDED_BY(mu_);
+  // The AcceptEx whose connection this is to become.
+  std::shared_ptr<PendingAccept> reserved_by_ ABSL_GUARDED_BY(mu_);
+  // The listener of the AcceptEx whose connection this is; only to be compared.
+  std::weak_ptr<WinsockSocket> listener_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace wspd

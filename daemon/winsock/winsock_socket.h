@@ -73,7 +73,10 @@ class WinsockSocket : public OperationSink,
   virtual void ForgetWait(SocketDescriptor* from) = 0;
 
   // Goes on with receives that were held back for kept results.
-  void Poke() { engine_->Poke(); }
+  void Poke() {
+    engine_->Poke();
+    PokeHoldings();
+  }
 
   // For listings: all but whose it is.
   virtual void Describe(wsp::v1::Socket* out) const;
@@ -119,6 +122,9 @@ class WinsockSocket : public OperationSink,
   // What the closed `from` held besides operations goes with it, such as
   // connections that it was offered.
   virtual void ReleaseHoldings(SocketDescriptor* from, bool last) = 0;
+
+  // As Poke(), for receives of the type's own.
+  virtual void PokeHoldings() {}
 
   // An operation for a call, as yet without arguments.
   std::unique_ptr<Operation> NewOperation(const SocketCall& call,

@@ -44,6 +44,12 @@ class FakeCallSink : public CallSink {
     return 0;
   }
   void ReleaseSockets(uint32_t count) override { reserved_ -= count; }
+  std::shared_ptr<SocketDescriptor> FindSocket(
+      uint64_t socket_id) const override {
+    absl::MutexLock lock(&mu_);
+    auto found = sockets_.find(socket_id);
+    return found == sockets_.end() ? nullptr : found->second;
+  }
   void RemoveSocket(uint64_t socket_id) override {
     absl::MutexLock lock(&mu_);
     sockets_.erase(socket_id);
@@ -68,11 +74,6 @@ class FakeCallSink : public CallSink {
         << "call " << call_id << " never ended";
     return results_[call_id];
   }
-  std::shared_ptr<SocketDescriptor> Find(uint64_t socket_id) {
-    absl::MutexLock lock(&mu_);
-    auto found = sockets_.find(socket_id);
-    return found == sockets_.end() ? nullptr : found->second;
-  }
   void AbortAll() {
     std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets;
     {
@@ -84,7 +85,7 @@ class FakeCallSink : public CallSink {
 
  private:
   std::atomic<uint32_t> reserved_{0};
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   std::map<uint64_t, CallResult> results_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets_
       ABSL_GUARDED_BY(mu_);
@@ -286,7 +287,7 @@ TEST_F(SharedSocketTest, CloseEndsTheDescriptorsOwnCallsAlone) {
   const uint64_t others = Begin(second_.get(), ReceiveCall(2));
   EXPECT_EQ(Run(first_.get(), CloseCall()).wsa_error, 0);
   EXPECT_EQ(sink_->Await(own).wsa_error, kWsaIntr);
-  EXPECT_EQ(sink_->Find(kSocket), nullptr);
+  EXPECT_EQ(sink_->FindSocket(kSocket), nullptr);
   EXPECT_FALSE(other_->Has(others));
   ASSERT_EQ(write(peer_.get(), "ab", 2), 2);
   EXPECT_EQ(other_->Await(others).payload->size(), 2);
@@ -389,7 +390,7 @@ TEST_F(OfferTest, OffersAndDeferredConnectionsCountAsSockets) {
   Decide(first, wsp::v1::AcceptDecisionRequest::DECISION_DEFER);
   EXPECT_EQ(Accept(54, false, &first).wsa_error, 0);
   EXPECT_EQ(sink_->reserved(), 0);
-  EXPECT_NE(sink_->Find(54), nullptr);
+  EXPECT_NE(sink_->FindSocket(54), nullptr);
 }
 
 TEST_F(OfferTest, DeferredConnectionsAreResetByCleanup) {
@@ -434,7 +435,7 @@ TEST_F(OfferTest, WhatOneDescriptorLeavesUndecidedAnotherAccepts) {
     accept.mutable_accept()->set_accepted_socket_id(id);
     const uint64_t call = Begin(second.get(), accept);
     EXPECT_EQ(other->Await(call).wsa_error, 0);
-    EXPECT_NE(other->Find(id), nullptr);
+    EXPECT_NE(other->FindSocket(id), nullptr);
   }
   EXPECT_EQ(other->reserved(), 0);
   second->Abort();
@@ -489,14 +490,14 @@ class LingeringCloseTest : public WinsockSocketTest {
 
 TEST_F(LingeringCloseTest, EndsWhenAllHasArrived) {
   EXPECT_FALSE(sink_->Has(close_));
-  EXPECT_EQ(sink_->Find(kSocket), socket_);
+  EXPECT_EQ(sink_->FindSocket(kSocket), socket_);
   wsp::v1::Socket listed;
   socket_->Describe(&listed);
   EXPECT_EQ(listed.state(), wsp::v1::SOCKET_STATE_LINGERING);
   EXPECT_NE(listed.local().ipv4().port(), 0);
   ExpectAllArrives();
   EXPECT_EQ(sink_->Await(close_).wsa_error, 0);
-  EXPECT_EQ(sink_->Find(kSocket), nullptr);
+  EXPECT_EQ(sink_->FindSocket(kSocket), nullptr);
 }
 
 TEST_F(LingeringCloseTest, CancelEndsTheWaitAlone) {
@@ -506,7 +507,7 @@ TEST_F(LingeringCloseTest, CancelEndsTheWaitAlone) {
   const CallResult result = sink_->Await(close_);
   EXPECT_EQ(result.wsa_error, kWsaIntr);
   EXPECT_EQ(result.linux_errno, ECANCELED);
-  EXPECT_EQ(sink_->Find(kSocket), nullptr);
+  EXPECT_EQ(sink_->FindSocket(kSocket), nullptr);
   EXPECT_EQ(lingerer_.List().size(), 1);
   ExpectAllArrives();
 }
