@@ -28,6 +28,8 @@ const Row kRows[] = {
                                        &SpiGetAcceptExSockaddrs),
     MakeRow<LPFN_CONNECTEX>(WSAID_CONNECTEX, &SpiConnectEx),
     MakeRow<LPFN_DISCONNECTEX>(WSAID_DISCONNECTEX, &SpiDisconnectEx),
+    MakeRow<LPFN_TRANSMITFILE>(WSAID_TRANSMITFILE, &SpiTransmitFile),
+    MakeRow<LPFN_TRANSMITPACKETS>(WSAID_TRANSMITPACKETS, &SpiTransmitPackets),
     MakeRow<LPFN_WSARECVMSG>(WSAID_WSARECVMSG, &SpiRecvMsg),
     MakeRow<LPFN_WSASENDMSG>(WSAID_WSASENDMSG, &SpiSendMsg),
 };

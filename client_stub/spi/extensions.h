@@ -31,6 +31,14 @@ INT WSPAPI SpiSendMsg(SOCKET s, LPWSAMSG message, DWORD flags,
                       LPDWORD bytes_sent, LPWSAOVERLAPPED overlapped,
                       LPWSAOVERLAPPED_COMPLETION_ROUTINE routine);
 
+// transmit.cc
+BOOL WSPAPI SpiTransmitFile(SOCKET s, HANDLE file, DWORD bytes_to_write,
+                            DWORD bytes_per_send, LPOVERLAPPED overlapped,
+                            LPTRANSMIT_FILE_BUFFERS buffers, DWORD flags);
+BOOL WSPAPI SpiTransmitPackets(SOCKET s, LPTRANSMIT_PACKETS_ELEMENT elements,
+                               DWORD element_count, DWORD send_size,
+                               LPOVERLAPPED overlapped, DWORD flags);
+
 }  // namespace wsp
 
 #endif  // WSPD_CLIENT_STUB_SPI_EXTENSIONS_H_

@@ -21,6 +21,7 @@ struct StubSocket;
 struct InHeldReceives;
 struct InOperations;
 struct InIndications;
+struct InWork;
 
 // What an operation does of which one step follows the other, as those of the
 // extension functions: with the answer to a step. Belongs to its operation.
@@ -37,6 +38,14 @@ class OperationSteps {
   // The SPI call of a synchronous one returns with success, in its thread,
   // whose memory may be written to again.
   virtual void OnReturn(Operation*) {}
+
+  // Whether there is something to do that may take its time, as reading a file.
+  // Work() does it, without the lock: in the thread that waits for a
+  // synchronous operation, in the stub's own for an overlapped one. Then comes
+  // OnWorked(), unless the operation is done by then.
+  virtual bool has_work() const { return false; }
+  virtual void Work() {}
+  virtual void OnWorked(Operation*) {}
 };
 
 // What one SPI call has under way with the daemon: one call, or the several
@@ -45,7 +54,8 @@ class OperationSteps {
 struct Operation final : CallOwner,
                          ListNode<InHeldReceives>,
                          ListNode<InOperations>,
-                         ListNode<InIndications> {
+                         ListNode<InIndications>,
+                         ListNode<InWork> {
   enum class Kind : uint8_t {
     // Until the attachment is there; no call.
     kAttach,
@@ -91,6 +101,8 @@ struct Operation final : CallOwner,
   bool closes_socket = false;
   // Null for those of one step.
   std::unique_ptr<OperationSteps> steps;
+  // A thread is in its Work().
+  bool working = false;
   // The NameSpaceLookup that it asks the daemon for; 0 for none.
   uint64_t lookup_id = 0;
 

@@ -165,6 +165,26 @@ class Provider final : private Attachment::Observer {
   void OnOperationResult(Operation* operation, Call* call,
                          const Completion& completion);
 
+  // ---- work (OperationSteps)
+
+  static bool HasWork(const Operation& operation) {
+    return operation.steps != nullptr && !operation.done &&
+           !operation.working && operation.steps->has_work();
+  }
+  // Does a piece of it, without the lock; nothing is the same afterwards.
+  void Work(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // There may be something: whoever is to do it is told.
+  void NoteWork(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // A piece of any overlapped operation's; false if there is nothing.
+  bool WorkForOverlapped() WSP_REQUIRES(g_library.mutex);
+  // More of a send is there, or it is known to be all.
+  void OnMoreToSend(Operation* operation) WSP_REQUIRES(g_library.mutex) {
+    FinishSendIfDone(operation);
+  }
+  // The rest of a send will never come.
+  void FailSend(Operation* operation, uint32_t error)
+      WSP_REQUIRES(g_library.mutex);
+
   // Whether an overlapped operation with this OVERLAPPED is under way.
   bool IsPending(LPWSAOVERLAPPED overlapped) WSP_REQUIRES(g_library.mutex);
   // A watch on it; see Operation::Kind::kWatch.
@@ -274,6 +294,8 @@ class Provider final : private Attachment::Observer {
 
   IntrusiveList<Operation, InOperations> operations_;
   IntrusiveList<Operation, InIndications> indications_;
+  // Overlapped ones that may have work to do.
+  IntrusiveList<Operation, InWork> work_;
   // That nothing is queued with any more.
   std::vector<WSATHREADID> opened_threads_;
   std::vector<Operation*> operation_pool_;

@@ -90,7 +90,7 @@ void Provider::LetGo(Operation* operation) {
 }
 
 void Provider::FreeIfUnused(Operation* operation) {
-  if (operation->held || !operation->done) return;
+  if (operation->held || operation->working || !operation->done) return;
   if (static_cast<ListNode<InIndications>*>(operation)->linked()) return;
   Free(operation);
 }
@@ -98,6 +98,7 @@ void Provider::FreeIfUnused(Operation* operation) {
 void Provider::Free(Operation* operation) {
   static_cast<ListNode<InOperations>*>(operation)->Unlink();
   static_cast<ListNode<InIndications>*>(operation)->Unlink();
+  static_cast<ListNode<InWork>*>(operation)->Unlink();
   static_cast<ListNode<InLane>*>(&operation->job)->Unlink();
   static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
   if (operation->kind == Operation::Kind::kWatch) --watchers_;
@@ -276,13 +277,14 @@ void Provider::OnSendResult(Operation* operation, const Completion& completion,
       attachment_.CancelJob(&operation->socket->lane, &operation->job);
     }
   }
+  NoteWork(operation);
   FinishSendIfDone(operation);
 }
 
 void Provider::FinishSendIfDone(Operation* operation) {
   const SendJob& job = operation->job;
-  const bool all = job.begun && job.handed_over == job.total;
-  if (!job.outstanding.empty() || !(all || operation->send_stopped)) return;
+  const bool over = job.all_handed_over() || operation->send_stopped;
+  if (!job.outstanding.empty() || !over) return;
   if (operation->steps != nullptr && operation->error == 0) {
     return operation->steps->OnSent(operation);
   }
@@ -373,6 +375,9 @@ void Provider::Complete(Operation* operation, uint32_t error) {
 }
 
 void Provider::WriteOverlapped(Operation* operation) {
+  // As measured of AcceptEx and ConnectEx: a call that fails leaves "pending".
+  const bool refused = operation->starting && operation->error != 0 && !ended;
+  if (operation->steps != nullptr && refused) return;
   LPWSAOVERLAPPED overlapped = operation->overlapped;
   const Address& from = operation->reply.peer;
   if (operation->from != nullptr && from.family != Address::kNone) {
@@ -413,11 +418,13 @@ void Provider::Cancel(Operation* operation) {
 }
 
 void Provider::TimeOutSend(Operation* operation) {
-  const SendJob& job = operation->job;
   // What the daemon has it ends by itself, about now.
-  if (job.begun && job.handed_over == job.total) return;
+  if (!operation->job.all_handed_over()) FailSend(operation, WSAETIMEDOUT);
+}
+
+void Provider::FailSend(Operation* operation, uint32_t error) {
   operation->send_stopped = true;
-  if (operation->error == 0) operation->error = WSAETIMEDOUT;
+  if (operation->error == 0) operation->error = error;
   if (attachment_.CancelJob(&operation->socket->lane, &operation->job)) {
     Complete(operation, operation->error);
   }
@@ -491,6 +498,45 @@ void Provider::Reattach(Operation* operation) {
   Scatter(operation->buffers, operation->bytes - data.size(),
           {data.data(), data.size()});
   data.clear();
+}
+
+// --------------------------------------------------------------------- work
+
+void Provider::Work(Operation* operation) {
+  operation->working = true;
+  g_library.mutex.Unlock();
+  operation->steps->Work();
+  g_library.mutex.Lock();
+  operation->working = false;
+  if (!operation->done) {
+    operation->steps->OnWorked(operation);
+    if (operation->overlapped != nullptr) NoteWork(operation);
+    Flush();
+  }
+  FreeIfUnused(operation);
+}
+
+void Provider::NoteWork(Operation* operation) {
+  if (!HasWork(*operation)) return;
+  if (operation->overlapped == nullptr) {
+    if (operation->waiter != nullptr && operation->waiter != reader_) {
+      operation->waiter->Wake();
+    }
+    return;
+  }
+  if (!static_cast<ListNode<InWork>*>(operation)->linked()) {
+    work_.PushBack(operation);
+  }
+  if (service_.running()) service_.waiter()->Wake();
+}
+
+bool Provider::WorkForOverlapped() {
+  while (Operation* operation = work_.PopFront()) {
+    if (!HasWork(*operation)) continue;
+    Work(operation);
+    return true;
+  }
+  return false;
 }
 
 // ---------------------------------------------------------------- watching

@@ -65,9 +65,12 @@ void ServiceThread::Run() {
       provider->Indicate();
       continue;
     }
-    int timeout_ms = -1;
+    // A piece at a time: others wait for what has come.
+    const bool worked = provider->WorkForOverlapped();
+    if (stopping_) return;
+    int timeout_ms = worked ? 0 : -1;
     const int64_t deadline = provider->attach_deadline();
-    if (deadline != INT64_MAX) {
+    if (deadline != INT64_MAX && !worked) {
       timeout_ms = static_cast<int>(std::max<int64_t>(deadline - NowMs(), 0));
     }
     g_library.mutex.Unlock();

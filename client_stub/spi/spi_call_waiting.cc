@@ -56,6 +56,12 @@ SpiCall::WaitEnd SpiCall::Await(Operation* operation, int64_t deadline) {
       provider_->Indicate();
       continue;
     }
+    if (operation->overlapped == nullptr && Provider::HasWork(*operation)) {
+      provider_->baton().EndWaiting(waiter);
+      provider_->Work(operation);
+      provider_->baton().BeginWaiting(waiter);
+      continue;
+    }
     bool poll = false;
     if (!hook_declined && operation->pending) {
       if (!RunHook(operation, &hook_declined)) return WaitEnd::kGone;

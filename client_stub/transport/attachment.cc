@@ -1,6 +1,7 @@
 #include "client_stub/transport/attachment.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "proto/wire_fields.h"
 
@@ -263,6 +264,9 @@ void Attachment::Recycle(Call* call) {
   call->payload_bytes = 0;
   call->credit = 0;
   call->payload_copy.clear();
+  if (call->payload_copy.capacity() > kMostKeptCopy) {
+    call->payload_copy.shrink_to_fit();
+  }
   call->message = 0;
   call->cancel_requested = false;
   call->abandoned = false;
@@ -413,6 +417,20 @@ void Attachment::SubmitSend(SendLane* lane, SendJob* job) {
   UpdateLane(lane);
 }
 
+void Attachment::AddBlock(SendLane* lane, SendJob* job, ByteBuffer block) {
+  job->blocks->waiting.push_back(std::move(block));
+  UpdateLane(lane);
+}
+
+void Attachment::EndBlocks(SendLane* lane, SendJob* job) {
+  job->total = job->handed_over;
+  for (const ByteBuffer& block : job->blocks->waiting) {
+    job->total += block.size();
+  }
+  job->total -= job->blocks->offset;
+  if (job->all_handed_over()) EndJob(lane, job);
+}
+
 void Attachment::EndJob(SendLane* lane, SendJob* job) {
   Unlink<InLane>(job);
   UpdateLane(lane);
@@ -456,11 +474,16 @@ bool Attachment::LaneIsReady(const SendLane& lane, uint32_t* chunk) const {
   if (job->paused || job->outstanding_count >= job->max_outstanding) {
     return false;
   }
+  uint64_t left = job->total - job->handed_over;
+  if (job->blocks != nullptr) {
+    if (job->blocks->waiting.empty()) return false;
+    left = job->blocks->waiting.front().size() - job->blocks->offset;
+  }
   if (job->datagram) {
-    *chunk = static_cast<uint32_t>(job->total);
+    *chunk = static_cast<uint32_t>(left);
     return credit_.MaySendWhole(lane, *chunk);
   }
-  return credit_.NextChunk(lane, job->total - job->handed_over, chunk);
+  return credit_.NextChunk(lane, left, chunk);
 }
 
 SendLane* Attachment::NextLane(uint32_t* chunk) {
@@ -527,6 +550,22 @@ Call* Attachment::NextChunk(SendLane* lane, uint32_t size) {
   call->job = job;
   call->job_offset = job->handed_over;
   call->payload_bytes = size;
+  if (job->blocks != nullptr) {
+    TakeFromBlocks(job, size, call);
+  } else {
+    TakeFromBuffers(job, size, call);
+  }
+  job->begun = true;
+  job->handed_over += size;
+  job->outstanding.PushBack(call);
+  ++job->outstanding_count;
+  lane->next_offset += size;
+  call->credit = credit_.Take(lane, size);
+  if (job->all_handed_over()) Unlink<InLane>(job);
+  return call;
+}
+
+void Attachment::TakeFromBuffers(SendJob* job, uint32_t size, Call* call) {
   for (uint32_t left = size; left > 0;) {
     const ByteView& buffer = job->buffers[job->next_buffer];
     const auto taken = static_cast<uint32_t>(
@@ -541,16 +580,26 @@ Call* Attachment::NextChunk(SendLane* lane, uint32_t size) {
       job->next_offset = 0;
     }
   }
-  job->begun = true;
-  job->handed_over += size;
-  job->outstanding.PushBack(call);
-  ++job->outstanding_count;
-  lane->next_offset += size;
-  call->credit = credit_.Take(lane, size);
-  if (job->handed_over == job->total) {
-    Unlink<InLane>(job);
+}
+
+void Attachment::TakeFromBlocks(SendJob* job, uint32_t size, Call* call) {
+  SendBlocks* const blocks = job->blocks;
+  ByteBuffer& block = blocks->waiting.front();
+  const size_t end = blocks->offset + size;
+  const bool whole = end == block.size();
+  if (whole && blocks->offset == 0) {
+    call->payload_copy = std::move(block);
+  } else {
+    const auto begin = block.begin();
+    call->payload_copy.assign(begin + static_cast<ptrdiff_t>(blocks->offset),
+                              begin + static_cast<ptrdiff_t>(end));
   }
-  return call;
+  blocks->offset = end;
+  if (whole) {
+    blocks->waiting.pop_front();
+    blocks->offset = 0;
+  }
+  if (size > 0) call->payload.push_back({call->payload_copy.data(), size});
 }
 
 // ----------------------------------------------------------------- messages

@@ -98,6 +98,9 @@ class Attachment final : private Http2Client::Delegate,
   // results.
   void RemoveLane(SendLane* lane);
   void SubmitSend(SendLane* lane, SendJob* job);
+  // Of a job with blocks, submitted or not: another block, or no more of them.
+  void AddBlock(SendLane* lane, SendJob* job, ByteBuffer block);
+  void EndBlocks(SendLane* lane, SendJob* job);
   // Whether the job would wait for nothing but the connection.
   bool MaySendAtOnce(const SendLane& lane, const SendJob& job) const;
   // After a change of a `paused`.
@@ -120,6 +123,8 @@ class Attachment final : private Http2Client::Delegate,
  private:
   static constexpr size_t kMostCallsInOneFrame = 64;
   static constexpr size_t kMostPooledCalls = 64;
+  // Of a pooled call's payload: what is worth keeping.
+  static constexpr size_t kMostKeptCopy = 4096;
   // Payload of one frame of repeated calls: more than a chunk, so that what a
   // connection repeats is a small part of it even if connections are short.
   static constexpr size_t kMostRepeatedBytes = 256 << 10;
@@ -154,6 +159,8 @@ class Attachment final : private Http2Client::Delegate,
                      IntrusiveList<Call, InQueue>* queue);
   void HandOverSends(OutgoingMessage* message);
   Call* NextChunk(SendLane* lane, uint32_t size);
+  static void TakeFromBuffers(SendJob* job, uint32_t size, Call* call);
+  static void TakeFromBlocks(SendJob* job, uint32_t size, Call* call);
   // What is left of the job's time, for a call's header; at least 1, since 0
   // stands for no limit.
   uint32_t TimeLeftMs(const SendJob& job) const;

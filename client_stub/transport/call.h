@@ -2,6 +2,7 @@
 #define WSPD_CLIENT_STUB_TRANSPORT_CALL_H_
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "client_stub/base/intrusive_list.h"
@@ -71,13 +72,24 @@ struct Call : ListNode<InQueue>, ListNode<InCancels>, ListNode<InJob> {
   uint64_t makes_socket = 0;
 };
 
+// Bytes of a SendJob that come block by block, as they are handed over. A block
+// is at most a chunk; of a datagram job it is one datagram.
+struct SendBlocks {
+  std::deque<ByteBuffer> waiting;
+  // Of the first one, what was handed over already.
+  size_t offset = 0;
+};
+
 // Bytes to be sent on one socket, as calls of at most a chunk each, made when
 // there is credit. Belongs to its owner, as does the memory of the bytes.
 struct SendJob : ListNode<InLane> {
   CallOwner* owner = nullptr;
   const ByteView* buffers = nullptr;
   size_t buffer_count = 0;
+  // UINT64_MAX as long as it isn't known; see EndBlocks.
   uint64_t total = 0;
+  // Where the bytes are instead of in `buffers`; null: there.
+  SendBlocks* blocks = nullptr;
   uint32_t flags = 0;
   bool overlapped = false;
   // One message, which is one call, however small the credit's parts.
@@ -99,6 +111,12 @@ struct SendJob : ListNode<InLane> {
   // over.
   Call* behind = nullptr;
   SendLane* lane = nullptr;
+
+  // Whether nothing is left to be handed over.
+  bool all_handed_over() const {
+    return begun && handed_over == total &&
+           (blocks == nullptr || blocks->waiting.empty());
+  }
 
   // How far it got.
   uint64_t handed_over = 0;
