@@ -26,7 +26,8 @@ enum class PeerEnd : uint32_t { kNone, kOrderly, kReset };
 // hello isn't counted. Written by one process each, read at the end.
 struct ConnectionRecord {
   // The provider's side.
-  std::atomic<uint32_t> owner{0};  // pid
+  std::atomic<uint32_t> owner{0};           // pid
+  std::atomic<uint32_t> call_back_port{0};  // if it is to be accepted there
   std::atomic<ClientEnd> client_end{ClientEnd::kOpen};
   std::atomic<bool> client_shut{false};  // shutdown of sending had begun
   std::atomic<bool> client_saw_end{false};

@@ -109,6 +109,7 @@ void Worker::Accept(Slot* slot) {
   const uint32_t number = ledger_->NewRecord();
   ConnectionRecord& record = ledger_->record(number);
   record.owner = static_cast<uint32_t>(getpid());
+  record.call_back_port = endpoint_.port;
   SOCKET request, s;
   if (!ConnectToPeers({number, endpoint_.port}, &request) ||
       !Check("WSPCloseSocket", spi_->Close(request)) ||
@@ -120,7 +121,7 @@ void Worker::Accept(Slot* slot) {
   *slot = std::make_unique<ClientConnection>(&context_, s, number);
 }
 
-bool Worker::AcceptCalledBack(uint32_t record, SOCKET* s) {
+bool Worker::AcceptNext(SOCKET* s) {
   WsaCode code;
   bool with_hook;
   // A cancelled one takes nothing away.
@@ -130,15 +131,31 @@ bool Worker::AcceptCalledBack(uint32_t record, SOCKET* s) {
     code = spi_->Accept(listener_, s);
     caller_.End();
   } while (with_hook && code == WsaCode{WSAEINTR} && !orders_->cleaning());
-  std::string bytes;
-  if (!Check("WSPAccept", code) ||
-      !Check("WSPRecv of the hello",
-             spi_->RecvExactly(*s, sizeof(Hello), &bytes))) {
-    return false;
+  return Check("WSPAccept", code);
+}
+
+bool Worker::AcceptCalledBack(uint32_t record, SOCKET* s) {
+  while (AcceptNext(s)) {
+    std::string bytes;
+    if (!Check("WSPRecv of the hello",
+               spi_->RecvExactly(*s, sizeof(Hello), &bytes))) {
+      return false;
+    }
+    Hello hello;
+    if (!Hello::Parse(bytes, &hello)) {
+      ledger_->Fault(record, "no hello on an accepted connection");
+      return false;
+    }
+    if (hello.record == record) return true;
+    // Only a port of the dead, who had asked for it, may have come to us.
+    ConnectionRecord& other = ledger_->record(hello.record);
+    if (other.call_back_port != endpoint_.port) {
+      ledger_->Fault(record, "accepted connection " +
+                                 std::to_string(hello.record) + " instead");
+    }
+    other.client_end = ClientEnd::kNotConnected;
+    if (!Check("WSPCloseSocket", spi_->Close(*s))) return false;
   }
-  Hello hello;
-  if (Hello::Parse(bytes, &hello) && hello.record == record) return true;
-  ledger_->Fault(record, "the accepted connection is another");
   return false;
 }
 

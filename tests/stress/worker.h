@@ -61,6 +61,7 @@ class Worker {
   void Accept(Slot* slot);
   // Connects and says hello. False if not.
   bool ConnectToPeers(const Hello& hello, SOCKET* s);
+  bool AcceptNext(SOCKET* s);
   bool AcceptCalledBack(uint32_t record, SOCKET* s);
   // False, and a fault unless a cleanup explains it.
   bool Check(const char* call, WsaCode code);
