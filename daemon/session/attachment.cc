@@ -72,6 +72,7 @@ absl::Status Attachment::Bind(std::shared_ptr<FrameStream> stream,
       record->queued = false;
       record->written = false;
     }
+    RepeatNoticesLocked();
   }
   cancels_to_run_.clear();
   next_cancel_ = 0;
@@ -248,7 +249,7 @@ void Attachment::ForgetLocked(uint64_t call_id) {
 }
 
 void Attachment::CancelCall(uint64_t call_id) {
-  if (lookups_.Cancel(call_id)) {
+  if (lookups_.Cancel(call_id) || selects_.Cancel(call_id)) {
     return Finish(call_id, CallResult(kWsaIntr, ECANCELED));
   }
   std::shared_ptr<SocketDescriptor> descriptor;
@@ -304,7 +305,7 @@ int Attachment::AddSocket(uint64_t socket_id,
     if (retired_) return ESHUTDOWN;
     if (socket_id == 0) return EINVAL;
     if (const int error = ReserveSocket(); error != 0) return error;
-    if (!sockets_.try_emplace(socket_id, SocketEntry{std::move(descriptor), 0})
+    if (!sockets_.try_emplace(socket_id, SocketEntry{std::move(descriptor)})
              .second) {
       ReleaseSockets(1);
       return EINVAL;
@@ -383,10 +384,12 @@ bool Attachment::DropAll(uint64_t except_call) {
     control_queue_.clear();
     payload_queue_.clear();
     pending_notices_.clear();
+    ForgetNoticesLocked();
     first_written_ += written_.size();
     written_.clear();
   }
   lookups_.CancelAll();
+  selects_.CancelAll();
   for (auto& [id, entry] : sockets) {
     entry.descriptor->Abort();
     LogSocket("socket reset", id);

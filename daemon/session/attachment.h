@@ -20,6 +20,7 @@
 #include "daemon/session/environment.h"
 #include "daemon/session/frame_stream.h"
 #include "daemon/session/pending_lookups.h"
+#include "daemon/session/pending_selects.h"
 #include "daemon/winsock/call.h"
 #include "daemon/winsock/socket_descriptor.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -31,7 +32,8 @@ namespace wspd {
 // client has not acknowledged (proto/README.md). Outlives the stream that it is
 // on, so that it can be resumed on another.
 //
-// Thread-safe. Lock order: run_mu_, then Client, then mu_, then sockets.
+// Thread-safe. Lock order: run_mu_, then Client, then mu_; no socket is called
+// with mu_ held but for its notices.
 class Attachment : public CallSink,
                    public std::enable_shared_from_this<Attachment> {
  public:
@@ -113,6 +115,7 @@ class Attachment : public CallSink,
   std::shared_ptr<SocketDescriptor> FindSocket(
       uint64_t socket_id) const override;
   void RemoveSocket(uint64_t socket_id) override;
+  void QueueNetworkEvents(uint64_t socket_id) override;
   bool MayReceive() const override;
   Lingerer::Owner OwnerOf(uint64_t socket_id) const override;
   uint64_t client_id() const { return client_->id(); }
@@ -137,6 +140,8 @@ class Attachment : public CallSink,
     std::shared_ptr<SocketDescriptor> descriptor;
     // Send payload of unanswered calls, in bytes.
     uint32_t queued_bytes = 0;
+    // In one of the lists of sockets with notices.
+    bool has_notices = false;
   };
 
   std::vector<std::shared_ptr<SocketDescriptor>> Descriptors() const;
@@ -165,6 +170,7 @@ class Attachment : public CallSink,
   int AddDescriptor(uint64_t socket_id, std::shared_ptr<WinsockSocket> socket);
   void CancelBlockingCall(const Call& call);
   void LookUp(const Call& call);
+  void Select(const Call& call);
 
   // What a kept result costs.
   static uint64_t KeptBytes(const CallResult& result);
@@ -177,6 +183,16 @@ class Attachment : public CallSink,
   void AppendCompletionLocked(uint64_t call_id, OutgoingFrame* frame)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  // Notices of network events (proto/README.md, "Readiness and network
+  // events").
+  void AppendNoticesLocked(OutgoingFrame* frame)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether the client can't know the socket yet.
+  bool IsUnknownLocked(const SocketDescriptor& descriptor) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RepeatNoticesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ForgetNoticesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   const std::shared_ptr<Client> client_;
   const std::string token_;
   const std::string client_name_;
@@ -184,6 +200,7 @@ class Attachment : public CallSink,
   const wsp::v1::Personality personality_;
   const SessionEnvironment* const environment_;
   PendingLookups lookups_;
+  PendingSelects selects_;
   // Guarded by the client's lock.
   int64_t net_startups_ = 0;
   std::atomic<bool> finished_{false};
@@ -212,6 +229,10 @@ class Attachment : public CallSink,
   std::deque<uint64_t> control_queue_ ABSL_GUARDED_BY(mu_);
   std::deque<uint64_t> payload_queue_ ABSL_GUARDED_BY(mu_);
   std::vector<uint64_t> pending_notices_ ABSL_GUARDED_BY(mu_);
+  // Sockets with notices to be written, and those whose notices wait for the
+  // result in which the client hears of the socket.
+  std::deque<uint64_t> notice_queue_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint64_t> held_notices_ ABSL_GUARDED_BY(mu_);
   // To be told to the client; the last one says it all.
   absl::optional<wsp::v1::RegistrationEnded::Reason> ended_
       ABSL_GUARDED_BY(mu_);

@@ -184,6 +184,8 @@ void Attachment::Dispatch(const Call& call, SocketDescriptor* descriptor) {
       return MakeSocket(call);
     case wire::Call::kCancelBlockingCall:
       return CancelBlockingCall(call);
+    case wire::Call::kSelect:
+      return Select(call);
     default:
       break;
   }

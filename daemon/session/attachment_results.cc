@@ -69,12 +69,15 @@ void Attachment::WriteNext() {
     absl::MutexLock lock(&mu_);
     if (writing_ || running_calls_ || stream_ == nullptr) return;
     if (control_queue_.empty() && payload_queue_.empty() &&
-        pending_notices_.empty() && !ended_.has_value()) {
+        pending_notices_.empty() && notice_queue_.empty() &&
+        !ended_.has_value()) {
       return;
     }
+    frame = BuildFrameLocked();
+    // Notices may have become obsolete, and results dropped.
+    if (frame.parts.size() == 1 && frame.parts[0].head.empty()) return;
     writing_ = true;
     stream = stream_;
-    frame = BuildFrameLocked();
   }
   stream->Write(std::move(frame));
 }
@@ -127,6 +130,8 @@ OutgoingFrame Attachment::BuildFrameLocked() {
     payload_queue_.pop_front();
     AppendCompletionLocked(call_id, &frame);
   }
+  // No notice overtakes a result.
+  if (control_queue_.empty()) AppendNoticesLocked(&frame);
   return frame;
 }
 
@@ -138,6 +143,13 @@ void Attachment::AppendCompletionLocked(uint64_t call_id,
   const CallResult& result = record->result;
   record->queued = false;
   record->written = true;
+  if (record->request == wire::Call::kAccept ||
+      record->request == wire::Call::kAcceptDecision) {
+    // Perhaps for the socket that it has made.
+    notice_queue_.insert(notice_queue_.end(), held_notices_.begin(),
+                         held_notices_.end());
+    held_notices_.clear();
+  }
   const uint64_t sequence = first_written_ + written_.size();
   written_.push_back(call_id);
 

@@ -25,6 +25,10 @@ struct SessionLimits {
 inline constexpr uint32_t kFrameBytes = 1 << 20;
 inline constexpr uint32_t kSocketSendCreditBytes = 256 << 10;
 
+// Sockets that the selects of an attachment may wait for, each counted as often
+// as one waits for it. A result with all of them in it fits into a frame.
+inline constexpr uint32_t kMostSelectedSockets = 64 << 10;
+
 }  // namespace wspd
 
 #endif  // WSPD_DAEMON_SESSION_LIMITS_H_

@@ -250,6 +250,7 @@ bool Socket::TryAcceptLocked(Outcome* outcome) {
     const int fd =
         accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+      ++accepted_;
       outcome->accepted.Reset(fd);
       outcome->peer = NetAddress::PeerOf(fd);
       return true;
@@ -324,20 +325,22 @@ void Socket::ParkLocked(std::unique_ptr<Operation> operation) {
 }
 
 void Socket::ArmLocked() {
-  const uint32_t in = EPOLLIN | EPOLLRDHUP, out = EPOLLOUT;
-  const bool wait_in = !in_.empty() && !receive_held_;
-  const uint32_t wanted = (wait_in ? in : 0) | (out_.empty() ? 0 : out);
-  if ((wanted & ~armed_) == 0) return;
-  armed_ = wanted;
+  const uint32_t wanted = WantedLocked();
+  const bool edge_triggered = edge_triggered_ || !observers_.empty();
+  if (edge_triggered == edge_triggered_ && (wanted & ~armed_) == 0) return;
+  // What an observer asked for a moment ago it may soon ask for again.
+  armed_ = edge_triggered_ ? armed_ | wanted : wanted;
+  edge_triggered_ = edge_triggered;
+  const uint32_t events = armed_ | (edge_triggered ? EPOLLET : EPOLLONESHOT);
   if (watched_) {
-    (void)loop_->Rearm(watch_, fd_.get(), wanted | EPOLLONESHOT);
+    (void)loop_->Rearm(watch_, fd_.get(), events);
     return;
   }
-  auto watch =
-      loop_->Watch(fd_.get(), wanted | EPOLLONESHOT, shared_from_this());
+  auto watch = loop_->Watch(fd_.get(), events, shared_from_this());
   if (!watch.ok()) {
     // Out of memory or of watches: try again when the loop has come round.
     armed_ = 0;
+    edge_triggered_ = false;
     loop_->RunAfter(absl::Milliseconds(100), [weak = weak_from_this()] {
       if (auto self = weak.lock()) self->OnEvents(0);
     });
@@ -364,21 +367,27 @@ void Socket::FinishShutdownLocked() {
   shutdown(fd_.get(), SHUT_WR);
 }
 
-void Socket::OnEvents(uint32_t /*events*/) {
+void Socket::OnEvents(uint32_t events) {
   std::vector<Finished> finished;
+  std::vector<std::weak_ptr<SocketObserver>> observers;
   for (bool more = true; more;) {
     {
       absl::MutexLock lock(&mu_);
-      armed_ = 0;
+      if (!edge_triggered_) armed_ = 0;
       if (!fd_.valid()) return;
       RunQueueLocked(&out_, &finished);
       more = RunQueueLocked(&in_, &finished);
       FinishShutdownLocked();
-      if (!more) ArmLocked();
+      if (!more) {
+        ShrinkWatchLocked(events);
+        ArmLocked();
+        observers = CurrentObserversLocked();
+      }
       for (Finished& one : finished) StopTimer(one.operation.get());
     }
     Deliver(&finished);
   }
+  Notify(observers);
 }
 
 void Socket::ReturnAccepted(OwnedFd connection) {
@@ -478,6 +487,8 @@ std::vector<std::unique_ptr<Operation>> Socket::ReleaseLocked() {
   std::vector<std::unique_ptr<Operation>> operations;
   if (watched_) loop_->Unwatch(watch_, fd_.get());
   watched_ = false;
+  armed_ = 0;
+  edge_triggered_ = false;
   for (Queue* queue : {&in_, &out_}) {
     while (!queue->empty()) {
       operations.push_back(queue->Pop());
@@ -494,23 +505,35 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Exchange(
     return {std::move(fd), std::vector<std::unique_ptr<Operation>>()};
   }
   std::vector<std::unique_ptr<Operation>> operations = ReleaseLocked();
-  armed_ = 0;
   receive_held_ = false;
   shutdown_pending_ = false;
   received_ = received;
   std::swap(fd_, fd);
+  // For the observers, which stay.
+  ArmLocked();
   return {std::move(fd), std::move(operations)};
 }
 
 std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
-  absl::MutexLock lock(&mu_);
-  if (!fd_.valid()) return {};
-  std::vector<std::unique_ptr<Operation>> operations = ReleaseLocked();
-  if (returned_ != nullptr) {
-    for (OwnedFd& connection : *returned_) ResetAndClose(std::move(connection));
-    returned_.reset();
+  std::vector<std::unique_ptr<Operation>> operations;
+  std::vector<std::weak_ptr<SocketObserver>> observers;
+  OwnedFd fd;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!fd_.valid()) return {};
+    operations = ReleaseLocked();
+    if (returned_ != nullptr) {
+      for (OwnedFd& connection : *returned_) {
+        ResetAndClose(std::move(connection));
+      }
+      returned_.reset();
+    }
+    fd = std::move(fd_);
+    observers = CurrentObserversLocked();
+    observers_.clear();
   }
-  return {std::move(fd_), std::move(operations)};
+  Notify(observers);
+  return {std::move(fd), std::move(operations)};
 }
 
 uint64_t Socket::received() const {

@@ -11,6 +11,7 @@
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/socket/operation.h"
+#include "daemon/socket/socket_observer.h"
 
 namespace wspd {
 
@@ -55,6 +56,24 @@ class Socket : public EventHandler,
   // Goes on with receives that their sink held back.
   void Poke();
 
+  // ---- for those who watch the socket beside its operations
+
+  // From now on `observer` is called when one of `events` (EPOLLIN, EPOLLOUT,
+  // EPOLLPRI, EPOLLRDHUP) has come anew, and when the socket is closed; also
+  // when it hangs up or fails, and in between without reason. Changes what an
+  // observer asked for before; 0 takes it off. What is the case already, it
+  // finds by Look() afterwards. Ignored on a closed socket.
+  //
+  // Nobody pays for a socket without observers, and many that nothing happens
+  // on cost nothing when something does on another.
+  void SetObserver(const std::shared_ptr<SocketObserver>& observer,
+                   uint32_t events);
+
+  // Calls all observers, for changes that the kernel has no part in.
+  void NotifyObservers();
+
+  SocketState Look() const;
+
   // ---- for datagram sockets
 
   // Whether receives end with ECONNREFUSED when the ICMP error "port
@@ -62,6 +81,10 @@ class Socket : public EventHandler,
   // if the kernel queues errors (IP_RECVERR), and nothing else has to do with
   // such errors: no send fails for one, and other ICMP errors are dropped.
   void SetReportsUnreachable(bool on);
+
+  // Takes ICMP errors off the kernel's queue, which would make the socket look
+  // failed as long as they are there.
+  void TakeIcmpErrors();
 
   // Datagrams from elsewhere than `source` are dropped, also those that are
   // queued already; an empty one lets all pass.
@@ -121,6 +144,12 @@ class Socket : public EventHandler,
     std::unique_ptr<Operation> operation;
     Outcome outcome;
   };
+  struct Observer {
+    const SocketObserver* key;
+    std::weak_ptr<SocketObserver> observer;
+    // EPOLL*.
+    uint32_t events;
+  };
 
   Socket(OwnedFd fd, EventLoop* loop);
 
@@ -141,6 +170,8 @@ class Socket : public EventHandler,
   // A call failed with `error`. Whether that was an ICMP error, come since the
   // last call; then it is on the books, and the call is to be repeated.
   bool TakeIcmpErrorLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether there were any.
+  bool TakeIcmpErrorsLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool AwaitConnectionLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryAcceptLocked(Outcome* outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryConnectLocked(Operation* operation, Outcome* outcome)
@@ -159,6 +190,16 @@ class Socket : public EventHandler,
   }
   // Makes the loop tell when one of the waiting operations may go on.
   void ArmLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What the loop is to tell of.
+  uint32_t WantedLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The loop has told of `events`: if nobody wants these any more, it is not to
+  // do so again.
+  void ShrinkWatchLocked(uint32_t events) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<std::weak_ptr<SocketObserver>> CurrentObservers() const;
+  std::vector<std::weak_ptr<SocketObserver>> CurrentObserversLocked() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static void Notify(
+      const std::vector<std::weak_ptr<SocketObserver>>& observers);
   void ParkLocked(std::unique_ptr<Operation> operation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Finishes what it can. True: it stopped early, with enough received to be
@@ -178,12 +219,19 @@ class Socket : public EventHandler,
   // 0: not watched yet. A socket on which nothing ever waited never is.
   EventLoop::WatchId watch_ ABSL_GUARDED_BY(mu_) = 0;
   bool watched_ ABSL_GUARDED_BY(mu_) = false;
-  // What the loop was last asked for and has not told yet.
+  // What the loop was last asked for; until it has told, unless it tells of
+  // every change.
   uint32_t armed_ ABSL_GUARDED_BY(mu_) = 0;
+  // The loop tells of every change (EPOLLET), as observers need it, and not
+  // once after each request (EPOLLONESHOT).
+  bool edge_triggered_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<Observer> observers_ ABSL_GUARDED_BY(mu_);
   // Connections that were put back, newest last; null for all but listeners.
   std::unique_ptr<std::vector<OwnedFd>> returned_ ABSL_GUARDED_BY(mu_);
   // Bytes of the stream that receives took.
   uint64_t received_ ABSL_GUARDED_BY(mu_) = 0;
+  // Connections that accepts took from the kernel.
+  uint64_t accepted_ ABSL_GUARDED_BY(mu_) = 0;
   // A receive waits because its sink holds it back, not for the kernel.
   bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
   // ShutdownSend() came while sends waited.

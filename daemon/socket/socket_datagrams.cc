@@ -86,13 +86,21 @@ IcmpErrors DrainErrorQueue(int fd) {
 }  // namespace
 
 bool Socket::TakeIcmpErrorLocked(int error) {
-  if (!MayComeByIcmp(error)) return false;
+  return MayComeByIcmp(error) && TakeIcmpErrorsLocked();
+}
+
+bool Socket::TakeIcmpErrorsLocked() {
   const IcmpErrors errors = DrainErrorQueue(fd_.get());
   if (errors.all == 0) return false;
   if (reports_unreachable_) {
     unreachable_ = std::min(unreachable_ + errors.refused, kMostUnreachable);
   }
   return true;
+}
+
+void Socket::TakeIcmpErrors() {
+  absl::MutexLock lock(&mu_);
+  if (fd_.valid()) TakeIcmpErrorsLocked();
 }
 
 bool Socket::TrySendDatagramLocked(Operation* operation, Outcome* outcome) {

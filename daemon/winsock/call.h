@@ -85,6 +85,10 @@ class CallSink {
   // Forgets a socket that its client has closed.
   virtual void RemoveSocket(uint64_t socket_id) = 0;
 
+  // Network events of the socket are to be told:
+  // SocketDescriptor::TakeNotices() has them when a frame has room for them.
+  virtual void QueueNetworkEvents(uint64_t socket_id) = 0;
+
   // Whether kept results leave room for another receive; takes no lock.
   virtual bool MayReceive() const = 0;
 

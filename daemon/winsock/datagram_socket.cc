@@ -197,6 +197,7 @@ void DatagramSocket::Connect(const SocketCall& call) {
     }
   }
   if (!error.ok()) return call.Finish(error);
+  if (!disconnects) RecordConnected();
   call.Finish(std::move(result));
 }
 
@@ -215,6 +216,7 @@ void DatagramSocket::Shutdown(const SocketCall& call) {
     if (how != wsp::v1::ShutdownRequest::HOW_SEND) receive_shut_ = true;
     if (how != wsp::v1::ShutdownRequest::HOW_RECEIVE) send_shut_ = true;
   }
+  NotifyObservers();
   call.Finish(CallResult());
 }
 
@@ -248,6 +250,7 @@ void DatagramSocket::JoinLeaf(const SocketCall& call) {
       peer_is_group_ = true;
     }
   }
+  if (error.ok()) RecordConnected();
   call.Finish(error);
 }
 

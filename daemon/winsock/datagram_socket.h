@@ -45,6 +45,9 @@ class DatagramSocket final : public WinsockSocket {
   void FinishClose(const SocketCall& call, OwnedFd fd) override;
   void FinishAbort(OwnedFd fd) override { fd.Reset(); }
   void ReleaseHoldings(SocketDescriptor* /*from*/, bool /*last*/) override {}
+  NetworkConditions ConditionsLocked() override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  SocketReadiness ReadinessLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   WsaError IoctlOwnLocked(const wsp::v1::IoctlRequest& request) override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -56,6 +59,9 @@ class DatagramSocket final : public WinsockSocket {
   void Connect(const SocketCall& call);
   void Shutdown(const SocketCall& call);
   void JoinLeaf(const SocketCall& call);
+
+  // The engine's, once ICMP errors are out of the way.
+  SocketState LookLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   WsaError ReadMessage(const SocketCall& call, Message* message) const;
   // Where a message goes; an empty address: to the kernel's own peer.

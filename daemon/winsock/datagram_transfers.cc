@@ -183,18 +183,20 @@ void DatagramSocket::SubmitReceive(const SocketCall& call, uint64_t max_bytes,
                                    uint64_t flags, bool named,
                                    bool want_control) {
   std::unique_ptr<Operation> operation;
+  WsaError error = 0;
   {
     absl::MutexLock lock(&mu_);
-    WsaError error = 0;
     if (receive_shut_) error = kWsaShutdown;
     if (!bound_) error = kWsaInval;
     if ((flags & ~uint64_t{kMsgPeek | kMsgWaitAll}) != 0) error = kWsaOpNotSupp;
-    if (!error.ok()) return call.Finish(error);
-    operation = NewOperation(call, Operation::Kind::kReceiveDatagram);
-    if (want_control && !std::exchange(brings_control_, true)) {
+    if (error.ok()) {
+      operation = NewOperation(call, Operation::Kind::kReceiveDatagram);
+    }
+    if (error.ok() && want_control && !std::exchange(brings_control_, true)) {
       engine()->WithFd([this](int fd) { return BringControl(fd, family()); });
     }
   }
+  if (!error.ok()) return Refuse(call, error, kFdRead);
   operation->max_bytes = std::min<uint64_t>(max_bytes, kChunkBytes);
   if ((flags & kMsgPeek) != 0) {
     operation->flags |= MSG_PEEK;

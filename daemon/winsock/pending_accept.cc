@@ -197,6 +197,8 @@ void PendingAccept::Finish(CallResult result) {
   accepting_socket()->EndReservation(this);
   const std::shared_ptr<PendingAccept> self = shared_from_this();
   listening_socket()->Forget(this);
+  // As any accept (reference, section 4.5).
+  listening_socket()->ReviewEvents(kFdAccept);
   listener_->sink()->Finish(arguments_.call_id, std::move(result));
 }
 

@@ -12,10 +12,11 @@ namespace wspd {
 
 SocketDescriptor::SocketDescriptor(std::shared_ptr<WinsockSocket> socket,
                                    std::shared_ptr<CallSink> sink,
-                                   uint64_t socket_id)
+                                   uint64_t socket_id, uint64_t made_by)
     : socket_(std::move(socket)),
       sink_(std::move(sink)),
-      socket_id_(socket_id) {
+      socket_id_(socket_id),
+      made_by_(made_by) {
   socket_->AddDescriptor();
 }
 
@@ -39,6 +40,18 @@ void SocketDescriptor::Abort() {
 
 void SocketDescriptor::Poke() { socket_->Poke(); }
 
+void SocketDescriptor::TakeNotices(std::vector<NetworkNotice>* notices) {
+  socket_->TakeNotices(this, notices);
+}
+
+bool SocketDescriptor::RepeatNotices() { return socket_->RepeatNotices(this); }
+
+SocketReadiness SocketDescriptor::Readiness() const {
+  SocketReadiness readiness;
+  if (!closed()) readiness = socket_->Readiness();
+  return readiness;
+}
+
 void SocketDescriptor::Describe(wsp::v1::Socket* out) const {
   out->set_socket_id(socket_id_);
   socket_->Describe(out);
@@ -49,8 +62,10 @@ void SocketDescriptor::Describe(wsp::v1::Socket* out) const {
 void SocketDescriptor::OnOutcome(std::unique_ptr<Operation> operation,
                                  Outcome outcome) {
   const uint64_t call_id = operation->id;
-  sink_->Finish(call_id,
-                socket_->ResultOf(this, *operation, std::move(outcome)));
+  const int error = outcome.error;
+  CallResult result = socket_->ResultOf(this, *operation, std::move(outcome));
+  socket_->EnableEventsAfter(*operation, error);
+  sink_->Finish(call_id, std::move(result));
 }
 
 void SocketDescriptor::OnParked(uint64_t operation_id) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -12,6 +13,8 @@
 #include "daemon/socket/lingerer.h"
 #include "daemon/socket/operation.h"
 #include "daemon/winsock/call.h"
+#include "daemon/winsock/network_event_recorder.h"
+#include "daemon/winsock/socket_readiness.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
@@ -27,8 +30,11 @@ class WinsockSocket;
 class SocketDescriptor : public OperationSink,
                          public std::enable_shared_from_this<SocketDescriptor> {
  public:
+  // `made_by` is the call in whose result the client hears of a socket that it
+  // doesn't know yet, as one that was accepted; 0: it knows.
   SocketDescriptor(std::shared_ptr<WinsockSocket> socket,
-                   std::shared_ptr<CallSink> sink, uint64_t socket_id);
+                   std::shared_ptr<CallSink> sink, uint64_t socket_id,
+                   uint64_t made_by = 0);
   ~SocketDescriptor() override;
 
   // Begins a call on the socket.
@@ -44,12 +50,22 @@ class SocketDescriptor : public OperationSink,
   // Goes on with receives that were held back for kept results.
   void Poke();
 
+  // Network events that are to be told by this descriptor; may be called with
+  // the attachment's lock held.
+  void TakeNotices(std::vector<NetworkNotice>* notices);
+  // The last ones are to be told again; whether there are any.
+  bool RepeatNotices();
+
+  // What WSPSelect finds.
+  SocketReadiness Readiness() const;
+
   // For listings: all but client, pid and uid.
   void Describe(wsp::v1::Socket* out) const;
 
   const std::shared_ptr<WinsockSocket>& socket() const { return socket_; }
   const std::shared_ptr<CallSink>& sink() const { return sink_; }
   uint64_t socket_id() const { return socket_id_; }
+  uint64_t made_by() const { return made_by_; }
   Lingerer::Owner owner() const { return sink_->OwnerOf(socket_id_); }
 
   // ---- for WinsockSocket
@@ -84,6 +100,7 @@ class SocketDescriptor : public OperationSink,
   const std::shared_ptr<WinsockSocket> socket_;
   const std::shared_ptr<CallSink> sink_;
   const uint64_t socket_id_;
+  const uint64_t made_by_;
   std::atomic<bool> closed_{false};
   mutable absl::Mutex mu_;
   std::unique_ptr<Offers> offers_ ABSL_GUARDED_BY(mu_);

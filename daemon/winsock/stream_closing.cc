@@ -40,6 +40,7 @@ void StreamSocket::Shutdown(const SocketCall& call) {
     }
   }
   if (watch) AwaitUnwantedData();
+  NotifyObservers();
   call.Finish(CallResult(WsaFromErrno(error), error));
 }
 
@@ -57,6 +58,7 @@ void StreamSocket::ResetForUnwantedData() {
   }
   // Closed meanwhile: then the linger rules have decided.
   (void)engine()->Reset();
+  NotifyObservers();
 }
 
 bool StreamSocket::CloseWouldBlockLocked() const {

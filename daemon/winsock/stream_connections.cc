@@ -34,6 +34,7 @@ void StreamSocket::Listen(const SocketCall& call) {
       state_ = State::kListening;
     }
   }
+  NotifyObservers();
   call.Finish(std::move(result));
 }
 
@@ -44,9 +45,11 @@ void StreamSocket::Accept(const SocketCall& call) {
   std::unique_ptr<Operation> operation;
   {
     absl::MutexLock lock(&mu_);
-    if (state_ != State::kListening) return call.Finish(WsaError(kWsaInval));
-    operation = NewOperation(call, Operation::Kind::kAccept);
+    if (state_ == State::kListening) {
+      operation = NewOperation(call, Operation::Kind::kAccept);
+    }
   }
+  if (operation == nullptr) return Refuse(call, kWsaInval, kFdAccept);
   operation->sink_value = request.accepted_socket_id();
   if (request.conditional()) operation->sink_flags |= kConditional;
   engine()->Submit(std::move(operation));
@@ -72,7 +75,7 @@ CallResult StreamSocket::AcceptResult(SocketDescriptor* from,
   } else {
     if (counted != nullptr) counted->ReleaseSockets(1);
     error = AddAccepted(from, std::move(outcome.accepted), outcome.peer,
-                        operation.sink_value);
+                        operation.sink_value, operation.id);
   }
   CallResult result(WsaFromErrno(error), error);
   if (error == 0) result.body = message.SerializeAsString();
@@ -80,7 +83,8 @@ CallResult StreamSocket::AcceptResult(SocketDescriptor* from,
 }
 
 int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
-                              const NetAddress& peer, uint64_t socket_id) {
+                              const NetAddress& peer, uint64_t socket_id,
+                              uint64_t call_id) {
   auto accepted = std::make_shared<StreamSocket>(
       Socket::Adopt(std::move(fd), engine()->loop()), family(), environment());
   Inheritance inherited;
@@ -99,10 +103,14 @@ int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
     accepted->options_.conditional_accept = false;
     accepted->nonblocking_ = inherited.nonblocking;
   }
-  auto descriptor = std::make_shared<SocketDescriptor>(std::move(accepted),
-                                                       from->sink(), socket_id);
+  auto descriptor = std::make_shared<SocketDescriptor>(accepted, from->sink(),
+                                                       socket_id, call_id);
   const int error = from->sink()->AddSocket(socket_id, descriptor);
-  if (error != 0) descriptor->Abort();
+  if (error != 0) {
+    descriptor->Abort();
+  } else {
+    accepted->InheritEvents(this, descriptor);
+  }
   return error;
 }
 
@@ -161,7 +169,7 @@ void StreamSocket::AcceptDecision(const SocketCall& call) {
       from->sink()->ReleaseSockets(1);
       const NetAddress peer = NetAddress::PeerOf(connection.get());
       error = AddAccepted(from, std::move(connection), peer,
-                          request.accepted_socket_id());
+                          request.accepted_socket_id(), call->call_id);
       break;
     }
     case wsp::v1::AcceptDecisionRequest::DECISION_DEFER:
@@ -176,7 +184,12 @@ void StreamSocket::AcceptDecision(const SocketCall& call) {
     default:
       ResetAndClose(std::move(connection));
       from->sink()->ReleaseSockets(1);
-      return call.Finish(WsaError(kWsaInval));
+      error = EINVAL;
+      break;
+  }
+  // A deferred connection isn't news (section 4.5).
+  if (request.decision() != wsp::v1::AcceptDecisionRequest::DECISION_DEFER) {
+    ReviewEvents(kFdAccept);
   }
   call.Finish(CallResult(WsaFromErrno(error), error));
 }
@@ -209,6 +222,8 @@ void StreamSocket::Connect(const SocketCall& call) {
       return call.Finish(WsaError(kWsaAddrNotAvail));
     }
     state_ = State::kConnecting;
+    connect_ended_ = false;
+    connect_error_ = 0;
     peer_ = address;
     if (request.extended()) {
       context_due_ = ContextDue::kConnect;
@@ -216,6 +231,8 @@ void StreamSocket::Connect(const SocketCall& call) {
     }
     operation = NewOperation(call, Operation::Kind::kConnect);
   }
+  // Its end will be news.
+  ReviewEvents(kFdConnect);
   operation->address = address;
   engine()->Submit(std::move(operation));
 }
@@ -240,6 +257,8 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
     peer_ = NetAddress();
     context_due_ = ContextDue::kNone;
     so_error_ = WsaFromErrno(outcome.error);
+    connect_ended_ = true;
+    connect_error_ = so_error_;
     result = CallResult(so_error_, outcome.error);
   } else {
     wsp::v1::ConnectResult message;
@@ -250,8 +269,10 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
     state_ = State::kConnected;
     bound_ = true;
     so_error_ = 0;
+    connect_ended_ = true;
     connected_at_ = absl::Now();
   }
+  NotifyObservers();
   return result;
 }
 

@@ -44,10 +44,10 @@ void StreamSocket::AcceptEx(const SocketCall& call,
   }
   std::shared_ptr<SocketDescriptor> accepting =
       call.from()->sink()->FindSocket(request.accepted_socket_id());
-  if (accepting == nullptr) return call.Finish(WsaError(kWsaNotSock));
+  if (accepting == nullptr) return Refuse(call, kWsaNotSock, kFdAccept);
   auto* socket = dynamic_cast<StreamSocket*>(accepting->socket().get());
   if (socket == nullptr || socket->family() != family()) {
-    return call.Finish(WsaError(kWsaInval));
+    return Refuse(call, kWsaInval, kFdAccept);
   }
   PendingAccept::Arguments arguments;
   arguments.call_id = call->call_id;
@@ -57,12 +57,12 @@ void StreamSocket::AcceptEx(const SocketCall& call,
   auto pending =
       std::make_shared<PendingAccept>(call.from(), accepting, arguments);
   if (!socket->ReserveForAccept(pending)) {
-    return call.Finish(WsaError(kWsaInval));
+    return Refuse(call, kWsaInval, kFdAccept);
   }
   if (accepting->closed()) {
     // Whoever closes it may not have seen that it is reserved.
     socket->EndReservation(pending.get());
-    return call.Finish(WsaError(kWsaNotSock));
+    return Refuse(call, kWsaNotSock, kFdAccept);
   }
   {
     absl::MutexLock lock(&mu_);
@@ -96,29 +96,36 @@ void StreamSocket::EndReservation(const PendingAccept* pending) {
 bool StreamSocket::TakeConnection(const PendingAccept* pending,
                                   OwnedFd connection, const NetAddress& peer,
                                   uint64_t received) {
-  absl::MutexLock lock(&mu_);
-  const bool is_open =
-      engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        // The kernel gave it the listener's options, which are this socket's
-        // only when the context is updated.
-        if (fd >= 0) {
-          KernelOptions::Of(fd).ApplyTo(connection.get(), options_);
-        }
-        return fd >= 0;
-      });
-  if (!is_open || reserved_by_.get() != pending) {
-    ResetAndClose(std::move(connection));
-    return false;
+  {
+    absl::MutexLock lock(&mu_);
+    const bool is_open =
+        engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          // The kernel gave it the listener's options, which are this socket's
+          // only when the context is updated.
+          if (fd >= 0) {
+            KernelOptions::Of(fd).ApplyTo(connection.get(), options_);
+          }
+          return fd >= 0;
+        });
+    if (!is_open || reserved_by_.get() != pending) {
+      ResetAndClose(std::move(connection));
+      return false;
+    }
+    engine()->Exchange(std::move(connection), received);
+    environment()->bytes_received.fetch_add(received,
+                                            std::memory_order_relaxed);
+    state_ = State::kConnected;
+    bound_ = true;
+    accepted_ = true;
+    context_due_ = ContextDue::kAccept;
+    peer_ = peer;
+    connected_at_ = absl::Now();
+    connect_ended_ = false;
+    listener_ = pending->listener()->socket();
   }
-  engine()->Exchange(std::move(connection), received);
-  environment()->bytes_received.fetch_add(received, std::memory_order_relaxed);
-  state_ = State::kConnected;
-  bound_ = true;
-  accepted_ = true;
-  context_due_ = ContextDue::kAccept;
-  peer_ = peer;
-  connected_at_ = absl::Now();
-  listener_ = pending->listener()->socket();
+  // Another connection, of which everything is news.
+  ReviewEvents(kAllNetworkEvents);
+  NotifyObservers();
   return true;
 }
 
@@ -236,7 +243,11 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
     peer_ = NetAddress();
     send_shut_ = receive_shut_ = false;
     lost_ = 0;
+    connect_ended_ = false;
+    connect_error_ = 0;
   }
+  ReviewEvents(kAllNetworkEvents);
+  NotifyObservers();
   if (old.valid()) {
     environment()->lingerer->Linger(std::move(old), engine()->loop(),
                                     from->owner());

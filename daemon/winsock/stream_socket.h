@@ -65,6 +65,9 @@ class StreamSocket final : public WinsockSocket {
   void FinishAbort(OwnedFd fd) override;
   void ReleaseHoldings(SocketDescriptor* from, bool last) override;
   void PokeHoldings() override;
+  NetworkConditions ConditionsLocked() override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  SocketReadiness ReadinessLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // One for each request of the wire; each ends the call or parks it.
   void Send(const SocketCall& call);
@@ -81,6 +84,14 @@ class StreamSocket final : public WinsockSocket {
 
   // The error that sending or receiving would have; 0: none.
   uint32_t DataErrorLocked(bool shut) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether the connection has ended on the peer's side, or was lost; then the
+  // error is on the books. `*unread`: something is still to be read.
+  bool HasEndedLocked(const SocketState& state, bool* unread)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Of an end that HasEndedLocked() has found: whether it was no orderly one.
+  bool IsLostLocked(const SocketState& state) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // Waits for a connect that nobody waits for any more, to know how it ends.
   void AwaitConnect();
   // After the shutdown of the receiving side: data that is queued, or comes,
@@ -121,9 +132,10 @@ class StreamSocket final : public WinsockSocket {
   void EndAccepts(const SocketDescriptor* from, bool last);
   // The codes of an operation's error, by the state of the connection.
   CallResult ErrorResult(const Operation& operation, int error);
-  // Makes an accepted connection a socket of `from`'s client; errno.
+  // Makes an accepted connection a socket of `from`'s client, which hears of it
+  // by the result of `call_id`; errno.
   int AddAccepted(SocketDescriptor* from, OwnedFd fd, const NetAddress& peer,
-                  uint64_t socket_id);
+                  uint64_t socket_id, uint64_t call_id);
   // Puts a connection back to be accepted again; it goes on counting as one of
   // the sockets of `sink`'s client, if not null.
   void PutBack(OwnedFd connection, std::shared_ptr<CallSink> sink);
@@ -137,6 +149,9 @@ class StreamSocket final : public WinsockSocket {
   State state_ ABSL_GUARDED_BY(mu_) = State::kOpen;
   bool send_shut_ ABSL_GUARDED_BY(mu_) = false;
   bool receive_shut_ ABSL_GUARDED_BY(mu_) = false;
+  // The last connect has ended, with a Winsock code. False for accepted ones.
+  bool connect_ended_ ABSL_GUARDED_BY(mu_) = false;
+  uint32_t connect_error_ ABSL_GUARDED_BY(mu_) = 0;
   // The Winsock code with which the connection was lost; 0: it was not. Stays,
   // where Linux says it once.
   uint32_t lost_ ABSL_GUARDED_BY(mu_) = 0;

@@ -104,16 +104,19 @@ void StreamSocket::Receive(const SocketCall& call) {
     }
   }
   std::unique_ptr<Operation> operation;
+  uint32_t error = 0;
   {
     absl::MutexLock lock(&mu_);
-    uint32_t error = DataErrorLocked(receive_shut_);
+    error = DataErrorLocked(receive_shut_);
     if (!body.ok()) error = kWsaInval;
     // MSG_WAITALL is the caller's loop.
     if ((flags & ~uint64_t{kMsgOob | kMsgPeek | kMsgWaitAll}) != 0) {
       error = kWsaOpNotSupp;
     }
-    if (error != 0) return call.Finish(WsaError(error));
-    operation = NewOperation(call, Operation::Kind::kReceive);
+    if (error == 0) operation = NewOperation(call, Operation::Kind::kReceive);
+  }
+  if (error != 0) {
+    return Refuse(call, error, (flags & kMsgOob) != 0 ? kFdOob : kFdRead);
   }
   operation->max_bytes = std::min<uint64_t>(max_bytes, kChunkBytes);
   if ((flags & kMsgOob) != 0) operation->flags |= MSG_OOB;

@@ -59,7 +59,12 @@ void WinsockSocket::Ioctl(const SocketCall& call) {
   CallResult result;
   if (request.code() == kFionbio) {
     absl::MutexLock lock(&mu_);
-    nonblocking_ = request.number() != 0;
+    if (request.number() == 0 && HasSelectedEvents()) {
+      // Section 4.5.
+      result = CallResult(kWsaInval, EINVAL);
+    } else {
+      nonblocking_ = request.number() != 0;
+    }
   } else if (request.code() == kFionread) {
     int readable = 0;
     const int error = engine_->WithFd([&](int fd) {

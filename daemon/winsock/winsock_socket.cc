@@ -51,6 +51,8 @@ WinsockSocket::WinsockSocket(std::shared_ptr<Socket> engine, int family,
       type_(type),
       opened_at_(absl::Now()) {}
 
+WinsockSocket::~WinsockSocket() { delete events_.load(); }
+
 void WinsockSocket::Handle(const SocketCall& call) {
   struct Entry {
     uint32_t request;
@@ -64,6 +66,10 @@ void WinsockSocket::Handle(const SocketCall& call) {
       {wire::Call::kGetSockOpt, &WinsockSocket::GetSockOpt},
       {wire::Call::kSetSockOpt, &WinsockSocket::SetSockOpt},
       {wire::Call::kIoctl, &WinsockSocket::Ioctl},
+      {wire::Call::kEnumNetworkEvents, &WinsockSocket::EnumNetworkEvents},
+      {wire::Call::kReenableEvents, &WinsockSocket::ReenableEvents},
+      {wire::Call::kEventSelect, &WinsockSocket::EventSelect},
+      {wire::Call::kAsyncSelect, &WinsockSocket::AsyncSelect},
   };
   // The data path comes first.
   if (HandleOwn(call)) return;
@@ -153,10 +159,12 @@ void WinsockSocket::Close(const SocketCall& call) {
     if (!from->MarkClosed()) return call.Finish(WsaError(kWsaNotSock));
     last = --descriptors_ == 0;
   }
+  CancelEvents(from, last);
   if (!last) {
     // The others go on with it.
     ReleaseHoldings(from, false);
     FinishAborted(from, engine_->Withdraw(from));
+    NotifyObservers();
     from->sink()->RemoveSocket(from->socket_id());
     return call.Finish(CallResult());
   }
@@ -167,7 +175,9 @@ void WinsockSocket::Close(const SocketCall& call) {
 }
 
 void WinsockSocket::Abort(SocketDescriptor* from) {
-  if (!RemoveDescriptor()) {
+  const bool last = RemoveDescriptor();
+  CancelEvents(from, last);
+  if (!last) {
     ReleaseHoldings(from, false);
     engine_->Withdraw(from);
     return;

@@ -14,10 +14,13 @@
 #include "daemon/socket/lingerer.h"
 #include "daemon/socket/operation.h"
 #include "daemon/socket/socket.h"
+#include "daemon/socket/socket_observer.h"
 #include "daemon/winsock/call.h"
+#include "daemon/winsock/network_event_recorder.h"
 #include "daemon/winsock/socket_call.h"
 #include "daemon/winsock/socket_descriptor.h"
 #include "daemon/winsock/socket_options.h"
+#include "daemon/winsock/socket_readiness.h"
 #include "daemon/winsock/wsa_error.h"
 #include "proto/wsp/v1/admin.pb.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -33,6 +36,7 @@ namespace wspd {
 //
 // Thread-safe.
 class WinsockSocket : public OperationSink,
+                      public SocketObserver,
                       public std::enable_shared_from_this<WinsockSocket> {
  public:
   // What sockets need from the daemon; outlives them.
@@ -44,6 +48,8 @@ class WinsockSocket : public OperationSink,
     mutable std::atomic<uint64_t> bytes_sent{0};
     mutable std::atomic<uint64_t> bytes_received{0};
   };
+
+  ~WinsockSocket() override;
 
   // Makes a socket; errno on failure. `family` and `type` are the kernel's and
   // were checked by the caller.
@@ -77,6 +83,35 @@ class WinsockSocket : public OperationSink,
     engine_->Poke();
     PokeHoldings();
   }
+
+  // ---- readiness and network events
+
+  // What WSPSelect finds. Has no influence on network events.
+  SocketReadiness Readiness();
+  // As Socket::SetObserver().
+  void SetObserver(const std::shared_ptr<SocketObserver>& observer,
+                   uint32_t events) {
+    engine_->SetObserver(observer, events);
+  }
+
+  // A network event that the socket itself doesn't know of, such as
+  // FD_ADDRESS_LIST_CHANGE, has happened; `error` is a Winsock code. Nothing
+  // happens without a registration.
+  void RecordNetworkEvent(uint32_t event, uint32_t error);
+
+  // The operation of a call has ended, and its result is known: it may have
+  // enabled network events again. `error` is the outcome's.
+  void EnableEventsAfter(const Operation& operation, int error);
+
+  // Takes what is to be told by `from`, if the registration is its. Locks
+  // nothing that is held while a sink is called.
+  void TakeNotices(const SocketDescriptor* from,
+                   std::vector<NetworkNotice>* notices);
+  // The last notices are to be told again; whether there are any.
+  bool RepeatNotices(const SocketDescriptor* from);
+
+  // SocketObserver, for network events.
+  void OnStateChange() override { ReviewEvents(0); }
 
   // For listings: all but whose it is.
   virtual void Describe(wsp::v1::Socket* out) const;
@@ -122,6 +157,27 @@ class WinsockSocket : public OperationSink,
   // What the closed `from` held besides operations goes with it, such as
   // connections that it was offered.
   virtual void ReleaseHoldings(SocketDescriptor* from, bool last) = 0;
+  // What is the case now, for network events and for WSPSelect.
+  virtual NetworkConditions ConditionsLocked()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+  virtual SocketReadiness ReadinessLocked()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+
+  // Enables `events` again, and records what is the case. Not with mu_ held.
+  void ReviewEvents(uint32_t events);
+  // Ends a call that the socket refuses; it enables `events` all the same
+  // (reference, section 4.5). Not with mu_ held.
+  void Refuse(const SocketCall& call, WsaError error, uint32_t events);
+  // A connect of a type of socket that connects at once has succeeded: it, and
+  // that there is room to send, is told (section 4.5). Not with mu_ held.
+  void RecordConnected();
+  // An accepted socket: `from`, its only descriptor, gets the registration that
+  // `listener` has, if that is one of the same attachment.
+  void InheritEvents(WinsockSocket* listener,
+                     const std::shared_ptr<SocketDescriptor>& from);
+  // Who watches the socket by other means than network events looks again; not
+  // with mu_ held.
+  void NotifyObservers() { engine_->NotifyObservers(); }
 
   // As Poke(), for receives of the type's own.
   virtual void PokeHoldings() {}
@@ -171,6 +227,39 @@ class WinsockSocket : public OperationSink,
   void GetSockOpt(const SocketCall& call);
   void SetSockOpt(const SocketCall& call);
   void Ioctl(const SocketCall& call);
+  void EventSelect(const SocketCall& call);
+  void AsyncSelect(const SocketCall& call);
+  void EnumNetworkEvents(const SocketCall& call);
+  void ReenableEvents(const SocketCall& call);
+
+  // The registration of network events, with the record. Once made it stays as
+  // long as the socket.
+  struct NetworkEvents {
+    // Held by nobody who calls a sink.
+    absl::Mutex mu;
+    NetworkEventRecorder recorder ABSL_GUARDED_BY(mu);
+    // Who registered; its attachment is told.
+    const SocketDescriptor* owner ABSL_GUARDED_BY(mu) = nullptr;
+    std::weak_ptr<SocketDescriptor> owner_reference ABSL_GUARDED_BY(mu);
+    // EPOLL* that the socket is observed for.
+    uint32_t observed ABSL_GUARDED_BY(mu) = 0;
+  };
+
+  // WSPEventSelect and WSPAsyncSelect; a Winsock code.
+  uint32_t Register(const std::shared_ptr<SocketDescriptor>& from,
+                    NetworkEventRecorder::Kind kind, uint32_t mask,
+                    uint64_t registration);
+  // Who is to be told; null: nobody.
+  std::shared_ptr<SocketDescriptor> ReviewEventsLocked(NetworkEvents* events,
+                                                       uint32_t enabled)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_, events->mu);
+  void ObserveForEvents(NetworkEvents* events, uint32_t observed)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(events->mu);
+  static void TellOfEvents(const std::shared_ptr<SocketDescriptor>& owner);
+  // The closed `from` has no registration any more, nor, if it was the last
+  // descriptor, has anybody.
+  void CancelEvents(const SocketDescriptor* from, bool last);
+  bool HasSelectedEvents();
 
   SocketView ViewLocked(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes one descriptor off; whether it was the last.
@@ -182,6 +271,8 @@ class WinsockSocket : public OperationSink,
   const int type_;
   const absl::Time opened_at_;
   std::atomic<uint64_t> bytes_sent_{0};
+  // Owned; null as long as nobody has asked for events. Set with mu_ held.
+  std::atomic<NetworkEvents*> events_{nullptr};
   uint32_t descriptors_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

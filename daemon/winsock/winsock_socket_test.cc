@@ -50,6 +50,7 @@ class FakeCallSink : public CallSink {
     auto found = sockets_.find(socket_id);
     return found == sockets_.end() ? nullptr : found->second;
   }
+  void QueueNetworkEvents(uint64_t) override { ++queued_events_; }
   void RemoveSocket(uint64_t socket_id) override {
     absl::MutexLock lock(&mu_);
     sockets_.erase(socket_id);
@@ -63,6 +64,7 @@ class FakeCallSink : public CallSink {
     absl::MutexLock lock(&mu_);
     return results_.count(call_id) > 0;
   }
+  int queued_events() const { return queued_events_; }
   // Accepted connections that aren't sockets; at most 2.
   uint32_t reserved() const { return reserved_; }
   CallResult Await(uint64_t call_id) {
@@ -85,6 +87,7 @@ class FakeCallSink : public CallSink {
 
  private:
   std::atomic<uint32_t> reserved_{0};
+  std::atomic<int> queued_events_{0};
   mutable absl::Mutex mu_;
   std::map<uint64_t, CallResult> results_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets_
@@ -518,6 +521,53 @@ TEST_F(LingeringCloseTest, CleanupLetsItSendTheRest) {
   EXPECT_EQ(lingerer_.List().size(), 1);
   ExpectAllArrives();
   peer_.Reset();
+}
+
+// ----------------------------------------------------------- network events
+
+TEST_F(WinsockSocketTest, WhatHappensElsewhereIsToldToWhoRegistered) {
+  std::shared_ptr<SocketDescriptor> socket = Make(kSocket);
+  socket->socket()->RecordNetworkEvent(kFdAddressListChange, 0);
+  EXPECT_EQ(sink_->queued_events(), 0);
+  wsp::v1::Call select;
+  select.mutable_event_select()->set_network_events(kFdAddressListChange);
+  select.mutable_event_select()->set_registration(3);
+  EXPECT_EQ(Run(socket.get(), select).wsa_error, 0);
+  // One of the same client that has not registered is told nothing.
+  SocketDescriptor other(socket->socket(), sink_, kSocket + 1);
+  socket->socket()->RecordNetworkEvent(kFdAddressListChange, 0);
+  EXPECT_EQ(sink_->queued_events(), 1);
+  std::vector<NetworkNotice> notices;
+  other.TakeNotices(&notices);
+  EXPECT_TRUE(notices.empty());
+  socket->TakeNotices(&notices);
+  ASSERT_EQ(notices.size(), 1);
+  EXPECT_EQ(notices[0].network_events, kFdAddressListChange);
+  EXPECT_EQ(notices[0].registration, 3);
+  // What is recorded of a socket is gone with the registration's descriptor.
+  wsp::v1::Call close;
+  close.mutable_close_socket();
+  EXPECT_EQ(Run(socket.get(), close).wsa_error, 0);
+  socket->socket()->RecordNetworkEvent(kFdAddressListChange, 0);
+  EXPECT_EQ(sink_->queued_events(), 1);
+  other.Abort();
+}
+
+TEST_F(WinsockSocketTest, ASelectByAnotherDescriptorTakesTheEventsOver) {
+  std::shared_ptr<SocketDescriptor> socket = Make(kSocket);
+  auto other =
+      std::make_shared<SocketDescriptor>(socket->socket(), sink_, kSocket + 1);
+  wsp::v1::Call select;
+  select.mutable_event_select()->set_network_events(kFdAddressListChange);
+  EXPECT_EQ(Run(socket.get(), select).wsa_error, 0);
+  EXPECT_EQ(Run(other.get(), select).wsa_error, 0);
+  socket->socket()->RecordNetworkEvent(kFdAddressListChange, 0);
+  std::vector<NetworkNotice> notices;
+  socket->TakeNotices(&notices);
+  EXPECT_TRUE(notices.empty());
+  other->TakeNotices(&notices);
+  EXPECT_EQ(notices.size(), 1);
+  other->Abort();
 }
 
 }  // namespace

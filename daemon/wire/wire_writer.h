@@ -18,6 +18,8 @@ class WireWriter {
     Tag(field, 0);
     Raw(value);
   }
+  // Without a field, for packed ones.
+  void RawVarint(uint64_t value) { Raw(value); }
   void Fixed64(uint32_t field, uint64_t value) {
     Tag(field, 1);
     out_->append(reinterpret_cast<const char*>(&value), sizeof(value));

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "daemon/identity/process_key.h"
 
@@ -104,6 +105,12 @@ SessionHarness::Attached SessionHarness::Attach() {
   if (!client_->AddAttachment(attached.attachment)) abort();
   attached.stream = Resume(attached, 0);
   return attached;
+}
+
+void SessionHarness::DrainLoop() {
+  absl::Notification done;
+  loop_->Post([&done] { done.Notify(); });
+  done.WaitForNotification();
 }
 
 std::shared_ptr<RecordingStream> SessionHarness::Resume(

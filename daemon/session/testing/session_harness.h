@@ -70,6 +70,9 @@ class SessionHarness {
   // after each frame.
   static wsp::v1::Completion Await(const Attached& attached, uint64_t call_id);
 
+  // Returns when the sockets' loop has worked on what it was told before.
+  void DrainLoop();
+
   Client* client() { return client_.get(); }
   Lingerer* lingerer() { return &lingerer_; }
 

@@ -1,0 +1,267 @@
+// WinsockSocket: WSPEventSelect, WSPAsyncSelect and WSPEnumNetworkEvents.
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "daemon/winsock/winsock_socket.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+namespace {
+
+using Kind = NetworkEventRecorder::Kind;
+
+uint32_t EventsToObserve(const NetworkEventRecorder& recorder) {
+  // With an event object what has come is remembered also while nothing is
+  // selected.
+  if (!recorder.selected() && recorder.kind() == Kind::kWindow) return 0;
+  return EPOLLIN | EPOLLPRI | EPOLLRDHUP |
+         (recorder.wants_room() ? uint32_t{EPOLLOUT} : 0);
+}
+
+// The event that an ended operation enables again; 0: none (section 4.5).
+uint32_t EnabledBy(const Operation& operation, int error) {
+  switch (operation.kind) {
+    case Operation::Kind::kReceive:
+    case Operation::Kind::kReceiveDatagram:
+      return (operation.flags & MSG_OOB) != 0 ? kFdOob : kFdRead;
+    case Operation::Kind::kSend:
+    case Operation::Kind::kSendDatagram: {
+      // Also if a part was sent: the client's next send would have to wait.
+      const bool no_room =
+          error == EAGAIN || (error == 0 && operation.left > 0);
+      return !operation.wait && no_room ? kFdWrite : 0;
+    }
+    case Operation::Kind::kAccept:
+      // An offer is decided about later.
+      return (operation.sink_flags & kConditional) != 0 && error == 0
+                 ? 0
+                 : kFdAccept;
+    case Operation::Kind::kAwaitConnection:
+    case Operation::Kind::kConnect:
+    case Operation::Kind::kAwaitConnect:
+    case Operation::Kind::kShutdownSend:
+      return 0;
+  }
+  return 0;
+}
+
+}  // namespace
+
+// ------------------------------------------------------------ registration
+
+void WinsockSocket::EventSelect(const SocketCall& call) {
+  wsp::v1::EventSelectRequest request;
+  if (!call.Parse(&request)) return;
+  call.Finish(
+      WsaError(Register(call.from(), Kind::kEventObject,
+                        request.network_events(), request.registration())));
+}
+
+void WinsockSocket::AsyncSelect(const SocketCall& call) {
+  wsp::v1::AsyncSelectRequest request;
+  if (!call.Parse(&request)) return;
+  call.Finish(
+      WsaError(Register(call.from(), Kind::kWindow, request.network_events(),
+                        request.registration())));
+}
+
+uint32_t WinsockSocket::Register(const std::shared_ptr<SocketDescriptor>& from,
+                                 Kind kind, uint32_t mask,
+                                 uint64_t registration) {
+  if ((mask & ~kAllNetworkEvents) != 0) return kWsaInval;
+  std::shared_ptr<SocketDescriptor> owner;
+  {
+    absl::MutexLock lock(&mu_);
+    if (from->closed()) return kWsaNotSock;
+    nonblocking_ = true;
+    NetworkEvents* events = events_.load(std::memory_order_acquire);
+    if (events == nullptr) {
+      if (mask == 0) return 0;
+      events = new NetworkEvents;
+      events_.store(events, std::memory_order_release);
+    }
+    absl::MutexLock events_lock(&events->mu);
+    events->owner = from.get();
+    events->owner_reference = from;
+    // First, so that nothing comes between.
+    ObserveForEvents(events, EPOLLIN | EPOLLPRI | EPOLLRDHUP);
+    events->recorder.Select(kind, mask, registration, ConditionsLocked());
+    owner = ReviewEventsLocked(events, 0);
+  }
+  TellOfEvents(owner);
+  return 0;
+}
+
+void WinsockSocket::InheritEvents(
+    WinsockSocket* listener, const std::shared_ptr<SocketDescriptor>& from) {
+  NetworkEvents* events = listener->events_.load(std::memory_order_acquire);
+  if (events == nullptr) return;
+  Kind kind;
+  uint32_t mask;
+  uint64_t registration;
+  {
+    absl::MutexLock lock(&events->mu);
+    const std::shared_ptr<SocketDescriptor> owner =
+        events->owner_reference.lock();
+    if (owner == nullptr || owner->sink() != from->sink()) return;
+    kind = events->recorder.kind();
+    mask = events->recorder.mask();
+    registration = events->recorder.registration();
+  }
+  if (mask != 0) Register(from, kind, mask, registration);
+}
+
+void WinsockSocket::CancelEvents(const SocketDescriptor* from, bool last) {
+  NetworkEvents* const events = events_.load(std::memory_order_acquire);
+  if (events == nullptr) return;
+  absl::MutexLock lock(&events->mu);
+  if (!last && events->owner != from) return;
+  events->owner = nullptr;
+  events->owner_reference.reset();
+  ObserveForEvents(events, 0);
+  events->recorder.Select(events->recorder.kind(), 0, 0, NetworkConditions());
+}
+
+bool WinsockSocket::HasSelectedEvents() {
+  NetworkEvents* const events = events_.load(std::memory_order_acquire);
+  if (events == nullptr) return false;
+  absl::MutexLock lock(&events->mu);
+  return events->recorder.selected();
+}
+
+// --------------------------------------------------------------- recording
+
+void WinsockSocket::ObserveForEvents(NetworkEvents* events, uint32_t observed) {
+  if (events->observed == observed) return;
+  events->observed = observed;
+  engine_->SetObserver(shared_from_this(), observed);
+}
+
+std::shared_ptr<SocketDescriptor> WinsockSocket::ReviewEventsLocked(
+    NetworkEvents* events, uint32_t enabled) {
+  if (events->owner == nullptr) return nullptr;
+  NetworkEventRecorder& recorder = events->recorder;
+  recorder.Enable(enabled);
+  // Before the look, so that nothing comes between.
+  ObserveForEvents(events, EventsToObserve(recorder));
+  recorder.Observe(ConditionsLocked());
+  ObserveForEvents(events, EventsToObserve(recorder));
+  return recorder.has_notice() ? events->owner_reference.lock() : nullptr;
+}
+
+void WinsockSocket::ReviewEvents(uint32_t events_enabled) {
+  NetworkEvents* const events = events_.load(std::memory_order_acquire);
+  if (events == nullptr) return;
+  std::shared_ptr<SocketDescriptor> owner;
+  {
+    absl::MutexLock lock(&mu_);
+    absl::MutexLock events_lock(&events->mu);
+    owner = ReviewEventsLocked(events, events_enabled);
+  }
+  TellOfEvents(owner);
+}
+
+void WinsockSocket::TellOfEvents(
+    const std::shared_ptr<SocketDescriptor>& owner) {
+  if (owner == nullptr) return;
+  owner->sink()->QueueNetworkEvents(owner->socket_id());
+}
+
+void WinsockSocket::RecordNetworkEvent(uint32_t event, uint32_t error) {
+  NetworkEvents* const events = events_.load(std::memory_order_acquire);
+  if (events == nullptr) return;
+  std::shared_ptr<SocketDescriptor> owner;
+  {
+    absl::MutexLock lock(&events->mu);
+    events->recorder.Happened(event, error);
+    if (events->recorder.has_notice()) owner = events->owner_reference.lock();
+  }
+  TellOfEvents(owner);
+}
+
+void WinsockSocket::RecordConnected() {
+  NetworkEvents* const events = events_.load(std::memory_order_acquire);
+  if (events == nullptr) return;
+  std::shared_ptr<SocketDescriptor> owner;
+  {
+    absl::MutexLock lock(&mu_);
+    absl::MutexLock events_lock(&events->mu);
+    events->recorder.Happened(kFdConnect, 0);
+    const bool window = events->recorder.kind() == Kind::kWindow;
+    owner = ReviewEventsLocked(events, window ? 0 : kFdWrite);
+  }
+  TellOfEvents(owner);
+}
+
+void WinsockSocket::EnableEventsAfter(const Operation& operation, int error) {
+  if (events_.load(std::memory_order_acquire) == nullptr) return;
+  const uint32_t enabled = EnabledBy(operation, error);
+  if (enabled != 0) ReviewEvents(enabled);
+}
+
+void WinsockSocket::Refuse(const SocketCall& call, WsaError error,
+                           uint32_t events) {
+  ReviewEvents(events);
+  call.Finish(error);
+}
+
+void WinsockSocket::ReenableEvents(const SocketCall& call) {
+  wsp::v1::ReenableEventsRequest request;
+  if (!call.Parse(&request)) return;
+  const uint32_t enabled =
+      request.network_events() & (kFdRead | kFdWrite | kFdOob | kFdAccept);
+  if (enabled != 0) ReviewEvents(enabled);
+  call.Finish(CallResult());
+}
+
+// ------------------------------------------------------------------ telling
+
+void WinsockSocket::EnumNetworkEvents(const SocketCall& call) {
+  wsp::v1::EnumNetworkEventsRequest request;
+  if (!call.Parse(&request)) return;
+  wsp::v1::EnumNetworkEventsResult message;
+  std::shared_ptr<SocketDescriptor> owner;
+  if (NetworkEvents* events = events_.load(std::memory_order_acquire)) {
+    absl::MutexLock lock(&events->mu);
+    const NetworkEventRecorder::Record record =
+        events->recorder.Enumerate(request.up_to_count());
+    message.set_network_events(record.network_events);
+    message.set_count(record.count);
+    for (uint32_t left = record.network_events; left != 0; left >>= 1) {
+      message.add_errors(record.errors[message.errors_size()]);
+    }
+    // There may be something that has come since the notice.
+    if (events->recorder.has_notice()) owner = events->owner_reference.lock();
+  }
+  TellOfEvents(owner);
+  CallResult result;
+  result.body = message.SerializeAsString();
+  call.Finish(std::move(result));
+}
+
+void WinsockSocket::TakeNotices(const SocketDescriptor* from,
+                                std::vector<NetworkNotice>* notices) {
+  NetworkEvents* const events = events_.load(std::memory_order_acquire);
+  if (events == nullptr) return;
+  absl::MutexLock lock(&events->mu);
+  if (events->owner == from) events->recorder.TakeNotices(notices);
+}
+
+bool WinsockSocket::RepeatNotices(const SocketDescriptor* from) {
+  NetworkEvents* const events = events_.load(std::memory_order_acquire);
+  if (events == nullptr) return false;
+  absl::MutexLock lock(&events->mu);
+  if (events->owner != from) return false;
+  events->recorder.RepeatNotices();
+  return events->recorder.has_notice();
+}
+
+SocketReadiness WinsockSocket::Readiness() {
+  absl::MutexLock lock(&mu_);
+  return ReadinessLocked();
+}
+
+}  // namespace wspd
