@@ -10,6 +10,24 @@
 namespace wsp {
 namespace {
 
+// As SpiCall::Invoke, for the two calls that may make the socket: what it
+// inherits is noted before the daemon hears of it.
+template <typename Append>
+uint32_t InvokeAccept(SpiCall* call, CallHeader header, Append append,
+                      Reply* reply) {
+  MutexLock lock(&g_library.mutex);
+  if (const uint32_t error = call->Reach()) return error;
+  Provider* provider = call->provider();
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kControl, call->socket());
+  if (const uint32_t error = call->PrepareToWait(operation)) return error;
+  operation->listener_targets = call->socket()->targets;
+  Call* request = provider->NewCall(operation, header);
+  append(request);
+  provider->attachment().Submit(request);
+  return call->FinishControl(operation, INT64_MAX, reply);
+}
+
 // A condition function and what it is asked.
 struct Question {
   LPCONDITIONPROC condition;
@@ -72,8 +90,8 @@ uint32_t Decide(SpiCall* call, int answer, uint64_t offer_id, uint64_t id) {
   } else if (answer == CF_DEFER) {
     result = WSATRY_AGAIN;
   }
-  const uint32_t error = call->Invoke(
-      CallHeader(),
+  const uint32_t error = InvokeAccept(
+      call, CallHeader(),
       [&](Call* request) {
         AppendAcceptDecision(&request->bytes, offer_id, decision, id);
         if (decision == Decision::DECISION_ACCEPT) request->makes_socket = id;
@@ -100,6 +118,7 @@ SOCKET WSPAPI SpiAccept(SOCKET s, sockaddr* address, LPINT address_length,
     return INVALID_SOCKET;
   };
   if (const uint32_t result = CheckAddressRoom(call, address, address_length)) {
+    call.ReenableEvents(FD_ACCEPT);
     return fail(result);
   }
   uint64_t id;
@@ -111,8 +130,8 @@ SOCKET WSPAPI SpiAccept(SOCKET s, sockaddr* address, LPINT address_length,
   if (!call.nonblocking()) call.QueryHook();
   header.report_pending = call.has_hook();
   Reply reply;
-  uint32_t result = call.Invoke(
-      header,
+  uint32_t result = InvokeAccept(
+      &call, header,
       [&](Call* request) {
         AppendAccept(&request->bytes, id, condition != nullptr);
         request->makes_socket = id;
@@ -135,17 +154,14 @@ SOCKET WSPAPI SpiAccept(SOCKET s, sockaddr* address, LPINT address_length,
   SOCKET handle;
   const StubSocket& listener = *call.socket();
   result = GiveHandle(&call, id, listener.catalog_entry_id, &handle);
-  if (result != 0) return fail(result);
   MutexLock lock(&g_library.mutex);
-  StubSocket* socket = call.provider()->NewSocket(id);
-  socket->handle = handle;
-  socket->catalog_entry_id = listener.catalog_entry_id;
-  socket->family = listener.family;
-  socket->overlapped = listener.overlapped;
-  socket->nonblocking = listener.nonblocking;
-  socket->send_timeout_ms = listener.send_timeout_ms;
-  socket->receive_timeout_ms = listener.receive_timeout_ms;
-  socket->connected = true;
+  if (result != 0) {
+    call.provider()->DropAccepted(id);
+    call.provider()->Flush();
+    return fail(result);
+  }
+  call.provider()->OpenAccepted(id, handle);
+  call.provider()->Indicate();
   return handle;
 }
 

@@ -6,6 +6,7 @@
 
 #include "client_stub/spi/accept_ex_buffer.h"
 #include "client_stub/spi/extensions.h"
+#include "client_stub/spi/functions.h"
 
 namespace wsp {
 namespace {
@@ -32,6 +33,7 @@ const Row kRows[] = {
     MakeRow<LPFN_TRANSMITPACKETS>(WSAID_TRANSMITPACKETS, &SpiTransmitPackets),
     MakeRow<LPFN_WSARECVMSG>(WSAID_WSARECVMSG, &SpiRecvMsg),
     MakeRow<LPFN_WSASENDMSG>(WSAID_WSASENDMSG, &SpiSendMsg),
+    MakeRow<LPFN_WSAPOLL>(WSAID_WSAPOLL, &SpiPoll),
 };
 
 }  // namespace

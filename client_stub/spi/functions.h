@@ -85,6 +85,20 @@ int WSPAPI SpiIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_bytes, LPVOID out,
                     LPWSAOVERLAPPED_COMPLETION_ROUTINE routine,
                     LPWSATHREADID thread, LPINT error);
 
+// event_select.cc
+int WSPAPI SpiEventSelect(SOCKET s, WSAEVENT event, LONG events, LPINT error);
+int WSPAPI SpiAsyncSelect(SOCKET s, HWND window, unsigned int message,
+                          LONG events, LPINT error);
+int WSPAPI SpiEnumNetworkEvents(SOCKET s, WSAEVENT event,
+                                LPWSANETWORKEVENTS occurred, LPINT error);
+
+// select.cc
+int WSPAPI SpiSelect(int ignored, fd_set* read, fd_set* write, fd_set* except,
+                     const PTIMEVAL timeout, LPINT error);
+
+// poll.cc; an extension function: the error by WSASetLastError
+int WSAAPI SpiPoll(LPWSAPOLLFD sockets, ULONG count, INT timeout_ms);
+
 }  // namespace wsp
 
 #endif  // WSPD_CLIENT_STUB_SPI_FUNCTIONS_H_

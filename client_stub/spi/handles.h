@@ -10,7 +10,7 @@
 namespace wsp {
 
 // Asks the SPI client for a handle of the daemon's socket `id`. If there is
-// none, closes the socket and returns why.
+// none, returns why; the socket is still open then.
 uint32_t GiveHandle(SpiCall* call, uint64_t id, DWORD catalog_entry_id,
                     SOCKET* handle);
 

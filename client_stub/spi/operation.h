@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client_stub/base/intrusive_list.h"
+#include "client_stub/spi/event_target.h"
 #include "client_stub/transport/call.h"
 #include "client_stub/transport/posix/waiter.h"
 
@@ -103,6 +104,19 @@ struct Operation final : CallOwner,
   std::unique_ptr<OperationSteps> steps;
   // A thread is in its Work().
   bool working = false;
+  // A WSPEventSelect or WSPAsyncSelect: the number of what it registers, or of
+  // the cancellation of what was there; else 0.
+  uint64_t registration = 0;
+  // A WSPEnumNetworkEvents that asks the daemon, counted at its socket: it
+  // resets `event`, if there is one, with this ticket of Notifications, once it
+  // has succeeded.
+  bool enumerates_events = false;
+  uint64_t reset_ticket = 0;
+  // An accept: the targets that its listener had at the beginning, and the
+  // socket that it made, which is in the provider's table, and not yet in the
+  // hands of its thread.
+  std::vector<EventTarget> listener_targets;
+  uint64_t accepted_socket = 0;
   // The NameSpaceLookup that it asks the daemon for; 0 for none.
   uint64_t lookup_id = 0;
 

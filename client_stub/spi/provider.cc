@@ -80,6 +80,7 @@ void Provider::StayOpen(StubSocket* socket) {
 
 void Provider::RetireSocket(StubSocket* socket) {
   socket->closed = true;
+  DropTargets(socket);
   sockets_.Erase(socket);
   for (Operation* operation = operations_.front(); operation != nullptr;) {
     Operation* next = operations_.Next(operation);
@@ -149,6 +150,9 @@ void Provider::EndRegistration() {
     attachment_.Submit(last);
   }
   LoseSockets();
+  // Nobody is told of network events any more.
+  for (StubSocket* socket : sockets_.All()) DropTargets(socket);
+  notifications_.ForgetAll();
   for (Operation* operation = operations_.front(); operation != nullptr;) {
     Operation* next = operations_.Next(operation);
     if (!operation->done && operation != startup) {

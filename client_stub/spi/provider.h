@@ -14,10 +14,12 @@
 #include "client_stub/base/id_table.h"
 #include "client_stub/spi/leaving_thread.h"
 #include "client_stub/spi/library.h"
+#include "client_stub/spi/notifications.h"
 #include "client_stub/spi/operation.h"
 #include "client_stub/spi/service_thread.h"
 #include "client_stub/spi/stub_socket.h"
 #include "client_stub/transport/attachment.h"
+#include "client_stub/transport/network_events.h"
 #include "client_stub/transport/posix/read_baton.h"
 #include "client_stub/transport/posix/unix_socket.h"
 #include "client_stub/transport/posix/waiter.h"
@@ -193,8 +195,10 @@ class Provider final : private Attachment::Observer {
   // Does the upcalls of what has completed, without the lock; it is held again
   // when this returns, and nothing is the same any more.
   void Indicate() WSP_REQUIRES(g_library.mutex);
+  // Whether there are some that nobody is doing.
   bool has_indications() const {
-    return !indications_.empty() || !opened_threads_.empty();
+    return !indications_.empty() || !opened_threads_.empty() ||
+           notifications_.due();
   }
   // Has WPUCloseThread called for it, by Indicate().
   void CloseThread(const WSATHREADID& thread) WSP_REQUIRES(g_library.mutex) {
@@ -205,6 +209,41 @@ class Provider final : private Attachment::Observer {
   static void WriteMessage(Operation* operation);
   // Whether anything overlapped is on its way.
   uint64_t overlapped_pending() const { return overlapped_pending_; }
+
+  // ---- network events
+
+  // A WSPEventSelect or WSPAsyncSelect begins, as `operation`: gives it its
+  // number. From now on `target` may hear of events, unless it registers none.
+  void BeginRegistration(Operation* operation, EventTarget target)
+      WSP_REQUIRES(g_library.mutex);
+  // A WSPEnumNetworkEvents asks the daemon, as `operation`, and resets `event`
+  // afterwards if it isn't null.
+  void BeginEnumeration(Operation* operation, WSAEVENT event)
+      WSP_REQUIRES(g_library.mutex);
+  // Or it takes what a notice told; the daemon hears of it when that is
+  // flushed. False if there is none that it could take.
+  bool TakeNotice(StubSocket* socket, NetworkEventsReply* reply)
+      WSP_REQUIRES(g_library.mutex);
+  // What was to be told of the socket's former registrations, or of all if it
+  // is closed, is over when this returns. Unlocks.
+  void AwaitNotifications(uint64_t socket_id) WSP_REQUIRES(g_library.mutex) {
+    notifications_.AwaitSocket(socket_id);
+  }
+  // Resets an event in its turn; its ticket.
+  uint64_t ResetInTurn(WSAEVENT event) WSP_REQUIRES(g_library.mutex) {
+    return notifications_.Reset(event);
+  }
+  // That is done when this returns. False if it failed. Unlocks.
+  bool AwaitReset(uint64_t ticket) WSP_REQUIRES(g_library.mutex);
+  // A call that re-enables these events was refused without the daemon; to be
+  // flushed.
+  void ReenableEvents(StubSocket* socket, uint32_t events)
+      WSP_REQUIRES(g_library.mutex);
+  // Gives the socket that an accept made its handle: what was held back for
+  // that is to be indicated.
+  void OpenAccepted(uint64_t id, SOCKET handle) WSP_REQUIRES(g_library.mutex);
+  // The accept can't use it, or its thread is gone: closes it, when flushed.
+  void DropAccepted(uint64_t id) WSP_REQUIRES(g_library.mutex);
 
   // ---- waiting
 
@@ -240,6 +279,7 @@ class Provider final : private Attachment::Observer {
   // Attachment::Observer
   void OnAttached(bool resumed, uint64_t startups) override;
   void OnRegistrationEnded(uint32_t reason) override;
+  void OnNetworkEvent(const NetworkEvent& event) override;
   void OnAbandonedCleanup(bool final, uint64_t startups) override;
   int64_t TimeMs() override { return NowMs(); }
 
@@ -275,6 +315,26 @@ class Provider final : private Attachment::Observer {
   void CloseOpenedThread() WSP_REQUIRES(g_library.mutex);
   // Keeps the ancillary data of a WSARecvMsg's result. False if they don't fit.
   static bool KeepControl(Operation* operation, const Completion& completion);
+  // The stub's own thread does what a thread that is gone can't do any more.
+  void WakeServiceIfDue() WSP_REQUIRES(g_library.mutex);
+
+  // What the end of an operation means for network events.
+  void SettleRegistration(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void SettleEnumeration(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  void NewAccepted(Operation* operation, uint64_t id)
+      WSP_REQUIRES(g_library.mutex);
+  void PostEvent(const StubSocket& socket, const EventTarget& target,
+                 uint32_t event, uint32_t error) WSP_REQUIRES(g_library.mutex);
+  void TellWindow(const StubSocket& socket, EventTarget* target,
+                  const NetworkEvent& event) WSP_REQUIRES(g_library.mutex);
+  // After a change of the socket's targets.
+  void CountTargets(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  void DropTargets(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  // The daemon is gone: whoever waits for events finds that out. For good if
+  // its sockets are.
+  void TellOfEnd(bool for_good) WSP_REQUIRES(g_library.mutex);
+  // The stub's own thread reads while it is needed.
+  void UpdateService() WSP_REQUIRES(g_library.mutex);
 
   std::vector<std::unique_ptr<const WSPUPCALLTABLE>> upcall_tables_;
   std::atomic<const WSPUPCALLTABLE*> upcalls_{&kNoUpcalls};
@@ -301,6 +361,11 @@ class Provider final : private Attachment::Observer {
   std::vector<Operation*> operation_pool_;
   uint64_t overlapped_pending_ = 0;
   uint64_t watchers_ = 0;
+
+  Notifications notifications_;
+  uint64_t next_registration_ = 1;
+  // Sockets that have targets.
+  uint64_t registered_ = 0;
 
   ReadBaton baton_;
   std::vector<std::unique_ptr<Waiter>> waiters_;

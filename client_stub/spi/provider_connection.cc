@@ -59,11 +59,15 @@ void Provider::OnBroken() {
   const bool refused =
       !was_attached && attachment_.grpc_status() != Http2Client::kNoStatus;
   // Nobody waits: the next call will see to it.
-  if (operations_.empty() && attachment_.unanswered() == 0) return;
+  if (operations_.empty() && attachment_.unanswered() == 0 &&
+      registered_ == 0) {
+    return;
+  }
   while (!refused && ++breaks_in_a_row_ <= kMostBreaksInARow) {
     if (OpenConnection()) return;
   }
   FailAll(WSAENETDOWN);
+  TellOfEnd(false);
 }
 
 void Provider::Flush() {
@@ -100,6 +104,7 @@ void Provider::CheckAttachTime() {
   if (retry_at_ms_ != 0 && !over && TryConnect()) return;
   CloseConnection();
   FailAll(WSAENETDOWN);
+  TellOfEnd(false);
 }
 
 void Provider::HangUp() {
@@ -135,6 +140,7 @@ void Provider::OnAttached(bool resumed, uint64_t count) {
     if (startups > 0) {
       lost = true;
       LoseSockets();
+      TellOfEnd(true);
     }
     // The daemon that had the calls, if there was one, isn't this one.
     FailAll(WSAENETDOWN);
@@ -155,6 +161,7 @@ void Provider::OnRegistrationEnded(uint32_t reason) {
   }
   if (startups > 0) lost = true;
   LoseSockets();
+  TellOfEnd(true);
   FailAll(WSAENETDOWN);
 }
 

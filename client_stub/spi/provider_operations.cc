@@ -103,6 +103,7 @@ void Provider::Free(Operation* operation) {
   static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
   if (operation->kind == Operation::Kind::kWatch) --watchers_;
   if (operation->opened_thread) CloseThread(operation->thread);
+  if (operation->enumerates_events) --operation->socket->enumerating;
   Release(operation->socket);
   if (operation_pool_.size() >= kMostPooledOperations) {
     delete operation;
@@ -145,13 +146,17 @@ void Provider::StartSend(Operation* operation) {
   StubSocket* socket = operation->socket;
   if (socket->nonblocking && !job.overlapped &&
       !attachment_.MaySendAtOnce(socket->lane, job)) {
+    ReenableEvents(socket, FD_WRITE);
     return Complete(operation, WSAEWOULDBLOCK);
   }
   attachment_.SubmitSend(&socket->lane, &job);
 }
 
 void Provider::StartReceive(Operation* operation) {
-  if (!attachment_.MayReceive()) return Complete(operation, WSAENOBUFS);
+  if (!attachment_.MayReceive()) {
+    ReenableEvents(operation->socket, FD_READ);
+    return Complete(operation, WSAENOBUFS);
+  }
   StubSocket* socket = operation->socket;
   // Looking at data, and data out of the stream, have no place in the order.
   if (operation->wire_flags == 0) {
@@ -222,7 +227,7 @@ uint32_t Provider::EndStarting(Operation* operation) {
 
 void Provider::CountOverlapped(int change) {
   overlapped_pending_ += static_cast<uint64_t>(change);
-  baton_.WantService(overlapped_pending_ > 0);
+  UpdateService();
 }
 
 // ------------------------------------------------------------------- results
@@ -258,6 +263,10 @@ void Provider::OnOperationResult(Operation* operation, Call* call,
                                    completion.data.data + completion.data.size);
       operation->reply.data = {operation->reply_data.data(),
                                operation->reply_data.size()};
+      if (call->makes_socket != 0 && operation->socket != nullptr &&
+          completion.wsa_error == 0 && completion.offer_id == 0) {
+        NewAccepted(operation, call->makes_socket);
+      }
       Complete(operation, completion.wsa_error);
       if (operation->closes_socket) BeginHeldReceives(operation->socket);
       if (completion.final) EndRegistration();
@@ -362,6 +371,9 @@ void Provider::Complete(Operation* operation, uint32_t error) {
   operation->error = error;
   if (operation->kind == Operation::Kind::kReceive) LeaveReceives(operation);
   if (operation->closes_socket && error != 0) StayOpen(operation->socket);
+  if (operation->closes_socket && error == 0) DropTargets(operation->socket);
+  if (operation->registration != 0) SettleRegistration(operation);
+  if (operation->enumerates_events && error == 0) SettleEnumeration(operation);
   if (operation->overlapped != nullptr) {
     WriteOverlapped(operation);
     if (operation->counted) CountOverlapped(-1);
@@ -450,8 +462,8 @@ void Provider::Abandon(Operation* operation) {
   if (operation->overlapped != nullptr) {
     // Nobody learns that it began; it goes on by itself.
     if (operation->starting) EndStarting(operation);
-    if (has_indications() && service_.running()) service_.waiter()->Wake();
     LetGo(operation);
+    WakeServiceIfDue();
     return;
   }
   // If the daemon closes it all the same, the next close finds that out.
@@ -474,7 +486,9 @@ void Provider::Abandon(Operation* operation) {
       BeginHeldReceives(operation->socket);
     }
   }
+  if (operation->accepted_socket != 0) DropAccepted(operation->accepted_socket);
   LetGo(operation);
+  WakeServiceIfDue();
 }
 
 void Provider::Detach(Operation* operation) {
@@ -566,13 +580,24 @@ void Provider::WakeWatchers(LPWSAOVERLAPPED overlapped) {
 // --------------------------------------------------------------- indications
 
 void Provider::Indicate() {
-  while (has_indications()) {
+  const uint64_t last = notifications_.asked();
+  for (;;) {
     if (Operation* operation = indications_.PopFront()) {
       IndicateOne(operation);
-    } else {
+    } else if (!opened_threads_.empty()) {
       CloseOpenedThread();
+    } else if (notifications_.IsDueUpTo(last)) {
+      notifications_.Run(upcalls(), last);
+    } else {
+      break;
     }
   }
+  // It goes on with what has come meanwhile.
+  WakeServiceIfDue();
+}
+
+void Provider::WakeServiceIfDue() {
+  if (has_indications() && service_.running()) service_.waiter()->Wake();
 }
 
 void Provider::CloseOpenedThread() {

@@ -113,9 +113,7 @@ uint32_t GiveHandle(SpiCall* call, uint64_t id, DWORD catalog_entry_id,
     *handle =
         call->upcalls().lpWPUCreateSocketHandle(catalog_entry_id, id, &error);
   }
-  if (*handle != INVALID_SOCKET) return 0;
-  CloseUnhandled(call, id);
-  return static_cast<uint32_t>(error);
+  return *handle != INVALID_SOCKET ? 0 : static_cast<uint32_t>(error);
 }
 
 SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
@@ -134,7 +132,10 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
   }
   if (result == 0) result = CreateWithDaemon(&call, kind, flags, id);
   SOCKET handle = INVALID_SOCKET;
-  if (result == 0) result = GiveHandle(&call, id, entry, &handle);
+  if (result == 0) {
+    result = GiveHandle(&call, id, entry, &handle);
+    if (result != 0) CloseUnhandled(&call, id);
+  }
   if (result != 0) {
     call.Result(result);
     return INVALID_SOCKET;
@@ -183,8 +184,10 @@ int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
     if (!call.StillThere()) return call.Result(WSAEINTR);
     call.socket()->closing = true;
     call.provider()->RetireSocket(call.socket());
-    // The aborted operations' events and routines come before the close ends.
+    // The aborted operations' events and routines come before the close ends,
+    // and nothing of network events afterwards.
     call.provider()->Indicate();
+    call.provider()->AwaitNotifications(call.socket()->id);
   }
   const UpcallScope scope;
   int ignored;

@@ -217,6 +217,13 @@ uint32_t SpiCall::FinishControl(Operation* operation, int64_t deadline,
   return error;
 }
 
+void SpiCall::ReenableEvents(uint32_t events) {
+  MutexLock lock(&g_library.mutex);
+  if (!socket_->registered) return;
+  provider_->ReenableEvents(socket_, events);
+  provider_->Flush();
+}
+
 void SpiCall::QueryHook() {
   LPBLOCKINGCALLBACK hook = nullptr;
   DWORD_PTR context = 0;

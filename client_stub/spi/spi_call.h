@@ -99,6 +99,10 @@ class SpiCall {
   uint32_t FinishControl(Operation* operation, int64_t deadline, Reply* reply)
       WSP_REQUIRES(g_library.mutex);
 
+  // The call is refused here, and enables these network events again if it is
+  // on a socket that is registered for any (reference, section 4.5).
+  void ReenableEvents(uint32_t events) WSP_EXCLUDES(g_library.mutex);
+
   // Runs application code in the middle of a call, without the lock and with
   // signals and cancellation as the caller had them. `run(argument)`. If the
   // thread vanishes in it, the offer of an accept, if not 0, is deferred.

@@ -10,15 +10,15 @@ constexpr bool kNo = false;
 constexpr SpiFunctionTraits kTraits[] = {
     {kYes, kNo, kYes},  // Accept
     {kNo, kYes, kYes},  // AddressToString
-    {kYes, kNo, kNo},   // AsyncSelect
+    {kYes, kNo, kYes},  // AsyncSelect
     {kYes, kNo, kYes},  // Bind
     {kNo, kYes, kYes},  // CancelBlockingCall
     {kNo, kYes, kYes},  // Cleanup
     {kYes, kNo, kYes},  // CloseSocket
     {kYes, kNo, kYes},  // Connect
     {kYes, kNo, kNo},   // DuplicateSocket
-    {kYes, kNo, kNo},   // EnumNetworkEvents
-    {kYes, kNo, kNo},   // EventSelect
+    {kYes, kNo, kYes},  // EnumNetworkEvents
+    {kYes, kNo, kYes},  // EventSelect
     {kYes, kNo, kYes},  // GetOverlappedResult
     {kYes, kNo, kYes},  // GetPeerName
     {kYes, kNo, kYes},  // GetSockName
@@ -30,7 +30,7 @@ constexpr SpiFunctionTraits kTraits[] = {
     {kYes, kNo, kYes},  // Recv
     {kYes, kNo, kYes},  // RecvDisconnect
     {kYes, kNo, kYes},  // RecvFrom
-    {kNo, kNo, kNo},    // Select
+    {kNo, kNo, kYes},   // Select
     {kYes, kNo, kYes},  // Send
     {kYes, kNo, kYes},  // SendDisconnect
     {kYes, kNo, kYes},  // SendTo

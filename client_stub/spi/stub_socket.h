@@ -4,8 +4,10 @@
 #include <winsock2.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "client_stub/base/intrusive_list.h"
+#include "client_stub/spi/event_target.h"
 #include "client_stub/transport/call.h"
 
 namespace wsp {
@@ -50,6 +52,16 @@ struct StubSocket {
   // what was posted behind it: the daemon gets that when the former has ended.
   Operation* filling = nullptr;
   IntrusiveList<Operation, InHeldReceives> held_receives;
+
+  // Who hears of its network events, in the order of their numbers. Mostly
+  // there is at most one; while another is being registered, both may hear.
+  std::vector<EventTarget> targets;
+  // Counted by the provider among those that have targets.
+  bool registered = false;
+  // What notices up to this count told has been enumerated; and enumerations
+  // that are under way with the daemon.
+  uint64_t events_taken = 0;
+  uint32_t enumerating = 0;
 };
 
 }  // namespace wsp

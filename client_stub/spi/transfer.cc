@@ -62,6 +62,8 @@ struct Outcome {
   uint32_t flags = 0;
   // Who sent it, if the call asked for that.
   Address from;
+  // The daemon never heard of it.
+  bool refused = false;
 };
 
 // Ends the SPI call's part in the operation.
@@ -95,6 +97,12 @@ Outcome Failed(uint32_t error) {
   return outcome;
 }
 
+Outcome Refused(uint32_t error) {
+  Outcome outcome = Failed(error);
+  outcome.refused = true;
+  return outcome;
+}
+
 // ------------------------------------------------------------------ receiving
 
 Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
@@ -121,11 +129,11 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   }
   operation->waits = transfer.blocks && socket->nonblocking;
   if (const uint32_t error = call->PrepareToWait(operation)) {
-    return Failed(error);
+    return Refused(error);
   }
   if (const uint32_t error = PrepareOverlapped(call, transfer, operation)) {
     provider->Abandon(operation);
-    return Failed(error);
+    return Refused(error);
   }
   operation->report_pending =
       operation->overlapped != nullptr || call->has_hook();
@@ -133,7 +141,7 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   if (operation->overlapped == nullptr) {
     if (held && !transfer.blocks) {
       provider->Abandon(operation);
-      return Failed(WSAEWOULDBLOCK);
+      return Refused(WSAEWOULDBLOCK);
     }
     operation->timeout_ms = socket->receive_timeout_ms;
     if (held && operation->timeout_ms != 0) {
@@ -145,7 +153,7 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   if (end == SpiCall::WaitEnd::kTimedOut) {
     if (Provider::IsHeld(operation)) {
       provider->Abandon(operation);
-      return Failed(WSAETIMEDOUT);
+      return Refused(WSAETIMEDOUT);
     }
     // The daemon was told, and has the data, if any.
     end = call->Await(operation, INT64_MAX);
@@ -290,22 +298,33 @@ uint32_t CheckSource(const SpiCall& call, const Transfer& transfer) {
              : 0;
 }
 
+uint32_t CheckReceiveFlags(const DWORD* flags) {
+  if (flags == nullptr) return WSAEFAULT;
+  return (*flags & ~kReceiveFlags) != 0 ? WSAEOPNOTSUPP : 0;
+}
+
+// The network events that a receive enables again, however it ends.
+uint32_t EnabledByReceive(const DWORD* flags) {
+  const bool urgent = flags != nullptr && (*flags & MSG_OOB) != 0;
+  return urgent ? FD_READ | FD_OOB : FD_READ;
+}
+
 }  // namespace
 
 int ReceiveInto(SpiCall* call, Transfer transfer, LPDWORD flags) {
   // Only datagrams come with an address (reference, section 2, WSPRecvFrom).
   if (!call->socket()->datagrams) transfer.from = nullptr;
-  if (const uint32_t error = CheckTransfer(*call, &transfer)) {
-    return call->Result(error);
+  uint32_t refusal = CheckTransfer(*call, &transfer);
+  if (refusal == 0) refusal = CheckSource(*call, transfer);
+  if (refusal == 0) refusal = CheckReceiveFlags(flags);
+  if (refusal != 0) {
+    call->ReenableEvents(EnabledByReceive(flags));
+    return call->Result(refusal);
   }
-  if (const uint32_t error = CheckSource(*call, transfer)) {
-    return call->Result(error);
-  }
-  if (flags == nullptr) return call->Result(WSAEFAULT);
-  if ((*flags & ~kReceiveFlags) != 0) return call->Result(WSAEOPNOTSUPP);
   if (transfer.blocks) call->QueryHook();
   ResetEvent(*call, transfer);
   const Outcome outcome = Receive(call, transfer, *flags);
+  if (outcome.refused) call->ReenableEvents(EnabledByReceive(flags));
   const bool came = outcome.error == 0 || outcome.error == WSAEMSGSIZE;
   if (!came) return call->Result(outcome.error);
   if (transfer.bytes != nullptr) {

@@ -156,6 +156,12 @@ bool Attachment::OnRegistrationEnded(uint32_t reason) {
   return true;
 }
 
+bool Attachment::OnNetworkEvent(const NetworkEvent& event) {
+  if (!attached_) return false;
+  observer_->OnNetworkEvent(event);
+  return true;
+}
+
 void Attachment::RepeatUnanswered() {
   while (Call* call = cancels_.front()) {
     Unlink<InCancels>(call);
@@ -677,6 +683,10 @@ void Attachment::HandOverQueue(OutgoingMessage* message,
     if (call == nullptr) return;
     if (!call->repeated && handed_over_calls_ >= Calls(8)) return;
     if (message->payload_bytes() + PayloadToSend(*call) > kMostRepeatedBytes) {
+      return;
+    }
+    if (i > 0 &&
+        message->bytes()->size() + call->bytes.size() > kMostCallBytes) {
       return;
     }
     queue->PopFront();

@@ -33,6 +33,8 @@ class Attachment final : private Http2Client::Delegate,
     // repeated; if not, they are still there and stay until DropCalls.
     virtual void OnAttached(bool resumed, uint64_t startups) = 0;
     virtual void OnRegistrationEnded(uint32_t reason) = 0;
+    // As the daemon sent it; it may be stale.
+    virtual void OnNetworkEvent(const NetworkEvent& event) = 0;
     // A cleanup has succeeded that no owner hears of: an abandoned one, or the
     // one that makes up for an abandoned startup. As in CleanupResult.
     virtual void OnAbandonedCleanup(bool final, uint64_t startups) = 0;
@@ -128,6 +130,9 @@ class Attachment final : private Http2Client::Delegate,
   // Payload of one frame of repeated calls: more than a chunk, so that what a
   // connection repeats is a small part of it even if connections are short.
   static constexpr size_t kMostRepeatedBytes = 256 << 10;
+  // Of calls themselves in one frame, if it is more than one call: those of
+  // WSPSelect name every socket.
+  static constexpr size_t kMostCallBytes = 256 << 10;
   static constexpr uint64_t kAckResults = 64;
   static constexpr uint64_t kAckBytes = 256 << 10;
 
@@ -141,6 +146,7 @@ class Attachment final : private Http2Client::Delegate,
   bool OnWelcome(const Welcome& welcome) override;
   bool OnCompletion(const Completion& completion) override;
   bool OnRegistrationEnded(uint32_t reason) override;
+  bool OnNetworkEvent(const NetworkEvent& event) override;
 
   // Whether the daemon can know of the call, so that the result isn't nonsense.
   bool MayBeAnswered(const Call& call, const Completion& completion);

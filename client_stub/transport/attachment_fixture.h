@@ -45,6 +45,7 @@ class Watcher final : public Attachment::Observer {
     startups = count;
   }
   void OnRegistrationEnded(uint32_t value) override { reason = value; }
+  void OnNetworkEvent(const NetworkEvent& value) override { event = value; }
   void OnAbandonedCleanup(bool value, uint64_t count) override {
     ++abandoned_cleanups;
     final = value;
@@ -58,6 +59,7 @@ class Watcher final : public Attachment::Observer {
   bool resumed = false;
   uint64_t startups = 0;
   uint32_t reason = 0;
+  NetworkEvent event;
   int abandoned_cleanups = 0;
   bool final = false;
 };

@@ -331,7 +331,9 @@ bool DecodeResult(uint32_t field, ByteView bytes, Completion* out) {
     case Field::kIoctl:
       return DecodeIoctlResult(bytes, out);
     case Field::kLookup:
-      // See lookup.h.
+    case Field::kSelect:
+    case Field::kEnumNetworkEvents:
+      // See lookup.h and network_events.h.
       out->data = bytes;
       return true;
     default:
@@ -369,19 +371,59 @@ bool DecodeCompletion(ByteView bytes, Completion* out) {
   return reader.ok() && valid;
 }
 
-bool DecodeEvent(ByteView bytes, ServerFrameVisitor* visitor) {
+bool DecodeRegistrationEnded(ByteView bytes, ServerFrameVisitor* visitor) {
+  uint32_t reason = 0;
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() == wire::RegistrationEnded::kReason) {
+      reason = reader.AsUint32();
+    }
+  }
+  return reader.ok() && visitor->OnRegistrationEnded(reason);
+}
+
+bool DecodeNetworkEvent(ByteView bytes, ServerFrameVisitor* visitor) {
+  using Field = wire::NetworkEvent;
+  NetworkEvent event;
   bool valid = true;
   WireReader reader(bytes);
   while (reader.Next()) {
-    if (reader.field() != wire::Event::kRegistrationEnded) continue;
-    uint32_t reason = 0;
-    WireReader ended(reader.AsBytes());
-    while (ended.Next()) {
-      if (ended.field() == wire::RegistrationEnded::kReason) {
-        reason = ended.AsUint32();
-      }
+    switch (reader.field()) {
+      case Field::kSocketId:
+        event.socket_id = reader.AsFixed64();
+        break;
+      case Field::kRegistration:
+        event.registration = reader.AsUint64();
+        break;
+      case Field::kNetworkEvents:
+        event.events = reader.AsUint32();
+        break;
+      case Field::kWsaError:
+        event.wsa_error = reader.AsUint32();
+        break;
+      case Field::kCount:
+        event.count = reader.AsUint64();
+        break;
+      case Field::kErrors:
+        valid &= ReadPacked(reader.AsBytes(), event.errors, kNetworkEvents);
+        break;
+      case Field::kEnumeratedCount:
+        event.enumerated_count = reader.AsUint64();
+        break;
     }
-    valid = valid && ended.ok() && visitor->OnRegistrationEnded(reason);
+  }
+  return reader.ok() && valid && visitor->OnNetworkEvent(event);
+}
+
+bool DecodeEvent(ByteView bytes, ServerFrameVisitor* visitor) {
+  bool valid = true;
+  WireReader reader(bytes);
+  while (valid && reader.Next()) {
+    if (reader.field() == wire::Event::kRegistrationEnded) {
+      valid = DecodeRegistrationEnded(reader.AsBytes(), visitor);
+    } else if (reader.field() == wire::Event::kNetworkEvent) {
+      valid = DecodeNetworkEvent(reader.AsBytes(), visitor);
+    }
   }
   return reader.ok() && valid;
 }

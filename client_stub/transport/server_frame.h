@@ -49,7 +49,8 @@ struct Completion {
   uint32_t bytes_sent = 0;     // send, send_to
   uint32_t flags = 0;          // recv, recv_from
   uint64_t stream_offset = 0;  // recv
-  // recv, accept, option raw, ioctl output, description, lookup (all of it)
+  // recv, accept, option raw, ioctl output, description; all of a lookup, a
+  // select and an enum_network_events
   ByteView data;
   // recv_from: all of it, for its ancillary data
   ByteView body;
@@ -64,6 +65,24 @@ struct Completion {
   uint32_t linger_seconds = 0;  // option
 };
 
+// How many FD_* bits there are.
+constexpr size_t kNetworkEvents = 10;
+
+// A notice that network events were recorded: of a window one event, of an
+// event object all that are recorded.
+struct NetworkEvent {
+  uint64_t socket_id = 0;
+  uint64_t registration = 0;
+  uint32_t events = 0;  // FD_* bits
+  uint32_t wsa_error = 0;
+  // Counts the notices of the socket.
+  uint64_t count = 0;
+  // Of an event object: the errors by the events' numbers.
+  uint32_t errors[kNetworkEvents] = {};
+  // What notices up to this count told was taken when this was made.
+  uint64_t enumerated_count = 0;
+};
+
 // Decodes the bytes of a SocketAddress; false if they are malformed.
 bool DecodeAddress(ByteView bytes, Address* address);
 
@@ -75,6 +94,7 @@ class ServerFrameVisitor {
   virtual bool OnCompletion(const Completion& completion) = 0;
   // `reason` is a RegistrationEnded.Reason, perhaps one that is not known here.
   virtual bool OnRegistrationEnded(uint32_t reason) = 0;
+  virtual bool OnNetworkEvent(const NetworkEvent& event) = 0;
 
  protected:
   ~ServerFrameVisitor() = default;

@@ -8,6 +8,21 @@
 
 namespace wsp {
 
+// Reads the number at `*at` and goes behind it. False if it is malformed.
+inline bool ReadVarintAt(const uint8_t** at, const uint8_t* end,
+                         uint64_t* value) {
+  uint64_t result = 0;
+  for (int shift = 0; shift < 64 && *at != end; shift += 7) {
+    const uint8_t byte = *(*at)++;
+    result |= static_cast<uint64_t>(byte & 0x7f) << shift;
+    if (byte < 0x80) {
+      *value = result;
+      return true;
+    }
+  }
+  return false;
+}
+
 // Walks over the fields of a protobuf message, trusting nothing. protozero
 // can't be used here: it throws on bad input, and the stub has no exceptions.
 //
@@ -67,18 +82,7 @@ class WireReader {
     return type_ == type;
   }
 
-  bool ReadVarint(uint64_t* value) {
-    uint64_t result = 0;
-    for (int shift = 0; shift < 64 && at_ != end_; shift += 7) {
-      const uint8_t byte = *at_++;
-      result |= static_cast<uint64_t>(byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        *value = result;
-        return true;
-      }
-    }
-    return false;
-  }
+  bool ReadVarint(uint64_t* value) { return ReadVarintAt(&at_, end_, value); }
 
   bool ReadFixed(size_t size) {
     if (static_cast<size_t>(end_ - at_) < size) return false;
@@ -106,6 +110,38 @@ class WireReader {
   uint64_t number_ = 0;
   ByteView bytes_;
 };
+
+// Walks over the numbers of a packed repeated field, trusting nothing.
+class PackedVarints {
+ public:
+  explicit PackedVarints(ByteView bytes)
+      : at_(bytes.data), end_(bytes.data + bytes.size) {}
+
+  // False at the end, and at the first malformed one.
+  bool Next(uint64_t* value) {
+    if (!ok_ || at_ == end_) return false;
+    ok_ = ReadVarintAt(&at_, end_, value);
+    return ok_;
+  }
+
+  bool ok() const { return ok_; }
+
+ private:
+  const uint8_t* at_;
+  const uint8_t* end_;
+  bool ok_ = true;
+};
+
+// The numbers of a packed repeated field; those beyond `room` are dropped.
+// False if it is malformed.
+inline bool ReadPacked(ByteView bytes, uint32_t* numbers, size_t room) {
+  PackedVarints packed(bytes);
+  uint64_t number;
+  for (size_t i = 0; packed.Next(&number); ++i) {
+    if (i < room) numbers[i] = static_cast<uint32_t>(number);
+  }
+  return packed.ok();
+}
 
 }  // namespace wsp
 

@@ -46,6 +46,10 @@ class Recorder final : public ServerFrameVisitor {
     reason = value;
     return true;
   }
+  bool OnNetworkEvent(const NetworkEvent& value) override {
+    event = value;
+    return true;
+  }
 
   Welcome welcome;
   std::string token;
@@ -53,6 +57,7 @@ class Recorder final : public ServerFrameVisitor {
   std::string data;
   int completions = 0;
   uint32_t reason = 99;
+  NetworkEvent event;
 };
 
 Recorder Decode(const v1::ServerFrame& frame) {
@@ -342,6 +347,7 @@ TEST(ServerFrameTest, SurvivesMutatedFrames) {
   completion->mutable_accept()->mutable_peer()->mutable_ipv6()->set_address(
       std::string(16, 1));
   frame.mutable_welcome()->set_attachment_token(std::string(16, 2));
+  frame.add_events()->mutable_network_event()->add_errors(300);
   const std::string good = frame.SerializeAsString();
   std::mt19937 random(1);
   for (int i = 0; i < 20000; ++i) {

@@ -9,7 +9,8 @@
  * sys/socket.h and netinet/in.h fail on the redefined structures, while
  * sys/ioctl.h would silently replace FIONREAD, FIONBIO and FIOASYNC.
  *
- * From here on fd_set, struct timeval and u_long are Windows' own.
+ * From here on fd_set, struct timeval, u_long, struct pollfd and the POLL names
+ * are Windows' own.
  */
 #ifndef _WINSOCK2API_
 #define _WINSOCK2API_
@@ -75,6 +76,23 @@ typedef struct ws2_timeval {
   LONG tv_sec;
   LONG tv_usec;
 } TIMEVAL, *PTIMEVAL, *LPTIMEVAL;
+
+#define POLLERR 0x0001
+#define POLLHUP 0x0002
+#define POLLNVAL 0x0004
+#define POLLWRNORM 0x0010
+#define POLLWRBAND 0x0020
+#define POLLRDNORM 0x0100
+#define POLLRDBAND 0x0200
+#define POLLPRI 0x0400
+#define POLLIN (POLLRDNORM | POLLRDBAND)
+#define POLLOUT (POLLWRNORM)
+
+typedef struct ws2_pollfd {
+  SOCKET fd;
+  SHORT events;
+  SHORT revents;
+} WSAPOLLFD, *PWSAPOLLFD, *LPWSAPOLLFD;
 
 typedef struct linger {
   u_short l_onoff;

@@ -8,8 +8,8 @@
  * glibc's own fd_set, struct timeval and u_long differ from Windows' and reach
  * every C++ translation unit through <stdlib.h>. So the system headers that
  * declare or use them are included here first, and from then on the three
- * names mean Windows' types. Code that needs both kinds belongs into two
- * translation units.
+ * names mean Windows' types, as pollfd and the POLL names do. Code that needs
+ * both kinds belongs into two translation units.
  */
 #ifndef WSPD_WS2_BASE_TYPES_H_
 #define WSPD_WS2_BASE_TYPES_H_
@@ -26,6 +26,7 @@
 socket headers (sys/socket.h, netinet/in.h, sys/ioctl.h), never both."
 #endif
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -46,6 +47,18 @@ socket headers (sys/socket.h, netinet/in.h, sys/ioctl.h), never both."
 #undef FD_SET
 #undef FD_SETSIZE
 #undef FD_ZERO
+
+#define pollfd ws2_pollfd
+#undef POLLERR
+#undef POLLHUP
+#undef POLLIN
+#undef POLLNVAL
+#undef POLLOUT
+#undef POLLPRI
+#undef POLLRDBAND
+#undef POLLRDNORM
+#undef POLLWRBAND
+#undef POLLWRNORM
 
 /* The x64 Windows calling conventions have no counterpart: a provider for
  * Linux is native code and uses the System V ABI. */
