@@ -64,6 +64,14 @@ def client_sequences(types, provider):
         "names": [frame_of(provider, socket, ("get_sock_name", 5, {}),
                            ("get_peer_name", 5, {}),
                            ("select", 0, {}), ("event_select", 5, {}))],
+        "events": [frame_of(provider, socket,
+                            ("event_select", 5, {"network_events": 0x3ff,
+                                                 "registration": 1}),
+                            ("enum_network_events", 5, {"up_to_count": 1}),
+                            ("reenable_events", 5, {"network_events": 9}),
+                            ("async_select", 5, {"network_events": 0x21,
+                                                 "registration": 2}),
+                            ("select", 0, {"no_wait": True, "poll": True}))],
         "lookups": [frame_of(provider,
                              ("lookup", 0, {"kind": 1, "name": "localhost",
                                             "service": "http", "type": 1,
@@ -119,9 +127,25 @@ def server_frames(provider):
     address.address.ipv4.port = 80
     service = lookup.services.add(name="http", port=80, type=1)
     service.aliases.append("www")
+
+    events = provider.ServerFrame()
+    ready = events.completions.add(call_id=1, sequence=1).select
+    ready.read.extend([1, 2])
+    ready.write.append(3)
+    ready.invalid.append(4)
+    taken = events.completions.add(call_id=2, sequence=2).enum_network_events
+    taken.network_events = 0x21
+    taken.errors.extend([0] * 5 + [10053])
+    taken.count = 3
+    notice = events.events.add().network_event
+    notice.socket_id = 1
+    notice.registration = 2
+    notice.network_events = 0x10
+    notice.errors.extend([0] * 4 + [10061])
+    notice.count = 4
     return {name: frame.SerializeToString() for name, frame in
             [("welcome", welcome), ("data", data), ("others", others),
-             ("lookups", lookups)]}
+             ("lookups", lookups), ("events", events)]}
 
 
 def grpc_message(data):

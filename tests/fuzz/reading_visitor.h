@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "client_stub/transport/lookup.h"
+#include "client_stub/transport/network_events.h"
 #include "client_stub/transport/server_frame.h"
 #include "proto/wire_fields.h"
 
@@ -22,10 +23,19 @@ class ReadingVisitor final : public ServerFrameVisitor {
     if (completion.result == wire::Completion::kLookup) {
       LookupReply reply;
       (void)DecodeLookupReply(completion.data, &reply);
+    } else if (completion.result == wire::Completion::kSelect) {
+      SelectReply reply;
+      (void)DecodeSelectReply(completion.data, &reply);
+    } else if (completion.result == wire::Completion::kEnumNetworkEvents) {
+      NetworkEventsReply reply;
+      (void)DecodeNetworkEventsReply(completion.data, &reply);
     }
     return completion.sequence % 7 != 6;
   }
   bool OnRegistrationEnded(uint32_t reason) override { return reason != 5; }
+  bool OnNetworkEvent(const NetworkEvent& event) override {
+    return event.events != 5;
+  }
 
  private:
   void Read(ByteView bytes) {

@@ -108,7 +108,7 @@ TEST_F(StartupTest, ErrorPointerMayBeNull) {
             FALSE);
   EXPECT_EQ(table.lpWSPSelect(0, nullptr, nullptr, nullptr, nullptr, nullptr),
             SOCKET_ERROR)
-      << "not supported";
+      << "nothing to look at";
   EXPECT_EQ(table.lpWSPCloseSocket(s, nullptr), 0);
   EXPECT_EQ(table.lpWSPCloseSocket(s, nullptr), SOCKET_ERROR);
   EXPECT_EQ(table.lpWSPCleanup(nullptr), 0);

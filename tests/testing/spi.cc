@@ -289,6 +289,32 @@ WsaCode Spi::CancelBlocking() {
   return CodeOf(table().lpWSPCancelBlockingCall(&error), error);
 }
 
+WsaCode Spi::Select(fd_set* read, fd_set* write, fd_set* except,
+                    const timeval* timeout, int* ready) {
+  int error = 0;
+  *ready = table().lpWSPSelect(0, read, write, except,
+                               const_cast<timeval*>(timeout), &error);
+  return CodeOf(*ready == SOCKET_ERROR, error);
+}
+
+WsaCode Spi::EventSelect(SOCKET s, WSAEVENT event, LONG events) {
+  int error = 0;
+  return CodeOf(table().lpWSPEventSelect(s, event, events, &error), error);
+}
+
+WsaCode Spi::AsyncSelect(SOCKET s, HWND window, UINT message, LONG events) {
+  int error = 0;
+  return CodeOf(table().lpWSPAsyncSelect(s, window, message, events, &error),
+                error);
+}
+
+WsaCode Spi::EnumNetworkEvents(SOCKET s, WSAEVENT event,
+                               WSANETWORKEVENTS* occurred) {
+  int error = 0;
+  return CodeOf(table().lpWSPEnumNetworkEvents(s, event, occurred, &error),
+                error);
+}
+
 WsaCode Spi::SetNonBlocking(SOCKET s, bool on) {
   int error = 0;
   u_long flag = on;

@@ -115,6 +115,15 @@ class Spi {
   WsaCode GetResult(SOCKET s, Operation* operation, bool wait, DWORD* bytes);
   WsaCode CancelBlocking();
 
+  // `ready` is how many sockets are. Null sets are left out; a null time is for
+  // ever.
+  WsaCode Select(fd_set* read, fd_set* write, fd_set* except,
+                 const timeval* timeout, int* ready);
+  WsaCode EventSelect(SOCKET s, WSAEVENT event, LONG events);
+  WsaCode AsyncSelect(SOCKET s, HWND window, UINT message, LONG events);
+  WsaCode EnumNetworkEvents(SOCKET s, WSAEVENT event,
+                            WSANETWORKEVENTS* occurred);
+
   WsaCode SetNonBlocking(SOCKET s, bool on);
   WsaCode BytesReadable(SOCKET s, u_long* bytes);
   WsaCode SetOption(SOCKET s, int level, int option, int value);
