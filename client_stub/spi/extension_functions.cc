@@ -17,24 +17,25 @@ struct Row {
   ExtensionFunction function;
 };
 
-// Of the type that callers cast it to.
-template <typename Type>
-Row MakeRow(const GUID& id, Type function) {
-  return {id, reinterpret_cast<ExtensionFunction>(function)};
-}
+// Of the type that callers cast it to. No function, which would be called when
+// the library is loaded.
+#define WSP_ROW(id, type, function) \
+  { id, reinterpret_cast<ExtensionFunction>(static_cast<type>(&function)) }
 
 const Row kRows[] = {
-    MakeRow<LPFN_ACCEPTEX>(WSAID_ACCEPTEX, &SpiAcceptEx),
-    MakeRow<LPFN_GETACCEPTEXSOCKADDRS>(WSAID_GETACCEPTEXSOCKADDRS,
-                                       &SpiGetAcceptExSockaddrs),
-    MakeRow<LPFN_CONNECTEX>(WSAID_CONNECTEX, &SpiConnectEx),
-    MakeRow<LPFN_DISCONNECTEX>(WSAID_DISCONNECTEX, &SpiDisconnectEx),
-    MakeRow<LPFN_TRANSMITFILE>(WSAID_TRANSMITFILE, &SpiTransmitFile),
-    MakeRow<LPFN_TRANSMITPACKETS>(WSAID_TRANSMITPACKETS, &SpiTransmitPackets),
-    MakeRow<LPFN_WSARECVMSG>(WSAID_WSARECVMSG, &SpiRecvMsg),
-    MakeRow<LPFN_WSASENDMSG>(WSAID_WSASENDMSG, &SpiSendMsg),
-    MakeRow<LPFN_WSAPOLL>(WSAID_WSAPOLL, &SpiPoll),
+    WSP_ROW(WSAID_ACCEPTEX, LPFN_ACCEPTEX, SpiAcceptEx),
+    WSP_ROW(WSAID_GETACCEPTEXSOCKADDRS, LPFN_GETACCEPTEXSOCKADDRS,
+            SpiGetAcceptExSockaddrs),
+    WSP_ROW(WSAID_CONNECTEX, LPFN_CONNECTEX, SpiConnectEx),
+    WSP_ROW(WSAID_DISCONNECTEX, LPFN_DISCONNECTEX, SpiDisconnectEx),
+    WSP_ROW(WSAID_TRANSMITFILE, LPFN_TRANSMITFILE, SpiTransmitFile),
+    WSP_ROW(WSAID_TRANSMITPACKETS, LPFN_TRANSMITPACKETS, SpiTransmitPackets),
+    WSP_ROW(WSAID_WSARECVMSG, LPFN_WSARECVMSG, SpiRecvMsg),
+    WSP_ROW(WSAID_WSASENDMSG, LPFN_WSASENDMSG, SpiSendMsg),
+    WSP_ROW(WSAID_WSAPOLL, LPFN_WSAPOLL, SpiPoll),
 };
+
+#undef WSP_ROW
 
 }  // namespace
 
