@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "client_stub/spi_client/event.h"
+#include "client_stub/spi_client/upcalls.h"
 #include "tests/conformance/each_function.h"
 #include "tests/conformance/stream_fixture.h"
 #include "tests/testing/pattern.h"
@@ -310,6 +311,17 @@ TEST_P(CleanupTest, OldHandlesAreNoSocketsAfterwards) {
     EXPECT_EQ(Bind(s, Loopback()), WsaCode{WSAENOTSOCK});
     EXPECT_EQ(Close(s), WsaCode{WSAENOTSOCK});
   }
+}
+
+// 1.3: the handles go back to the SPI client, as by WSPCloseSocket.
+TEST_P(CleanupTest, HandlesAreGivenBackToTheSpiClient) {
+  const SOCKET s = New();
+  ASSERT_EQ(Cleanup(), kOk);
+  int error = 0;
+  DWORD_PTR context;
+  EXPECT_NE(
+      spi_client::Upcalls().lpWPUQuerySocketHandleContext(s, &context, &error),
+      0);
 }
 
 // ---------------------------- 3.2: every function after the final cleanup

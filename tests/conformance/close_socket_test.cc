@@ -2,6 +2,7 @@
 #include <atomic>
 
 #include "client_stub/spi_client/event.h"
+#include "client_stub/spi_client/upcalls.h"
 #include "tests/conformance/stream_fixture.h"
 
 namespace wspd::conformance {
@@ -38,6 +39,18 @@ TEST_P(CloseVariantTest, NonBlockingSocketIsClosed) {
   const SOCKET s = New();
   ASSERT_EQ(SetNonBlocking(s), kOk);
   EXPECT_EQ(Close(s), kOk);
+}
+
+// 1.3: WPUCloseSocketHandle releases the handle.
+TEST_P(CloseVariantTest, HandleIsGivenBackToTheSpiClient) {
+  const SOCKET s = New();
+  ASSERT_EQ(Close(s), kOk);
+  int error = 0;
+  DWORD_PTR context;
+  EXPECT_NE(
+      spi_client::Upcalls().lpWPUQuerySocketHandleContext(s, &context, &error),
+      0);
+  EXPECT_EQ(error, WSAENOTSOCK);
 }
 
 // One of several threads closes it.
