@@ -6,6 +6,7 @@
 #include "tests/bench/datagram_rows.h"
 #include "tests/bench/death_rows.h"
 #include "tests/bench/echo_rows.h"
+#include "tests/bench/event_rows.h"
 #include "tests/bench/footprint_rows.h"
 #include "tests/bench/idle_rows.h"
 
@@ -30,6 +31,7 @@ std::vector<Group> AllGroups() {
       DatagramReceiveGroup(),
       CpuOfBulkGroup(),
       CpuOfCallsGroup(),
+      EventGroup(),
   };
 }
 

@@ -44,6 +44,7 @@ struct Options {
   int idle_sockets = 5000;
   int echo_idle_sockets = 10000;
   int idle_clients = 1000;
+  int watched_sockets = 1000;
   double datagram_seconds = 0.2;
 };
 

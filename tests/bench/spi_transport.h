@@ -61,6 +61,9 @@ class SpiStream : public Stream {
   void Send(const char* data, size_t size) override;
   void Receive(char* data, size_t size) override;
 
+  // The SOCKET.
+  uintptr_t handle() const { return socket_; }
+
   // `data` has to last until the operation has completed.
   void PostSend(Operation* operation, const char* data, size_t size);
   void PostReceive(Operation* operation, char* data, size_t size);

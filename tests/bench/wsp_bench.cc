@@ -54,6 +54,7 @@ Options OptionsFromFlags() {
   options.idle_sockets = 50;
   options.echo_idle_sockets = 50;
   options.idle_clients = 5;
+  options.watched_sockets = 20;
   options.datagram_seconds = 0.02;
   return options;
 }
