@@ -16,6 +16,12 @@ NetAddress NetAddress::Read(int fd, NameCall call) {
   return address;
 }
 
+NetAddress NetAddress::Any(int family, uint16_t port) {
+  NetAddress address;
+  address.data_.base.sa_family = static_cast<sa_family_t>(family);
+  return address.WithPort(port);
+}
+
 NetAddress NetAddress::LocalOf(int fd) { return Read(fd, &getsockname); }
 
 NetAddress NetAddress::PeerOf(int fd) { return Read(fd, &getpeername); }

@@ -15,6 +15,8 @@ class NetAddress {
   explicit NetAddress(const sockaddr_in& address) { data_.v4 = address; }
   explicit NetAddress(const sockaddr_in6& address) { data_.v6 = address; }
 
+  // 0.0.0.0 or ::, by `family`.
+  static NetAddress Any(int family, uint16_t port);
   // What getsockname() and the like say of `fd`; none if they fail.
   static NetAddress LocalOf(int fd);
   static NetAddress PeerOf(int fd);

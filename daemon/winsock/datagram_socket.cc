@@ -21,19 +21,6 @@ constexpr uint32_t kJoinLeafSenderOnly = 1;
 constexpr uint32_t kJoinLeafReceiverOnly = 2;
 constexpr uint32_t kJoinLeafBoth = 4;
 
-NetAddress AnyAddress(int family, uint16_t port) {
-  if (family == AF_INET) {
-    sockaddr_in any{};
-    any.sin_family = AF_INET;
-    any.sin_port = htons(port);
-    return NetAddress(any);
-  }
-  sockaddr_in6 any{};
-  any.sin6_family = AF_INET6;
-  any.sin6_port = htons(port);
-  return NetAddress(any);
-}
-
 // ICMP errors of all that is sent are queued, also on unconnected sockets.
 void QueueIcmpErrors(int fd, int family) {
   const int on = 1;
@@ -125,7 +112,7 @@ void DatagramSocket::Describe(wsp::v1::Socket* out) const {
 
 WsaError DatagramSocket::EnsureBoundLocked() {
   if (bound_) return 0;
-  const NetAddress any = AnyAddress(family(), 0);
+  const NetAddress any = NetAddress::Any(family(), 0);
   const int error = engine()->WithFd([&any](int fd) {
     return bind(fd, any.get(), any.size()) == 0 ? 0 : errno;
   });
@@ -145,7 +132,7 @@ WsaError DatagramSocket::DisconnectLocked() {
     if (connect(fd, &nowhere, sizeof(nowhere)) != 0) return errno;
     if (NetAddress::LocalOf(fd).port() == port) return 0;
     // Linux gives a port back that it chose itself, where Winsock stays bound.
-    const NetAddress any = AnyAddress(family(), port);
+    const NetAddress any = NetAddress::Any(family(), port);
     return bind(fd, any.get(), any.size()) == 0 ? 0 : errno;
   });
   return WsaError::FromErrno(error);

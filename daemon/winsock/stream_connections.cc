@@ -260,6 +260,7 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
     connect_ended_ = true;
     connect_error_ = so_error_;
     result = CallResult(so_error_, outcome.error);
+    KeepBoundLocked();
   } else {
     wsp::v1::ConnectResult message;
     EncodeAddress(engine()->WithFd(&NetAddress::LocalOf),
@@ -274,6 +275,30 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
   }
   NotifyObservers();
   return result;
+}
+
+// The attempt bound the socket, which its failure doesn't take back: listen is
+// allowed afterwards (reference, section 4.6). Linux gives a port back that it
+// chose itself, if others haven't taken it since, and takes the socket for one
+// that is connecting still.
+void StreamSocket::KeepBoundLocked() {
+  const int error = engine()->WithFd([](int fd) {
+    const uint16_t port = NetAddress::LocalOf(fd).port();
+    sockaddr nowhere{};
+    nowhere.sa_family = AF_UNSPEC;
+    if (connect(fd, &nowhere, sizeof(nowhere)) != 0) return errno;
+    // The address that it was bound to, or any.
+    const NetAddress local = NetAddress::LocalOf(fd);
+    for (const uint16_t wanted : {port, uint16_t{0}}) {
+      const NetAddress address = local.WithPort(wanted);
+      if (bind(fd, address.get(), address.size()) == 0) return 0;
+      if (errno != EADDRINUSE) break;
+    }
+    return errno;
+  });
+  // EINVAL: it has its port still. Else there are no ports left, and it is as
+  // unbound as it was.
+  if (error == 0 || error == EINVAL) bound_ = true;
 }
 
 void StreamSocket::AwaitConnect() {

@@ -92,6 +92,8 @@ class StreamSocket final : public WinsockSocket {
   bool IsLostLocked(const SocketState& state) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  // After a connect that failed.
+  void KeepBoundLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Waits for a connect that nobody waits for any more, to know how it ends.
   void AwaitConnect();
   // After the shutdown of the receiving side: data that is queued, or comes,
