@@ -258,7 +258,10 @@ Outcome SendWithoutBlocking(SpiCall* call, const Transfer& transfer,
     }
     uint64_t wanted = 0;
     for (DWORD i = 0; i < part.buffer_count; ++i) wanted += pieces[i].len;
-    const Outcome once = SendOnce(call, part, flags);
+    // Of urgent data the last byte alone is.
+    const bool is_last = index == transfer.buffer_count;
+    const Outcome once =
+        SendOnce(call, part, is_last ? flags : flags & ~uint32_t{MSG_OOB});
     all.bytes += once.bytes;
     if (once.error != 0) {
       all.error =

@@ -11,6 +11,8 @@ namespace {
 constexpr size_t kMostTokenBytes = 64;
 constexpr uint32_t kMostChunkBytes = 64 << 10;
 constexpr const char kClientName[] = "libwsp";
+// MSG_OOB, as Winsock numbers it.
+constexpr uint32_t kUrgentFlag = 1;
 
 // Leaves the one list that `Tag` stands for.
 template <typename Tag>
@@ -549,8 +551,10 @@ Call* Attachment::NextChunk(SendLane* lane, uint32_t size) {
   if (job->named) {
     AppendSendTo(&call->bytes, job->flags, job->to, job->control, size);
   } else {
-    AppendSend(&call->bytes, job->flags, job->datagram ? 0 : lane->next_offset,
-               size);
+    // Of urgent data the last byte alone is.
+    const bool is_last = job->handed_over + size == job->total;
+    AppendSend(&call->bytes, is_last ? job->flags : job->flags & ~kUrgentFlag,
+               job->datagram ? 0 : lane->next_offset, size);
   }
   call->lane = lane;
   call->job = job;

@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_SOCKET_OPERATION_H_
 #define WSPD_DAEMON_SOCKET_OPERATION_H_
 
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <cstddef>
@@ -92,6 +93,10 @@ struct Operation {
   // The engine's own.
   EventLoop::TimerId timer = 0;
   std::unique_ptr<Operation> next;
+
+  bool is_urgent_receive() const {
+    return kind == Kind::kReceive && (flags & MSG_OOB) != 0;
+  }
 
   Direction direction() const {
     return kind == Kind::kReceive || kind == Kind::kReceiveDatagram ||

@@ -131,6 +131,8 @@ void Socket::Submit(std::unique_ptr<Operation> operation) {
     bool done = true;
     if (!fd_.valid() || sink->closed()) {
       outcome.error = EBADF;
+    } else if (operation->is_urgent_receive()) {
+      TryUrgentLocked(*operation, &outcome);
     } else if (!QueueFor(*operation).empty()) {
       done = !operation->wait;
       if (done) outcome.error = EAGAIN;
@@ -185,8 +187,17 @@ bool Socket::TrySendLocked(Operation* operation, Outcome* outcome) {
     msghdr message{};
     message.msg_iov = operation->pieces.data();
     message.msg_iovlen = std::min(operation->pieces.size(), kMaxPieces);
-    const ssize_t sent = sendmsg(
-        fd_.get(), &message, operation->flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+    int flags = operation->flags | MSG_DONTWAIT | MSG_NOSIGNAL;
+    // The last byte alone is urgent. The kernel takes it for the last of what
+    // it gets, or of what it had room for, so that it goes by itself.
+    iovec* last = nullptr;
+    if ((flags & MSG_OOB) != 0 && operation->left > 1) {
+      flags &= ~MSG_OOB;
+      last = &operation->pieces.back();
+      --last->iov_len;
+    }
+    const ssize_t sent = sendmsg(fd_.get(), &message, flags);
+    if (last != nullptr) ++last->iov_len;
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) return false;
@@ -208,6 +219,7 @@ bool Socket::MayReceiveLocked(const Operation& operation) {
 
 bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
   if (!MayReceiveLocked(*operation)) return false;
+  KeepUrgentLocked();
   if (operation->max_bytes == 0) {
     char byte;
     ssize_t ready;
@@ -233,7 +245,7 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
     data->SetSize(received);
     outcome->data = std::move(data);
     outcome->stream_offset = received_;
-    if ((operation->flags & (MSG_PEEK | MSG_OOB)) == 0) received_ += received;
+    if ((operation->flags & MSG_PEEK) == 0) received_ += received;
   }
   return true;
 }
@@ -508,6 +520,7 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Exchange(
   receive_held_ = false;
   shutdown_pending_ = false;
   received_ = received;
+  urgent_.reset();
   std::swap(fd_, fd);
   // For the observers, which stay.
   ArmLocked();

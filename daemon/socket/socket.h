@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -73,6 +74,17 @@ class Socket : public EventHandler,
   void NotifyObservers();
 
   SocketState Look() const;
+
+  // ---- for connections
+
+  // Whether a byte of urgent data waits for a receive with MSG_OOB. Such a
+  // receive doesn't wait, nor behind others: without an urgent byte, and with
+  // SO_OOBINLINE, the outcome is EINVAL.
+  bool UrgentWaits() const;
+
+  // Whether the reader has not come to the urgent byte yet: the byte waits, or
+  // with SO_OOBINLINE lies further on in the stream.
+  bool UrgentIsAhead() const;
 
   // ---- for datagram sockets
 
@@ -160,6 +172,11 @@ class Socket : public EventHandler,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryReceiveLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // For a receive with MSG_OOB, which always ends at once.
+  void TryUrgentLocked(const Operation& operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes an urgent byte out of the kernel's hands.
+  void KeepUrgentLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TrySendDatagramLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryReceiveDatagramLocked(Operation* operation, Outcome* outcome)
@@ -232,6 +249,9 @@ class Socket : public EventHandler,
   uint64_t received_ ABSL_GUARDED_BY(mu_) = 0;
   // Connections that accepts took from the kernel.
   uint64_t accepted_ ABSL_GUARDED_BY(mu_) = 0;
+  // Urgent bytes that the kernel gave and nobody has received, oldest first;
+  // null as long as there was none.
+  std::unique_ptr<std::string> urgent_ ABSL_GUARDED_BY(mu_);
   // A receive waits because its sink holds it back, not for the kernel.
   bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
   // ShutdownSend() came while sends waited.

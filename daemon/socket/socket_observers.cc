@@ -57,7 +57,9 @@ void Socket::Notify(
 
 uint32_t Socket::WantedLocked() const {
   uint32_t wanted = 0;
-  if (!in_.empty() && !receive_held_) wanted |= EPOLLIN | EPOLLRDHUP;
+  if (!in_.empty() && !receive_held_) {
+    wanted |= EPOLLIN | EPOLLPRI | EPOLLRDHUP;
+  }
   if (!out_.empty()) wanted |= EPOLLOUT;
   for (const Observer& entry : observers_) wanted |= entry.events;
   return wanted;
@@ -87,7 +89,7 @@ SocketState Socket::Look() const {
   const auto has = [&entry](int event) { return (entry.revents & event) != 0; };
   state.readable = has(POLLIN) || (returned_ != nullptr && !returned_->empty());
   state.writable = has(POLLOUT) && out_.empty();
-  state.urgent = has(POLLPRI);
+  state.urgent = has(POLLPRI) || (urgent_ != nullptr && !urgent_->empty());
   state.read_ended = has(POLLRDHUP);
   state.hung_up = has(POLLHUP);
   state.failed = has(POLLERR);
