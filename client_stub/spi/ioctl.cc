@@ -1,63 +1,38 @@
 // WSPIoctl (reference, section 4.9; where it is overlapped, 4.1 and 4.3).
 #include <mswsock.h>
+// After the former.
+#include <mstcpip.h>
+#include <ws2tcpip.h>
 
 #include <cstring>
 
 #include "client_stub/spi/extension_call.h"
 #include "client_stub/spi/extension_functions.h"
 #include "client_stub/spi/functions.h"
+#include "client_stub/spi/ioctls.h"
 #include "client_stub/spi/overlapped.h"
 #include "client_stub/spi/spi_call.h"
 
 namespace wsp {
 namespace {
 
-struct IoctlBuffers {
-  const void* in;
-  DWORD in_bytes;
-  void* out;
-  DWORD out_bytes;
-};
-
-enum class AnsweredBy : uint8_t {
-  // At once, by `answer`.
-  kStub,
-  // `answer` asks it.
-  kDaemon,
-  // It isn't there: `refusal` says how.
-  kNobody,
-};
-
-struct IoctlTraits;
-// Answers a call whose buffers are as large as its traits say, and stores how
-// many bytes it wrote. 0 or the error.
-using IoctlFunction = uint32_t (*)(SpiCall* call, const IoctlTraits& traits,
-                                   const IoctlBuffers& buffers,
-                                   DWORD* returned);
-
-struct IoctlTraits {
-  DWORD code;
-  AnsweredBy by;
-  // What the buffers have to hold, else WSAEFAULT. Whether there is one at all
-  // is a matter of the code (IOC_IN, IOC_OUT).
-  DWORD in_bytes;
-  DWORD out_bytes;
-  IoctlFunction answer;
-  uint32_t refusal;
-};
-
 // ---------------------------------------------------------------- the daemon's
 
-// A number in, if it takes input, and a number out, if it gives output.
+// What goes in is a number, or a structure of another size; what comes out, if
+// anything, is a number.
 uint32_t AskDaemon(SpiCall* call, const IoctlTraits& traits,
                    const IoctlBuffers& buffers, DWORD* returned) {
-  uint32_t number = 0;
-  if (traits.in_bytes > 0) std::memcpy(&number, buffers.in, sizeof number);
+  IoctlParams params;
+  params.code = traits.code;
+  if (traits.in_bytes == sizeof params.number) {
+    std::memcpy(&params.number, buffers.in, sizeof params.number);
+  } else if (traits.in_bytes > 0) {
+    params.input = {static_cast<const uint8_t*>(buffers.in), traits.in_bytes};
+  }
   Reply reply;
   const uint32_t error = call->Invoke(
       CallHeader(),
-      [&](Call* request) { AppendIoctl(&request->bytes, traits.code, number); },
-      &reply);
+      [&](Call* request) { AppendIoctl(&request->bytes, params); }, &reply);
   if (error != 0) return error;
   if (traits.out_bytes == 0) return 0;
   std::memcpy(buffers.out, &reply.number, sizeof reply.number);
@@ -117,10 +92,27 @@ constexpr IoctlTraits Refused(DWORD code, uint32_t refusal) {
   return {code, AnsweredBy::kNobody, 0, 0, nullptr, refusal};
 }
 
+// The parameters of SIO_TCP_INITIAL_RTO, which not all headers have.
+constexpr DWORD kInitialRtoBytes = 4;
+
 constexpr IoctlTraits kIoctls[] = {
     Daemon(FIONBIO, sizeof(u_long), 0, &SetNonBlocking),
     Daemon(FIONREAD, 0, sizeof(u_long), &AskDaemon),
+    Daemon(SIOCATMARK, 0, sizeof(BOOL), &AskDaemon),
     Daemon(SIO_UDP_CONNRESET, sizeof(BOOL), 0, &AskDaemon),
+    Daemon(SIO_KEEPALIVE_VALS, sizeof(tcp_keepalive), 0, &AskDaemon),
+    Daemon(SIO_ENABLE_CIRCULAR_QUEUEING, 0, 0, &AskDaemon),
+    Daemon(SIO_MULTIPOINT_LOOPBACK, sizeof(BOOL), 0, &AskDaemon),
+    Daemon(SIO_MULTICAST_SCOPE, sizeof(int), 0, &AskDaemon),
+    Daemon(SIO_LOOPBACK_FAST_PATH, sizeof(BOOL), 0, &AskDaemon),
+    Daemon(SIO_TCP_INITIAL_RTO, kInitialRtoBytes, 0, &AskDaemon),
+    Daemon(SIO_IDEAL_SEND_BACKLOG_QUERY, 0, sizeof(ULONG), &AskDaemon),
+    Daemon(SIO_ROUTING_INTERFACE_QUERY, 0, 0, &QueryRoutingInterface),
+    Daemon(SIO_ADDRESS_LIST_QUERY, 0, 0, &QueryAddressList),
+    Daemon(SIO_ADDRESS_LIST_SORT, 0, 0, &SortAddressList),
+    Daemon(SIO_GET_INTERFACE_LIST, 0, 0, &GetInterfaceList),
+    Stub(SIO_GET_BROADCAST_ADDRESS, 0, sizeof(sockaddr_in),
+         &GetBroadcastAddress),
     Stub(SIO_GET_EXTENSION_FUNCTION_POINTER, sizeof(GUID),
          sizeof(ExtensionFunction), &GetExtensionFunction),
     Stub(SIO_BASE_HANDLE, 0, sizeof(SOCKET), &GetBaseHandle),
@@ -130,6 +122,11 @@ constexpr IoctlTraits kIoctls[] = {
     Refused(SIO_ASSOCIATE_HANDLE, WSAEOPNOTSUPP),
     Refused(SIO_TRANSLATE_HANDLE, WSAEOPNOTSUPP),
     Refused(SIO_QUERY_TARGET_PNP_HANDLE, WSAEOPNOTSUPP),
+    Refused(FIOASYNC, WSAEOPNOTSUPP),
+    Refused(SIO_FIND_ROUTE, WSAEOPNOTSUPP),
+    // The manual says WSAENOPROTOOPT, Windows this.
+    Refused(SIO_FLUSH, WSAEOPNOTSUPP),
+    Refused(SIO_RCVALL, WSAEOPNOTSUPP),
     Refused(SIO_GET_QOS, WSAENOPROTOOPT),
     Refused(SIO_SET_QOS, WSAENOPROTOOPT),
     Refused(SIO_GET_GROUP_QOS, WSAENOPROTOOPT),
@@ -140,7 +137,7 @@ constexpr bool IsConsistent(const IoctlTraits& traits) {
   if (traits.in_bytes > 0 && (traits.code & IOC_IN) == 0) return false;
   if (traits.out_bytes > 0 && (traits.code & IOC_OUT) == 0) return false;
   if (traits.answer == &AskDaemon &&
-      (traits.in_bytes % 4 != 0 || traits.out_bytes % 4 != 0)) {
+      (traits.out_bytes != 0 && traits.out_bytes != 4)) {
     return false;
   }
   const bool refused = traits.by == AnsweredBy::kNobody;
@@ -226,8 +223,10 @@ int WSPAPI SpiIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_bytes, LPVOID out,
     DWORD bytes = 0;
     result = CheckBuffers(traits, buffers);
     if (result == 0) result = traits.answer(&call, traits, buffers, &bytes);
+    // Too little room: some say how much it takes.
+    const bool told = result == 0 || (result == WSAEFAULT && bytes > 0);
+    if (told && returned != nullptr) *returned = bytes;
     if (result != 0) return call.Result(result);
-    if (returned != nullptr) *returned = bytes;
   }
   if (indication.overlapped != nullptr) {
     result = IndicateEnd(&call, indication, result);

@@ -206,6 +206,7 @@ uint32_t SpiCall::FinishControl(Operation* operation, int64_t deadline,
   const uint32_t error = operation->error;
   if (reply != nullptr) {
     static_cast<Completion&>(*reply) = operation->reply;
+    if (reply->whole != nullptr) reply->whole->swap(operation->reply_data);
     const size_t size =
         std::min(operation->reply_data.size(), Reply::kMostData);
     if (size > 0) {

@@ -19,6 +19,8 @@ namespace wsp {
 struct Reply : Completion {
   static constexpr size_t kMostData = 512;
   uint8_t bytes[kMostData];
+  // If not null: where data of any length goes instead.
+  ByteBuffer* whole = nullptr;
 };
 
 // One call of the SPI, from entry to exit: its checks, its thread's protection,

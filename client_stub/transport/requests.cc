@@ -238,11 +238,17 @@ void AppendSetSockOptContext(ByteBuffer* call, int32_t level, int32_t option,
   });
 }
 
-void AppendIoctl(ByteBuffer* call, uint32_t code, uint32_t number) {
+void AppendIoctl(ByteBuffer* call, const IoctlParams& params) {
   using Field = wire::IoctlRequest;
   AppendRequest(call, CallField::kIoctl, [&](WireWriter& out) {
-    out.Varint(Field::kCode, code);
-    out.Varint(Field::kNumber, number);
+    out.Varint(Field::kCode, params.code);
+    out.Varint(Field::kNumber, params.number);
+    out.Bytes(Field::kInput, params.input.data, params.input.size);
+    WriteAddress(out, Field::kAddress, params.address);
+    for (size_t i = 0; i < params.address_count; ++i) {
+      WriteAddress(out, Field::kAddresses,
+                   params.address_at(params.addresses, i));
+    }
   });
 }
 

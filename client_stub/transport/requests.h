@@ -29,6 +29,17 @@ struct HelloParams {
   const char* client_name = "";
 };
 
+struct IoctlParams {
+  uint32_t code = 0;
+  uint32_t number = 0;
+  ByteView input;
+  Address address;
+  // A list: the address at an index is address_at(addresses, index).
+  const void* addresses = nullptr;
+  size_t address_count = 0;
+  Address (*address_at)(const void* addresses, size_t index) = nullptr;
+};
+
 // A SocketAddress, as `field` of the message that is being written. Nothing if
 // the address has no family.
 void WriteAddress(WireWriter& writer, uint32_t field, const Address& address);
@@ -70,7 +81,7 @@ void AppendSetSockOptRaw(ByteBuffer* call, int32_t level, int32_t option,
 // Without a value, or with a socket as the value for `socket_id` above 0.
 void AppendSetSockOptContext(ByteBuffer* call, int32_t level, int32_t option,
                              uint64_t socket_id);
-void AppendIoctl(ByteBuffer* call, uint32_t code, uint32_t number);
+void AppendIoctl(ByteBuffer* call, const IoctlParams& params);
 void AppendRecv(ByteBuffer* call, uint32_t max_bytes, uint32_t flags);
 // Ends with the length of the data: `data_bytes` bytes of payload have to
 // follow on the wire.

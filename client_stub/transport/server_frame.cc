@@ -265,10 +265,19 @@ bool DecodeIoctlResult(ByteView bytes, Completion* out) {
   using Field = wire::IoctlResult;
   WireReader reader(bytes);
   while (reader.Next()) {
-    if (reader.field() == Field::kNumber) {
-      out->number = reader.AsUint32();
-    } else if (reader.field() == Field::kOutput) {
-      out->data = reader.AsBytes();
+    switch (reader.field()) {
+      case Field::kNumber:
+        out->number = reader.AsUint32();
+        break;
+      case Field::kOutput:
+        out->data = reader.AsBytes();
+        break;
+      case Field::kAddresses:
+      case Field::kInterfaces:
+      case Field::kOrder:
+        // See ioctl_lists.h.
+        out->data = bytes;
+        break;
     }
   }
   return reader.ok();

@@ -49,8 +49,8 @@ struct Completion {
   uint32_t bytes_sent = 0;     // send, send_to
   uint32_t flags = 0;          // recv, recv_from
   uint64_t stream_offset = 0;  // recv
-  // recv, accept, option raw, ioctl output, description; all of a lookup, a
-  // select and an enum_network_events
+  // recv, accept, option raw, ioctl output, description; all of a lookup, of an
+  // ioctl's lists, a select and an enum_network_events
   ByteView data;
   // recv_from: all of it, for its ancillary data
   ByteView body;

@@ -4,6 +4,7 @@
 #include <random>
 #include <string>
 
+#include "client_stub/transport/ioctl_lists.h"
 #include "client_stub/transport/lookup.h"
 #include "client_stub/transport/requests.h"
 #include "client_stub/transport/server_frame.h"
@@ -312,6 +313,66 @@ TEST(ServerFrameTest, LookupsAreHandedOnWholeAndDecodedByThemselves) {
   EXPECT_EQ(reply.services[0].aliases, std::vector<ByteBuffer>{{'t'}});
   service->set_port(65536);
   EXPECT_FALSE(DecodeLookupReply(View(Decode(frame).data), &reply));
+}
+
+Address PortedAddress(const void* first, size_t index) {
+  Address address;
+  address.family = Address::kIpv4;
+  address.port =
+      static_cast<uint16_t>(*static_cast<const uint16_t*>(first) + index);
+  return address;
+}
+
+TEST(RequestsTest, IoctlsHaveNumbersBytesAndAddresses) {
+  const std::string input = "abc";
+  const uint16_t first = 5;
+  IoctlParams params;
+  params.code = 0x98000004;
+  params.number = 7;
+  params.input = View(input);
+  params.address.family = Address::kIpv6;
+  params.addresses = &first;
+  params.address_count = 2;
+  params.address_at = &PortedAddress;
+  ByteBuffer bytes;
+  AppendIoctl(&bytes, params);
+  const v1::IoctlRequest request = Parse<v1::Call>(bytes).ioctl();
+  EXPECT_EQ(request.code(), 0x98000004u);
+  EXPECT_EQ(request.number(), 7u);
+  EXPECT_EQ(request.input(), "abc");
+  EXPECT_TRUE(request.address().has_ipv6());
+  ASSERT_EQ(request.addresses_size(), 2);
+  EXPECT_EQ(request.addresses(1).ipv4().port(), 6u);
+}
+
+TEST(ServerFrameTest, ListsOfIoctlsAreHandedOnWholeAndDecodedByThemselves) {
+  v1::ServerFrame frame;
+  auto* ioctl = frame.add_completions()->mutable_ioctl();
+  ioctl->set_number(3);
+  ioctl->set_output("out");
+  EXPECT_EQ(Decode(frame).data, "out");
+  EXPECT_EQ(Decode(frame).completion.number, 3u);
+  ioctl->add_addresses()->mutable_ipv4()->set_address(0x7f000001);
+  auto* interface = ioctl->add_interfaces();
+  interface->set_flags(5);
+  interface->mutable_address()->mutable_ipv4()->set_address(1);
+  interface->mutable_netmask()->mutable_ipv4()->set_address(2);
+  for (uint32_t number : {0u, 300u, 0xffffffffu}) ioctl->add_order(number);
+  const Recorder recorder = Decode(frame);
+  IoctlLists lists;
+  ASSERT_TRUE(DecodeIoctlLists(View(recorder.data), &lists));
+  ASSERT_EQ(lists.addresses.size(), 1u);
+  EXPECT_EQ(lists.addresses[0].bytes[0], 127);
+  ASSERT_EQ(lists.interfaces.size(), 1u);
+  EXPECT_EQ(lists.interfaces[0].flags, 5u);
+  EXPECT_EQ(lists.interfaces[0].address.bytes[3], 1);
+  EXPECT_EQ(lists.interfaces[0].netmask.bytes[3], 2);
+  EXPECT_EQ(lists.interfaces[0].broadcast.family, Address::kNone);
+  EXPECT_EQ(lists.order, (std::vector<uint32_t>{0, 300, 0xffffffff}));
+  interface->mutable_broadcast()->mutable_ipv4()->set_port(65536);
+  EXPECT_FALSE(DecodeIoctlLists(View(Decode(frame).data), &lists));
+  // A number that doesn't end.
+  EXPECT_FALSE(DecodeIoctlLists(View("\x2a\x01\x80"), &lists));
 }
 
 TEST(ServerFrameTest, UnknownFieldsAreSkipped) {

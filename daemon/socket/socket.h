@@ -98,6 +98,10 @@ class Socket : public EventHandler,
   // failed as long as they are there.
   void TakeIcmpErrors();
 
+  // Stores how many bytes of payload the queued datagrams have, of those that
+  // receives would give. Returns errno.
+  int CountDatagrams(uint64_t* bytes);
+
   // Datagrams from elsewhere than `source` are dropped, also those that are
   // queued already; an empty one lets all pass.
   void SetSource(const NetAddress& source);

@@ -180,6 +180,37 @@ bool Socket::TryReceiveDatagramLocked(Operation* operation, Outcome* outcome) {
   }
 }
 
+// By peeks, each further on than the one before, that take nothing but the
+// length. There are never more datagrams than the receive buffer has room for.
+int Socket::CountDatagrams(uint64_t* bytes) {
+  *bytes = 0;
+  absl::MutexLock lock(&mu_);
+  int offset = 0;
+  if (setsockopt(fd_.get(), SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)) !=
+      0) {
+    return errno;
+  }
+  int error = 0;
+  for (;;) {
+    NetAddress from;
+    socklen_t size = NetAddress::kMostBytes;
+    const ssize_t length =
+        recvfrom(fd_.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT,
+                 from.Buffer(), &size);
+    if (length >= 0) {
+      if (source_.empty() || from.SameEndpoint(source_)) {
+        *bytes += static_cast<uint64_t>(length);
+      }
+      continue;
+    }
+    error = errno;
+    if (error != EINTR && !TakeIcmpErrorLocked(error)) break;
+  }
+  offset = -1;
+  setsockopt(fd_.get(), SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset));
+  return error == EAGAIN ? 0 : error;
+}
+
 void Socket::SetReportsUnreachable(bool on) {
   absl::MutexLock lock(&mu_);
   reports_unreachable_ = on;

@@ -16,7 +16,6 @@ namespace {
 namespace wire = wsp::wire;
 
 // Winsock's numbers.
-constexpr uint32_t kSioUdpConnReset = 0x9800000c;
 constexpr uint32_t kJoinLeafSenderOnly = 1;
 constexpr uint32_t kJoinLeafReceiverOnly = 2;
 constexpr uint32_t kJoinLeafBoth = 4;
@@ -239,12 +238,6 @@ void DatagramSocket::JoinLeaf(const SocketCall& call) {
   }
   if (error.ok()) RecordConnected();
   call.Finish(error);
-}
-
-WsaError DatagramSocket::IoctlOwnLocked(const wsp::v1::IoctlRequest& request) {
-  if (request.code() != kSioUdpConnReset) return kWsaOpNotSupp;
-  engine()->SetReportsUnreachable(request.number() != 0);
-  return 0;
 }
 
 void DatagramSocket::FinishClose(const SocketCall& call, OwnedFd fd) {

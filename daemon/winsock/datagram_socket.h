@@ -48,8 +48,6 @@ class DatagramSocket final : public WinsockSocket {
   NetworkConditions ConditionsLocked() override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   SocketReadiness ReadinessLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  WsaError IoctlOwnLocked(const wsp::v1::IoctlRequest& request) override
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // One for each request of the wire; each ends the call or parks it.
   void Send(const SocketCall& call);

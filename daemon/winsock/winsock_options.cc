@@ -1,8 +1,7 @@
 // WSPGetSockOpt, WSPSetSockOpt and WSPIoctl.
-#include <errno.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
+#include <utility>
 
+#include "daemon/winsock/ioctls.h"
 #include "daemon/winsock/socket_options.h"
 #include "daemon/winsock/winsock_socket.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -10,9 +9,8 @@
 namespace wspd {
 namespace {
 
-// Winsock's numbers.
+// Winsock's number.
 constexpr uint32_t kFionbio = 0x8004667e;
-constexpr uint32_t kFionread = 0x4004667f;
 
 }  // namespace
 
@@ -56,33 +54,27 @@ void WinsockSocket::SetSockOpt(const SocketCall& call) {
 void WinsockSocket::Ioctl(const SocketCall& call) {
   wsp::v1::IoctlRequest request;
   if (!call.Parse(&request)) return;
-  CallResult result;
-  if (request.code() == kFionbio) {
-    absl::MutexLock lock(&mu_);
-    if (request.number() == 0 && HasSelectedEvents()) {
-      // Section 4.5.
-      result = CallResult(kWsaInval, EINVAL);
-    } else {
-      nonblocking_ = request.number() != 0;
-    }
-  } else if (request.code() == kFionread) {
-    int readable = 0;
-    const int error = engine_->WithFd([&](int fd) {
-      return ioctl(fd, FIONREAD, &readable) == 0 ? 0 : errno;
-    });
-    // Linux refuses on a listener, where Winsock counts nothing.
-    if (error != 0 && error != EINVAL) {
-      result = CallResult(WsaFromErrno(error), error);
-    } else {
-      wsp::v1::IoctlResult message;
-      message.set_number(static_cast<uint32_t>(readable));
-      result.body = message.SerializeAsString();
-    }
+  wsp::v1::IoctlResult message;
+  WsaError error = 0;
+  if (IsNetworkIoctl(request.code())) {
+    error = NetworkIoctl(request, family_, &message);
   } else {
     absl::MutexLock lock(&mu_);
-    const WsaError error = IoctlOwnLocked(request);
-    result = CallResult(error.wsa, error.linux_errno);
+    if (request.code() == kFionbio) {
+      // Not as long as events are selected (section 4.5).
+      if (request.number() == 0 && HasSelectedEvents()) {
+        error = kWsaInval;
+      } else {
+        nonblocking_ = request.number() != 0;
+      }
+    } else {
+      error =
+          SocketIoctl(request, {engine(), ViewLocked(-1), &options_}, &message);
+    }
   }
+  if (!error.ok()) return call.Finish(error);
+  CallResult result;
+  result.body = message.SerializeAsString();
   call.Finish(std::move(result));
 }
 

@@ -139,11 +139,6 @@ class WinsockSocket : public OperationSink,
   // Of `view` what the type's own state says.
   virtual void FillViewLocked(SocketView* view) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
-  // An ioctl that only this type has; WSAEOPNOTSUPP if it hasn't either.
-  virtual WsaError IoctlOwnLocked(const wsp::v1::IoctlRequest& /*request*/)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return kWsaOpNotSupp;
-  }
   // Whether a close of the last descriptor has to answer WSAEWOULDBLOCK.
   virtual bool CloseWouldBlockLocked() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "client_stub/transport/ioctl_lists.h"
 #include "client_stub/transport/lookup.h"
 #include "client_stub/transport/network_events.h"
 #include "client_stub/transport/server_frame.h"
@@ -29,6 +30,10 @@ class ReadingVisitor final : public ServerFrameVisitor {
     } else if (completion.result == wire::Completion::kEnumNetworkEvents) {
       NetworkEventsReply reply;
       (void)DecodeNetworkEventsReply(completion.data, &reply);
+    }
+    if (completion.result == wire::Completion::kIoctl) {
+      IoctlLists lists;
+      (void)DecodeIoctlLists(completion.data, &lists);
     }
     return completion.sequence % 7 != 6;
   }

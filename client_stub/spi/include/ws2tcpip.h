@@ -103,6 +103,33 @@
 #define IPV6_JOIN_GROUP IPV6_ADD_MEMBERSHIP
 #define IPV6_LEAVE_GROUP IPV6_DROP_MEMBERSHIP
 
+/* An address as the list of interfaces has it: of IPv6, without the scope. */
+struct sockaddr_in6_old {
+  short sin6_family;
+  u_short sin6_port;
+  u_long sin6_flowinfo;
+  IN6_ADDR sin6_addr;
+};
+
+typedef union sockaddr_gen {
+  struct sockaddr Address;
+  struct sockaddr_in AddressIn;
+  struct sockaddr_in6_old AddressIn6;
+} sockaddr_gen;
+
+#define IFF_UP 0x00000001
+#define IFF_BROADCAST 0x00000002
+#define IFF_LOOPBACK 0x00000004
+#define IFF_POINTTOPOINT 0x00000008
+#define IFF_MULTICAST 0x00000010
+
+typedef struct _INTERFACE_INFO {
+  u_long iiFlags;
+  sockaddr_gen iiAddress;
+  sockaddr_gen iiBroadcastAddress;
+  sockaddr_gen iiNetmask;
+} INTERFACE_INFO, *LPINTERFACE_INFO;
+
 typedef struct ip_mreq {
   struct in_addr imr_multiaddr;
   struct in_addr imr_interface;
