@@ -50,6 +50,9 @@ constexpr OptionLayout kOptions[] = {
     {IPPROTO_IP, IP_UNBLOCK_SOURCE, Kind::kStructure, sizeof(ip_mreq_source),
      false},
 
+    {IPPROTO_IP, IP_GET_IFLIST, Kind::kStructure, 0, false},
+
+    {IPPROTO_IPV6, IPV6_GET_IFLIST, Kind::kStructure, 0, false},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, Kind::kShortNumber, 4, false},
     {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, Kind::kShortNumber, 4, false},
     {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, Kind::kBool, 4, false},

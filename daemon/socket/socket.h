@@ -98,6 +98,10 @@ class Socket : public EventHandler,
   // failed as long as they are there.
   void TakeIcmpErrors();
 
+  // Whether datagrams to IPv4 broadcast addresses are received, as they are at
+  // first, or dropped.
+  void SetReceivesBroadcasts(bool on);
+
   // Stores how many bytes of payload the queued datagrams have, of those that
   // receives would give. Returns errno.
   int CountDatagrams(uint64_t* bytes);
@@ -264,6 +268,7 @@ class Socket : public EventHandler,
   // "Port unreachable" that no receive has told of yet.
   uint32_t unreachable_ ABSL_GUARDED_BY(mu_) = 0;
   NetAddress source_ ABSL_GUARDED_BY(mu_);
+  bool drops_broadcasts_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace wspd

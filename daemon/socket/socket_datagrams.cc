@@ -57,6 +57,23 @@ int QueuedIcmpError(msghdr* message) {
   return 0;
 }
 
+// Whether a datagram was sent to a broadcast address: neither to a group nor to
+// the address of this machine's own that it came to.
+bool IsBroadcast(msghdr* message) {
+  for (cmsghdr* item = CMSG_FIRSTHDR(message); item != nullptr;
+       item = CMSG_NXTHDR(message, item)) {
+    if (item->cmsg_level != IPPROTO_IP || item->cmsg_type != IP_PKTINFO) {
+      continue;
+    }
+    in_pktinfo info;
+    memcpy(&info, CMSG_DATA(item), sizeof(info));
+    return info.ipi_spec_dst.s_addr != INADDR_ANY &&
+           info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr &&
+           !IN_MULTICAST(ntohl(info.ipi_addr.s_addr));
+  }
+  return false;
+}
+
 // Empties the error queue; how many ICMP errors there were.
 struct IcmpErrors {
   uint32_t refused = 0;
@@ -148,7 +165,7 @@ bool Socket::TryReceiveDatagramLocked(Operation* operation, Outcome* outcome) {
     message.msg_namelen = NetAddress::kMostBytes;
     message.msg_iov = &piece;
     message.msg_iovlen = 1;
-    if (operation->want_control) {
+    if (operation->want_control || drops_broadcasts_) {
       message.msg_control = control;
       message.msg_controllen = sizeof(control);
     }
@@ -161,14 +178,18 @@ bool Socket::TryReceiveDatagramLocked(Operation* operation, Outcome* outcome) {
       outcome->error = error;
       return true;
     }
-    if (!source_.empty() && !outcome->peer.SameEndpoint(source_)) {
+    const bool from_elsewhere =
+        !source_.empty() && !outcome->peer.SameEndpoint(source_);
+    if (from_elsewhere || (drops_broadcasts_ && IsBroadcast(&message))) {
       // A peek left it where it was.
       if ((operation->flags & MSG_PEEK) != 0)
         recv(fd_.get(), nullptr, 0, MSG_DONTWAIT);
       continue;
     }
     outcome->message_flags = message.msg_flags;
-    outcome->control.assign(control, message.msg_controllen);
+    if (operation->want_control) {
+      outcome->control.assign(control, message.msg_controllen);
+    }
     if (received > 0) {
       data->SetSize(static_cast<size_t>(received));
       outcome->data = std::move(data);
@@ -178,6 +199,15 @@ bool Socket::TryReceiveDatagramLocked(Operation* operation, Outcome* outcome) {
     }
     return true;
   }
+}
+
+void Socket::SetReceivesBroadcasts(bool on) {
+  absl::MutexLock lock(&mu_);
+  if (drops_broadcasts_ == !on) return;
+  drops_broadcasts_ = !on;
+  // Stays on: others may look at it, too.
+  const int wanted = 1;
+  setsockopt(fd_.get(), IPPROTO_IP, IP_PKTINFO, &wanted, sizeof(wanted));
 }
 
 // By peeks, each further on than the one before, that take nothing but the

@@ -1,6 +1,7 @@
 #include "daemon/winsock/control_messages.h"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -21,6 +22,16 @@ struct WinsockPacketInfo6 {
 };
 constexpr int kLevelIp = 0;
 constexpr int kLevelIpv6 = 41;
+constexpr int kLevelUdp = 17;
+// The same over IPv4 and IPv6.
+constexpr int kInterface = 24;
+constexpr int kDestination = 25;
+constexpr int kOriginalInterface = 47;
+constexpr int kEcn = 50;
+constexpr int kPacketInfoEx = 51;
+constexpr uint32_t kEcnBits = 3;
+// UDP_COALESCED_INFO: the size of the datagrams that came as one.
+constexpr int kCoalesced = 3;
 constexpr int kIpTos = 3;
 constexpr int kIpTtl = 4;
 constexpr int kIpPacketInfo = 19;
@@ -100,10 +111,18 @@ bool EncodeOne(const wsp::v1::ControlMessage& message, std::string* control) {
   if (known_level && message.type() == kIpPacketInfo) {
     return EncodePacketInfo(message, control);
   }
+  // The congestion bits alone are the type of service that has no others.
+  const bool is_ecn = known_level && message.type() == kEcn;
+  const int type = !is_ecn                       ? message.type()
+                   : message.level() == kLevelIp ? kIpTos
+                                                 : kIpv6TrafficClass;
   for (const NumberItem& item : kNumbers) {
-    if (item.level != message.level() || item.type != message.type()) continue;
+    if (item.level != message.level() || item.type != type) continue;
     int32_t number;
     if (!Read(message.data(), &number)) return false;
+    if (is_ecn && (static_cast<uint32_t>(number) & ~kEcnBits) != 0) {
+      return false;
+    }
     const int value = number;
     AppendItem(item.kernel_level, item.kernel_type, &value, sizeof(value),
                control);
@@ -112,18 +131,42 @@ bool EncodeOne(const wsp::v1::ControlMessage& message, std::string* control) {
   return false;
 }
 
-void DecodePacketInfo(const cmsghdr& item, ControlMessages* messages) {
+// What is wanted of packet information: itself, and parts of it.
+template <typename Info>
+void AddPacketInfo(int level, const Info& info, const WantedControl& wanted,
+                   ControlMessages* messages) {
+  static_assert(kIpPacketInfo == kIpv6PacketInfo, "one number for both");
+  const auto add = [&](bool is_wanted, int type, const void* data,
+                       size_t size) {
+    if (is_wanted) AddMessage(level, type, data, size, messages);
+  };
+  const uint32_t index = info.interface_index;
+  const struct {
+    Info info;
+    uint32_t zone;
+  } with_zone{info, 0};
+  add(wanted.packet_info, kIpPacketInfo, &info, sizeof(info));
+  add(wanted.packet_info_ex, kPacketInfoEx, &with_zone, sizeof(with_zone));
+  add(wanted.interface, kInterface, &index, sizeof(index));
+  add(wanted.destination, kDestination, &info.address, sizeof(info.address));
+  // Nothing is tunnelled here.
+  add(wanted.original_interface, kOriginalInterface, &index, sizeof(index));
+}
+
+void DecodePacketInfo(const cmsghdr& item, const WantedControl& wanted,
+                      ControlMessages* messages) {
   if (item.cmsg_level == IPPROTO_IP) {
     in_pktinfo from;
     memcpy(&from, CMSG_DATA(&item), sizeof(from));
-    const WinsockPacketInfo4 to{from.ipi_addr,
-                                static_cast<uint32_t>(from.ipi_ifindex)};
-    return AddMessage(kLevelIp, kIpPacketInfo, &to, sizeof(to), messages);
+    const WinsockPacketInfo4 info{from.ipi_addr,
+                                  static_cast<uint32_t>(from.ipi_ifindex)};
+    return AddPacketInfo(kLevelIp, info, wanted, messages);
   }
   in6_pktinfo from;
   memcpy(&from, CMSG_DATA(&item), sizeof(from));
-  const WinsockPacketInfo6 to{from.ipi6_addr, from.ipi6_ifindex};
-  AddMessage(kLevelIpv6, kIpv6PacketInfo, &to, sizeof(to), messages);
+  AddPacketInfo(kLevelIpv6,
+                WinsockPacketInfo6{from.ipi6_addr, from.ipi6_ifindex}, wanted,
+                messages);
 }
 
 bool IsPacketInfo(const cmsghdr& item) {
@@ -131,23 +174,38 @@ bool IsPacketInfo(const cmsghdr& item) {
          (item.cmsg_level == IPPROTO_IPV6 && item.cmsg_type == IPV6_PKTINFO);
 }
 
+// The number in an item; IP_TOS has one byte.
+int32_t NumberIn(const cmsghdr& item) {
+  const size_t size = item.cmsg_len - CMSG_LEN(0);
+  int32_t number = 0;
+  if (size == 1) {
+    number = *CMSG_DATA(&item);
+  } else if (size >= sizeof(number)) {
+    memcpy(&number, CMSG_DATA(&item), sizeof(number));
+  }
+  return number;
+}
+
 void DecodeNumber(const cmsghdr& item, const WantedControl& wanted,
                   ControlMessages* messages) {
+  const int32_t number = NumberIn(item);
+  if (item.cmsg_level == IPPROTO_UDP && item.cmsg_type == UDP_GRO) {
+    return AddMessage(kLevelUdp, kCoalesced, &number, sizeof(number), messages);
+  }
   for (const NumberItem& known : kNumbers) {
     if (known.kernel_level != item.cmsg_level ||
-        known.kernel_type != item.cmsg_type || !(wanted.*known.wanted)) {
+        known.kernel_type != item.cmsg_type) {
       continue;
     }
-    // The kernel gives IP_TOS as one byte.
-    const size_t size = item.cmsg_len - CMSG_LEN(0);
-    int32_t number = 0;
-    if (size == 1) {
-      number = *CMSG_DATA(&item);
-    } else if (size >= sizeof(number)) {
-      memcpy(&number, CMSG_DATA(&item), sizeof(number));
+    if (wanted.*known.wanted) {
+      AddMessage(known.level, known.type, &number, sizeof(number), messages);
     }
-    return AddMessage(known.level, known.type, &number, sizeof(number),
-                      messages);
+    const bool has_ecn = known.wanted == &WantedControl::type_of_service;
+    if (has_ecn && wanted.ecn) {
+      const uint32_t ecn = static_cast<uint32_t>(number) & kEcnBits;
+      AddMessage(known.level, kEcn, &ecn, sizeof(ecn), messages);
+    }
+    return;
   }
 }
 
@@ -175,8 +233,11 @@ WsaError EncodeControl(const ControlMessages& messages, std::string* control) {
 void DecodeControl(absl::string_view control, const WantedControl& wanted,
                    ControlMessages* messages) {
   ForEachItem(control, [&](const cmsghdr& item) {
-    if (!IsPacketInfo(item)) return DecodeNumber(item, wanted, messages);
-    if (wanted.packet_info) DecodePacketInfo(item, messages);
+    if (IsPacketInfo(item)) {
+      DecodePacketInfo(item, wanted, messages);
+    } else {
+      DecodeNumber(item, wanted, messages);
+    }
   });
 }
 

@@ -13,8 +13,9 @@
 namespace wspd {
 
 // Ancillary data of datagrams, between Winsock's levels, types and layouts and
-// the kernel's: packet information, TTL, type of service, hop limit and traffic
-// class, over IPv4 and IPv6.
+// the kernel's: packet information and its parts, TTL, type of service, hop
+// limit and traffic class, over IPv4 and IPv6, and how datagrams were
+// coalesced.
 
 using ControlMessages =
     google::protobuf::RepeatedPtrField<wsp::v1::ControlMessage>;
@@ -25,6 +26,15 @@ struct WantedControl {
   bool packet_info = false;
   bool ttl = false;
   bool type_of_service = false;
+  // The congestion bits of the type of service.
+  bool ecn = false;
+  // Parts of the packet information: the interface, the address, and the
+  // interface again, since nothing is tunnelled here.
+  bool interface = false;
+  bool destination = false;
+  bool original_interface = false;
+  // With the zone of the interface, which here is always 0.
+  bool packet_info_ex = false;
 };
 
 // As sendmsg() takes it. WSAEINVAL for a level and type that can't be sent, and

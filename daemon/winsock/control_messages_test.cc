@@ -1,6 +1,7 @@
 #include "daemon/winsock/control_messages.h"
 
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -78,6 +79,78 @@ TEST(ControlMessagesTest, OnlyWhatIsWantedComes) {
   messages.Clear();
   DecodeControl(control, kAll, &messages);
   EXPECT_EQ(messages.size(), 3);
+}
+
+// Winsock's numbers and layouts of what is made of `control`.
+std::string OnlyMessage(const std::string& control, bool WantedControl::*wanted,
+                        int level, int type) {
+  WantedControl one;
+  one.*wanted = true;
+  ControlMessages messages;
+  DecodeControl(control, one, &messages);
+  if (messages.size() != 1) return "not one message";
+  EXPECT_EQ(messages[0].level(), level);
+  EXPECT_EQ(messages[0].type(), type);
+  return messages[0].data();
+}
+
+TEST(ControlMessagesTest, PartsOfThePacketInfoComeByThemselves) {
+  const std::string control = PacketInfo(0x7f000001, 0x7f000001);
+  const uint32_t index = 3, address = htonl(0x7f000001);
+  const std::string interface = Bytes(&index, sizeof(index));
+  EXPECT_EQ(OnlyMessage(control, &WantedControl::interface, kLevelIp, 24),
+            interface);
+  EXPECT_EQ(
+      OnlyMessage(control, &WantedControl::original_interface, kLevelIp, 47),
+      interface);
+  EXPECT_EQ(OnlyMessage(control, &WantedControl::destination, kLevelIp, 25),
+            Bytes(&address, sizeof(address)));
+  const uint32_t with_zone[] = {address, index, 0};
+  EXPECT_EQ(OnlyMessage(control, &WantedControl::packet_info_ex, kLevelIp, 51),
+            Bytes(with_zone, sizeof(with_zone)));
+  in6_pktinfo info{};
+  info.ipi6_addr = in6addr_loopback;
+  info.ipi6_ifindex = 3;
+  const std::string control6 =
+      Item(IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+  EXPECT_EQ(OnlyMessage(control6, &WantedControl::interface, kLevelIpv6, 24),
+            interface);
+  EXPECT_EQ(OnlyMessage(control6, &WantedControl::destination, kLevelIpv6, 25),
+            Bytes(&in6addr_loopback, sizeof(in6addr_loopback)));
+  EXPECT_EQ(
+      OnlyMessage(control6, &WantedControl::packet_info_ex, kLevelIpv6, 51),
+      Bytes(&in6addr_loopback, sizeof(in6addr_loopback)) + interface +
+          std::string(4, '\0'));
+}
+
+TEST(ControlMessagesTest, CongestionIsPartOfTheTypeOfService) {
+  const uint8_t tos = 0x13;
+  const int traffic_class = 0x12;
+  const int three = 3, two = 2;
+  EXPECT_EQ(OnlyMessage(Item(IPPROTO_IP, IP_TOS, &tos, sizeof(tos)),
+                        &WantedControl::ecn, kLevelIp, 50),
+            Bytes(&three, sizeof(three)));
+  EXPECT_EQ(OnlyMessage(Item(IPPROTO_IPV6, IPV6_TCLASS, &traffic_class,
+                             sizeof(traffic_class)),
+                        &WantedControl::ecn, kLevelIpv6, 50),
+            Bytes(&two, sizeof(two)));
+  ControlMessages sent;
+  Add(&sent, kLevelIp, 50, Bytes(&two, sizeof(two)));
+  std::string control;
+  ASSERT_TRUE(EncodeControl(sent, &control).ok());
+  EXPECT_EQ(control, Item(IPPROTO_IP, IP_TOS, &two, sizeof(two)));
+  sent[0].set_data(Bytes(&traffic_class, sizeof(traffic_class)));
+  EXPECT_EQ(EncodeControl(sent, &control).wsa, kWsaInval);
+}
+
+TEST(ControlMessagesTest, CoalescedDatagramsComeWithTheirSize) {
+  const int size = 1400;
+  ControlMessages messages;
+  DecodeControl(Item(IPPROTO_UDP, UDP_GRO, &size, sizeof(size)), {}, &messages);
+  ASSERT_EQ(messages.size(), 1);
+  EXPECT_EQ(messages[0].level(), 17);
+  EXPECT_EQ(messages[0].type(), 3);
+  EXPECT_EQ(messages[0].data(), Bytes(&size, sizeof(size)));
 }
 
 TEST(ControlMessagesTest, WhatIsSentComesBackFromTheKernelsLayout) {

@@ -240,6 +240,10 @@ void DatagramSocket::JoinLeaf(const SocketCall& call) {
   call.Finish(error);
 }
 
+void DatagramSocket::OptionsChangedLocked() {
+  engine()->SetReceivesBroadcasts(options_.receives_broadcasts);
+}
+
 void DatagramSocket::FinishClose(const SocketCall& call, OwnedFd fd) {
   const SocketDescriptor& from = *call.from();
   from.sink()->RemoveSocket(from.socket_id());

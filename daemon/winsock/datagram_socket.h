@@ -40,6 +40,7 @@ class DatagramSocket final : public WinsockSocket {
   bool HandleOwn(const SocketCall& call) override;
   bool MayBindLocked() const override { return true; }
   void FillViewLocked(SocketView* /*view*/) const override {}
+  void OptionsChangedLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool CloseWouldBlockLocked() const override { return false; }
   void CancelWait(SocketDescriptor* /*from*/, uint64_t /*call_id*/) override {}
   void FinishClose(const SocketCall& call, OwnedFd fd) override;

@@ -98,21 +98,6 @@ WsaError SetIpv6Membership(const OptionRule& rule, const OptionTarget& target,
 
 // ---------------------------------------------------------- ancillary data
 
-// Which datagrams' data an option asks for.
-bool* Wanted(const OptionRule& rule, SocketOptions* options) {
-  WantedControl& wanted = options->wanted_control;
-  switch (rule.kernel_option) {
-    case IP_PKTINFO:
-    case IPV6_RECVPKTINFO:
-      return &wanted.packet_info;
-    case IP_RECVTTL:
-    case IPV6_RECVHOPLIMIT:
-      return &wanted.ttl;
-    default:
-      return &wanted.type_of_service;
-  }
-}
-
 WsaError SetWanted(const OptionRule& rule, const OptionTarget& target,
                    const Value& value) {
   uint32_t on;
@@ -120,13 +105,13 @@ WsaError SetWanted(const OptionRule& rule, const OptionTarget& target,
   if (!error.ok()) return error;
   // Once on it stays on in the kernel: the daemon itself may look at it.
   if (on != 0) error = SetKernelFlag(rule, target, value);
-  if (error.ok()) *Wanted(rule, target.options) = on != 0;
+  if (error.ok()) target.options->wanted_control.*rule.wanted = on != 0;
   return error;
 }
 
 WsaError GetWanted(const OptionRule& rule, const OptionTarget& target,
                    Value* value) {
-  value->set_number(*Wanted(rule, target.options));
+  value->set_number(target.options->wanted_control.*rule.wanted);
   return 0;
 }
 
@@ -163,6 +148,44 @@ WsaError SetDontFragment(const OptionRule& rule, const OptionTarget& target,
   return SetInt(
       target.socket.fd, rule.kernel_level, rule.kernel_option,
       target.options->dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_WANT);
+}
+
+// Winsock's upper bound of the path's MTU. Linux has one for IPv6 alone, and
+// takes no bound back.
+WsaError SetUserMtu(const OptionRule& rule, const OptionTarget& target,
+                    const Value& value) {
+  uint32_t mtu;
+  WsaError error = ReadNumber(rule, value, &mtu);
+  if (!error.ok()) return error;
+  if (mtu != target.options->user_mtu) {
+    if (rule.kernel_level != IPPROTO_IPV6) return kWsaInval;
+    error = SetKernelNumber(rule, target, value);
+  }
+  if (error.ok()) target.options->user_mtu = mtu;
+  return error;
+}
+
+// ------------------------------------------------------ the interface to send
+// by
+
+// Winsock has the index in network order for IPv4 alone, Linux always.
+WsaError SetIpv6Interface(const OptionRule& rule, const OptionTarget& target,
+                          const Value& value) {
+  uint32_t index;
+  if (WsaError error = ReadNumber(rule, value, &index); !error.ok()) {
+    return error;
+  }
+  return SetInt(target.socket.fd, IPPROTO_IPV6, IPV6_UNICAST_IF,
+                static_cast<int>(htonl(index)));
+}
+
+WsaError GetIpv6Interface(const OptionRule&, const OptionTarget& target,
+                          Value* value) {
+  int index = 0;
+  WsaError error =
+      GetInt(target.socket.fd, IPPROTO_IPV6, IPV6_UNICAST_IF, &index);
+  value->set_number(ntohl(static_cast<uint32_t>(index)));
+  return error;
 }
 
 // -------------------------------------------------------------- IP_OPTIONS
@@ -214,6 +237,23 @@ OptionRule WithNumber(OptionRule rule, uint32_t SocketOptions::*number) {
   return rule;
 }
 
+// Ancillary data, of datagrams.
+OptionRule IpWanted(int option, int kernel_option,
+                    bool WantedControl::*wanted) {
+  OptionRule rule =
+      Ip(option, kOnDatagram, &SetWanted, &GetWanted, kernel_option);
+  rule.wanted = wanted;
+  return rule;
+}
+
+OptionRule Ipv6Wanted(int option, int kernel_option,
+                      bool WantedControl::*wanted) {
+  OptionRule rule =
+      Ipv6(option, kOnDatagram, &SetWanted, &GetWanted, kernel_option);
+  rule.wanted = wanted;
+  return rule;
+}
+
 OptionRule WithFlag(OptionRule rule, bool SocketOptions::*flag) {
   rule.flag = flag;
   return rule;
@@ -242,19 +282,36 @@ OptionRules IpLevelOptions() {
          IP_DROP_SOURCE_MEMBERSHIP),
       Ip(17, kOnDatagram, &SetSourceMembership, nullptr, IP_BLOCK_SOURCE),
       Ip(18, kOnDatagram, &SetSourceMembership, nullptr, IP_UNBLOCK_SOURCE),
-      Ip(19, kOnDatagram, &SetWanted, &GetWanted, IP_PKTINFO),
-      Ip(21, kOnDatagram, &SetWanted, &GetWanted, IP_RECVTTL),
+      IpWanted(19, IP_PKTINFO, &WantedControl::packet_info),
+      IpWanted(21, IP_RECVTTL, &WantedControl::ttl),
+      WithFlag(Ip(22, kOnDatagram, &SetFlag, &GetFlag, 0),
+               &SocketOptions::receives_broadcasts),
+      IpWanted(24, IP_PKTINFO, &WantedControl::interface),
+      IpWanted(25, IP_PKTINFO, &WantedControl::destination),
+      WithFlag(Ip(28, kOnAll, &SetKeepsToInterfaces, &GetFlag, 0),
+               &SocketOptions::keeps_to_interfaces),
+      Ip(29, kOnAll, &AddInterface, nullptr, 0),
+      Ip(30, kOnAll, &RemoveInterface, nullptr, 0),
       Ip(31, kOnAll, &SetKernelNumber, &GetKernelNumber, IP_UNICAST_IF),
-      Ip(40, kOnDatagram, &SetWanted, &GetWanted, IP_RECVTOS),
+      Ip(32, kOnAll, &SetOff, &GetOff, 0),  // IP_RTHDR
+      Ip(33, kOnAll, nullptr, &GetInterfaces, 0),
+      IpWanted(40, IP_RECVTOS, &WantedControl::type_of_service),
+      IpWanted(47, IP_PKTINFO, &WantedControl::original_interface),
+      IpWanted(50, IP_RECVTOS, &WantedControl::ecn),
+      IpWanted(51, IP_PKTINFO, &WantedControl::packet_info_ex),
       Ip(71, kOnAll, &SetDiscover, &GetDiscover, IP_MTU_DISCOVER, 0, 3),
       Ip(73, kOnAll, nullptr, &GetKernelNumber, IP_MTU),
+      Ip(75, kOnDatagram, &SetOff, &GetOff, 0),  // IP_RECVERR
+      WithNumber(Ip(76, kOnAll, &SetUserMtu, &GetNumber, 0),
+                 &SocketOptions::user_mtu),
   };
   return kRules;
 }
 
 OptionRules Ipv6LevelOptions() {
   static const OptionRule kRules[] = {
-      Nowhere(2),  // IPV6_HDRINCL
+      Ipv6(1, kOnAll, &SetOff, &GetOff, 0),  // IPV6_HOPOPTS
+      Nowhere(2),                            // IPV6_HDRINCL
       Ipv6(4, kOnAll, &SetKernelNumber, &GetKernelNumber, IPV6_UNICAST_HOPS, -1,
            255),
       Ipv6(9, kOnDatagram, &SetKernelNumber, &GetKernelNumber,
@@ -266,18 +323,32 @@ OptionRules Ipv6LevelOptions() {
       Ipv6(12, kOnDatagram, &SetIpv6Membership, nullptr, IPV6_ADD_MEMBERSHIP),
       Ipv6(13, kOnDatagram, &SetIpv6Membership, nullptr, IPV6_DROP_MEMBERSHIP),
       Ipv6(14, kOnAll, &SetKernelFlag, &GetKernelFlag, IPV6_DONTFRAG),
-      Ipv6(19, kOnDatagram, &SetWanted, &GetWanted, IPV6_RECVPKTINFO),
-      Ipv6(21, kOnDatagram, &SetWanted, &GetWanted, IPV6_RECVHOPLIMIT),
+      Ipv6Wanted(19, IPV6_RECVPKTINFO, &WantedControl::packet_info),
+      Ipv6Wanted(21, IPV6_RECVHOPLIMIT, &WantedControl::ttl),
       WithNumber(Ipv6(23, kOnAll, &SetNumber, &GetNumber, 0),
                  &SocketOptions::protection_level),
+      Ipv6Wanted(24, IPV6_RECVPKTINFO, &WantedControl::interface),
+      Ipv6Wanted(25, IPV6_RECVPKTINFO, &WantedControl::destination),
       Nowhere(26),  // IPV6_CHECKSUM
       Ipv6(27, kOnAll, &SetKernelFlag, &GetKernelFlag, IPV6_V6ONLY),
-      Ipv6(31, kOnAll, &SetKernelNumber, &GetKernelNumber, IPV6_UNICAST_IF),
+      WithFlag(Ipv6(28, kOnAll, &SetKeepsToInterfaces, &GetFlag, 0),
+               &SocketOptions::keeps_to_interfaces),
+      Ipv6(29, kOnAll, &AddInterface, nullptr, 0),
+      Ipv6(30, kOnAll, &RemoveInterface, nullptr, 0),
+      Ipv6(31, kOnAll, &SetIpv6Interface, &GetIpv6Interface, IPV6_UNICAST_IF),
+      Ipv6(32, kOnAll, &SetOff, &GetOff, 0),  // IPV6_RTHDR
+      Ipv6(33, kOnAll, nullptr, &GetInterfaces, 0),
       Ipv6(39, kOnAll, &SetKernelNumber, &GetKernelNumber, IPV6_TCLASS, -1,
            255),
-      Ipv6(40, kOnDatagram, &SetWanted, &GetWanted, IPV6_RECVTCLASS),
+      Ipv6Wanted(40, IPV6_RECVTCLASS, &WantedControl::type_of_service),
+      Ipv6Wanted(47, IPV6_RECVPKTINFO, &WantedControl::original_interface),
+      Ipv6Wanted(50, IPV6_RECVTCLASS, &WantedControl::ecn),
+      Ipv6Wanted(51, IPV6_RECVPKTINFO, &WantedControl::packet_info_ex),
       Ipv6(71, kOnAll, &SetDiscover, &GetDiscover, IPV6_MTU_DISCOVER, 0, 3),
       Ipv6(72, kOnAll, nullptr, &GetKernelNumber, IPV6_MTU),
+      Ipv6(75, kOnDatagram, &SetOff, &GetOff, 0),  // IPV6_RECVERR
+      WithNumber(Ipv6(76, kOnAll, &SetUserMtu, &GetNumber, IPV6_MTU),
+                 &SocketOptions::user_mtu),
   };
   return kRules;
 }

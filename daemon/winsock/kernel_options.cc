@@ -4,6 +4,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 namespace wspd {
 namespace {
 
@@ -30,8 +32,8 @@ constexpr struct {
 };
 
 void SetBuffer(int fd, int option, uint32_t bytes) {
-  if (bytes == 0) return;
-  const int size = static_cast<int>(bytes);
+  if (bytes == SocketOptions::kNotSet) return;
+  const int size = static_cast<int>(std::min<uint32_t>(bytes, INT32_MAX));
   setsockopt(fd, SOL_SOCKET, option, &size, sizeof(size));
 }
 

@@ -94,6 +94,27 @@ WsaError GetNumber(const OptionRule& rule, const OptionTarget& target,
   return 0;
 }
 
+WsaError SetOff(const OptionRule& rule, const OptionTarget&,
+                const wsp::v1::OptionValue& value) {
+  uint32_t number;
+  if (WsaError error = ReadNumber(rule, value, &number); !error.ok()) {
+    return error;
+  }
+  return number == 0 ? 0 : kWsaInval;
+}
+
+WsaError GetOff(const OptionRule&, const OptionTarget&,
+                wsp::v1::OptionValue* value) {
+  value->set_number(0);
+  return 0;
+}
+
+WsaError SetKernelAndNumber(const OptionRule& rule, const OptionTarget& target,
+                            const wsp::v1::OptionValue& value) {
+  WsaError error = SetKernelNumber(rule, target, value);
+  return error.ok() ? SetNumber(rule, target, value) : error;
+}
+
 WsaError SetKernelAndFlag(const OptionRule& rule, const OptionTarget& target,
                           const wsp::v1::OptionValue& value) {
   WsaError error = SetKernelFlag(rule, target, value);

@@ -50,6 +50,8 @@ struct OptionRule {
   // Where the value is kept that the kernel has no place for.
   bool SocketOptions::*flag = nullptr;
   uint32_t SocketOptions::*number = nullptr;
+  // Which ancillary data it asks for.
+  bool WantedControl::*wanted = nullptr;
 };
 
 // A level's table.
@@ -78,9 +80,28 @@ WsaError SetNumber(const OptionRule& rule, const OptionTarget& target,
                    const wsp::v1::OptionValue& value);
 WsaError GetNumber(const OptionRule& rule, const OptionTarget& target,
                    wsp::v1::OptionValue* value);
+// Can't be turned on: FALSE is all that it takes, and says.
+WsaError SetOff(const OptionRule& rule, const OptionTarget& target,
+                const wsp::v1::OptionValue& value);
+WsaError GetOff(const OptionRule& rule, const OptionTarget& target,
+                wsp::v1::OptionValue* value);
 // The kernel's, and kept too since the kernel can't be asked what was set.
+WsaError SetKernelAndNumber(const OptionRule& rule, const OptionTarget& target,
+                            const wsp::v1::OptionValue& value);
 WsaError SetKernelAndFlag(const OptionRule& rule, const OptionTarget& target,
                           const wsp::v1::OptionValue& value);
+
+// Interfaces that a socket keeps to, with a filter of the kernel's: whether it
+// does, adding one, taking one off, and which they are (interface_options.cc).
+WsaError SetKeepsToInterfaces(const OptionRule& rule,
+                              const OptionTarget& target,
+                              const wsp::v1::OptionValue& value);
+WsaError AddInterface(const OptionRule& rule, const OptionTarget& target,
+                      const wsp::v1::OptionValue& value);
+WsaError RemoveInterface(const OptionRule& rule, const OptionTarget& target,
+                         const wsp::v1::OptionValue& value);
+WsaError GetInterfaces(const OptionRule& rule, const OptionTarget& target,
+                       wsp::v1::OptionValue* value);
 
 // The number of a value, within the rule's bounds; WSAEFAULT for a value of
 // another kind.

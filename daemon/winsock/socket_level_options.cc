@@ -1,8 +1,11 @@
 // The options of the level SOL_SOCKET (reference, section 4.10).
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "daemon/winsock/option_rule.h"
 
@@ -74,10 +77,30 @@ WsaError SetBuffer(const OptionRule& rule, const OptionTarget& target,
 
 WsaError GetBuffer(const OptionRule& rule, const OptionTarget& target,
                    Value* value) {
-  if (target.options->*rule.number == 0) {
+  if (target.options->*rule.number == SocketOptions::kNotSet) {
     return GetKernelNumber(rule, target, value);
   }
   return GetNumber(rule, target, value);
+}
+
+// With the times that Winsock has for it, where Linux has others.
+WsaError SetKeepAlive(const OptionRule& rule, const OptionTarget& target,
+                      const Value& value) {
+  WsaError error = SetKernelFlag(rule, target, value);
+  if (!error.ok() || value.number() == 0 || target.socket.type != SOCK_STREAM) {
+    return error;
+  }
+  const std::pair<int, uint32_t> times[] = {
+      {TCP_KEEPIDLE, target.options->keep_idle},
+      {TCP_KEEPINTVL, target.options->keep_interval},
+      {TCP_KEEPCNT, target.options->keep_count},
+  };
+  for (const auto& [option, time] : times) {
+    error =
+        SetInt(target.socket.fd, IPPROTO_TCP, option, static_cast<int>(time));
+    if (!error.ok()) return error;
+  }
+  return 0;
 }
 
 WsaError SetError(const OptionRule& rule, const OptionTarget& target,
@@ -134,6 +157,12 @@ OptionRule Kernel(int option, uint8_t types, int kernel_option) {
           &GetKernelFlag, SOL_SOCKET, kernel_option};
 }
 
+OptionRule KeepAlive() {
+  OptionRule rule = Kernel(0x8, kOnAll, SO_KEEPALIVE);
+  rule.set = &SetKeepAlive;
+  return rule;
+}
+
 OptionRule Flag(int option, bool SocketOptions::*flag,
                 SetOptionFunction set = &SetFlag) {
   OptionRule rule{option, kOnAll, kWsaNoProtoOpt, set, &GetFlag};
@@ -168,7 +197,7 @@ OptionRules SocketLevelOptions() {
       Special(0x2, kOnStream, nullptr, &GetAcceptConn),
       Flag(0x4, &SocketOptions::reuse_address, &SetAddressUse),
       Flag(~0x4, &SocketOptions::exclusive_address, &SetAddressUse),
-      Kernel(0x8, kOnAll, SO_KEEPALIVE),
+      KeepAlive(),
       Flag(0x10, &SocketOptions::dont_route),
       Kernel(0x20, kOnDatagram, SO_BROADCAST),
       Flag(0x40, &SocketOptions::use_loopback),

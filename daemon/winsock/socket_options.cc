@@ -18,15 +18,12 @@ constexpr Level kLevels[] = {
     {41, &Ipv6LevelOptions},
 };
 
-// Finds the rule for an option of a socket, or why there is none.
-WsaError FindRule(int level, int option, const SocketView& socket,
-                  const OptionRule** rule) {
+// Finds the rule of an option, or why there is none.
+WsaError FindRule(int level, int option, const OptionRule** rule) {
   for (const Level& entry : kLevels) {
     if (entry.level != level) continue;
     for (const OptionRule& candidate : entry.rules()) {
       if (candidate.option != option) continue;
-      const uint8_t type = socket.type == SOCK_STREAM ? kOnStream : kOnDatagram;
-      if ((candidate.types & type) == 0) return candidate.elsewhere;
       *rule = &candidate;
       return 0;
     }
@@ -35,14 +32,22 @@ WsaError FindRule(int level, int option, const SocketView& socket,
   return kWsaInval;
 }
 
+// Whether sockets of this type have it, and whether it `can` be set or read at
+// all, which is the first thing to be said.
+WsaError CheckRule(const OptionRule& rule, const SocketView& socket, bool can) {
+  const uint8_t type = socket.type == SOCK_STREAM ? kOnStream : kOnDatagram;
+  if (rule.types != 0 && !can) return kWsaNoProtoOpt;
+  return (rule.types & type) == 0 ? rule.elsewhere : 0;
+}
+
 }  // namespace
 
 WsaError SetSocketOption(const wsp::v1::SetSockOptRequest& request,
                          const SocketView& socket, SocketOptions* options) {
   const OptionRule* rule = nullptr;
-  WsaError error = FindRule(request.level(), request.option(), socket, &rule);
+  WsaError error = FindRule(request.level(), request.option(), &rule);
+  if (error.ok()) error = CheckRule(*rule, socket, rule->set != nullptr);
   if (!error.ok()) return error;
-  if (rule->set == nullptr) return kWsaNoProtoOpt;
   return rule->set(*rule, {socket, options}, request.value());
 }
 
@@ -50,9 +55,9 @@ WsaError GetSocketOption(const wsp::v1::GetSockOptRequest& request,
                          const SocketView& socket, SocketOptions* options,
                          wsp::v1::OptionValue* value) {
   const OptionRule* rule = nullptr;
-  WsaError error = FindRule(request.level(), request.option(), socket, &rule);
+  WsaError error = FindRule(request.level(), request.option(), &rule);
+  if (error.ok()) error = CheckRule(*rule, socket, rule->get != nullptr);
   if (!error.ok()) return error;
-  if (rule->get == nullptr) return kWsaNoProtoOpt;
   return rule->get(*rule, {socket, options}, value);
 }
 

@@ -2,6 +2,7 @@
 #define WSPD_DAEMON_WINSOCK_SOCKET_OPTIONS_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "daemon/winsock/control_messages.h"
 #include "daemon/winsock/wsa_error.h"
@@ -22,9 +23,10 @@ struct SocketOptions {
   bool debug = false;
   bool dont_route = false;
   bool use_loopback = false;
-  // What was set, since Linux doubles it; 0: not set.
-  uint32_t send_buffer = 0;
-  uint32_t receive_buffer = 0;
+  // What was set, since Linux doubles it.
+  static constexpr uint32_t kNotSet = UINT32_MAX;
+  uint32_t send_buffer = kNotSet;
+  uint32_t receive_buffer = kNotSet;
   // Milliseconds; the stub puts them into its calls.
   uint32_t send_timeout = 0;
   uint32_t receive_timeout = 0;
@@ -34,15 +36,31 @@ struct SocketOptions {
   bool urgent_by_rfc1122 = false;
   bool bsd_urgent = true;
   bool no_syn_retries = false;
+  bool timestamps = false;
+  bool fast_open = false;
+  bool fails_on_icmp_error = false;
+  // Windows' defaults, which the kernel gets with SO_KEEPALIVE: seconds, and
+  // probes.
+  uint32_t keep_idle = 7200;
+  uint32_t keep_interval = 1;
+  uint32_t keep_count = 10;
 
   // ---- UDP
   bool covers_checksum = false;
+  // Bytes; 0: datagrams come one by one.
+  uint32_t most_coalesced = 0;
 
   // ---- IP
   // As it was set: an address in network order, or an interface's index.
   uint32_t multicast_interface = 0;
   bool dont_fragment = false;
   uint32_t protection_level = 0xffffffff;
+  bool receives_broadcasts = true;
+  uint32_t user_mtu = UINT32_MAX;
+  // Whether only what comes by one of `interfaces`, which are indexes, is
+  // received.
+  bool keeps_to_interfaces = false;
+  std::vector<uint32_t> interfaces;
   // The ancillary data of datagrams that the client asked for.
   WantedControl wanted_control;
 };

@@ -47,6 +47,7 @@ void WinsockSocket::SetSockOpt(const SocketCall& call) {
     error = engine_->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       return SetSocketOption(request, ViewLocked(fd), &options_);
     });
+    if (error.ok()) OptionsChangedLocked();
   }
   call.Finish(error);
 }

@@ -139,6 +139,8 @@ class WinsockSocket : public OperationSink,
   // Of `view` what the type's own state says.
   virtual void FillViewLocked(SocketView* view) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+  // An option was set that the engine may have to do with.
+  virtual void OptionsChangedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {}
   // Whether a close of the last descriptor has to answer WSAEWOULDBLOCK.
   virtual bool CloseWouldBlockLocked() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
