@@ -88,6 +88,10 @@ constexpr IoctlTraits Daemon(DWORD code, DWORD in_bytes, DWORD out_bytes,
   return {code, AnsweredBy::kDaemon, in_bytes, out_bytes, answer, 0};
 }
 
+constexpr IoctlTraits Change(DWORD code) {
+  return {code, AnsweredBy::kChange, 0, 0, nullptr, 0};
+}
+
 constexpr IoctlTraits Refused(DWORD code, uint32_t refusal) {
   return {code, AnsweredBy::kNobody, 0, 0, nullptr, refusal};
 }
@@ -111,6 +115,8 @@ constexpr IoctlTraits kIoctls[] = {
     Daemon(SIO_ADDRESS_LIST_QUERY, 0, 0, &QueryAddressList),
     Daemon(SIO_ADDRESS_LIST_SORT, 0, 0, &SortAddressList),
     Daemon(SIO_GET_INTERFACE_LIST, 0, 0, &GetInterfaceList),
+    Change(SIO_ADDRESS_LIST_CHANGE),
+    Change(SIO_ROUTING_INTERFACE_CHANGE),
     Stub(SIO_GET_BROADCAST_ADDRESS, 0, sizeof(sockaddr_in),
          &GetBroadcastAddress),
     Stub(SIO_GET_EXTENSION_FUNCTION_POINTER, sizeof(GUID),
@@ -141,8 +147,10 @@ constexpr bool IsConsistent(const IoctlTraits& traits) {
     return false;
   }
   const bool refused = traits.by == AnsweredBy::kNobody;
+  const bool answered =
+      traits.by == AnsweredBy::kStub || traits.by == AnsweredBy::kDaemon;
   return refused == (traits.refusal != 0) &&
-         refused == (traits.answer == nullptr);
+         answered == (traits.answer != nullptr);
 }
 
 constexpr bool AllAreConsistent() {
@@ -213,11 +221,21 @@ int WSPAPI SpiIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_bytes, LPVOID out,
     return call.Result(WSAEFAULT);
   }
   Indication indication = {overlapped, routine, thread};
+  const bool asked_overlapped = overlapped != nullptr;
   if (!call.socket()->overlapped) indication.overlapped = nullptr;
   if (!indication.valid()) return call.Result(WSAEFAULT);
 
   const IoctlTraits traits = TraitsOfIoctl(code);
   const IoctlBuffers buffers = {in, in_bytes, out, out_bytes};
+  if (traits.by == AnsweredBy::kChange) {
+    // An overlapped call on a socket that isn't for them blocks, whatever the
+    // socket's mode (reference, section 4.3).
+    const bool blocks = asked_overlapped || !call.nonblocking();
+    const uint32_t error =
+        AwaitNetworkChange(&call, code, buffers, indication, blocks);
+    if (error == 0 && returned != nullptr) *returned = 0;
+    return call.Result(error);
+  }
   uint32_t result = traits.refusal;
   if (result == 0) {
     DWORD bytes = 0;

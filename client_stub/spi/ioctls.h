@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "client_stub/spi/overlapped.h"
 #include "client_stub/spi/spi_call.h"
 
 namespace wsp {
@@ -24,6 +25,8 @@ enum class AnsweredBy : uint8_t {
   kStub,
   // `answer` asks it.
   kDaemon,
+  // By the daemon, when the network has changed.
+  kChange,
   // It isn't there: `refusal` says how.
   kNobody,
 };
@@ -63,6 +66,13 @@ uint32_t GetBroadcastAddress(SpiCall* call, const IoctlTraits& traits,
 // The destination that SIO_ROUTING_INTERFACE_QUERY and _CHANGE are about.
 uint32_t ReadDestination(const SpiCall& call, const IoctlBuffers& buffers,
                          Address* address);
+
+// ioctl_changes.cc: does one that is answered by a change. A synchronous one is
+// one without an OVERLAPPED, and `blocks` or is answered WSAEWOULDBLOCK; what
+// the other says is the SPI call's verdict, WSA_IO_PENDING for one.
+uint32_t AwaitNetworkChange(SpiCall* call, DWORD code,
+                            const IoctlBuffers& buffers,
+                            const Indication& indication, bool blocks);
 
 }  // namespace wsp
 

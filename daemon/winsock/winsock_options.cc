@@ -1,4 +1,5 @@
 // WSPGetSockOpt, WSPSetSockOpt and WSPIoctl.
+#include <memory>
 #include <utility>
 
 #include "daemon/winsock/ioctls.h"
@@ -55,6 +56,7 @@ void WinsockSocket::SetSockOpt(const SocketCall& call) {
 void WinsockSocket::Ioctl(const SocketCall& call) {
   wsp::v1::IoctlRequest request;
   if (!call.Parse(&request)) return;
+  if (IsChangeIoctl(request.code())) return AwaitChange(call, request);
   wsp::v1::IoctlResult message;
   WsaError error = 0;
   if (IsNetworkIoctl(request.code())) {
@@ -77,6 +79,37 @@ void WinsockSocket::Ioctl(const SocketCall& call) {
   CallResult result;
   result.body = message.SerializeAsString();
   call.Finish(std::move(result));
+}
+
+void WinsockSocket::AwaitChange(const SocketCall& call,
+                                const wsp::v1::IoctlRequest& request) {
+  bool waits;
+  std::shared_ptr<ChangeWaits> change_waits;
+  {
+    absl::MutexLock lock(&mu_);
+    // Non-blocking mode doesn't apply to overlapped calls (section 4.3).
+    waits = call->overlapped || !nonblocking_;
+    if (change_waits_ == nullptr) {
+      change_waits_ = std::make_shared<ChangeWaits>(
+          environment_->changes, engine_->loop(), family_,
+          [weak = std::weak_ptr<WinsockSocket>(shared_from_this())](
+              uint32_t event) {
+            if (auto self = weak.lock()) self->RecordNetworkEvent(event, 0);
+          });
+    }
+    change_waits = change_waits_;
+  }
+  change_waits->Begin(call, request, waits);
+}
+
+std::shared_ptr<ChangeWaits> WinsockSocket::change_waits() const {
+  absl::MutexLock lock(&mu_);
+  return change_waits_;
+}
+
+void WinsockSocket::WithdrawChanges(const SocketDescriptor* from, bool last,
+                                    bool silently) {
+  if (auto waits = change_waits()) waits->Withdraw(from, last, silently);
 }
 
 }  // namespace wspd

@@ -131,6 +131,10 @@ void WinsockSocket::CountSent(uint64_t bytes) {
 
 void WinsockSocket::Cancel(SocketDescriptor* from, uint64_t call_id) {
   if (engine_->Cancel(from, call_id, ECANCELED)) return;
+  if (auto waits = change_waits(); waits && waits->Cancel(from, call_id)) {
+    from->sink()->FlushResults();
+    return;
+  }
   CancelWait(from, call_id);
 }
 
@@ -164,6 +168,7 @@ void WinsockSocket::Close(const SocketCall& call) {
     // The others go on with it.
     ReleaseHoldings(from, false);
     FinishAborted(from, engine_->Withdraw(from));
+    WithdrawChanges(from, false, false);
     NotifyObservers();
     from->sink()->RemoveSocket(from->socket_id());
     return call.Finish(CallResult());
@@ -171,6 +176,7 @@ void WinsockSocket::Close(const SocketCall& call) {
   auto [fd, operations] = engine_->Abandon();
   ReleaseHoldings(from, true);
   FinishAborted(from, std::move(operations));
+  WithdrawChanges(from, true, false);
   FinishClose(call, std::move(fd));
 }
 
@@ -180,10 +186,12 @@ void WinsockSocket::Abort(SocketDescriptor* from) {
   if (!last) {
     ReleaseHoldings(from, false);
     engine_->Withdraw(from);
+    WithdrawChanges(from, false, true);
     return;
   }
   auto [fd, operations] = engine_->Abandon();
   ReleaseHoldings(from, true);
+  WithdrawChanges(from, true, true);
   FinishAbort(std::move(fd));
 }
 
@@ -255,7 +263,9 @@ void WinsockSocket::GetPeerName(const SocketCall& call) {
 
 void WinsockSocket::Describe(wsp::v1::Socket* out) const {
   out->set_protocol(type_ == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP);
-  out->set_pending_calls(engine_->waiting());
+  const auto waits = change_waits();
+  out->set_pending_calls(engine_->waiting() +
+                         (waits != nullptr ? waits->waiting() : 0));
   out->set_bytes_sent(bytes_sent_.load(std::memory_order_relaxed));
   out->set_bytes_received(engine_->received());
   out->set_opened_at_ns(absl::ToUnixNanos(opened_at_));

@@ -11,11 +11,13 @@
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/network/change_monitor.h"
 #include "daemon/socket/lingerer.h"
 #include "daemon/socket/operation.h"
 #include "daemon/socket/socket.h"
 #include "daemon/socket/socket_observer.h"
 #include "daemon/winsock/call.h"
+#include "daemon/winsock/change_waits.h"
 #include "daemon/winsock/network_event_recorder.h"
 #include "daemon/winsock/socket_call.h"
 #include "daemon/winsock/socket_descriptor.h"
@@ -44,6 +46,7 @@ class WinsockSocket : public OperationSink,
     explicit Environment(Lingerer* its_lingerer) : lingerer(its_lingerer) {}
 
     Lingerer* const lingerer;
+    const std::shared_ptr<ChangeMonitor> changes = ChangeMonitor::Create();
     // Of all sockets, for listings.
     mutable std::atomic<uint64_t> bytes_sent{0};
     mutable std::atomic<uint64_t> bytes_received{0};
@@ -229,6 +232,14 @@ class WinsockSocket : public OperationSink,
   void EnumNetworkEvents(const SocketCall& call);
   void ReenableEvents(const SocketCall& call);
 
+  // The ioctls that end when the network changes.
+  void AwaitChange(const SocketCall& call,
+                   const wsp::v1::IoctlRequest& request);
+  // Null if there never was one.
+  std::shared_ptr<ChangeWaits> change_waits() const;
+  // Ends those of `from`, which is closed.
+  void WithdrawChanges(const SocketDescriptor* from, bool last, bool silently);
+
   // The registration of network events, with the record. Once made it stays as
   // long as the socket.
   struct NetworkEvents {
@@ -271,6 +282,7 @@ class WinsockSocket : public OperationSink,
   // Owned; null as long as nobody has asked for events. Set with mu_ held.
   std::atomic<NetworkEvents*> events_{nullptr};
   uint32_t descriptors_ ABSL_GUARDED_BY(mu_) = 0;
+  std::shared_ptr<ChangeWaits> change_waits_ ABSL_GUARDED_BY(mu_);
 };
 
 // Operation::id of operations that belong to no call.
