@@ -80,11 +80,11 @@ class Socket : public EventHandler,
   // Whether a byte of urgent data waits for a receive with MSG_OOB. Such a
   // receive doesn't wait, nor behind others: without an urgent byte, and with
   // SO_OOBINLINE, the outcome is EINVAL.
-  bool UrgentWaits() const;
+  bool UrgentWaits();
 
   // Whether the reader has not come to the urgent byte yet: the byte waits, or
   // with SO_OOBINLINE lies further on in the stream.
-  bool UrgentIsAhead() const;
+  bool UrgentIsAhead();
 
   // ---- for datagram sockets
 

@@ -69,14 +69,14 @@ void Socket::TryUrgentLocked(const Operation& operation, Outcome* outcome) {
   if ((operation.flags & MSG_PEEK) == 0) urgent_->erase(0, 1);
 }
 
-bool Socket::UrgentWaits() const {
+bool Socket::UrgentWaits() {
   absl::MutexLock lock(&mu_);
   if (!fd_.valid() || IsInline(fd_.get())) return false;
-  return (urgent_ != nullptr && !urgent_->empty()) ||
-         KernelHasUrgent(fd_.get());
+  KeepUrgentLocked();
+  return urgent_ != nullptr && !urgent_->empty();
 }
 
-bool Socket::UrgentIsAhead() const {
+bool Socket::UrgentIsAhead() {
   {
     absl::MutexLock lock(&mu_);
     if (!fd_.valid()) return false;

@@ -151,22 +151,20 @@ WsaError SetDontFragment(const OptionRule& rule, const OptionTarget& target,
 }
 
 // Winsock's upper bound of the path's MTU. Linux has one for IPv6 alone, and
-// takes no bound back.
+// takes no bound back; over IPv4 it is only kept.
 WsaError SetUserMtu(const OptionRule& rule, const OptionTarget& target,
                     const Value& value) {
   uint32_t mtu;
   WsaError error = ReadNumber(rule, value, &mtu);
   if (!error.ok()) return error;
-  if (mtu != target.options->user_mtu) {
-    if (rule.kernel_level != IPPROTO_IPV6) return kWsaInval;
+  if (rule.kernel_level == IPPROTO_IPV6 && mtu != target.options->user_mtu) {
     error = SetKernelNumber(rule, target, value);
   }
   if (error.ok()) target.options->user_mtu = mtu;
   return error;
 }
 
-// ------------------------------------------------------ the interface to send
-// by
+// -------------------------------------------------- the sending interface
 
 // Winsock has the index in network order for IPv4 alone, Linux always.
 WsaError SetIpv6Interface(const OptionRule& rule, const OptionTarget& target,
@@ -301,7 +299,9 @@ OptionRules IpLevelOptions() {
       IpWanted(51, IP_PKTINFO, &WantedControl::packet_info_ex),
       Ip(71, kOnAll, &SetDiscover, &GetDiscover, IP_MTU_DISCOVER, 0, 3),
       Ip(73, kOnAll, nullptr, &GetKernelNumber, IP_MTU),
-      Ip(75, kOnDatagram, &SetOff, &GetOff, 0),  // IP_RECVERR
+      // IP_RECVERR; errors come as WSAECONNRESET all the same.
+      WithFlag(Ip(75, kOnDatagram, &SetFlag, &GetFlag, 0),
+               &SocketOptions::receives_errors),
       WithNumber(Ip(76, kOnAll, &SetUserMtu, &GetNumber, 0),
                  &SocketOptions::user_mtu),
   };
@@ -346,7 +346,8 @@ OptionRules Ipv6LevelOptions() {
       Ipv6Wanted(51, IPV6_RECVPKTINFO, &WantedControl::packet_info_ex),
       Ipv6(71, kOnAll, &SetDiscover, &GetDiscover, IPV6_MTU_DISCOVER, 0, 3),
       Ipv6(72, kOnAll, nullptr, &GetKernelNumber, IPV6_MTU),
-      Ipv6(75, kOnDatagram, &SetOff, &GetOff, 0),  // IPV6_RECVERR
+      WithFlag(Ipv6(75, kOnDatagram, &SetFlag, &GetFlag, 0),
+               &SocketOptions::receives_errors),
       WithNumber(Ipv6(76, kOnAll, &SetUserMtu, &GetNumber, IPV6_MTU),
                  &SocketOptions::user_mtu),
   };

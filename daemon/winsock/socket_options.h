@@ -39,6 +39,7 @@ struct SocketOptions {
   bool timestamps = false;
   bool fast_open = false;
   bool fails_on_icmp_error = false;
+  bool delays_fin_ack = false;
   // Windows' defaults, which the kernel gets with SO_KEEPALIVE: seconds, and
   // probes.
   uint32_t keep_idle = 7200;
@@ -56,6 +57,7 @@ struct SocketOptions {
   bool dont_fragment = false;
   uint32_t protection_level = 0xffffffff;
   bool receives_broadcasts = true;
+  bool receives_errors = false;
   uint32_t user_mtu = UINT32_MAX;
   // Whether only what comes by one of `interfaces`, which are indexes, is
   // received.

@@ -166,7 +166,8 @@ OptionRules TcpLevelOptions() {
       Tcp(8, nullptr, &GetAtMark),
       TcpFlag(9, &SocketOptions::no_syn_retries, &SetNoSynRetries),
       Timestamps(),
-      Tcp(13, &SetOff, &GetOff),  // TCP_DELAY_FIN_ACK
+      // TCP_DELAY_FIN_ACK, of which Linux has nothing.
+      TcpFlag(13, &SocketOptions::delays_fin_ack),
       Tcp(14, &SetMaxRetransmission, &GetMaxRetransmission),
       TcpFlag(15, &SocketOptions::fast_open, &SetFastOpen),
       TcpKeep(16, TCP_KEEPCNT, kMostKeepProbes, &SocketOptions::keep_count),

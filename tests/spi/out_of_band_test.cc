@@ -115,6 +115,19 @@ TEST_P(OutOfBandTest, SeveralUrgentBytesQueue) {
   EXPECT_EQ(spi_->Recv(socket_, 1, &data, MSG_OOB), kInvalid);
 }
 
+TEST_P(OutOfBandTest, UrgentByteThatWasSeenOutlivesTheNext) {
+  ASSERT_TRUE(peer_.WriteUrgent("1"));
+  ASSERT_TRUE(AwaitUrgent());
+  ASSERT_TRUE(peer_.WriteUrgent("2"));
+  ASSERT_TRUE(peer_.Write("x"));
+  ASSERT_TRUE(AwaitReadable(1));
+  ExpectUrgent("1");
+  ExpectUrgent("2");
+  std::string data;
+  ASSERT_EQ(spi_->RecvExactly(socket_, 1, &data), kOk);
+  EXPECT_EQ(data, "x");
+}
+
 TEST_P(OutOfBandTest, NothingUrgentIsInvalid) {
   std::string data;
   EXPECT_EQ(spi_->Recv(socket_, 1, &data, MSG_OOB), kInvalid);
