@@ -4,6 +4,8 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+// After what it needs and doesn't include.
+#include <linux/sockios.h>
 
 #include <algorithm>
 #include <cstring>
@@ -43,6 +45,17 @@ WsaError SetOption(const IoctlTarget& target, int level, int option,
 
 // --------------------------------------------------------------- what is there
 
+// How much there is behind an urgent byte that is the next in the stream: the
+// kernel counts no further than to there.
+int CountBehindMark(int fd) {
+  constexpr size_t kAll = 1 << 30;
+  int at_mark = 0;
+  if (ioctl(fd, SIOCATMARK, &at_mark) != 0 || at_mark == 0) return 0;
+  const ssize_t length =
+      recv(fd, nullptr, kAll, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+  return static_cast<int>(std::max<ssize_t>(length, 0));
+}
+
 // Of datagrams all that are queued, as Windows 10 does; the manual says: the
 // first.
 WsaError CountReadable(const Request&, const IoctlTarget& target,
@@ -55,8 +68,11 @@ WsaError CountReadable(const Request&, const IoctlTarget& target,
     return WsaError::FromErrno(error);
   }
   int readable = 0;
-  const int error = target.engine->WithFd(
-      [&](int fd) { return ioctl(fd, FIONREAD, &readable) == 0 ? 0 : errno; });
+  const int error = target.engine->WithFd([&](int fd) {
+    if (ioctl(fd, FIONREAD, &readable) != 0) return errno;
+    if (readable == 0) readable = CountBehindMark(fd);
+    return 0;
+  });
   result->set_number(static_cast<uint32_t>(readable));
   // Linux refuses on a listener, where Winsock counts nothing.
   return error == EINVAL ? WsaError(0) : WsaError::FromErrno(error);
