@@ -155,6 +155,57 @@ TEST_F(AttachmentTest, ASendIsCutIntoChunksWithinTheCredit) {
   EXPECT_GT(daemon_->largest_data_frame, kChunk);
 }
 
+TEST_F(AttachmentTest, ASendMayComeBlockByBlock) {
+  Attach();
+  SendBlocks blocks;
+  SendJob job;
+  job.owner = &owner_;
+  job.blocks = &blocks;
+  job.total = UINT64_MAX;
+  attachment_.SubmitSend(&lane_, &job);
+  // What is sent later waits for what isn't there yet.
+  const std::string later = "later";
+  ByteView buffer;
+  auto behind = Job(later, &buffer);
+  attachment_.SubmitSend(&lane_, behind.get());
+  Exchange();
+  EXPECT_TRUE(TakeCalls().empty());
+  attachment_.AddBlock(&lane_, &job, ByteBuffer(kChunk, 'a'));
+  Exchange();
+  std::vector<v1::Call> calls = TakeCalls();
+  ASSERT_EQ(calls.size(), 1u);
+  EXPECT_TRUE(calls[0].send().data() == std::string(kChunk, 'a'));
+  EXPECT_FALSE(job.all_handed_over());
+  attachment_.AddBlock(&lane_, &job, ByteBuffer(3, 'b'));
+  attachment_.EndBlocks(&lane_, &job);
+  EXPECT_EQ(job.total, kChunk + 3);
+  Exchange();
+  calls = TakeCalls();
+  ASSERT_EQ(calls.size(), 2u);
+  EXPECT_EQ(calls[0].send().data(), "bbb");
+  EXPECT_EQ(calls[0].send().stream_offset(), kChunk);
+  EXPECT_EQ(calls[1].send().data(), "later");
+  EXPECT_TRUE(job.all_handed_over());
+  attachment_.DropCalls();
+}
+
+TEST_F(AttachmentTest, BlocksMayEndWhenAllIsHandedOver) {
+  Attach();
+  SendBlocks blocks;
+  SendJob job;
+  job.owner = &owner_;
+  job.blocks = &blocks;
+  job.total = UINT64_MAX;
+  attachment_.SubmitSend(&lane_, &job);
+  attachment_.AddBlock(&lane_, &job, ByteBuffer(3, 'a'));
+  Exchange();
+  EXPECT_EQ(TakeCalls().size(), 1u);
+  attachment_.EndBlocks(&lane_, &job);
+  EXPECT_TRUE(job.all_handed_over());
+  EXPECT_TRUE(lane_.jobs.empty());
+  attachment_.DropCalls();
+}
+
 TEST_F(AttachmentTest, TheTimeOfASendIsForAllItsChunks) {
   Attach();
   const std::string bytes(4 * kChunk, 'x');

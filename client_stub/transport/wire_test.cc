@@ -198,6 +198,28 @@ TEST(RequestsTest, DatagramsCarryTheirAncillaryData) {
   EXPECT_TRUE(receive.want_control());
 }
 
+TEST(RequestsTest, ExtensionFunctionsCarryTheirArguments) {
+  ByteBuffer bytes;
+  AppendAcceptEx(&bytes, 7, 100, true);
+  const auto accept = Parse<v1::Call>(bytes).accept();
+  EXPECT_EQ(accept.accepted_socket_id(), 7u);
+  EXPECT_TRUE(accept.extended());
+  EXPECT_EQ(accept.max_bytes(), 100u);
+  EXPECT_TRUE(accept.no_address_room());
+  bytes.clear();
+  AppendConnect(&bytes, Address(), true);
+  EXPECT_TRUE(Parse<v1::Call>(bytes).connect().extended());
+  bytes.clear();
+  AppendDisconnectEx(&bytes, true);
+  EXPECT_TRUE(Parse<v1::Call>(bytes).disconnect_ex().reuse());
+  bytes.clear();
+  AppendSetSockOptContext(&bytes, 0xffff, 0x700b, 9);
+  EXPECT_EQ(Parse<v1::Call>(bytes).set_sock_opt().value().socket_id(), 9u);
+  bytes.clear();
+  AppendSetSockOptContext(&bytes, 0xffff, 0x7010, 0);
+  EXPECT_FALSE(Parse<v1::Call>(bytes).set_sock_opt().has_value());
+}
+
 TEST(RequestsTest, OptionsKeepTheirZeros) {
   ByteBuffer bytes;
   AppendSetSockOptNumber(&bytes, 0xffff, ~4, 0);

@@ -1,6 +1,7 @@
 #include "daemon/socket/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -283,6 +284,63 @@ TEST_F(SocketTest, ShutdownSendComesAfterTheSendsThatWait) {
   EXPECT_EQ(socket_->ShutdownSend(), 0);
   // Everything, and then the end of the stream.
   EXPECT_EQ(ReadBytes(peer_.get(), kSize + 1).size(), kSize);
+}
+
+TEST_F(SocketTest, AShutdownThatIsAnOperationWaitsItsTurn) {
+  auto data = std::make_shared<std::string>(16 << 20, 'x');
+  Send(1, data);
+  socket_->Submit(Make(Operation::Kind::kShutdownSend, 2));
+  EXPECT_FALSE(sink_->Has(1));
+  EXPECT_FALSE(sink_->Has(2));
+  std::vector<char> buffer(1 << 20);
+  size_t received = 0;
+  while (received < data->size()) {
+    const ssize_t got = recv(peer_.get(), buffer.data(), buffer.size(), 0);
+    ASSERT_GT(got, 0);
+    received += got;
+  }
+  EXPECT_EQ(sink_->Await(1).error, 0);
+  EXPECT_EQ(sink_->Await(2).error, 0);
+  EXPECT_EQ(recv(peer_.get(), buffer.data(), buffer.size(), 0), 0);
+}
+
+TEST_F(SocketTest, AnExchangeGivesBackWhatWaitsAndGoesOnWithTheOther) {
+  Receive(1, 10);
+  TcpPair second = MakeTcpPair();
+  auto [old, waiting] = socket_->Exchange(std::move(second.ours), 100);
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_EQ(waiting[0]->id, 1u);
+  EXPECT_EQ(socket_->waiting(), 0);
+  // What came on the old one doesn't matter any more.
+  ASSERT_EQ(send(peer_.get(), "old", 3, 0), 3);
+  Receive(2, 10);
+  ASSERT_EQ(send(second.peer.get(), "new", 3, 0), 3);
+  const auto record = sink_->Await(2);
+  EXPECT_EQ(record.data, "new");
+  EXPECT_EQ(record.stream_offset, 100u);
+  socket_->Abandon();
+  auto [refused, nothing] = socket_->Exchange(std::move(old), 0);
+  EXPECT_TRUE(refused.valid());
+  EXPECT_TRUE(nothing.empty());
+}
+
+TEST_F(SocketTest, AwaitingAConnectionLeavesItToBeAccepted) {
+  TcpListener listener = ListenOnLoopback();
+  fcntl(listener.fd.get(), F_SETFL, O_NONBLOCK);
+  auto listening = Socket::Adopt(std::move(listener.fd), loop_.get());
+  listening->Submit(Make(Operation::Kind::kAwaitConnection, 1));
+  listening->Submit(Make(Operation::Kind::kAwaitConnection, 2));
+  EXPECT_FALSE(sink_->Has(1));
+  const OwnedFd client = ConnectToLoopback(listener.port);
+  EXPECT_EQ(sink_->Await(1).error, 0);
+  EXPECT_EQ(sink_->Await(2).error, 0);
+  listening->Submit(Make(Operation::Kind::kAccept, 3));
+  EXPECT_TRUE(sink_->Await(3).accepted);
+  // So does one that was put back.
+  listening->ReturnAccepted(sink_->TakeAccepted());
+  listening->Submit(Make(Operation::Kind::kAwaitConnection, 4));
+  EXPECT_EQ(sink_->Await(4).error, 0);
+  listening->Abandon();
 }
 
 TEST_F(SocketTest, AResetEndsWhatWaits) {

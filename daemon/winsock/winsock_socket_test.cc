@@ -446,6 +446,106 @@ TEST_F(OfferTest, WhatOneDescriptorLeavesUndecidedAnotherAccepts) {
 }
 
 // A connection with a linger time, whose peer doesn't read.
+// AcceptEx into kSocket, of a listener under kListener.
+class AcceptExTest : public WinsockSocketTest {
+ protected:
+  static constexpr uint64_t kListener = 8;
+
+  AcceptExTest() {
+    listener_ = Make(kListener);
+    wsp::v1::Call bind;
+    bind.mutable_bind()->mutable_address()->mutable_ipv4()->set_address(
+        INADDR_LOOPBACK);
+    wsp::v1::BindResult bound;
+    bound.ParseFromString(Run(listener_.get(), bind).body);
+    port_ = bound.local().ipv4().port();
+    wsp::v1::Call listen;
+    listen.mutable_listen()->set_backlog(10);
+    EXPECT_EQ(Run(listener_.get(), listen).wsa_error, 0u);
+    accepting_ = Make(kSocket);
+  }
+
+  uint64_t Start(uint32_t max_bytes) {
+    wsp::v1::Call call;
+    call.set_overlapped(true);
+    call.mutable_accept()->set_accepted_socket_id(kSocket);
+    call.mutable_accept()->set_extended(true);
+    call.mutable_accept()->set_max_bytes(max_bytes);
+    return Begin(listener_.get(), call);
+  }
+  // Until the connection that waits for its first data is there.
+  void AwaitConnection() {
+    wsp::v1::Call call;
+    call.mutable_get_sock_opt()->set_level(0xffff);
+    call.mutable_get_sock_opt()->set_option(0x700c);
+    const absl::Time deadline = absl::Now() + absl::Minutes(1);
+    while (absl::Now() < deadline) {
+      wsp::v1::GetSockOptResult result;
+      result.ParseFromString(Run(accepting_.get(), call).body);
+      if (result.value().number() != UINT32_MAX) return;
+      std::this_thread::yield();
+    }
+    ADD_FAILURE() << "no connection came";
+  }
+
+  std::shared_ptr<SocketDescriptor> listener_;
+  std::shared_ptr<SocketDescriptor> accepting_;
+  int port_ = 0;
+};
+
+TEST_F(AcceptExTest, CancellingPutsBackAConnectionThatWaitsForItsFirstData) {
+  const uint64_t cancelled = Start(10);
+  const OwnedFd client = ConnectToLoopback(port_);
+  AwaitConnection();
+  listener_->Cancel(cancelled);
+  EXPECT_EQ(sink_->Await(cancelled).wsa_error, kWsaOperationAborted);
+  // The next one gets it, with all that was sent.
+  ASSERT_EQ(write(client.get(), "data", 4), 4);
+  const CallResult result = sink_->Await(Start(10));
+  EXPECT_EQ(result.wsa_error, 0u);
+  ASSERT_NE(result.payload, nullptr);
+  EXPECT_EQ(std::string(result.payload->data(), result.payload->size()),
+            "data");
+}
+
+TEST_F(AcceptExTest, CancellingBeforeAConnectionTakesNone) {
+  const uint64_t cancelled = Start(0);
+  listener_->Cancel(cancelled);
+  EXPECT_EQ(sink_->Await(cancelled).wsa_error, kWsaOperationAborted);
+  const OwnedFd client = ConnectToLoopback(port_);
+  EXPECT_EQ(sink_->Await(Start(0)).wsa_error, 0u);
+}
+
+TEST_F(AcceptExTest, OneOfManyEndsEachRace) {
+  for (int i = 0; i < 200; ++i) {
+    const uint64_t id = Start(i % 2 == 0 ? 0 : 10);
+    OwnedFd client;
+    std::thread connects([&] {
+      client = ConnectToLoopback(port_);
+      (void)!write(client.get(), "x", 1);
+    });
+    listener_->Cancel(id);
+    const uint32_t error = sink_->Await(id).wsa_error;
+    connects.join();
+    if (error == 0) {
+      // The socket has a connection: another for the next round.
+      sink_->RemoveSocket(kSocket);
+      accepting_->Abort();
+      accepting_ = Make(kSocket);
+      continue;
+    }
+    ASSERT_EQ(error, kWsaOperationAborted);
+    // The connection is still to be had.
+    const CallResult result = sink_->Await(Start(10));
+    ASSERT_EQ(result.wsa_error, 0u);
+    ASSERT_NE(result.payload, nullptr);
+    EXPECT_EQ(result.payload->size(), 1u);
+    sink_->RemoveSocket(kSocket);
+    accepting_->Abort();
+    accepting_ = Make(kSocket);
+  }
+}
+
 class LingeringCloseTest : public WinsockSocketTest {
  protected:
   LingeringCloseTest() : socket_(Connect(&peer_)) {
