@@ -352,6 +352,9 @@ int SendFrom(SpiCall* call, Transfer transfer, const sockaddr* to,
     if (const uint32_t error = CheckDatagram(*call, &transfer, to, to_length)) {
       return call->Result(error);
     }
+  } else {
+    // A stream's has no meaning (reference, section 2, WSPSendTo).
+    transfer.asks_for_address = false;
   }
   const bool wont_block = transfer.overlapped == nullptr && !transfer.blocks;
   if (transfer.blocks) call->QueryHook();

@@ -376,6 +376,7 @@ TEST_P(MessageTest, WhatIsOpenedForARoutineIsClosedHoweverItEnds) {
   ASSERT_EQ(spi_->DatagramSocket(&other, GetParam()), kOk);
   ASSERT_EQ(spi_->Bind(other, {GetParam(), 0}), kOk);
   ASSERT_EQ(spi_->Close(socket_), kOk);
+  while (told.count < 2) spi_client::SleepAlertable(WSA_INFINITE);
   socket_ = other;
   Message last;
   last.ForReceiving(100);
