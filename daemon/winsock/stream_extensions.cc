@@ -29,7 +29,12 @@ int SetReuseAddress(int fd, int on) {
 // Binds `fd` where the connection of `old` still is, for as long as that lasts.
 int BindBeside(int old, const NetAddress& address, int fd) {
   if (SetReuseAddress(old, 1) != 0 || SetReuseAddress(fd, 1) != 0) return errno;
-  return bind(fd, address.get(), address.size()) == 0 ? 0 : errno;
+  if (bind(fd, address.get(), address.size()) == 0) return 0;
+  if (errno != EADDRINUSE) return errno;
+  // The kernel lets connections to different peers share a port that none of
+  // them was bound to. Bound again, it has to be another.
+  const NetAddress other = address.WithPort(0);
+  return bind(fd, other.get(), other.size()) == 0 ? 0 : errno;
 }
 
 }  // namespace
