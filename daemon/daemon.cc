@@ -41,6 +41,7 @@ SessionLimits LimitsOf(const Config& config) {
   limits.attachments_per_process = config.limits().attachments_per_process();
   limits.clients = config.limits().clients();
   limits.lookups_per_client = config.limits().lookups_per_client();
+  limits.tickets_per_client = config.limits().tickets_per_client();
   limits.grace = absl::Milliseconds(config.times().grace_ms());
   return limits;
 }
@@ -172,7 +173,8 @@ absl::Status Daemon::Parts::Serve() {
   std::vector<EventLoop*> raw_loops;
   for (auto& loop : loops) raw_loops.push_back(loop.get());
   environment = std::make_unique<SessionEnvironment>(
-      std::move(raw_loops), lingerer.get(), resolver.get());
+      std::move(raw_loops), lingerer.get(), resolver.get(),
+      absl::Milliseconds(config.times().ticket_ms()));
   Registry::Options registry_options;
   registry_options.limits = LimitsOf(config);
   registry_options.provider_socket = config.provider_socket();

@@ -127,7 +127,7 @@ SOCKET WSPAPI SpiAccept(SOCKET s, sockaddr* address, LPINT address_length,
     id = call.provider()->NewSocketId();
   }
   CallHeader header;
-  if (!call.nonblocking()) call.QueryHook();
+  if (call.may_block()) call.QueryHook();
   header.report_pending = call.has_hook();
   Reply reply;
   uint32_t result = InvokeAccept(

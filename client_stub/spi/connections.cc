@@ -77,7 +77,7 @@ int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
     return call.Result(result);
   }
   CallHeader header;
-  if (!call.nonblocking()) call.QueryHook();
+  if (call.may_block()) call.QueryHook();
   header.report_pending = call.has_hook();
   const uint32_t result = call.Invoke(
       header,

@@ -13,6 +13,10 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
                         LPINT error);
 int WSPAPI SpiCloseSocket(SOCKET s, LPINT error);
 
+// duplicate_socket.cc
+int WSPAPI SpiDuplicateSocket(SOCKET s, DWORD process_id,
+                              LPWSAPROTOCOL_INFOW info, LPINT error);
+
 // connections.cc
 int WSPAPI SpiBind(SOCKET s, const sockaddr* name, int name_length,
                    LPINT error);

@@ -137,13 +137,15 @@ void Provider::StartSend(Operation* operation) {
   job.flags = operation->wire_flags;
   // To the daemon: whether non-blocking mode doesn't apply.
   job.overlapped = operation->overlapped != nullptr || operation->waits;
+  StubSocket* socket = operation->socket;
   if (operation->timeout_ms != 0) {
     job.deadline_ms = NowMs() + operation->timeout_ms;
-    // Chunks that wait their turn with the daemon would outlive the one that
-    // it stops.
+  }
+  // Chunks that wait their turn with the daemon would outlive the one that it
+  // stops, for a time limit or the mode of which only the daemon knows perhaps.
+  if (operation->timeout_ms != 0 || (socket->shared && !job.overlapped)) {
     job.max_outstanding = 1;
   }
-  StubSocket* socket = operation->socket;
   if (socket->nonblocking && !job.overlapped &&
       !attachment_.MaySendAtOnce(socket->lane, job)) {
     ReenableEvents(socket, FD_WRITE);

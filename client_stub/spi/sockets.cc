@@ -75,8 +75,9 @@ uint32_t CheckArguments(LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags,
              : WSAEINVAL;
 }
 
+// `ticket` is that of a duplicate, or 0.
 uint32_t CreateWithDaemon(SpiCall* call, const SocketKind& kind, DWORD flags,
-                          uint64_t id) {
+                          DWORD ticket, uint64_t id, Reply* reply) {
   CallHeader header;
   header.socket_id = id;
   return call->Invoke(
@@ -88,10 +89,10 @@ uint32_t CreateWithDaemon(SpiCall* call, const SocketKind& kind, DWORD flags,
                      kind.type == SOCK_STREAM
                          ? wire::SocketRequest::TYPE_STREAM
                          : wire::SocketRequest::TYPE_DATAGRAM,
-                     kind.protocol, flags);
+                     kind.protocol, flags, ticket);
         request->makes_socket = id;
       },
-      nullptr);
+      reply);
 }
 
 // Closes a socket of the daemon's that no handle was to be had for.
@@ -130,7 +131,13 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
     MutexLock lock(&g_library.mutex);
     id = call.provider()->NewSocketId();
   }
-  if (result == 0) result = CreateWithDaemon(&call, kind, flags, id);
+  // Of a duplicate, the socket that is there already; the daemon sees to it
+  // that it is of this kind.
+  const DWORD ticket = info != nullptr ? info->dwProviderReserved : 0;
+  Reply reply;
+  if (result == 0) {
+    result = CreateWithDaemon(&call, kind, flags, ticket, id, &reply);
+  }
   SOCKET handle = INVALID_SOCKET;
   if (result == 0) {
     result = GiveHandle(&call, id, entry, &handle);
@@ -146,6 +153,11 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
   socket->catalog_entry_id = entry;
   socket->family = kind.family;
   socket->datagrams = kind.type == SOCK_DGRAM;
+  socket->shared = ticket != 0;
+  if (socket->shared) {
+    flags = reply.flags;
+    socket->nonblocking = reply.nonblocking;
+  }
   socket->overlapped = (flags & WSA_FLAG_OVERLAPPED) != 0;
   return handle;
 }

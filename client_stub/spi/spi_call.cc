@@ -105,6 +105,7 @@ uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
   if (socket_ == nullptr || socket_->handle != s) return WSAENOTSOCK;
   if (socket_->closing) return WSAENOTSOCK;
   nonblocking_ = socket_->nonblocking;
+  shared_ = socket_->shared;
   lost_ = socket_->lost;
   // Closing is the one thing that can be done with it, once there is a
   // registration again.

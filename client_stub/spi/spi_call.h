@@ -62,6 +62,10 @@ class SpiCall {
   const WSPUPCALLTABLE& upcalls() const { return *upcalls_; }
   DWORD catalog_entry_id() const { return catalog_entry_id_; }
   bool nonblocking() const { return nonblocking_; }
+  // Whether others may change the socket; see StubSocket::shared.
+  bool shared() const { return shared_; }
+  // Whether the daemon may take the call for one that waits.
+  bool may_block() const { return !nonblocking_ || shared_; }
   bool lost() const { return lost_; }
 
   // Whether a call that would block calls a hook meanwhile. To be asked for
@@ -184,6 +188,7 @@ class SpiCall {
   const WSPUPCALLTABLE* upcalls_ = nullptr;
   DWORD catalog_entry_id_ = 0;
   bool nonblocking_ = false;
+  bool shared_ = false;
   bool lost_ = false;
   LPBLOCKINGCALLBACK hook_ = nullptr;
   DWORD_PTR hook_context_ = 0;

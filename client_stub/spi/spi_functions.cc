@@ -16,7 +16,7 @@ constexpr SpiFunctionTraits kTraits[] = {
     {kNo, kYes, kYes},  // Cleanup
     {kYes, kNo, kYes},  // CloseSocket
     {kYes, kNo, kYes},  // Connect
-    {kYes, kNo, kNo},   // DuplicateSocket
+    {kYes, kNo, kYes},  // DuplicateSocket
     {kYes, kNo, kYes},  // EnumNetworkEvents
     {kYes, kNo, kYes},  // EventSelect
     {kYes, kNo, kYes},  // GetOverlappedResult

@@ -31,6 +31,10 @@ struct StubSocket {
   // WSA_FLAG_OVERLAPPED: without it all calls are synchronous.
   bool overlapped = false;
   bool nonblocking = false;
+  // Other processes have, or may get, the same socket, or it was accepted on
+  // one that they have: what is known here of its mode, its state and its
+  // options may be out of date, and the daemon's word counts.
+  bool shared = false;
 
   // What is known without asking.
   bool connecting = false;

@@ -24,8 +24,9 @@ uint32_t CheckTransfer(const SpiCall& call, Transfer* transfer) {
   if (!call.socket()->overlapped) transfer->overlapped = nullptr;
   // An overlapped call on a socket that isn't for them blocks, whatever the
   // socket's mode (reference, section 4.3).
-  transfer->blocks = transfer->overlapped == nullptr &&
-                     (asked_overlapped || !call.nonblocking());
+  transfer->waits = transfer->overlapped == nullptr && asked_overlapped;
+  transfer->blocks =
+      transfer->overlapped == nullptr && (asked_overlapped || call.may_block());
   if (transfer->bytes == nullptr && !asked_overlapped) return WSAEFAULT;
   if (transfer->buffer_count == 0 && asked_overlapped) return WSAEINVAL;
   for (DWORD i = 0; i < transfer->buffer_count; ++i) {
@@ -53,6 +54,17 @@ uint32_t PrepareOverlapped(SpiCall* call, const Transfer& transfer,
   if (!call->provider()->EnsureService()) return WSAENOBUFS;
   BeginOverlapped(call->provider(), operation, transfer);
   return 0;
+}
+
+// Whether the daemon is told to wait whatever the socket's mode.
+bool WaitsByItself(const StubSocket& socket, const Transfer& transfer) {
+  return transfer.waits && (socket.nonblocking || socket.shared);
+}
+
+// Whether the time limits of a synchronous operation are those that are known
+// here. If not, the daemon goes by its own.
+bool KnowsTimeouts(const StubSocket& socket, const Operation& operation) {
+  return !socket.shared || operation.waits;
 }
 
 // What the operation says when the SPI call returns.
@@ -127,7 +139,7 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     operation->from = transfer.from;
     operation->from_length = transfer.from_length;
   }
-  operation->waits = transfer.blocks && socket->nonblocking;
+  operation->waits = WaitsByItself(*socket, transfer);
   if (const uint32_t error = call->PrepareToWait(operation)) {
     return Refused(error);
   }
@@ -143,7 +155,9 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
       provider->Abandon(operation);
       return Refused(WSAEWOULDBLOCK);
     }
-    operation->timeout_ms = socket->receive_timeout_ms;
+    if (KnowsTimeouts(*socket, *operation)) {
+      operation->timeout_ms = socket->receive_timeout_ms;
+    }
     if (held && operation->timeout_ms != 0) {
       operation->deadline = NowMs() + operation->timeout_ms;
     }
@@ -169,7 +183,7 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
 uint32_t KnownSendError(const StubSocket& socket, const Transfer& transfer) {
   if (socket.send_shut) return WSAESHUTDOWN;
   if (transfer.to.family != Address::kNone) return 0;
-  if (socket.connected || socket.connecting) return 0;
+  if (socket.connected || socket.connecting || socket.shared) return 0;
   return transfer.asks_for_address ? WSAEDESTADDRREQ : WSAENOTCONN;
 }
 
@@ -197,7 +211,7 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   Operation* operation = provider->NewOperation(Operation::Kind::kSend, socket);
   TakeBuffers(transfer, operation);
   operation->wire_flags = flags;
-  operation->waits = transfer.blocks && socket->nonblocking;
+  operation->waits = WaitsByItself(*socket, transfer);
   operation->job.datagram = socket->datagrams;
   operation->job.named = transfer.asks_for_address;
   operation->job.to = transfer.to;
@@ -214,7 +228,9 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     if (const uint32_t error = call->PrepareToWait(operation)) {
       return Failed(error);
     }
-    operation->timeout_ms = socket->send_timeout_ms;
+    if (KnowsTimeouts(*socket, *operation)) {
+      operation->timeout_ms = socket->send_timeout_ms;
+    }
   }
   provider->StartSend(operation);
   if (operation->overlapped != nullptr) {
@@ -223,7 +239,10 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     return Conclude(call, operation);
   }
   if (!AwaitSend(call, operation)) return Failed(WSAEINTR);
-  return Conclude(call, operation);
+  Outcome outcome = Conclude(call, operation);
+  // Somebody else made the socket a non-blocking one in the midst of it.
+  if (outcome.error == WSAEWOULDBLOCK && outcome.bytes > 0) outcome.error = 0;
+  return outcome;
 }
 
 // Chunk by chunk, until one is not taken whole.

@@ -27,8 +27,11 @@ struct Transfer : Indication {
   ByteBuffer* control = nullptr;
 
   // ---- found out by the transfer itself
-  // Synchronous, and waits as long as it takes.
+  // Synchronous, and waits as long as it takes; of a shared socket, if the
+  // daemon says so.
   bool blocks = false;
+  // Synchronous, and waits whatever the socket's mode.
+  bool waits = false;
   // Where a datagram goes; kNone: to the peer.
   Address to;
 };

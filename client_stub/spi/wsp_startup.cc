@@ -11,39 +11,6 @@
 namespace wsp {
 namespace {
 
-// The SOCKET that a function is called with, if its first argument is one.
-template <typename First, typename... Rest>
-SOCKET SocketOf(const First& first, const Rest&...) {
-  if constexpr (std::is_same_v<First, SOCKET>) return first;
-  return INVALID_SOCKET;
-}
-
-template <typename First, typename... Rest>
-LPINT ErrorOf(First first, Rest... rest) {
-  if constexpr (sizeof...(rest) == 0) {
-    return first;
-  } else {
-    return ErrorOf(rest...);
-  }
-}
-
-// A function that isn't there yet: the checks that all calls have, then
-// WSAEOPNOTSUPP.
-template <SpiFunction kFunction, typename Type>
-struct Unsupported;
-template <SpiFunction kFunction, typename Return, typename... Arguments>
-struct Unsupported<kFunction, Return(WSPAPI*)(Arguments...)> {
-  static Return WSPAPI Refuse(Arguments... arguments) {
-    static_assert(std::is_same_v<Return, SOCKET> || sizeof(Return) == 4,
-                  "what failure looks like is known");
-    SpiCall call(kFunction, SocketOf(arguments...), ErrorOf(arguments...));
-    return static_cast<Return>(-1);
-  }
-};
-
-#define WSP_UNSUPPORTED(function, type) \
-  &Unsupported<SpiFunction::function, type>::Refuse
-
 constexpr WSPPROC_TABLE kProcTable = {
     &SpiAccept,
     &SpiAddressToString,
@@ -53,7 +20,7 @@ constexpr WSPPROC_TABLE kProcTable = {
     &SpiCleanup,
     &SpiCloseSocket,
     &SpiConnect,
-    WSP_UNSUPPORTED(kDuplicateSocket, LPWSPDUPLICATESOCKET),
+    &SpiDuplicateSocket,
     &SpiEnumNetworkEvents,
     &SpiEventSelect,
     &SpiGetOverlappedResult,
@@ -76,8 +43,6 @@ constexpr WSPPROC_TABLE kProcTable = {
     &SpiSocket,
     &SpiStringToAddress,
 };
-
-#undef WSP_UNSUPPORTED
 
 }  // namespace
 }  // namespace wsp

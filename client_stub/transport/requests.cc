@@ -95,13 +95,20 @@ void AppendCleanup(ByteBuffer* call) {
 }
 
 void AppendSocket(ByteBuffer* call, uint32_t family, uint32_t type,
-                  int32_t protocol, uint32_t flags) {
+                  int32_t protocol, uint32_t flags, uint32_t ticket) {
   using Field = wire::SocketRequest;
   AppendRequest(call, CallField::kSocket, [&](WireWriter& out) {
     out.Varint(Field::kFamily, family);
     out.Varint(Field::kType, type);
     out.Int32(Field::kProtocol, protocol);
     out.Varint(Field::kFlags, flags);
+    out.Varint(Field::kTicket, ticket);
+  });
+}
+
+void AppendDuplicateSocket(ByteBuffer* call, uint32_t process_id) {
+  AppendRequest(call, CallField::kDuplicateSocket, [&](WireWriter& out) {
+    out.Varint(wire::DuplicateSocketRequest::kProcessId, process_id);
   });
 }
 

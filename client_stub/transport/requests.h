@@ -53,8 +53,11 @@ void AppendCallHeader(ByteBuffer* call, const CallHeader& header);
 void AppendStartup(ByteBuffer* call, uint32_t version_requested,
                    uint64_t owed_startups, uint32_t catalog_entry_id);
 void AppendCleanup(ByteBuffer* call);
+// `ticket` is that of a duplicate; 0 for a new socket.
 void AppendSocket(ByteBuffer* call, uint32_t family, uint32_t type,
-                  int32_t protocol, uint32_t flags);
+                  int32_t protocol, uint32_t flags, uint32_t ticket);
+// 0: for the calling process.
+void AppendDuplicateSocket(ByteBuffer* call, uint32_t process_id);
 void AppendBind(ByteBuffer* call, const Address& address);
 void AppendListen(ByteBuffer* call, int32_t backlog);
 void AppendAccept(ByteBuffer* call, uint64_t accepted_socket_id,

@@ -261,6 +261,29 @@ bool DecodeCleanupResult(ByteView bytes, Completion* out) {
   return reader.ok();
 }
 
+bool DecodeSocketResult(ByteView bytes, Completion* out) {
+  using Field = wire::SocketResult;
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() == Field::kFlags) {
+      out->flags = reader.AsUint32();
+    } else if (reader.field() == Field::kNonblocking) {
+      out->nonblocking = reader.AsBool();
+    }
+  }
+  return reader.ok();
+}
+
+bool DecodeDuplicateSocketResult(ByteView bytes, Completion* out) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() == wire::DuplicateSocketResult::kTicket) {
+      out->number = reader.AsUint32();
+    }
+  }
+  return reader.ok();
+}
+
 bool DecodeIoctlResult(ByteView bytes, Completion* out) {
   using Field = wire::IoctlResult;
   WireReader reader(bytes);
@@ -321,6 +344,10 @@ bool DecodeResult(uint32_t field, ByteView bytes, Completion* out) {
       return DecodeStartupResult(bytes, out);
     case Field::kCleanup:
       return DecodeCleanupResult(bytes, out);
+    case Field::kSocket:
+      return DecodeSocketResult(bytes, out);
+    case Field::kDuplicateSocket:
+      return DecodeDuplicateSocketResult(bytes, out);
     case Field::kBind:
       return DecodeOnlyField(bytes, wire::BindResult::kLocal, local);
     case Field::kAccept:

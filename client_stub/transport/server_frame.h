@@ -47,7 +47,7 @@ struct Completion {
   uint32_t result = 0;
 
   uint32_t bytes_sent = 0;     // send, send_to
-  uint32_t flags = 0;          // recv, recv_from
+  uint32_t flags = 0;          // recv, recv_from, socket
   uint64_t stream_offset = 0;  // recv
   // recv, accept, option raw, ioctl output, description; all of a lookup, of an
   // ioctl's lists, a select and an enum_network_events
@@ -60,7 +60,8 @@ struct Completion {
   uint64_t startups = 0;        // startup, cleanup
   bool final = false;           // cleanup
   uint32_t version = 0;         // startup
-  uint32_t number = 0;          // option, ioctl
+  uint32_t number = 0;          // option, ioctl, duplicate_socket's ticket
+  bool nonblocking = false;     // socket
   bool linger_on = false;       // option
   uint32_t linger_seconds = 0;  // option
 };

@@ -126,6 +126,24 @@ TEST(RequestsTest, LookupCarriesEverything) {
   EXPECT_TRUE(Parse<v1::Call>(bytes).has_lookup());
 }
 
+TEST(RequestsTest, DuplicatesNameProcessAndTicket) {
+  ByteBuffer bytes;
+  AppendDuplicateSocket(&bytes, 4711);
+  EXPECT_EQ(Parse<v1::Call>(bytes).duplicate_socket().process_id(), 4711u);
+  bytes.clear();
+  AppendDuplicateSocket(&bytes, 0);
+  EXPECT_TRUE(Parse<v1::Call>(bytes).has_duplicate_socket());
+  bytes.clear();
+  AppendSocket(&bytes, v1::SocketRequest::FAMILY_IPV6,
+               v1::SocketRequest::TYPE_STREAM, 6, 1, 0xfffffffe);
+  const auto socket = Parse<v1::Call>(bytes).socket();
+  EXPECT_EQ(socket.family(), v1::SocketRequest::FAMILY_IPV6);
+  EXPECT_EQ(socket.type(), v1::SocketRequest::TYPE_STREAM);
+  EXPECT_EQ(socket.protocol(), 6);
+  EXPECT_EQ(socket.flags(), 1u);
+  EXPECT_EQ(socket.ticket(), 0xfffffffeu);
+}
+
 TEST(RequestsTest, EmptyRequestsAreStillSet) {
   ByteBuffer bytes;
   AppendCleanup(&bytes);
@@ -304,6 +322,19 @@ TEST(ServerFrameTest, OtherResults) {
   frame.add_events()->mutable_registration_ended()->set_reason(
       v1::RegistrationEnded::REASON_DISCONNECTED);
   EXPECT_EQ(Decode(frame).reason, 2u);
+}
+
+TEST(ServerFrameTest, DuplicatesAndWhatTheyBring) {
+  v1::ServerFrame frame;
+  frame.add_completions()->mutable_duplicate_socket()->set_ticket(0xfffffffe);
+  EXPECT_EQ(Decode(frame).completion.number, 0xfffffffeu);
+  auto* socket = frame.add_completions()->mutable_socket();
+  socket->set_flags(0x81);
+  socket->set_nonblocking(true);
+  const Recorder recorder = Decode(frame);
+  EXPECT_EQ(recorder.completions, 2);
+  EXPECT_EQ(recorder.completion.flags, 0x81u);
+  EXPECT_TRUE(recorder.completion.nonblocking);
 }
 
 TEST(ServerFrameTest, LookupsAreHandedOnWholeAndDecodedByThemselves) {

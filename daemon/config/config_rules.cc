@@ -108,10 +108,12 @@ const std::vector<NumberRule>& NumberRules() {
       {"limits", "lingering_per_uid", 16384, 1, 1000000},
       {"limits", "lookups_per_client", 256, 1, 100000},
       {"limits", "lookups", 1024, 1, 100000},
+      {"limits", "tickets_per_client", 256, 1, 100000},
       {"times", "grace_ms", 2000, 1, kHourMs},
       {"times", "linger_ms", 120000, 1, 24 * kHourMs},
       {"times", "attach_ms", 5000, 1, kHourMs},
       {"times", "stop_ms", 5000, 1, kHourMs},
+      {"times", "ticket_ms", 60000, 1, kHourMs},
       {"threads", "queues", DefaultThreads(4), 1, 64},
       {"threads", "loops", DefaultThreads(1), 1, 64},
   };

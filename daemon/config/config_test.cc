@@ -80,7 +80,7 @@ TEST(ConfigTest, AMisspeltFieldGetsASuggestion) {
 TEST(ConfigTest, AnInventedFieldGetsTheList) {
   EXPECT_EQ(ErrorOf("times { xyz: 1 }"),
             "f:1:12: there is no field \"xyz\" here; there are grace_ms, "
-            "linger_ms, attach_ms, stop_ms");
+            "linger_ms, attach_ms, stop_ms, ticket_ms");
 }
 
 TEST(ConfigTest, OutOfRangeNamesFieldPlaceAndRange) {

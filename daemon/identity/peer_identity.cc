@@ -21,6 +21,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/types/optional.h"
+#include "daemon/identity/proc_file.h"
 
 namespace wspd {
 namespace {
@@ -29,30 +30,7 @@ namespace {
 constexpr int kSoPeerPidfd = 77;
 constexpr decltype(statfs::f_type) kPidfsMagic = 0x50494446;
 
-constexpr size_t kMaxProcFileBytes = 16384;
 constexpr int kExecRetries = 3;
-
-// The start of a /proc file; nothing, with errno set, if it can't be read.
-absl::optional<std::string> ReadProcFile(const std::string& path,
-                                         size_t limit) {
-  OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) return absl::nullopt;
-  std::string content;
-  while (content.size() < limit) {
-    char buffer[4096];
-    const ssize_t size = read(fd.get(), buffer,
-                              std::min(sizeof(buffer), limit - content.size()));
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return absl::nullopt;
-    if (size == 0) break;
-    content.append(buffer, size);
-  }
-  return content;
-}
-
-std::string ProcPath(pid_t pid, absl::string_view file) {
-  return absl::StrCat("/proc/", pid, "/", file);
-}
 
 absl::Status EndedError(pid_t pid) {
   return absl::NotFoundError(
@@ -90,16 +68,13 @@ uint64_t InodeOf(int pidfd) {
 bool MayHaveUid(pid_t pid, uid_t uid) {
   const auto status = ReadProcFile(ProcPath(pid, "status"), kMaxProcFileBytes);
   if (!status) return true;
-  for (absl::string_view line : absl::StrSplit(*status, '\n')) {
-    if (!absl::ConsumePrefix(&line, "Uid:")) continue;
-    for (absl::string_view word :
-         absl::StrSplit(line, '\t', absl::SkipEmpty())) {
-      uid_t one;
-      if (absl::SimpleAtoi(word, &one) && one == uid) return true;
-    }
-    return false;
+  const absl::string_view uids = StatusLine(*status, "Uid:");
+  if (uids.empty()) return true;
+  for (absl::string_view word : absl::StrSplit(uids, '\t', absl::SkipEmpty())) {
+    uid_t one;
+    if (absl::SimpleAtoi(word, &one) && one == uid) return true;
   }
-  return true;
+  return false;
 }
 
 // pidfd_open for a pid that SO_PEERCRED gave. Between connect(2) and now the

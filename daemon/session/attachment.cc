@@ -394,6 +394,9 @@ bool Attachment::DropAll(uint64_t except_call) {
     entry.descriptor->Abort();
     LogSocket("socket reset", id);
   }
+  if (client_->usage().tickets.load(std::memory_order_relaxed) > 0) {
+    environment_->tickets()->RevokeOf(this);
+  }
   return client_->ReleaseKept(freed);
 }
 

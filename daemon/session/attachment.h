@@ -166,8 +166,13 @@ class Attachment : public CallSink,
   void Startup(const Call& call);
   void Cleanup(const Call& call);
   void MakeSocket(const Call& call);
+  // WSPSocket with the ticket of a WSPDuplicateSocket.
+  void ClaimSocket(const Call& call, const wsp::v1::SocketRequest& request);
+  void DuplicateSocket(const Call& call, SocketDescriptor* descriptor);
   // Gives the attachment a hold on `socket`; errno as AddSocket().
   int AddDescriptor(uint64_t socket_id, std::shared_ptr<WinsockSocket> socket);
+  // What a WSPSocket ends with that failed, or not, with `error`.
+  static CallResult SocketError(int error);
   void CancelBlockingCall(const Call& call);
   void LookUp(const Call& call);
   void Select(const Call& call);

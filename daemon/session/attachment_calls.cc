@@ -184,6 +184,8 @@ void Attachment::Dispatch(const Call& call, SocketDescriptor* descriptor) {
       return MakeSocket(call);
     case wire::Call::kCancelBlockingCall:
       return CancelBlockingCall(call);
+    case wire::Call::kDuplicateSocket:
+      return DuplicateSocket(call, descriptor);
     case wire::Call::kSelect:
       return Select(call);
     default:
@@ -233,10 +235,10 @@ void Attachment::Cleanup(const Call& call) {
 
 void Attachment::MakeSocket(const Call& call) {
   wsp::v1::SocketRequest request;
-  if (!request.ParseFromString(call.body.RemainingString()) ||
-      request.ticket() != 0) {
+  if (!request.ParseFromString(call.body.RemainingString())) {
     return Finish(call.call_id, CallResult(kWsaInval, EINVAL));
   }
+  if (request.ticket() != 0) return ClaimSocket(call, request);
   int family;
   int type;
   if (uint32_t error = CheckSocketRequest(request, &family, &type);
@@ -246,11 +248,16 @@ void Attachment::MakeSocket(const Call& call) {
   std::shared_ptr<WinsockSocket> socket;
   int error = WinsockSocket::Create(family, type, environment_->NextLoop(),
                                     environment_->sockets(), &socket);
-  if (error == 0) error = AddDescriptor(call.socket_id, std::move(socket));
-  if (error == ESHUTDOWN) {
-    return Finish(call.call_id, CallResult(kWsaNotInitialised, EINVAL));
+  if (error == 0) {
+    socket->SetCreationFlags(request.flags());
+    error = AddDescriptor(call.socket_id, std::move(socket));
   }
-  Finish(call.call_id, CallResult(WsaFromErrno(error), error));
+  Finish(call.call_id, SocketError(error));
+}
+
+CallResult Attachment::SocketError(int error) {
+  if (error == ESHUTDOWN) return CallResult(kWsaNotInitialised, EINVAL);
+  return CallResult(WsaFromErrno(error), error);
 }
 
 int Attachment::AddDescriptor(uint64_t socket_id,

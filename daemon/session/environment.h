@@ -4,10 +4,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/resolver/resolver.h"
+#include "daemon/session/ticket_table.h"
 #include "daemon/winsock/winsock_socket.h"
 
 namespace wspd {
@@ -15,12 +18,18 @@ namespace wspd {
 // What all attachments of the daemon share; outlives them. Thread-safe.
 class SessionEnvironment {
  public:
-  // Without a resolver there is no name space: WSAEOPNOTSUPP.
+  // Without a resolver there is no name space: WSAEOPNOTSUPP. Tickets of
+  // WSPDuplicateSocket that nobody claims end after `ticket_time`.
   SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer,
-                     Resolver* resolver = nullptr)
-      : sockets_{lingerer}, loops_(std::move(loops)), resolver_(resolver) {}
+                     Resolver* resolver = nullptr,
+                     absl::Duration ticket_time = absl::Minutes(1))
+      : sockets_{lingerer},
+        loops_(std::move(loops)),
+        resolver_(resolver),
+        tickets_(TicketTable::Create(loops_.front(), ticket_time)) {}
 
   const WinsockSocket::Environment* sockets() const { return &sockets_; }
+  TicketTable* tickets() const { return tickets_.get(); }
 
   // May be null.
   Resolver* resolver() const { return resolver_; }
@@ -43,6 +52,7 @@ class SessionEnvironment {
   const WinsockSocket::Environment sockets_;
   const std::vector<EventLoop*> loops_;
   Resolver* const resolver_;
+  const std::shared_ptr<TicketTable> tickets_;
   mutable std::atomic<uint32_t> next_loop_{0};
   std::atomic<bool> stopping_{false};
   mutable std::atomic<uint64_t> calls_{0};

@@ -45,6 +45,9 @@ class DatagramSocket final : public WinsockSocket {
   void CancelWait(SocketDescriptor* /*from*/, uint64_t /*call_id*/) override {}
   void FinishClose(const SocketCall& call, OwnedFd fd) override;
   void FinishAbort(OwnedFd fd) override { fd.Reset(); }
+  void FinishDrop(OwnedFd fd, const Lingerer::Owner& /*owner*/) override {
+    fd.Reset();
+  }
   void ReleaseHoldings(SocketDescriptor* /*from*/, bool /*last*/) override {}
   NetworkConditions ConditionsLocked() override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

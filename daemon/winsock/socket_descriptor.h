@@ -70,6 +70,14 @@ class SocketDescriptor : public OperationSink,
 
   // ---- for WinsockSocket
 
+  // Where a send that didn't wait was cut short: sends from beyond there that
+  // don't wait either are of somebody who doesn't know of it yet.
+  uint64_t gap() const { return gap_.load(std::memory_order_relaxed); }
+  void SetGap(uint64_t stream_offset) {
+    gap_.store(stream_offset, std::memory_order_relaxed);
+  }
+  void ClearGap() { SetGap(UINT64_MAX); }
+
   // From now on no operation begins here. False if that was so before.
   bool MarkClosed() { return !closed_.exchange(true); }
 
@@ -102,6 +110,7 @@ class SocketDescriptor : public OperationSink,
   const uint64_t socket_id_;
   const uint64_t made_by_;
   std::atomic<bool> closed_{false};
+  std::atomic<uint64_t> gap_{UINT64_MAX};
   mutable absl::Mutex mu_;
   std::unique_ptr<Offers> offers_ ABSL_GUARDED_BY(mu_);
 };

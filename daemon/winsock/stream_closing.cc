@@ -86,14 +86,7 @@ void StreamSocket::FinishClose(const SocketCall& call, OwnedFd fd) {
     return LingerForCall(call, std::move(fd), absl::Seconds(linger_seconds));
   }
   from->sink()->RemoveSocket(from->socket_id());
-  if (!connected) {
-    fd.Reset();
-  } else if (!linger_on) {
-    environment()->lingerer->Linger(std::move(fd), engine()->loop(),
-                                    from->owner());
-  } else {
-    ResetAndClose(std::move(fd));
-  }
+  FinishDrop(std::move(fd), from->owner());
   call.Finish(CallResult());
 }
 
@@ -164,5 +157,28 @@ void StreamSocket::ForgetWait(SocketDescriptor* from) {
 }
 
 void StreamSocket::FinishAbort(OwnedFd fd) { ResetAndClose(std::move(fd)); }
+
+void StreamSocket::FinishDrop(OwnedFd fd, const Lingerer::Owner& owner) {
+  bool connected;
+  bool linger_on;
+  int linger_seconds;
+  {
+    absl::MutexLock lock(&mu_);
+    connected = state_ == State::kConnected && lost_ == 0;
+    linger_on = options_.linger_on;
+    linger_seconds = options_.linger_seconds;
+  }
+  Lingerer* const lingerer = environment()->lingerer;
+  if (!connected) {
+    fd.Reset();
+  } else if (!linger_on) {
+    lingerer->Linger(std::move(fd), engine()->loop(), owner);
+  } else if (linger_seconds == 0) {
+    ResetAndClose(std::move(fd));
+  } else {
+    lingerer->LingerAtMost(std::move(fd), engine()->loop(), owner,
+                           absl::Seconds(linger_seconds), nullptr);
+  }
+}
 
 }  // namespace wspd

@@ -90,7 +90,7 @@ int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
   Inheritance inherited;
   {
     absl::MutexLock lock(&mu_);
-    inherited = {options_, nonblocking_};
+    inherited = {options_, nonblocking_, creation_flags_};
   }
   {
     absl::MutexLock lock(&accepted->mu_);
@@ -102,6 +102,7 @@ int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
     accepted->options_ = inherited.options;
     accepted->options_.conditional_accept = false;
     accepted->nonblocking_ = inherited.nonblocking;
+    accepted->creation_flags_ = inherited.creation_flags;
   }
   auto descriptor = std::make_shared<SocketDescriptor>(accepted, from->sink(),
                                                        socket_id, call_id);

@@ -76,7 +76,7 @@ CallResult StreamSocket::ResultOf(SocketDescriptor* from,
                                   const Operation& operation, Outcome outcome) {
   switch (operation.kind) {
     case Operation::Kind::kSend:
-      return SendResult(operation, outcome);
+      return SendResult(from, operation, outcome);
     case Operation::Kind::kReceive:
       return ReceiveResult(operation, std::move(outcome));
     case Operation::Kind::kAccept:

@@ -37,6 +37,7 @@ class StreamSocket final : public WinsockSocket {
   struct Inheritance {
     SocketOptions options;
     bool nonblocking;
+    uint32_t creation_flags;
   };
   // A close that waits for its linger time.
   struct Closing {
@@ -63,6 +64,7 @@ class StreamSocket final : public WinsockSocket {
   void CancelWait(SocketDescriptor* from, uint64_t call_id) override;
   void FinishClose(const SocketCall& call, OwnedFd fd) override;
   void FinishAbort(OwnedFd fd) override;
+  void FinishDrop(OwnedFd fd, const Lingerer::Owner& owner) override;
   void ReleaseHoldings(SocketDescriptor* from, bool last) override;
   void PokeHoldings() override;
   NetworkConditions ConditionsLocked() override
@@ -101,7 +103,8 @@ class StreamSocket final : public WinsockSocket {
   void AwaitUnwantedData();
   void ResetForUnwantedData();
 
-  CallResult SendResult(const Operation& operation, const Outcome& outcome);
+  CallResult SendResult(SocketDescriptor* from, const Operation& operation,
+                        const Outcome& outcome);
   CallResult ReceiveResult(const Operation& operation, Outcome outcome);
   CallResult AcceptResult(SocketDescriptor* from, const Operation& operation,
                           Outcome outcome);

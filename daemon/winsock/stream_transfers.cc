@@ -33,11 +33,15 @@ uint32_t StreamSocket::DataErrorLocked(bool shut) const {
 void StreamSocket::Send(const SocketCall& call) {
   WireReader body = call->body;
   uint64_t flags = 0;
+  uint64_t stream_offset = 0;
   WireReader data;
   while (body.Next()) {
     switch (body.field()) {
       case wire::SendRequest::kFlags:
         flags = body.ReadVarint();
+        break;
+      case wire::SendRequest::kStreamOffset:
+        stream_offset = body.ReadVarint();
         break;
       case wire::SendRequest::kData:
         data = body.ReadBytes();
@@ -57,6 +61,13 @@ void StreamSocket::Send(const SocketCall& call) {
     if (error != 0) return call.Finish(WsaError(error));
     operation = NewOperation(call, Operation::Kind::kSend);
   }
+  // Less was taken of what came before than its sender had thought, who took
+  // the socket for a blocking one: nothing goes behind the gap.
+  if (!operation->wait && stream_offset > call.from()->gap()) {
+    return call.Finish(WsaError(kWsaWouldBlock));
+  }
+  call.from()->ClearGap();
+  operation->sink_value = stream_offset;
   if ((flags & kMsgOob) != 0) operation->flags |= MSG_OOB;
   if ((flags & kMsgDontRoute) != 0) operation->flags |= MSG_DONTROUTE;
   for (const iovec& piece : data.RemainingPieces()) {
@@ -69,7 +80,8 @@ void StreamSocket::Send(const SocketCall& call) {
   engine()->Submit(std::move(operation));
 }
 
-CallResult StreamSocket::SendResult(const Operation& operation,
+CallResult StreamSocket::SendResult(SocketDescriptor* from,
+                                    const Operation& operation,
                                     const Outcome& outcome) {
   CallResult result;
   if (outcome.error != 0) {
@@ -80,6 +92,9 @@ CallResult StreamSocket::SendResult(const Operation& operation,
     result = ErrorResult(operation, outcome.error);
   }
   CountSent(operation.sent);
+  if (!operation.wait && operation.left > 0) {
+    from->SetGap(operation.sink_value + operation.sent);
+  }
   if (operation.sent > 0) {
     WireWriter(&result.body)
         .Varint(wire::SendResult::kBytesSent, operation.sent);

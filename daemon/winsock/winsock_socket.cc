@@ -20,6 +20,21 @@ namespace {
 
 namespace wire = wsp::wire;
 
+// SO_SNDTIMEO or SO_RCVTIMEO, of synchronous calls that say nothing else: of a
+// shared socket the other process may have set it.
+uint32_t DefaultTimeout(const SocketOptions& options, Operation::Kind kind) {
+  switch (kind) {
+    case Operation::Kind::kSend:
+    case Operation::Kind::kSendDatagram:
+      return options.send_timeout;
+    case Operation::Kind::kReceive:
+    case Operation::Kind::kReceiveDatagram:
+      return options.receive_timeout;
+    default:
+      return 0;
+  }
+}
+
 }  // namespace
 
 int WinsockSocket::Create(int family, int type, EventLoop* loop,
@@ -91,6 +106,9 @@ std::unique_ptr<Operation> WinsockSocket::NewOperation(
   operation->wait = call->overlapped || !nonblocking_;
   operation->report_parked = call->report_pending;
   operation->timeout_ms = call->timeout_ms;
+  if (call->timeout_ms == 0 && !call->overlapped) {
+    operation->timeout_ms = DefaultTimeout(options_, kind);
+  }
   if (call->overlapped) operation->sink_flags = kOverlapped;
   return operation;
 }
@@ -148,6 +166,33 @@ void WinsockSocket::AddDescriptor() {
 bool WinsockSocket::RemoveDescriptor() {
   absl::MutexLock lock(&mu_);
   return --descriptors_ == 0;
+}
+
+WinsockSocket::Shared WinsockSocket::DescribeShared() const {
+  absl::MutexLock lock(&mu_);
+  return {family_, type_, creation_flags_, nonblocking_};
+}
+
+void WinsockSocket::SetCreationFlags(uint32_t flags) {
+  absl::MutexLock lock(&mu_);
+  creation_flags_ = flags;
+}
+
+bool WinsockSocket::AddHold() {
+  absl::MutexLock lock(&mu_);
+  if (descriptors_ == 0) return false;
+  ++descriptors_;
+  return true;
+}
+
+void WinsockSocket::DropHold(const Lingerer::Owner& owner, HoldEnd end) {
+  if (!RemoveDescriptor()) return;
+  OwnedFd fd = engine_->Abandon().first;
+  if (end == HoldEnd::kReset) {
+    FinishAbort(std::move(fd));
+  } else {
+    FinishDrop(std::move(fd), owner);
+  }
 }
 
 void WinsockSocket::Close(const SocketCall& call) {

@@ -60,6 +60,28 @@ class WinsockSocket : public OperationSink,
                     const Environment* environment,
                     std::shared_ptr<WinsockSocket>* socket);
 
+  // ---- for whoever shares it
+
+  // What a process that gets a descriptor of it has to know.
+  struct Shared {
+    // AF_INET or AF_INET6; SOCK_STREAM or SOCK_DGRAM.
+    int family;
+    int type;
+    // WSA_FLAG_*, of the WSPSocket that made it.
+    uint32_t creation_flags;
+    bool nonblocking;
+  };
+  Shared DescribeShared() const;
+  void SetCreationFlags(uint32_t flags);
+
+  // Keeps it alive without a descriptor, as a ticket does (reference, section
+  // 4.11). False if nothing keeps it any more.
+  bool AddHold();
+  enum class HoldEnd { kOrderly, kReset };
+  // If this was the last that kept it, the socket ends: as if `owner` had
+  // closed it without waiting, or by a reset.
+  void DropHold(const Lingerer::Owner& owner, HoldEnd end);
+
   // ---- for SocketDescriptor
 
   void AddDescriptor();
@@ -152,8 +174,9 @@ class WinsockSocket : public OperationSink,
   // The last descriptor was closed by `call`, which this ends; `fd` is the
   // kernel's socket, on which nothing is pending any more.
   virtual void FinishClose(const SocketCall& call, OwnedFd fd) = 0;
-  // The same without a call, by the final cleanup.
+  // The same without a call: by the final cleanup, and orderly, as for `owner`.
   virtual void FinishAbort(OwnedFd fd) = 0;
+  virtual void FinishDrop(OwnedFd fd, const Lingerer::Owner& owner) = 0;
   // What the closed `from` held besides operations goes with it, such as
   // connections that it was offered.
   virtual void ReleaseHoldings(SocketDescriptor* from, bool last) = 0;
@@ -207,6 +230,7 @@ class WinsockSocket : public OperationSink,
   mutable absl::Mutex mu_;
   bool bound_ ABSL_GUARDED_BY(mu_) = false;
   bool nonblocking_ ABSL_GUARDED_BY(mu_) = false;
+  uint32_t creation_flags_ ABSL_GUARDED_BY(mu_) = 0;
   // SO_ERROR, a Winsock code.
   uint32_t so_error_ ABSL_GUARDED_BY(mu_) = 0;
   // Whether, of a connection that ConnectEx or AcceptEx has made, the functions
@@ -281,6 +305,7 @@ class WinsockSocket : public OperationSink,
   std::atomic<uint64_t> bytes_sent_{0};
   // Owned; null as long as nobody has asked for events. Set with mu_ held.
   std::atomic<NetworkEvents*> events_{nullptr};
+  // Holds of tickets among them.
   uint32_t descriptors_ ABSL_GUARDED_BY(mu_) = 0;
   std::shared_ptr<ChangeWaits> change_waits_ ABSL_GUARDED_BY(mu_);
 };

@@ -120,6 +120,20 @@ WsaCode Spi::DatagramSocket(SOCKET* s, Family family, DWORD flags) {
   return CodeOf(*s == INVALID_SOCKET, error);
 }
 
+WsaCode Spi::Duplicate(SOCKET s, DWORD process_id, LPWSAPROTOCOL_INFOW info) {
+  int error = 0;
+  return CodeOf(table().lpWSPDuplicateSocket(s, process_id, info, &error) != 0,
+                error);
+}
+
+WsaCode Spi::SocketFrom(LPWSAPROTOCOL_INFOW info, SOCKET* s) {
+  int error = 0;
+  *s = table().lpWSPSocket(FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
+                           FROM_PROTOCOL_INFO, info, 0, WSA_FLAG_OVERLAPPED,
+                           &error);
+  return CodeOf(*s == INVALID_SOCKET, error);
+}
+
 WsaCode Spi::Bind(SOCKET s, const Endpoint& endpoint) {
   int error = 0;
   Address address(endpoint);

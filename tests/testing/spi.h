@@ -80,6 +80,9 @@ class Spi {
   // For UDP.
   WsaCode DatagramSocket(SOCKET* s, Family family = Family::kIpv4,
                          DWORD flags = WSA_FLAG_OVERLAPPED);
+  WsaCode Duplicate(SOCKET s, DWORD process_id, LPWSAPROTOCOL_INFOW info);
+  // WSPSocket with all that `info` says.
+  WsaCode SocketFrom(LPWSAPROTOCOL_INFOW info, SOCKET* s);
   WsaCode Bind(SOCKET s, const Endpoint& endpoint);
   WsaCode Listen(SOCKET s, int backlog = 128);
   WsaCode Accept(SOCKET listener, SOCKET* accepted,
