@@ -68,14 +68,15 @@ void EraseKey(std::map<Owner, std::set<Lingerer::Key>>* keys, Owner owner,
 class Lingerer::Connection : public EventHandler,
                              public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Lingerer* lingerer, Key key, OwnedFd fd, EventLoop* loop,
-             const Owner& owner, bool reset_when_over,
+  Connection(Lingerer* lingerer, Key key, OwnedFd fd, Kept kept,
+             EventLoop* loop, const Owner& owner, bool reset_when_over,
              std::function<void()> done)
       : lingerer_(lingerer),
         key_(key),
         loop_(loop),
         entry_{owner, NetAddress::LocalOf(fd.get()),
                NetAddress::PeerOf(fd.get())},
+        kept_(std::move(kept)),
         fd_(std::move(fd)),
         reset_when_over_(reset_when_over),
         done_(std::move(done)) {}
@@ -127,6 +128,7 @@ class Lingerer::Connection : public EventHandler,
   // Closes, tells who waits, and leaves the list. Only the first call counts.
   void End(bool reset) {
     std::function<void()> done;
+    Kept kept;
     {
       absl::MutexLock lock(&mu_);
       if (!fd_.valid()) return;
@@ -138,9 +140,11 @@ class Lingerer::Connection : public EventHandler,
       } else {
         fd_.Reset();
       }
+      kept = std::exchange(kept_, nullptr);
       done = std::move(done_);
       done_ = nullptr;
     }
+    kept.reset();
     // First the list, since who waits may then do away with it.
     lingerer_->Remove(key_);
     if (done != nullptr) done();
@@ -213,6 +217,7 @@ class Lingerer::Connection : public EventHandler,
   EventLoop* const loop_;
   const Entry entry_;
   mutable absl::Mutex mu_;
+  Kept kept_ ABSL_GUARDED_BY(mu_);
   OwnedFd fd_ ABSL_GUARDED_BY(mu_);
   EventLoop::WatchId watch_ ABSL_GUARDED_BY(mu_) = 0;
   EventLoop::TimerId timer_ ABSL_GUARDED_BY(mu_) = 0;
@@ -234,15 +239,17 @@ Lingerer::~Lingerer() {
   mu_.Await(absl::Condition(&empty));
 }
 
-void Lingerer::Linger(OwnedFd fd, EventLoop* loop, const Owner& owner) {
-  Start(std::move(fd), loop, owner, options_.linger_time, false, nullptr);
+void Lingerer::Linger(OwnedFd fd, EventLoop* loop, const Owner& owner,
+                      Kept kept) {
+  Start(std::move(fd), loop, owner, options_.linger_time, false, nullptr,
+        std::move(kept));
 }
 
 Lingerer::Key Lingerer::LingerAtMost(OwnedFd fd, EventLoop* loop,
                                      const Owner& owner, absl::Duration time,
-                                     std::function<void()> done) {
+                                     std::function<void()> done, Kept kept) {
   return Start(std::move(fd), loop, owner, std::min(time, options_.linger_time),
-               true, std::move(done));
+               true, std::move(done), std::move(kept));
 }
 
 bool Lingerer::StopWaiting(Key key) {
@@ -258,10 +265,11 @@ bool Lingerer::StopWaiting(Key key) {
 
 Lingerer::Key Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
                               absl::Duration time, bool reset_when_over,
-                              std::function<void()> done) {
+                              std::function<void()> done, Kept kept) {
   // Fails on a connection that was reset or never made: nothing to linger for.
   if (shutdown(fd.get(), SHUT_WR) != 0) {
     fd.Reset();
+    kept.reset();
     if (done != nullptr) done();
     return 0;
   }
@@ -274,9 +282,9 @@ Lingerer::Key Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
     key = next_key_++;
     per_process_[owner.pid].insert(key);
     per_uid_[owner.uid].insert(key);
-    connection =
-        std::make_shared<Connection>(this, key, std::move(fd), loop, owner,
-                                     reset_when_over, std::move(done));
+    connection = std::make_shared<Connection>(this, key, std::move(fd),
+                                              std::move(kept), loop, owner,
+                                              reset_when_over, std::move(done));
     connections_.emplace(key, connection);
   }
   if (oldest != nullptr) oldest->End(false);

@@ -58,8 +58,12 @@ class Lingerer {
   // Names a lingering connection; 0 one that has ended at once.
   using Key = uint64_t;
 
+  // Something to be let go of when the socket is closed, not before.
+  using Kept = std::shared_ptr<const void>;
+
   // Takes over a connected, non-blocking stream socket and returns at once.
-  void Linger(OwnedFd fd, EventLoop* loop, const Owner& owner);
+  void Linger(OwnedFd fd, EventLoop* loop, const Owner& owner,
+              Kept kept = nullptr);
 
   // The same for a socket with a linger time of its own (SO_LINGER on, time
   // above 0; at most linger_time counts): `done` is called when the peer has
@@ -67,7 +71,8 @@ class Lingerer {
   // connection is lost, or was reset because the time was over. May be called
   // before this returns.
   Key LingerAtMost(OwnedFd fd, EventLoop* loop, const Owner& owner,
-                   absl::Duration time, std::function<void()> done);
+                   absl::Duration time, std::function<void()> done,
+                   Kept kept = nullptr);
 
   // Nobody waits any more: the connection lingers as before, and its `done` is
   // not called. False if it has been or is being called.
@@ -89,7 +94,7 @@ class Lingerer {
 
   Key Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
             absl::Duration time, bool reset_when_over,
-            std::function<void()> done);
+            std::function<void()> done, Kept kept);
   // The connection came to its end.
   void Remove(Key key);
   // What has to go so that `owner` may have one more; null if nothing.

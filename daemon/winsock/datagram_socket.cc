@@ -109,15 +109,8 @@ void DatagramSocket::Describe(wsp::v1::Socket* out) const {
 
 // ------------------------------------------------------- binding, connecting
 
-WsaError DatagramSocket::EnsureBoundLocked() {
-  if (bound_) return 0;
-  const NetAddress any = NetAddress::Any(family(), 0);
-  const int error = engine()->WithFd([&any](int fd) {
-    return bind(fd, any.get(), any.size()) == 0 ? 0 : errno;
-  });
-  if (error != 0) return WsaError::FromErrno(error);
-  bound_ = true;
-  return 0;
+WsaError DatagramSocket::EnsureBoundLocked(const SocketCall& call) {
+  return bound_ ? WsaError(0) : BindLocked(call, NetAddress::Any(family(), 0));
 }
 
 WsaError DatagramSocket::DisconnectLocked() {
@@ -137,10 +130,11 @@ WsaError DatagramSocket::DisconnectLocked() {
   return WsaError::FromErrno(error);
 }
 
-WsaError DatagramSocket::ConnectLocked(const NetAddress& address) {
+WsaError DatagramSocket::ConnectLocked(const SocketCall& call,
+                                       const NetAddress& address) {
   if (address.family() != family()) return kWsaAfNoSupport;
   if (address.is_any() || address.port() == 0) return kWsaAddrNotAvail;
-  if (WsaError error = EnsureBoundLocked(); !error.ok()) return error;
+  if (WsaError error = EnsureBoundLocked(call); !error.ok()) return error;
   if (!peer_.empty()) {
     // Else the kernel would go on sending from the address that led to the
     // peer before.
@@ -170,7 +164,7 @@ void DatagramSocket::Connect(const SocketCall& call) {
   {
     absl::MutexLock lock(&mu_);
     if (!disconnects) {
-      error = ConnectLocked(address);
+      error = ConnectLocked(call, address);
     } else if (!peer_.empty()) {
       error = DisconnectLocked();
     }
@@ -224,7 +218,7 @@ void DatagramSocket::JoinLeaf(const SocketCall& call) {
     } else if (!group.is_multicast()) {
       error = kWsaAddrNotAvail;
     } else {
-      error = EnsureBoundLocked();
+      error = EnsureBoundLocked(call);
     }
     if (error.ok() && flags != kJoinLeafSenderOnly) {
       error = WsaError::FromErrno(
@@ -244,10 +238,10 @@ void DatagramSocket::OptionsChangedLocked() {
   engine()->SetReceivesBroadcasts(options_.receives_broadcasts);
 }
 
-void DatagramSocket::FinishClose(const SocketCall& call, OwnedFd fd) {
+void DatagramSocket::FinishClose(const SocketCall& call, Remains remains) {
   const SocketDescriptor& from = *call.from();
   from.sink()->RemoveSocket(from.socket_id());
-  fd.Reset();
+  remains = Remains();
   call.Finish(CallResult());
 }
 

@@ -43,11 +43,10 @@ class DatagramSocket final : public WinsockSocket {
   void OptionsChangedLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool CloseWouldBlockLocked() const override { return false; }
   void CancelWait(SocketDescriptor* /*from*/, uint64_t /*call_id*/) override {}
-  void FinishClose(const SocketCall& call, OwnedFd fd) override;
-  void FinishAbort(OwnedFd fd) override { fd.Reset(); }
-  void FinishDrop(OwnedFd fd, const Lingerer::Owner& /*owner*/) override {
-    fd.Reset();
-  }
+  void FinishClose(const SocketCall& call, Remains remains) override;
+  void FinishAbort(Remains /*remains*/) override {}
+  void FinishDrop(Remains /*remains*/,
+                  const Lingerer::Owner& /*owner*/) override {}
   void ReleaseHoldings(SocketDescriptor* /*from*/, bool /*last*/) override {}
   NetworkConditions ConditionsLocked() override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -67,14 +66,15 @@ class DatagramSocket final : public WinsockSocket {
 
   WsaError ReadMessage(const SocketCall& call, Message* message) const;
   // Where a message goes; an empty address: to the kernel's own peer.
-  WsaError AimLocked(bool to_named, Message* message)
+  WsaError AimLocked(const SocketCall& call, bool to_named, Message* message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SubmitSend(const SocketCall& call, bool to_named, Message message);
   void SubmitReceive(const SocketCall& call, uint64_t max_bytes, uint64_t flags,
                      bool named, bool want_control);
   // Binds the socket to any address and a port of its own, if it isn't bound.
-  WsaError EnsureBoundLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  WsaError ConnectLocked(const NetAddress& address)
+  WsaError EnsureBoundLocked(const SocketCall& call)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  WsaError ConnectLocked(const SocketCall& call, const NetAddress& address)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   WsaError DisconnectLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

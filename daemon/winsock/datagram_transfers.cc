@@ -80,7 +80,8 @@ WsaError DatagramSocket::ReadMessage(const SocketCall& call,
   return EncodeControl(head.control(), message->control.get());
 }
 
-WsaError DatagramSocket::AimLocked(bool to_named, Message* message) {
+WsaError DatagramSocket::AimLocked(const SocketCall& call, bool to_named,
+                                   Message* message) {
   if (send_shut_) return kWsaShutdown;
   if ((message->flags & ~uint64_t{kMsgDontRoute}) != 0) return kWsaOpNotSupp;
   if (message->data.remaining() > kChunkBytes) return kWsaMsgSize;
@@ -94,7 +95,7 @@ WsaError DatagramSocket::AimLocked(bool to_named, Message* message) {
   } else if (peer_.empty()) {
     return to_named ? kWsaDestAddrReq : kWsaNotConn;
   }
-  return EnsureBoundLocked();
+  return EnsureBoundLocked(call);
 }
 
 void DatagramSocket::SubmitSend(const SocketCall& call, bool to_named,
@@ -102,7 +103,7 @@ void DatagramSocket::SubmitSend(const SocketCall& call, bool to_named,
   std::unique_ptr<Operation> operation;
   {
     absl::MutexLock lock(&mu_);
-    WsaError error = AimLocked(to_named, &message);
+    WsaError error = AimLocked(call, to_named, &message);
     if (!error.ok()) return call.Finish(error);
     operation = NewOperation(call, Operation::Kind::kSendDatagram);
   }

@@ -19,7 +19,7 @@ constexpr uint32_t kMostIpv4Datagram = 65507;
 constexpr uint32_t kMostIpv6Datagram = 65527;
 
 // SO_REUSEADDR and SO_EXCLUSIVEADDRUSE exclude each other, and come before the
-// bind.
+// bind, which alone goes by them.
 WsaError SetAddressUse(const OptionRule& rule, const OptionTarget& target,
                        const Value& value) {
   uint32_t on;
@@ -29,8 +29,7 @@ WsaError SetAddressUse(const OptionRule& rule, const OptionTarget& target,
                             : target.options->reuse_address;
   if (on != 0 && (other || target.socket.bound)) return kWsaInval;
   target.options->*rule.flag = on != 0;
-  return reuses ? SetInt(target.socket.fd, SOL_SOCKET, SO_REUSEADDR, on != 0)
-                : WsaError(0);
+  return 0;
 }
 
 WsaError SetLinger(const OptionRule&, const OptionTarget& target,

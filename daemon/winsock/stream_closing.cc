@@ -71,7 +71,7 @@ bool StreamSocket::CloseWouldBlockLocked() const {
   return unsent > 0 || engine()->waiting() > 0;
 }
 
-void StreamSocket::FinishClose(const SocketCall& call, OwnedFd fd) {
+void StreamSocket::FinishClose(const SocketCall& call, Remains remains) {
   SocketDescriptor* const from = call.from().get();
   bool connected;
   bool linger_on;
@@ -83,28 +83,30 @@ void StreamSocket::FinishClose(const SocketCall& call, OwnedFd fd) {
     linger_seconds = options_.linger_seconds;
   }
   if (connected && linger_on && linger_seconds > 0) {
-    return LingerForCall(call, std::move(fd), absl::Seconds(linger_seconds));
+    return LingerForCall(call, std::move(remains),
+                         absl::Seconds(linger_seconds));
   }
   from->sink()->RemoveSocket(from->socket_id());
-  FinishDrop(std::move(fd), from->owner());
+  FinishDrop(std::move(remains), from->owner());
   call.Finish(CallResult());
 }
 
-void StreamSocket::LingerForCall(const SocketCall& call, OwnedFd fd,
+void StreamSocket::LingerForCall(const SocketCall& call, Remains remains,
                                  absl::Duration time) {
   const std::shared_ptr<SocketDescriptor>& from = call.from();
   const uint64_t call_id = call->call_id;
   {
     absl::MutexLock lock(&mu_);
-    closing_ = std::make_unique<Closing>(
-        Closing{from.get(), call_id, 0, NetAddress::LocalOf(fd.get()), false});
+    closing_ = std::make_unique<Closing>(Closing{
+        from.get(), call_id, 0, NetAddress::LocalOf(remains.fd.get()), false});
   }
   // The client keeps the socket until then, so that the call can be cancelled.
   const Lingerer::Key key = environment()->lingerer->LingerAtMost(
-      std::move(fd), engine()->loop(), from->owner(), time,
+      std::move(remains.fd), engine()->loop(), from->owner(), time,
       [self = shared_from_this(), this, from, call_id] {
         AnswerClose(from.get(), call_id, CallResult());
-      });
+      },
+      std::move(remains.address));
   bool forgotten = false;
   {
     absl::MutexLock lock(&mu_);
@@ -156,9 +158,11 @@ void StreamSocket::ForgetWait(SocketDescriptor* from) {
   if (linger != 0) environment()->lingerer->StopWaiting(linger);
 }
 
-void StreamSocket::FinishAbort(OwnedFd fd) { ResetAndClose(std::move(fd)); }
+void StreamSocket::FinishAbort(Remains remains) {
+  ResetAndClose(std::move(remains.fd));
+}
 
-void StreamSocket::FinishDrop(OwnedFd fd, const Lingerer::Owner& owner) {
+void StreamSocket::FinishDrop(Remains remains, const Lingerer::Owner& owner) {
   bool connected;
   bool linger_on;
   int linger_seconds;
@@ -169,15 +173,16 @@ void StreamSocket::FinishDrop(OwnedFd fd, const Lingerer::Owner& owner) {
     linger_seconds = options_.linger_seconds;
   }
   Lingerer* const lingerer = environment()->lingerer;
-  if (!connected) {
-    fd.Reset();
-  } else if (!linger_on) {
-    lingerer->Linger(std::move(fd), engine()->loop(), owner);
+  if (!connected) return;
+  if (!linger_on) {
+    lingerer->Linger(std::move(remains.fd), engine()->loop(), owner,
+                     std::move(remains.address));
   } else if (linger_seconds == 0) {
-    ResetAndClose(std::move(fd));
+    ResetAndClose(std::move(remains.fd));
   } else {
-    lingerer->LingerAtMost(std::move(fd), engine()->loop(), owner,
-                           absl::Seconds(linger_seconds), nullptr);
+    lingerer->LingerAtMost(std::move(remains.fd), engine()->loop(), owner,
+                           absl::Seconds(linger_seconds), nullptr,
+                           std::move(remains.address));
   }
 }
 

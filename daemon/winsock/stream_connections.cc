@@ -25,9 +25,12 @@ void StreamSocket::Listen(const SocketCall& call) {
     if (!bound_ || state_ == State::kConnecting) {
       return call.Finish(WsaError(kWsaInval));
     }
-    const int error = engine()->WithFd([&](int fd) {
-      return listen(fd, std::max(request.backlog(), 0)) == 0 ? 0 : errno;
-    });
+    const int error =
+        engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          if (listen(fd, std::max(request.backlog(), 0)) != 0) return errno;
+          LetFirstHaveLocked(fd);
+          return 0;
+        });
     if (error != 0) {
       result = CallResult(WsaFromErrno(error), error);
     } else {
@@ -92,6 +95,7 @@ int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
     absl::MutexLock lock(&mu_);
     inherited = {options_, nonblocking_, creation_flags_};
   }
+  AddressTable::Hold address = AddressForAccepted();
   {
     absl::MutexLock lock(&accepted->mu_);
     accepted->state_ = State::kConnected;
@@ -103,6 +107,7 @@ int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
     accepted->options_.conditional_accept = false;
     accepted->nonblocking_ = inherited.nonblocking;
     accepted->creation_flags_ = inherited.creation_flags;
+    accepted->address_ = std::move(address);
   }
   auto descriptor = std::make_shared<SocketDescriptor>(accepted, from->sink(),
                                                        socket_id, call_id);
@@ -113,6 +118,11 @@ int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
     accepted->InheritEvents(this, descriptor);
   }
   return error;
+}
+
+AddressTable::Hold StreamSocket::AddressForAccepted() const {
+  absl::MutexLock lock(&mu_);
+  return options_.exclusive_address ? address_ : nullptr;
 }
 
 void StreamSocket::PutBack(OwnedFd connection, std::shared_ptr<CallSink> sink) {

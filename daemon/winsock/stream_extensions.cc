@@ -101,6 +101,10 @@ void StreamSocket::EndReservation(const PendingAccept* pending) {
 bool StreamSocket::TakeConnection(const PendingAccept* pending,
                                   OwnedFd connection, const NetAddress& peer,
                                   uint64_t received) {
+  const std::shared_ptr<WinsockSocket>& listener =
+      pending->listener()->socket();
+  AddressTable::Hold address =
+      static_cast<StreamSocket*>(listener.get())->AddressForAccepted();
   {
     absl::MutexLock lock(&mu_);
     const bool is_open =
@@ -126,7 +130,8 @@ bool StreamSocket::TakeConnection(const PendingAccept* pending,
     peer_ = peer;
     connected_at_ = absl::Now();
     connect_ended_ = false;
-    listener_ = pending->listener()->socket();
+    listener_ = listener;
+    address_ = std::move(address);
   }
   // Another connection, of which everything is news.
   ReviewEvents(kAllNetworkEvents);
@@ -225,6 +230,7 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
   OwnedFd fresh(
       ::socket(family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fresh.valid()) return errno;
+  AddressTable::Hold held;
   OwnedFd old;
   std::vector<std::unique_ptr<Operation>> waiting;
   {
@@ -236,10 +242,13 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
         engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
           if (fd < 0) return EBADF;
           KernelOptions::Of(fd).ApplyTo(fresh.get(), options_);
+          if (address_ != nullptr) LetShare(fresh.get(), true);
           return address.empty() ? 0 : BindBeside(fd, address, fresh.get());
         });
     if (error != 0) return error;
-    if (!address.empty()) SetReuseAddress(fresh.get(), options_.reuse_address);
+    if (!address.empty()) LetShare(fresh.get(), address_ != nullptr);
+    held = address_;
+    if (accepted_) address_ = nullptr;
     std::tie(old, waiting) = engine()->Exchange(std::move(fresh), 0);
     state_ = State::kOpen;
     bound_ = !accepted_;
@@ -255,7 +264,7 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
   NotifyObservers();
   if (old.valid()) {
     environment()->lingerer->Linger(std::move(old), engine()->loop(),
-                                    from->owner());
+                                    from->owner(), std::move(held));
   }
   for (std::unique_ptr<Operation>& operation : waiting) {
     const std::shared_ptr<OperationSink> sink = operation->sink;

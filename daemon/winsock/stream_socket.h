@@ -62,9 +62,9 @@ class StreamSocket final : public WinsockSocket {
   bool CloseWouldBlockLocked() const override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CancelWait(SocketDescriptor* from, uint64_t call_id) override;
-  void FinishClose(const SocketCall& call, OwnedFd fd) override;
-  void FinishAbort(OwnedFd fd) override;
-  void FinishDrop(OwnedFd fd, const Lingerer::Owner& owner) override;
+  void FinishClose(const SocketCall& call, Remains remains) override;
+  void FinishAbort(Remains remains) override;
+  void FinishDrop(Remains remains, const Lingerer::Owner& owner) override;
   void ReleaseHoldings(SocketDescriptor* from, bool last) override;
   void PokeHoldings() override;
   NetworkConditions ConditionsLocked() override
@@ -141,6 +141,8 @@ class StreamSocket final : public WinsockSocket {
   // by the result of `call_id`; errno.
   int AddAccepted(SocketDescriptor* from, OwnedFd fd, const NetAddress& peer,
                   uint64_t socket_id, uint64_t call_id);
+  // What an accepted connection holds of the listener's address.
+  AddressTable::Hold AddressForAccepted() const;
   // Puts a connection back to be accepted again; it goes on counting as one of
   // the sockets of `sink`'s client, if not null.
   void PutBack(OwnedFd connection, std::shared_ptr<CallSink> sink);
@@ -148,7 +150,8 @@ class StreamSocket final : public WinsockSocket {
   std::shared_ptr<CallSink> TakeDeferred();
 
   // Lingers for `time`, at whose end the call is answered.
-  void LingerForCall(const SocketCall& call, OwnedFd fd, absl::Duration time);
+  void LingerForCall(const SocketCall& call, Remains remains,
+                     absl::Duration time);
   void AnswerClose(SocketDescriptor* from, uint64_t call_id, CallResult result);
 
   State state_ ABSL_GUARDED_BY(mu_) = State::kOpen;

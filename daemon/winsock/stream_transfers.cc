@@ -64,7 +64,7 @@ void StreamSocket::Send(const SocketCall& call) {
   // Less was taken of what came before than its sender had thought, who took
   // the socket for a blocking one: nothing goes behind the gap.
   if (!operation->wait && stream_offset > call.from()->gap()) {
-    return call.Finish(WsaError(kWsaWouldBlock));
+    return Refuse(call, kWsaWouldBlock, kFdWrite);
   }
   call.from()->ClearGap();
   operation->sink_value = stream_offset;

@@ -187,12 +187,19 @@ bool WinsockSocket::AddHold() {
 
 void WinsockSocket::DropHold(const Lingerer::Owner& owner, HoldEnd end) {
   if (!RemoveDescriptor()) return;
-  OwnedFd fd = engine_->Abandon().first;
+  CancelEvents(nullptr, true);
+  WithdrawChanges(nullptr, true, true);
+  Remains remains = TakeRemains(engine_->Abandon().first);
   if (end == HoldEnd::kReset) {
-    FinishAbort(std::move(fd));
+    FinishAbort(std::move(remains));
   } else {
-    FinishDrop(std::move(fd), owner);
+    FinishDrop(std::move(remains), owner);
   }
+}
+
+WinsockSocket::Remains WinsockSocket::TakeRemains(OwnedFd fd) {
+  absl::MutexLock lock(&mu_);
+  return {std::move(address_), std::move(fd)};
 }
 
 void WinsockSocket::Close(const SocketCall& call) {
@@ -222,7 +229,7 @@ void WinsockSocket::Close(const SocketCall& call) {
   ReleaseHoldings(from, true);
   FinishAborted(from, std::move(operations));
   WithdrawChanges(from, true, false);
-  FinishClose(call, std::move(fd));
+  FinishClose(call, TakeRemains(std::move(fd)));
 }
 
 void WinsockSocket::Abort(SocketDescriptor* from) {
@@ -237,42 +244,10 @@ void WinsockSocket::Abort(SocketDescriptor* from) {
   auto [fd, operations] = engine_->Abandon();
   ReleaseHoldings(from, true);
   WithdrawChanges(from, true, true);
-  FinishAbort(std::move(fd));
+  FinishAbort(TakeRemains(std::move(fd)));
 }
 
 // --------------------------------------------------------------- addresses
-
-void WinsockSocket::Bind(const SocketCall& call) {
-  wsp::v1::BindRequest request;
-  if (!call.Parse(&request)) return;
-  NetAddress address;
-  if (!DecodeAddress(request.address(), &address)) {
-    return call.Finish(WsaError(kWsaInval));
-  }
-  CallResult result;
-  {
-    absl::MutexLock lock(&mu_);
-    if (address.family() != family_) {
-      return call.Finish(WsaError(kWsaAfNoSupport));
-    }
-    if (bound_ || !MayBindLocked()) return call.Finish(WsaError(kWsaInval));
-    NetAddress local;
-    const int error = engine_->WithFd([&](int fd) {
-      if (bind(fd, address.get(), address.size()) != 0) return errno;
-      local = NetAddress::LocalOf(fd);
-      return 0;
-    });
-    if (error != 0) {
-      result = CallResult(WsaFromErrno(error), error);
-    } else {
-      bound_ = true;
-      wsp::v1::BindResult message;
-      EncodeAddress(local, message.mutable_local());
-      result.body = message.SerializeAsString();
-    }
-  }
-  call.Finish(std::move(result));
-}
 
 void WinsockSocket::GetSockName(const SocketCall& call) {
   {

@@ -16,6 +16,7 @@
 #include "daemon/socket/operation.h"
 #include "daemon/socket/socket.h"
 #include "daemon/socket/socket_observer.h"
+#include "daemon/winsock/address_table.h"
 #include "daemon/winsock/call.h"
 #include "daemon/winsock/change_waits.h"
 #include "daemon/winsock/network_event_recorder.h"
@@ -47,6 +48,7 @@ class WinsockSocket : public OperationSink,
 
     Lingerer* const lingerer;
     const std::shared_ptr<ChangeMonitor> changes = ChangeMonitor::Create();
+    const std::shared_ptr<AddressTable> addresses = AddressTable::Create();
     // Of all sockets, for listings.
     mutable std::atomic<uint64_t> bytes_sent{0};
     mutable std::atomic<uint64_t> bytes_received{0};
@@ -171,12 +173,17 @@ class WinsockSocket : public OperationSink,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
   // Ends a wait of `from` that is none of the engine's operations.
   virtual void CancelWait(SocketDescriptor* from, uint64_t call_id) = 0;
-  // The last descriptor was closed by `call`, which this ends; `fd` is the
-  // kernel's socket, on which nothing is pending any more.
-  virtual void FinishClose(const SocketCall& call, OwnedFd fd) = 0;
+  // The kernel's socket when its last descriptor is gone, with nothing pending
+  // any more. Its address is free when it is closed, not before.
+  struct Remains {
+    AddressTable::Hold address;
+    OwnedFd fd;
+  };
+  // The last descriptor was closed by `call`, which this ends.
+  virtual void FinishClose(const SocketCall& call, Remains remains) = 0;
   // The same without a call: by the final cleanup, and orderly, as for `owner`.
-  virtual void FinishAbort(OwnedFd fd) = 0;
-  virtual void FinishDrop(OwnedFd fd, const Lingerer::Owner& owner) = 0;
+  virtual void FinishAbort(Remains remains) = 0;
+  virtual void FinishDrop(Remains remains, const Lingerer::Owner& owner) = 0;
   // What the closed `from` held besides operations goes with it, such as
   // connections that it was offered.
   virtual void ReleaseHoldings(SocketDescriptor* from, bool last) = 0;
@@ -205,6 +212,19 @@ class WinsockSocket : public OperationSink,
   // As Poke(), for receives of the type's own.
   virtual void PokeHoldings() {}
 
+  // Binds the kernel's socket if the rules let `call`'s client have the
+  // address.
+  WsaError BindLocked(const SocketCall& call, const NetAddress& address)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Whether the kernel lets others have the address of `fd`, too, if they are
+  // the daemon's and say the same: who may is for the table to say.
+  static void LetShare(int fd, bool share);
+  // Of sockets that share one address by SO_REUSEADDR, the first has what
+  // comes, as on Windows, where the kernel would deal it out. `fd` is bound if
+  // datagrams are its trade, and listens if connections are.
+  void LetFirstHaveLocked(int fd) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // An operation for a call, as yet without arguments.
   std::unique_ptr<Operation> NewOperation(const SocketCall& call,
                                           Operation::Kind kind) const
@@ -229,6 +249,9 @@ class WinsockSocket : public OperationSink,
 
   mutable absl::Mutex mu_;
   bool bound_ ABSL_GUARDED_BY(mu_) = false;
+  // The address, if WSPBind took it, or what stands for it. Of a connection
+  // that was accepted, the listener's, if that has it for itself alone.
+  AddressTable::Hold address_ ABSL_GUARDED_BY(mu_);
   bool nonblocking_ ABSL_GUARDED_BY(mu_) = false;
   uint32_t creation_flags_ ABSL_GUARDED_BY(mu_) = 0;
   // SO_ERROR, a Winsock code.
@@ -294,8 +317,17 @@ class WinsockSocket : public OperationSink,
   bool HasSelectedEvents();
 
   SocketView ViewLocked(int fd) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The two ways of BindLocked(): to a port of the kernel's choice, which comes
+  // to `bind`, and to a given one.
+  static WsaError BindToAnyPort(int fd, AddressTable* table,
+                                AddressTable::Bind* bind,
+                                AddressTable::Hold* hold);
+  static WsaError BindToPort(int fd, AddressTable* table,
+                             const AddressTable::Bind& bind,
+                             AddressTable::Hold* hold);
   // Takes one descriptor off; whether it was the last.
   bool RemoveDescriptor();
+  Remains TakeRemains(OwnedFd fd);
 
   const std::shared_ptr<Socket> engine_;
   const Environment* const environment_;

@@ -1,0 +1,285 @@
+// Binds of several clients' sockets: who may have an address, and until when.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "daemon/testing/tcp_pair.h"
+#include "daemon/winsock/address_table.h"
+#include "daemon/winsock/winsock_socket.h"
+#include "daemon/winsock/wsa_error.h"
+#include "gtest/gtest.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+namespace {
+
+constexpr int kSolSocket = 0xffff;
+constexpr int kReuseAddr = 4;
+constexpr int kExclusiveAddrUse = ~4;
+
+// A client of one user: keeps results, and accepted sockets.
+class FakeClient : public CallSink {
+ public:
+  explicit FakeClient(uid_t uid) : uid_(uid) {}
+
+  void Finish(uint64_t call_id, CallResult result) override {
+    absl::MutexLock lock(&mu_);
+    results_.emplace(call_id, std::move(result));
+  }
+  void ReportPending(uint64_t) override {}
+  void FlushResults() override {}
+  int AddSocket(uint64_t socket_id,
+                std::shared_ptr<SocketDescriptor> socket) override {
+    absl::MutexLock lock(&mu_);
+    sockets_[socket_id] = std::move(socket);
+    return 0;
+  }
+  int ReserveSocket() override { return 0; }
+  void ReleaseSockets(uint32_t) override {}
+  void RemoveSocket(uint64_t socket_id) override {
+    std::shared_ptr<SocketDescriptor> removed;
+    absl::MutexLock lock(&mu_);
+    removed = std::move(sockets_[socket_id]);
+    sockets_.erase(socket_id);
+  }
+  std::shared_ptr<SocketDescriptor> FindSocket(uint64_t) const override {
+    return nullptr;
+  }
+  void QueueNetworkEvents(uint64_t) override {}
+  bool MayReceive() const override { return true; }
+  Lingerer::Owner OwnerOf(uint64_t socket_id) const override {
+    return {1, 2, uid_, socket_id};
+  }
+
+  std::shared_ptr<SocketDescriptor> Find(uint64_t socket_id) {
+    absl::MutexLock lock(&mu_);
+    return sockets_[socket_id];
+  }
+  CallResult Await(uint64_t call_id) {
+    absl::MutexLock lock(&mu_);
+    auto there = [this, call_id]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return results_.count(call_id) > 0;
+    };
+    EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&there), absl::Minutes(1)))
+        << "call " << call_id << " never ended";
+    return results_[call_id];
+  }
+
+ private:
+  const uid_t uid_;
+  absl::Mutex mu_;
+  std::map<uint64_t, CallResult> results_ ABSL_GUARDED_BY(mu_);
+  std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets_
+      ABSL_GUARDED_BY(mu_);
+};
+
+class WinsockBindingTest : public testing::Test {
+ protected:
+  ~WinsockBindingTest() override {
+    for (auto& socket : made_) socket->Abort();
+    lingerer_.ResetAll();
+  }
+
+  using Descriptor = std::shared_ptr<SocketDescriptor>;
+
+  Descriptor Make(const std::shared_ptr<FakeClient>& client,
+                  int type = SOCK_STREAM) {
+    std::shared_ptr<WinsockSocket> socket;
+    EXPECT_EQ(WinsockSocket::Create(AF_INET, type, loop_.get(), &environment_,
+                                    &socket),
+              0);
+    made_.push_back(std::make_shared<SocketDescriptor>(std::move(socket),
+                                                       client, ++last_socket_));
+    client->AddSocket(last_socket_, made_.back());
+    return made_.back();
+  }
+
+  CallResult Run(const Descriptor& socket, wsp::v1::Call message) {
+    message.set_call_id(++last_call_);
+    auto bytes = std::make_shared<std::string>(message.SerializeAsString());
+    Call call;
+    call.call_id = message.call_id();
+    call.request = message.request_case();
+    const std::vector<iovec> pieces = {{&(*bytes)[0], bytes->size()}};
+    WireReader reader(pieces);
+    while (reader.Next()) {
+      if (reader.field() == call.request) {
+        call.body = reader.ReadBytes();
+      } else {
+        reader.Skip();
+      }
+    }
+    call.frame_bytes = bytes->size();
+    call.frame = std::move(bytes);
+    socket->Handle(call);
+    return static_cast<FakeClient*>(socket->sink().get())->Await(last_call_);
+  }
+
+  static wsp::v1::Call BindCall(uint32_t address, int port) {
+    wsp::v1::Call call;
+    auto* ipv4 = call.mutable_bind()->mutable_address()->mutable_ipv4();
+    ipv4->set_address(address);
+    ipv4->set_port(port);
+    return call;
+  }
+  // Returns the error; the port, if it was 0, comes to `*port`.
+  uint32_t Bind(const Descriptor& socket, int* port,
+                uint32_t address = INADDR_LOOPBACK) {
+    const CallResult result = Run(socket, BindCall(address, *port));
+    wsp::v1::BindResult message;
+    message.ParseFromString(result.body);
+    if (*port == 0) *port = static_cast<int>(message.local().ipv4().port());
+    return result.wsa_error;
+  }
+  uint32_t Set(const Descriptor& socket, int option) {
+    wsp::v1::Call call;
+    call.mutable_set_sock_opt()->set_level(kSolSocket);
+    call.mutable_set_sock_opt()->set_option(option);
+    call.mutable_set_sock_opt()->mutable_value()->set_number(1);
+    return Run(socket, call).wsa_error;
+  }
+  uint32_t Close(const Descriptor& socket) {
+    wsp::v1::Call call;
+    call.mutable_close_socket();
+    return Run(socket, call).wsa_error;
+  }
+
+  std::unique_ptr<EventLoop> loop_ = *EventLoop::Create("test");
+  Lingerer lingerer_{{}};
+  const WinsockSocket::Environment environment_{&lingerer_};
+  const std::shared_ptr<FakeClient> user_ = std::make_shared<FakeClient>(1000);
+  const std::shared_ptr<FakeClient> other_user_ =
+      std::make_shared<FakeClient>(1001);
+  std::vector<Descriptor> made_;
+  uint64_t last_socket_ = 0;
+  uint64_t last_call_ = 0;
+};
+
+TEST_F(WinsockBindingTest, AnAddressIsSharedAmongOneUsersSocketsOnly) {
+  int port = 0;
+  const Descriptor first = Make(user_);
+  EXPECT_EQ(Set(first, kReuseAddr), 0);
+  EXPECT_EQ(Bind(first, &port), 0);
+  const Descriptor foreign = Make(other_user_);
+  EXPECT_EQ(Set(foreign, kReuseAddr), 0);
+  EXPECT_EQ(Bind(foreign, &port), kWsaAcces);
+  const Descriptor own = Make(user_);
+  EXPECT_EQ(Set(own, kReuseAddr), 0);
+  EXPECT_EQ(Bind(own, &port), 0);
+}
+
+TEST_F(WinsockBindingTest, NobodyGetsAPartOfAnotherUsersAddress) {
+  int port = 0;
+  EXPECT_EQ(Bind(Make(user_), &port, INADDR_ANY), 0);
+  EXPECT_EQ(Bind(Make(other_user_), &port), kWsaAcces);
+  EXPECT_EQ(Bind(Make(user_), &port), 0);
+}
+
+TEST_F(WinsockBindingTest, ASharedSocketKeepsItsAddressForItsLastOwner) {
+  int port = 0;
+  const Descriptor first = Make(user_);
+  EXPECT_EQ(Bind(first, &port), 0);
+  const auto second =
+      std::make_shared<SocketDescriptor>(first->socket(), user_, 99);
+  EXPECT_EQ(Close(first), 0);
+  EXPECT_EQ(Bind(Make(user_), &port), kWsaAddrInUse);
+  second->Abort();
+  EXPECT_EQ(Bind(Make(user_), &port), 0);
+}
+
+TEST_F(WinsockBindingTest, CloseAndCleanupFreeTheAddress) {
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+    int port = 0;
+    const Descriptor closed = Make(user_, type);
+    EXPECT_EQ(Bind(closed, &port), 0);
+    EXPECT_EQ(environment_.addresses->size(), 1);
+    EXPECT_EQ(Close(closed), 0);
+    EXPECT_EQ(environment_.addresses->size(), 0);
+    const Descriptor cleaned = Make(user_, type);
+    EXPECT_EQ(Bind(cleaned, &port), 0);
+    cleaned->Abort();
+    EXPECT_EQ(environment_.addresses->size(), 0);
+  }
+}
+
+TEST_F(WinsockBindingTest, WhatLingersKeepsTheAddressUntilItEnds) {
+  const TcpListener listener = ListenOnLoopback();
+  int port = 0;
+  const Descriptor socket = Make(user_);
+  EXPECT_EQ(Bind(socket, &port), 0);
+  wsp::v1::Call connect;
+  auto* ipv4 = connect.mutable_connect()->mutable_address()->mutable_ipv4();
+  ipv4->set_address(INADDR_LOOPBACK);
+  ipv4->set_port(listener.port);
+  EXPECT_EQ(Run(socket, connect).wsa_error, 0);
+  OwnedFd peer(accept(listener.fd.get(), nullptr, nullptr));
+  EXPECT_EQ(Close(socket), 0);
+  EXPECT_EQ(lingerer_.size(), 1);
+  EXPECT_EQ(Bind(Make(user_), &port), kWsaAddrInUse);
+  peer.Reset();
+  const absl::Time end = absl::Now() + absl::Minutes(1);
+  while (lingerer_.size() > 0 && absl::Now() < end) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  EXPECT_EQ(Bind(Make(user_), &port), 0);
+}
+
+TEST_F(WinsockBindingTest, AFailedBindTakesNothing) {
+  const TcpListener foreign = ListenOnLoopback();
+  int port = foreign.port;
+  const Descriptor socket = Make(user_);
+  EXPECT_EQ(Bind(socket, &port), kWsaAddrInUse);
+  EXPECT_EQ(environment_.addresses->size(), 0);
+  const CallResult elsewhere = Run(socket, BindCall(0x01020304, 0));
+  EXPECT_EQ(elsewhere.wsa_error, kWsaAddrNotAvail);
+  EXPECT_EQ(environment_.addresses->size(), 0);
+  int other_port = 0;
+  EXPECT_EQ(Bind(socket, &other_port), 0);
+}
+
+TEST_F(WinsockBindingTest, PortsThatTheKernelChoosesAreNobodyElses) {
+  std::map<int, int> uses;
+  for (int i = 0; i < 200; ++i) {
+    int port = 0;
+    const Descriptor socket = Make(user_, SOCK_DGRAM);
+    EXPECT_EQ(Set(socket, kReuseAddr), 0);
+    EXPECT_EQ(Bind(socket, &port), 0);
+    EXPECT_EQ(++uses[port], 1);
+  }
+}
+
+TEST_F(WinsockBindingTest, ConnectionsOfAnExclusiveListenerHoldItsAddress) {
+  for (const bool exclusive : {false, true}) {
+    int port = 0;
+    const Descriptor listener = Make(user_);
+    if (exclusive) {
+      EXPECT_EQ(Set(listener, kExclusiveAddrUse), 0);
+    }
+    EXPECT_EQ(Bind(listener, &port), 0);
+    wsp::v1::Call listen;
+    listen.mutable_listen()->set_backlog(1);
+    EXPECT_EQ(Run(listener, listen).wsa_error, 0);
+    const OwnedFd peer = ConnectToLoopback(port);
+    wsp::v1::Call accept;
+    accept.mutable_accept()->set_accepted_socket_id(++last_socket_);
+    EXPECT_EQ(Run(listener, accept).wsa_error, 0);
+    const Descriptor accepted = user_->Find(last_socket_);
+    EXPECT_EQ(Close(listener), 0);
+    EXPECT_EQ(Bind(Make(user_), &port), exclusive ? kWsaAddrInUse : 0);
+    accepted->Abort();
+    if (exclusive) {
+      EXPECT_EQ(Bind(Make(user_), &port), 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace wspd
