@@ -70,13 +70,13 @@ void SetHelp() {
   absl::SetFlagsUsageConfig(help);
 }
 
-// Payload comes in bursts of a few hundred KiB that are freed at once. By
+// Payload comes in bursts of up to a socket's credit that are freed at once. By
 // default glibc gives such memory back to the kernel each time, and the page
 // faults of getting it again cost a quarter of the throughput in bulk.
 void KeepFreedMemory() {
-  constexpr int kKeptBytesOfArena = 4 << 20;
+  constexpr int kKeptBytesOfArena = 256 << 10;
   mallopt(M_TRIM_THRESHOLD, kKeptBytesOfArena);
-  mallopt(M_MMAP_THRESHOLD, kKeptBytesOfArena);
+  mallopt(M_MMAP_THRESHOLD, 2 * kKeptBytesOfArena);
 }
 
 int Fail(const absl::Status& status, int exit_code) {

@@ -10,6 +10,12 @@
 #include "proto/wsp/v1/provider.pb.h"
 
 namespace wspd {
+namespace {
+
+// What an answer may name while the client's kept results are over their limit.
+constexpr uint32_t kSmallSelectSockets = 512;
+
+}  // namespace
 
 void PendingSelects::Start(const Call& call,
                            const std::shared_ptr<CallSink>& sink,
@@ -22,6 +28,11 @@ void PendingSelects::Start(const Call& call,
   auto wait = std::make_shared<SelectWait>();
   if (const uint32_t error = wait->Fill(request, find); error != 0) {
     return sink->Finish(call_id, CallResult(error, LinuxErrnoOf(error)));
+  }
+  // Its answer may be large: who leaves answers lying gets no more such ones.
+  if (wait->size() > kMostSelectedSockets ||
+      (wait->size() > kSmallSelectSockets && !sink->MayReceive())) {
+    return sink->Finish(call_id, CallResult(kWsaNoBufs, ENOBUFS));
   }
   CallResult result;
   if (wait->Look(&result) || request.no_wait()) {

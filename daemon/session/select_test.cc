@@ -318,6 +318,34 @@ TEST_F(SelectTest, MoreThanMayBeWaitedForIsRefused) {
   Ready(call);
 }
 
+TEST_F(SelectTest, MoreThanMayBeWaitedForIsRefusedEvenIfItDoesNotWait) {
+  wsp::v1::SelectRequest* request = AddSelect({});
+  request->set_poll(true);
+  request->set_no_wait(true);
+  for (uint64_t id = 1; id <= kMostSelectedSockets + 1; ++id) {
+    request->add_others(id);
+  }
+  EXPECT_EQ(client_.Run().wsa_error(), kWsaNoBufs);
+}
+
+TEST_F(SelectTest, LargeOnesAreRefusedWhileTooMuchIsKept) {
+  Ids unknown;
+  for (uint64_t id = 1; id <= kMostSelectedSockets; ++id) {
+    unknown.push_back(id);
+  }
+  // Half a MiB each, and nothing is acknowledged.
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Poll({}, unknown).invalid_size(),
+              static_cast<int>(kMostSelectedSockets));
+  }
+  wsp::v1::SelectRequest* request = AddSelect({});
+  request->set_poll(true);
+  request->set_no_wait(true);
+  for (uint64_t id : unknown) request->add_others(id);
+  EXPECT_EQ(client_.Run().wsa_error(), kWsaNoBufs);
+  EXPECT_EQ(List(Poll({}, {kUnknown}).invalid()), Ids{kUnknown});
+}
+
 // ------------------------------------------------------------------- its end
 
 TEST_F(SelectTest, WhenItsTimeIsOverNothingIsReady) {
