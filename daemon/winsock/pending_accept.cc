@@ -41,9 +41,24 @@ std::unique_ptr<Operation> PendingAccept::NewOperation(Operation::Kind kind) {
 }
 
 void PendingAccept::Start() {
-  listening_socket()->engine()->Submit(NewOperation(
-      arguments_.no_address_room ? Operation::Kind::kAwaitConnection
-                                 : Operation::Kind::kAccept));
+  // End() may have come before both sockets knew of this, or ...
+  if (ending()) return Release();
+  Socket* const engine = listening_socket()->engine();
+  engine->Submit(NewOperation(arguments_.no_address_room
+                                  ? Operation::Kind::kAwaitConnection
+                                  : Operation::Kind::kAccept));
+  // ... before there was something to cancel.
+  if (ending()) engine->Cancel(this, kNoCall, ECANCELED);
+}
+
+void PendingAccept::Refuse(int error) {
+  Release();
+  FinishWith(error);
+}
+
+bool PendingAccept::ending() const {
+  absl::MutexLock lock(&mu_);
+  return ending_;
 }
 
 absl::Time PendingAccept::connected_at() const {
@@ -95,7 +110,8 @@ void PendingAccept::OnConnection(Outcome outcome) {
   bool ended;
   {
     absl::MutexLock lock(&mu_);
-    ended = ended_;
+    // End() didn't find the connection, and ends the call itself.
+    ended = ended_ || ending_;
     if (!ended) {
       connection_ = connection;
       connected_at_ = absl::Now();
@@ -105,13 +121,8 @@ void PendingAccept::OnConnection(Outcome outcome) {
   auto operation = NewOperation(Operation::Kind::kReceive);
   operation->max_bytes = std::min<size_t>(arguments_.max_bytes, kChunkBytes);
   connection->Submit(std::move(operation));
-  bool ending;
-  {
-    absl::MutexLock lock(&mu_);
-    ending = ending_;
-  }
   // End() may have come before there was something to cancel.
-  if (ending) connection->Cancel(this, kNoCall, ECANCELED);
+  if (ending()) connection->Cancel(this, kNoCall, ECANCELED);
 }
 
 void PendingAccept::OnFirstData(Outcome outcome) {
@@ -184,6 +195,11 @@ bool PendingAccept::Claim() {
   return !std::exchange(ended_, true);
 }
 
+void PendingAccept::Release() {
+  accepting_socket()->EndReservation(this);
+  listening_socket()->Forget(this);
+}
+
 void PendingAccept::FinishWith(int error) {
   if (!Claim()) return;
   // The listener was closed before, or is being closed.
@@ -194,9 +210,8 @@ void PendingAccept::FinishWith(int error) {
 }
 
 void PendingAccept::Finish(CallResult result) {
-  accepting_socket()->EndReservation(this);
   const std::shared_ptr<PendingAccept> self = shared_from_this();
-  listening_socket()->Forget(this);
+  Release();
   // As any accept (reference, section 4.5).
   listening_socket()->ReviewEvents(kFdAccept);
   listener_->sink()->Finish(arguments_.call_id, std::move(result));

@@ -49,6 +49,10 @@ class PendingAccept final : public OperationSink,
   // The result may come before this returns.
   void Start();
 
+  // Instead of Start(): ends the call with `error`, an errno, unless End() has
+  // ended it.
+  void Refuse(int error);
+
   // Ends the call as aborted, unless its result is on the way.
   void End(Ending ending);
 
@@ -78,8 +82,11 @@ class PendingAccept final : public OperationSink,
   void Deliver(OwnedFd connection, std::shared_ptr<Bytes> data);
   void PutBack(OwnedFd connection);
 
+  bool ending() const;
   // Whether this is the first to end the call: whoever is says the result.
   bool Claim();
+  // Neither of the two sockets has to do with it any more.
+  void Release();
   void Finish(CallResult result);
   void FinishWith(int error);
 

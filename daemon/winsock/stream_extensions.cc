@@ -22,6 +22,11 @@ constexpr int kSolSocket = 0xffff;
 constexpr int kSoUpdateAcceptContext = 0x700b;
 constexpr int kSoUpdateConnectContext = 0x7010;
 
+// What another connection makes news again. Changes of the network have nothing
+// to do with it: those that are recorded stay so.
+constexpr uint32_t kConnectionEvents =
+    kAllNetworkEvents & ~(kFdRoutingInterfaceChange | kFdAddressListChange);
+
 int SetReuseAddress(int fd, int on) {
   return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 }
@@ -61,21 +66,17 @@ void StreamSocket::AcceptEx(const SocketCall& call,
   arguments.no_address_room = request.no_address_room();
   auto pending =
       std::make_shared<PendingAccept>(call.from(), accepting, arguments);
-  if (!socket->ReserveForAccept(pending)) {
-    return Refuse(call, kWsaInval, kFdAccept);
-  }
-  if (accepting->closed()) {
-    // Whoever closes it may not have seen that it is reserved.
-    socket->EndReservation(pending.get());
-    return Refuse(call, kWsaNotSock, kFdAccept);
-  }
   {
+    // First: once it is reserved for, whoever closes that socket ends it.
     absl::MutexLock lock(&mu_);
     if (pending_accepts_ == nullptr) {
       pending_accepts_ = std::make_unique<PendingAccepts>();
     }
     pending_accepts_->emplace(pending.get(), pending);
   }
+  if (!socket->ReserveForAccept(pending)) return pending->Refuse(EINVAL);
+  // Whoever closes it may not have seen that it is reserved.
+  if (accepting->closed()) return pending->Refuse(ENOTSOCK);
   pending->Start();
 }
 
@@ -134,7 +135,7 @@ bool StreamSocket::TakeConnection(const PendingAccept* pending,
     address_ = std::move(address);
   }
   // Another connection, of which everything is news.
-  ReviewEvents(kAllNetworkEvents);
+  ReviewEvents(kConnectionEvents);
   NotifyObservers();
   return true;
 }
@@ -260,7 +261,7 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
     connect_ended_ = false;
     connect_error_ = 0;
   }
-  ReviewEvents(kAllNetworkEvents);
+  ReviewEvents(kConnectionEvents);
   NotifyObservers();
   if (old.valid()) {
     environment()->lingerer->Linger(std::move(old), engine()->loop(),

@@ -103,6 +103,25 @@ void StreamSocket::OnOutcome(std::unique_ptr<Operation> operation,
   }
 }
 
+void StreamSocket::OnWithdrawn(SocketDescriptor* from,
+                               const Operation& operation) {
+  Outcome outcome;
+  outcome.error = ECANCELED;
+  switch (operation.kind) {
+    case Operation::Kind::kConnect:
+    case Operation::Kind::kAwaitConnect:
+      // The attempt goes on.
+      ConnectResult(operation, outcome);
+      break;
+    case Operation::Kind::kShutdownSend:
+      // The connection doesn't end.
+      DisconnectResult(from, operation, outcome);
+      break;
+    default:
+      break;
+  }
+}
+
 void StreamSocket::Describe(wsp::v1::Socket* out) const {
   WinsockSocket::Describe(out);
   absl::MutexLock lock(&mu_);

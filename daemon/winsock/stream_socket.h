@@ -66,6 +66,7 @@ class StreamSocket final : public WinsockSocket {
   void FinishAbort(Remains remains) override;
   void FinishDrop(Remains remains, const Lingerer::Owner& owner) override;
   void ReleaseHoldings(SocketDescriptor* from, bool last) override;
+  void OnWithdrawn(SocketDescriptor* from, const Operation& operation) override;
   void PokeHoldings() override;
   NetworkConditions ConditionsLocked() override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

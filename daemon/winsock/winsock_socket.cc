@@ -202,6 +202,13 @@ WinsockSocket::Remains WinsockSocket::TakeRemains(OwnedFd fd) {
   return {std::move(address_), std::move(fd)};
 }
 
+std::vector<std::unique_ptr<Operation>> WinsockSocket::WithdrawOperations(
+    SocketDescriptor* from) {
+  std::vector<std::unique_ptr<Operation>> operations = engine_->Withdraw(from);
+  for (const auto& operation : operations) OnWithdrawn(from, *operation);
+  return operations;
+}
+
 void WinsockSocket::Close(const SocketCall& call) {
   SocketDescriptor* const from = call.from().get();
   bool last;
@@ -219,7 +226,7 @@ void WinsockSocket::Close(const SocketCall& call) {
   if (!last) {
     // The others go on with it.
     ReleaseHoldings(from, false);
-    FinishAborted(from, engine_->Withdraw(from));
+    FinishAborted(from, WithdrawOperations(from));
     WithdrawChanges(from, false, false);
     NotifyObservers();
     from->sink()->RemoveSocket(from->socket_id());
@@ -237,7 +244,7 @@ void WinsockSocket::Abort(SocketDescriptor* from) {
   CancelEvents(from, last);
   if (!last) {
     ReleaseHoldings(from, false);
-    engine_->Withdraw(from);
+    WithdrawOperations(from);
     WithdrawChanges(from, false, true);
     return;
   }

@@ -187,6 +187,11 @@ class WinsockSocket : public OperationSink,
   // What the closed `from` held besides operations goes with it, such as
   // connections that it was offered.
   virtual void ReleaseHoldings(SocketDescriptor* from, bool last) = 0;
+  // `operation` of the closed `from` ends without an outcome, while others go
+  // on with the socket: for its state it counts as cancelled. Not with mu_
+  // held.
+  virtual void OnWithdrawn(SocketDescriptor* /*from*/,
+                           const Operation& /*operation*/) {}
   // What is the case now, for network events and for WSPSelect.
   virtual NetworkConditions ConditionsLocked()
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
@@ -325,6 +330,10 @@ class WinsockSocket : public OperationSink,
   static WsaError BindToPort(int fd, AddressTable* table,
                              const AddressTable::Bind& bind,
                              AddressTable::Hold* hold);
+  // Takes the operations of `from`, which is closed, off a socket that others
+  // go on with.
+  std::vector<std::unique_ptr<Operation>> WithdrawOperations(
+      SocketDescriptor* from);
   // Takes one descriptor off; whether it was the last.
   bool RemoveDescriptor();
   Remains TakeRemains(OwnedFd fd);

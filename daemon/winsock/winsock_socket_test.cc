@@ -331,6 +331,85 @@ TEST_F(SharedSocketTest, ACallIsCancelledByItsOwnDescriptorOnly) {
   EXPECT_EQ(sink_->Await(call).wsa_error, kWsaIntr);
 }
 
+TEST_F(SharedSocketTest, TheOtherSendsOnWhenADisconnectGoesWithItsCaller) {
+  wsp::v1::Call send;
+  send.mutable_send()->set_data(std::string(kChunkBytes, 'x'));
+  while (sink_->Has(Begin(first_.get(), send))) {
+  }
+  // More than the kernel may make room for meanwhile.
+  for (int i = 0; i < 64; ++i) Begin(first_.get(), send);
+  wsp::v1::Call disconnect;
+  disconnect.set_overlapped(true);
+  disconnect.mutable_disconnect_ex();
+  const uint64_t waiting = Begin(first_.get(), disconnect);
+  send.mutable_send()->set_data("y");
+  EXPECT_EQ(other_->Await(Begin(second_.get(), send)).wsa_error, kWsaShutdown);
+  first_->Abort();
+  EXPECT_FALSE(sink_->Has(waiting));
+  const uint64_t sent = Begin(second_.get(), send);
+  std::string read(kChunkBytes, 0);
+  while (!other_->Has(sent)) {
+    (void)recv(peer_.get(), &read[0], read.size(), MSG_DONTWAIT);
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(other_->Await(sent).wsa_error, 0);
+}
+
+// A socket that two clients share, with a connect of the first that waits.
+class SharedConnectTest : public WinsockSocketTest {
+ protected:
+  SharedConnectTest()
+      : first_(Make(kSocket)),
+        second_(std::make_shared<SocketDescriptor>(first_->socket(), other_,
+                                                   kSocket)) {
+    other_->AddSocket(kSocket, second_);
+    // A full queue answers nobody.
+    EXPECT_EQ(listen(listener_.fd.get(), 0), 0);
+    fills_ = ConnectToLoopback(listener_.port);
+    connect_ = Begin(first_.get(), ConnectCall(listener_.port));
+    EXPECT_FALSE(sink_->Has(connect_));
+  }
+  ~SharedConnectTest() override { other_->AbortAll(); }
+
+  CallResult RunOnSecond(const wsp::v1::Call& call) {
+    return other_->Await(Begin(second_.get(), call));
+  }
+  // Once there is room the attempt comes through, for the second.
+  void ExpectConnects() {
+    EXPECT_EQ(RunOnSecond(ConnectCall(listener_.port)).wsa_error, kWsaAlready);
+    wsp::v1::Call select;
+    select.mutable_event_select()->set_network_events(kFdConnect);
+    EXPECT_EQ(RunOnSecond(select).wsa_error, 0);
+    const OwnedFd room(accept(listener_.fd.get(), nullptr, nullptr));
+    const absl::Time deadline = absl::Now() + absl::Minutes(1);
+    while (other_->queued_events() == 0 && absl::Now() < deadline) {
+      std::this_thread::yield();
+    }
+    EXPECT_GT(other_->queued_events(), 0);
+    EXPECT_EQ(RunOnSecond(ConnectCall(listener_.port)).wsa_error, kWsaIsConn);
+  }
+
+  const TcpListener listener_ = ListenOnLoopback();
+  const std::shared_ptr<FakeCallSink> other_ = std::make_shared<FakeCallSink>();
+  OwnedFd fills_;
+  std::shared_ptr<SocketDescriptor> first_, second_;
+  uint64_t connect_ = 0;
+};
+
+TEST_F(SharedConnectTest, AConnectGoesOnWhenWhoWaitsForItCloses) {
+  wsp::v1::Call close;
+  close.mutable_close_socket();
+  EXPECT_EQ(Run(first_.get(), close).wsa_error, 0);
+  EXPECT_EQ(sink_->Await(connect_).wsa_error, kWsaIntr);
+  ExpectConnects();
+}
+
+TEST_F(SharedConnectTest, AConnectGoesOnWhenWhoWaitsForItDies) {
+  first_->Abort();
+  EXPECT_FALSE(sink_->Has(connect_));
+  ExpectConnects();
+}
+
 // A listener whose accepts are conditional.
 class OfferTest : public WinsockSocketTest {
  protected:
@@ -546,6 +625,41 @@ TEST_F(AcceptExTest, OneOfManyEndsEachRace) {
   }
 }
 
+TEST_F(AcceptExTest, ARefusedOneLeavesNothing) {
+  const std::weak_ptr<WinsockSocket> listening = listener_->socket();
+  const std::weak_ptr<WinsockSocket> reserved = accepting_->socket();
+  const uint64_t waiting = Start(0);
+  EXPECT_EQ(sink_->Await(Start(0)).wsa_error, kWsaInval);
+  listener_->Cancel(waiting);
+  // Closed, but not yet gone from the client's list.
+  accepting_->Abort();
+  EXPECT_EQ(sink_->Await(Start(0)).wsa_error, kWsaNotSock);
+  sink_->AbortAll();
+  accepting_.reset();
+  listener_.reset();
+  EXPECT_TRUE(listening.expired());
+  EXPECT_TRUE(reserved.expired());
+}
+
+TEST_F(AcceptExTest, IntoASocketThatIsBeingClosedLeavesNothing) {
+  const std::weak_ptr<WinsockSocket> listening = listener_->socket();
+  for (int i = 0; i < 200; ++i) {
+    const std::weak_ptr<WinsockSocket> reserved = accepting_->socket();
+    std::thread closes([&] { accepting_->Abort(); });
+    const uint32_t error = sink_->Await(Start(0)).wsa_error;
+    closes.join();
+    EXPECT_TRUE(error == kWsaNotSock || error == kWsaOperationAborted) << error;
+    sink_->RemoveSocket(kSocket);
+    accepting_ = nullptr;
+    EXPECT_TRUE(reserved.expired());
+    accepting_ = Make(kSocket);
+  }
+  sink_->AbortAll();
+  accepting_.reset();
+  listener_.reset();
+  EXPECT_TRUE(listening.expired());
+}
+
 class LingeringCloseTest : public WinsockSocketTest {
  protected:
   LingeringCloseTest() : socket_(Connect(&peer_)) {
@@ -651,6 +765,23 @@ TEST_F(WinsockSocketTest, WhatHappensElsewhereIsToldToWhoRegistered) {
   socket->socket()->RecordNetworkEvent(kFdAddressListChange, 0);
   EXPECT_EQ(sink_->queued_events(), 1);
   other.Abort();
+}
+
+TEST_F(WinsockSocketTest, AnotherConnectionLeavesWhatTheNetworkDidRecorded) {
+  OwnedFd peer;
+  std::shared_ptr<SocketDescriptor> socket = Connect(&peer);
+  wsp::v1::Call call;
+  call.mutable_event_select()->set_network_events(kFdAddressListChange);
+  EXPECT_EQ(Run(socket.get(), call).wsa_error, 0);
+  socket->socket()->RecordNetworkEvent(kFdAddressListChange, 0);
+  call.Clear();
+  call.mutable_disconnect_ex()->set_reuse(true);
+  EXPECT_EQ(Run(socket.get(), call).wsa_error, 0);
+  call.Clear();
+  call.mutable_enum_network_events();
+  wsp::v1::EnumNetworkEventsResult recorded;
+  recorded.ParseFromString(Run(socket.get(), call).body);
+  EXPECT_EQ(recorded.network_events(), kFdAddressListChange);
 }
 
 TEST_F(WinsockSocketTest, ASelectByAnotherDescriptorTakesTheEventsOver) {
