@@ -109,9 +109,13 @@ bool Socket::TakeIcmpErrorLocked(int error) {
 bool Socket::TakeIcmpErrorsLocked() {
   const IcmpErrors errors = DrainErrorQueue(fd_.get());
   if (errors.all == 0) return false;
-  if (reports_unreachable_) {
-    unreachable_ = std::min(unreachable_ + errors.refused, kMostUnreachable);
-  }
+  if (!reports_unreachable_ || errors.refused == 0) return true;
+  unreachable_ = std::min(unreachable_ + errors.refused, kMostUnreachable);
+  if (in_.empty() && observers_.empty()) return true;
+  // The kernel, whose queue is empty now, may not tell of it any more.
+  loop_->Post([weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->OnEvents(0);
+  });
   return true;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "daemon/testing/tcp_pair.h"
 #include "gtest/gtest.h"
 
@@ -341,6 +342,47 @@ TEST_F(SocketTest, AwaitingAConnectionLeavesItToBeAccepted) {
   listening->Submit(Make(Operation::Kind::kAwaitConnection, 4));
   EXPECT_EQ(sink_->Await(4).error, 0);
   listening->Abandon();
+}
+
+// The second send takes the error that the first one drew, before the loop has
+// looked.
+TEST_F(SocketTest, AnUnreachablePortThatASendFindsEndsAReceiveThatWaits) {
+  const auto bound = [](OwnedFd* fd) {
+    fd->Reset(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(bind(fd->get(), reinterpret_cast<const sockaddr*>(&address),
+                   sizeof(address)),
+              0);
+    return NetAddress::LocalOf(fd->get());
+  };
+  OwnedFd ours, closed, live;
+  bound(&ours);
+  const NetAddress to[] = {bound(&closed), bound(&live)};
+  closed.Reset();
+  const int on = 1;
+  ASSERT_EQ(setsockopt(ours.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), 0);
+  auto socket = Socket::Adopt(std::move(ours), loop_.get());
+  socket->SetReportsUnreachable(true);
+  auto receive = Make(Operation::Kind::kReceiveDatagram, 1);
+  receive->max_bytes = 10;
+  socket->Submit(std::move(receive));
+  absl::Notification halted, go_on;
+  loop_->Post([&] {
+    halted.Notify();
+    go_on.WaitForNotification();
+  });
+  halted.WaitForNotification();
+  for (int i = 0; i < 2; ++i) {
+    auto send = Make(Operation::Kind::kSendDatagram, 2 + i);
+    send->address = to[i];
+    socket->Submit(std::move(send));
+    EXPECT_EQ(sink_->Await(2 + i).error, 0);
+  }
+  go_on.Notify();
+  EXPECT_EQ(sink_->Await(1).error, ECONNREFUSED);
+  socket->Abandon();
 }
 
 TEST_F(SocketTest, AResetEndsWhatWaits) {
