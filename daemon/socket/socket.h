@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_SOCKET_SOCKET_H_
 #define WSPD_DAEMON_SOCKET_SOCKET_H_
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -102,6 +104,11 @@ class Socket : public EventHandler,
   // first, or dropped.
   void SetReceivesBroadcasts(bool on);
 
+  // Drops the queued datagrams that receives would drop, as far as the first
+  // one that they would give; false if there is none. As long as nothing is to
+  // be dropped it looks at nothing and says true.
+  bool DropUnwanted();
+
   // Stores how many bytes of payload the queued datagrams have, of those that
   // receives would give. Returns errno.
   int CountDatagrams(uint64_t* bytes);
@@ -188,6 +195,9 @@ class Socket : public EventHandler,
   bool TrySendDatagramLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryReceiveDatagramLocked(Operation* operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether a datagram, received with its ancillary data, is to be dropped.
+  bool IsUnwantedLocked(const NetAddress& from, msghdr* message) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether the operation's sink lets it receive now.
   bool MayReceiveLocked(const Operation& operation)

@@ -182,9 +182,7 @@ bool Socket::TryReceiveDatagramLocked(Operation* operation, Outcome* outcome) {
       outcome->error = error;
       return true;
     }
-    const bool from_elsewhere =
-        !source_.empty() && !outcome->peer.SameEndpoint(source_);
-    if (from_elsewhere || (drops_broadcasts_ && IsBroadcast(&message))) {
+    if (IsUnwantedLocked(outcome->peer, &message)) {
       // A peek left it where it was.
       if ((operation->flags & MSG_PEEK) != 0)
         recv(fd_.get(), nullptr, 0, MSG_DONTWAIT);
@@ -203,6 +201,34 @@ bool Socket::TryReceiveDatagramLocked(Operation* operation, Outcome* outcome) {
     }
     return true;
   }
+}
+
+bool Socket::IsUnwantedLocked(const NetAddress& from, msghdr* message) const {
+  return (!source_.empty() && !from.SameEndpoint(source_)) ||
+         (drops_broadcasts_ && IsBroadcast(message));
+}
+
+bool Socket::DropUnwanted() {
+  absl::MutexLock lock(&mu_);
+  if (source_.empty() && !drops_broadcasts_) return true;
+  while (fd_.valid()) {
+    NetAddress from;
+    alignas(cmsghdr) char control[kMostControlBytes];
+    msghdr message{};
+    message.msg_name = from.Buffer();
+    message.msg_namelen = NetAddress::kMostBytes;
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    if (recvmsg(fd_.get(), &message, MSG_PEEK | MSG_DONTWAIT) < 0) {
+      const int error = errno;
+      if (error == EINTR || TakeIcmpErrorLocked(error)) continue;
+      // Any other error is what a receive would end with.
+      return error != EAGAIN;
+    }
+    if (!IsUnwantedLocked(from, &message)) return true;
+    recv(fd_.get(), nullptr, 0, MSG_DONTWAIT);
+  }
+  return false;
 }
 
 void Socket::SetReceivesBroadcasts(bool on) {

@@ -21,9 +21,13 @@ uint64_t QueuedMemory(int fd) {
 
 SocketState DatagramSocket::LookLocked() {
   SocketState state = engine()->Look();
-  if (!state.failed) return state;
-  engine()->TakeIcmpErrors();
-  return engine()->Look();
+  if (state.failed) {
+    engine()->TakeIcmpErrors();
+    state = engine()->Look();
+  }
+  // Else a receive could wait in spite of what was said.
+  if (state.readable && !engine()->DropUnwanted()) state.readable = false;
+  return state;
 }
 
 NetworkConditions DatagramSocket::ConditionsLocked() {

@@ -61,7 +61,8 @@ class DatagramSocket final : public WinsockSocket {
   void Shutdown(const SocketCall& call);
   void JoinLeaf(const SocketCall& call);
 
-  // The engine's, once ICMP errors are out of the way.
+  // The engine's, once ICMP errors and datagrams that no receive would give are
+  // out of the way.
   SocketState LookLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   WsaError ReadMessage(const SocketCall& call, Message* message) const;

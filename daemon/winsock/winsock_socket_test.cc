@@ -1,6 +1,8 @@
 #include "daemon/winsock/winsock_socket.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +14,8 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "daemon/socket/socket_observer.h"
 #include "daemon/testing/tcp_pair.h"
 #include "daemon/winsock/wsa_error.h"
 #include "gtest/gtest.h"
@@ -102,10 +106,11 @@ class WinsockSocketTest : public testing::Test {
   }
 
   // A socket that the client has under `socket_id`.
-  std::shared_ptr<SocketDescriptor> Make(uint64_t socket_id) {
+  std::shared_ptr<SocketDescriptor> Make(uint64_t socket_id,
+                                         int type = SOCK_STREAM) {
     std::shared_ptr<WinsockSocket> socket;
-    EXPECT_EQ(WinsockSocket::Create(AF_INET, SOCK_STREAM, loop_.get(),
-                                    &environment_, &socket),
+    EXPECT_EQ(WinsockSocket::Create(AF_INET, type, loop_.get(), &environment_,
+                                    &socket),
               0);
     auto descriptor =
         std::make_shared<SocketDescriptor>(std::move(socket), sink_, socket_id);
@@ -735,6 +740,63 @@ TEST_F(LingeringCloseTest, CleanupLetsItSendTheRest) {
   EXPECT_EQ(lingerer_.List().size(), 1);
   ExpectAllArrives();
   peer_.Reset();
+}
+
+// ----------------------------------------------------------------- datagrams
+
+class ArrivalObserver : public SocketObserver {
+ public:
+  void OnStateChange() override {
+    if (!told_.exchange(true)) arrival_.Notify();
+  }
+  bool Await() {
+    return arrival_.WaitForNotificationWithTimeout(absl::Minutes(1));
+  }
+
+ private:
+  std::atomic<bool> told_{false};
+  absl::Notification arrival_;
+};
+
+TEST_F(WinsockSocketTest, ABroadcastThatIsNotReceivedMakesNothingReadable) {
+  auto socket = Make(kSocket, SOCK_DGRAM);
+  wsp::v1::Call bind;
+  bind.mutable_bind()->mutable_address()->mutable_ipv4()->set_address(
+      INADDR_ANY);
+  wsp::v1::BindResult bound;
+  bound.ParseFromString(Run(socket.get(), bind).body);
+  // IP_RECEIVE_BROADCAST.
+  wsp::v1::Call option;
+  option.mutable_set_sock_opt()->set_level(0);
+  option.mutable_set_sock_opt()->set_option(22);
+  option.mutable_set_sock_opt()->mutable_value()->set_number(0);
+  ASSERT_EQ(Run(socket.get(), option).wsa_error, 0);
+  const OwnedFd peer(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  ASSERT_EQ(setsockopt(peer.get(), SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)),
+            0);
+  const auto send = [&](uint32_t address) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(address);
+    to.sin_port = htons(static_cast<uint16_t>(bound.local().ipv4().port()));
+    return sendto(peer.get(), "abc", 3, 0,
+                  reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+  };
+  const auto arrival = std::make_shared<ArrivalObserver>();
+  socket->socket()->SetObserver(arrival, EPOLLIN);
+  ASSERT_EQ(send(0x7fffffff), 3);
+  ASSERT_TRUE(arrival->Await());
+  EXPECT_FALSE(socket->Readiness().readable);
+  // One for this machine alone is received, also from behind such a one.
+  ASSERT_EQ(send(0x7fffffff), 3);
+  ASSERT_EQ(send(INADDR_LOOPBACK), 3);
+  wsp::v1::Call peek = ReceiveCall(10);
+  peek.mutable_recv()->set_flags(2);
+  EXPECT_EQ(Run(socket.get(), peek).wsa_error, 0);
+  EXPECT_TRUE(socket->Readiness().readable);
+  EXPECT_EQ(Run(socket.get(), ReceiveCall(10)).wsa_error, 0);
+  EXPECT_FALSE(socket->Readiness().readable);
 }
 
 // ----------------------------------------------------------- network events
