@@ -72,6 +72,8 @@ void ChangeWaits::Begin(const SocketCall& call,
     absl::MutexLock lock(&mu_);
     if (call.from()->closed()) {
       error = kWsaNotSock;
+    } else if (waits && WaitingLocked() >= kMostWaiting) {
+      error = kWsaNoBufs;
     } else {
       if (!waits) {
         // The latest counts.
@@ -82,6 +84,7 @@ void ChangeWaits::Begin(const SocketCall& call,
                                        }),
                         requests_.end());
       }
+      made.number = next_number_++;
       requests_.push_back(made);
       error = WsaError::FromErrno(ObserveLocked());
       if (!error.ok()) {
@@ -123,6 +126,10 @@ std::vector<ChangeWaits::Request> ChangeWaits::Take(Match match) {
 
 int ChangeWaits::waiting() const {
   absl::MutexLock lock(&mu_);
+  return WaitingLocked();
+}
+
+int ChangeWaits::WaitingLocked() const {
   return static_cast<int>(std::count_if(
       requests_.begin(), requests_.end(),
       [](const Request& request) { return request.from != nullptr; }));
@@ -158,17 +165,47 @@ void ChangeWaits::Withdraw(const SocketDescriptor* from, bool last,
 
 // -------------------------------------------------------------------- changes
 
-bool ChangeWaits::IsDue(const Request& request, uint32_t changes) {
+std::vector<ChangeWaits::Source> ChangeWaits::FindSources(
+    uint32_t changes) const {
+  std::vector<Source> sources;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const Request& request : requests_) {
+      if ((request.changes & changes) == 0 || request.destination.empty()) {
+        continue;
+      }
+      sources.push_back({request.number, request.destination, NetAddress()});
+    }
+  }
+  for (auto source = sources.begin(); source != sources.end(); ++source) {
+    const auto same =
+        std::find_if(sources.begin(), source, [source](const Source& other) {
+          return other.destination.SameEndpoint(source->destination);
+        });
+    source->address =
+        same == source ? SourceFor(source->destination) : same->address;
+  }
+  return sources;
+}
+
+bool ChangeWaits::IsDue(const Request& request, uint32_t changes,
+                        const std::vector<Source>& sources) {
   if ((request.changes & changes) == 0) return false;
   if (request.destination.empty()) return true;
-  const NetAddress now = SourceFor(request.destination);
+  const auto found = std::find_if(sources.begin(), sources.end(),
+                                  [&request](const Source& source) {
+                                    return source.number == request.number;
+                                  });
+  if (found == sources.end()) return false;
+  const NetAddress& now = found->address;
   return now.empty() != request.source.empty() ||
          (!now.empty() && !now.SameEndpoint(request.source));
 }
 
 void ChangeWaits::OnNetworkChange(uint32_t changes) {
+  const std::vector<Source> sources = FindSources(changes);
   const std::vector<Request> due = Take(
-      [changes](const Request& request) { return IsDue(request, changes); });
+      [&](const Request& request) { return IsDue(request, changes, sources); });
   std::vector<std::shared_ptr<CallSink>> sinks;
   uint32_t events = 0;
   for (const Request& request : due) {

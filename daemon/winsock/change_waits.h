@@ -23,12 +23,15 @@ bool IsChangeIoctl(uint32_t code);
 
 // The requests of one socket to be told when the network has changed: calls
 // that wait, and those that were answered WSAEWOULDBLOCK and become network
-// events instead (section 4.5).
+// events instead (section 4.5). Each has its price at every change, so that of
+// the calls that wait there are at most kMostWaiting.
 //
 // Thread-safe. Results go to the call's sink, with no lock held.
 class ChangeWaits : public ChangeObserver,
                     public std::enable_shared_from_this<ChangeWaits> {
  public:
+  static constexpr int kMostWaiting = 16;
+
   // `on_event` hears, with no lock held, of FD_ADDRESS_LIST_CHANGE and
   // FD_ROUTING_INTERFACE_CHANGE that are due. `monitor` and `loop` outlive the
   // requests.
@@ -36,8 +39,8 @@ class ChangeWaits : public ChangeObserver,
               int family, std::function<void(uint32_t event)> on_event);
   ~ChangeWaits() override;
 
-  // Does a change ioctl: ends the call, or keeps it if it `waits`; else it is
-  // answered WSAEWOULDBLOCK.
+  // Does a change ioctl: ends the call, or keeps it if it `waits`, with
+  // WSAENOBUFS if too many do; else it is answered WSAEWOULDBLOCK.
   void Begin(const SocketCall& call, const wsp::v1::IoctlRequest& request,
              bool waits);
 
@@ -56,6 +59,8 @@ class ChangeWaits : public ChangeObserver,
 
  private:
   struct Request {
+    // Of all requests that were kept, which one it is.
+    uint64_t number;
     // Null: it becomes an event.
     std::shared_ptr<SocketDescriptor> from;
     uint64_t call_id;
@@ -70,23 +75,38 @@ class ChangeWaits : public ChangeObserver,
     NetAddress source;
   };
 
+  // Where packets of a request would go from now.
+  struct Source {
+    uint64_t number;
+    NetAddress destination;
+    NetAddress address;
+  };
+
   WsaError MakeRequest(const SocketCall& call,
                        const wsp::v1::IoctlRequest& request,
                        Request* made) const;
-  // Whether what a request is about is not what it was.
-  static bool IsDue(const Request& request, uint32_t changes);
+  // Of the requests that `changes` may end, in their order.
+  std::vector<Source> FindSources(uint32_t changes) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether what a request is about is not what it was. One that isn't among
+  // `sources` came after the changes.
+  static bool IsDue(const Request& request, uint32_t changes,
+                    const std::vector<Source>& sources);
   static void FinishCancelled(const Request& request);
   // Takes out those for which `match` is true.
   template <typename Match>
   std::vector<Request> Take(Match match) ABSL_LOCKS_EXCLUDED(mu_);
   // Observes what is left to be observed.
   int ObserveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  int WaitingLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::shared_ptr<ChangeMonitor> monitor_;
   EventLoop* const loop_;
   const int family_;
   const std::function<void(uint32_t event)> on_event_;
   mutable absl::Mutex mu_;
+  uint64_t next_number_ ABSL_GUARDED_BY(mu_) = 0;
+  // Oldest first.
   std::vector<Request> requests_ ABSL_GUARDED_BY(mu_);
 };
 

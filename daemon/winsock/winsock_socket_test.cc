@@ -799,6 +799,34 @@ TEST_F(WinsockSocketTest, ABroadcastThatIsNotReceivedMakesNothingReadable) {
   EXPECT_FALSE(socket->Readiness().readable);
 }
 
+// -------------------------------------------------------- network's changes
+
+TEST_F(WinsockSocketTest, OnlySoManyCallsWaitForTheNetworkToChange) {
+  auto socket = Make(kSocket);
+  // SIO_ADDRESS_LIST_CHANGE.
+  wsp::v1::Call change;
+  change.mutable_ioctl()->set_code(0x28000017);
+  change.set_overlapped(true);
+  std::vector<uint64_t> calls;
+  for (int i = 0; i < 16; ++i) calls.push_back(Begin(socket.get(), change));
+  for (uint64_t call : calls) EXPECT_FALSE(sink_->Has(call));
+  EXPECT_EQ(Run(socket.get(), change).wsa_error, kWsaNoBufs);
+  // Another has room of its own, and so have requests that become events.
+  const uint64_t elsewhere = Begin(Make(kSocket + 1).get(), change);
+  EXPECT_FALSE(sink_->Has(elsewhere));
+  wsp::v1::Call nonblocking;
+  nonblocking.mutable_ioctl()->set_code(kFionbio);
+  nonblocking.mutable_ioctl()->set_number(1);
+  EXPECT_EQ(Run(socket.get(), nonblocking).wsa_error, 0);
+  wsp::v1::Call event = change;
+  event.set_overlapped(false);
+  EXPECT_EQ(Run(socket.get(), event).wsa_error, kWsaWouldBlock);
+  // The end of one makes room.
+  socket->Cancel(calls[0]);
+  EXPECT_EQ(sink_->Await(calls[0]).wsa_error, kWsaOperationAborted);
+  EXPECT_FALSE(sink_->Has(Begin(socket.get(), change)));
+}
+
 // ----------------------------------------------------------- network events
 
 TEST_F(WinsockSocketTest, WhatHappensElsewhereIsToldToWhoRegistered) {
