@@ -27,7 +27,10 @@ std::string& MutableProviderPath() {
 
 const std::string& ProviderPath() { return MutableProviderPath(); }
 
-void SetProviderPath(const std::string& path) { MutableProviderPath() = path; }
+void SetProviderPath(const std::string& path) {
+  MutableProviderPath() = path;
+  setenv("WSP_PROVIDER", path.c_str(), 1);
+}
 
 void ConformanceTest::SetUp() {
   spi_ = Spi::Load(ProviderPath());

@@ -28,7 +28,8 @@ constexpr int kSoonMs = 10000;
 constexpr int kNotAtAllMs = 100;
 
 // The path of the provider to judge: --provider, else WSP_PROVIDER, else the
-// one that spi_client finds by itself.
+// one that spi_client finds by itself. Children of the process (role.h) judge
+// the same one.
 const std::string& ProviderPath();
 void SetProviderPath(const std::string& path);
 

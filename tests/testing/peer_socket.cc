@@ -194,6 +194,8 @@ bool PeerSocket::HasFailed() {
 
 void PeerSocket::ShutdownSend() { shutdown(fd_.get(), SHUT_WR); }
 
+void PeerSocket::ShutdownReceive() { shutdown(fd_.get(), SHUT_RD); }
+
 void PeerSocket::Reset() {
   const linger hard = {1, 0};
   setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));

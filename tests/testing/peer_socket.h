@@ -61,6 +61,8 @@ class PeerSocket {
   bool HasFailed();
 
   void ShutdownSend();
+  // Data that comes nevertheless is thrown away by the kernel.
+  void ShutdownReceive();
   // Closes with a reset.
   void Reset();
   void Close() { fd_.Reset(-1); }

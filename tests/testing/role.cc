@@ -10,8 +10,6 @@
 
 #include <map>
 
-#include "gmock/gmock.h"
-
 namespace wspd::testing {
 namespace {
 
@@ -20,7 +18,16 @@ std::map<std::string, RoleFunction>& Roles() {
   return *roles;
 }
 
-// The arguments are all the program's; argv[1] names the role.
+}  // namespace
+
+RoleRegistration::RoleRegistration(const char* name, RoleFunction function) {
+  Roles()[name] = function;
+}
+
+bool IsRole(int argc, char** argv) {
+  return argc > 1 && strncmp(argv[1], kRoleFlag, strlen(kRoleFlag)) == 0;
+}
+
 int RunRole(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   const rlimit no_core = {0, 0};
@@ -38,12 +45,6 @@ int RunRole(int argc, char** argv) {
   return found->second(role);
 }
 
-}  // namespace
-
-RoleRegistration::RoleRegistration(const char* name, RoleFunction function) {
-  Roles()[name] = function;
-}
-
 std::string ProgramPath() {
   char path[PATH_MAX];
   const ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
@@ -52,12 +53,3 @@ std::string ProgramPath() {
 }
 
 }  // namespace wspd::testing
-
-int main(int argc, char** argv) {
-  using wspd::testing::kRoleFlag;
-  if (argc > 1 && strncmp(argv[1], kRoleFlag, strlen(kRoleFlag)) == 0) {
-    return wspd::testing::RunRole(argc, argv);
-  }
-  ::testing::InitGoogleMock(&argc, argv);
-  return RUN_ALL_TESTS();
-}

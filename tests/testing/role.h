@@ -39,6 +39,11 @@ class RoleRegistration {
     }                                                                    \
   } while (false)
 
+// For a program's main: whether it is to run a role, and that role, whose
+// result is the program's. The arguments are all the program's.
+bool IsRole(int argc, char** argv);
+int RunRole(int argc, char** argv);
+
 // Of the running program.
 std::string ProgramPath();
 

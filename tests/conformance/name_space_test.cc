@@ -1,0 +1,268 @@
+// The name-space provider in the same library (1.5), as far as a case can know
+// what is to be found: "localhost", which every system resolves without asking
+// anybody. A provider without NSPStartup has no such part, and the cases are
+// skipped.
+#include <svcguid.h>
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client_stub/spi_client/name_space_client.h"
+#include "tests/conformance/fixture.h"
+
+namespace wspd::conformance {
+namespace {
+
+using spi_client::kTcpIpNameSpace;
+using spi_client::NameSpaceClient;
+using ::testing::AnyOf;
+using ::testing::Contains;
+
+constexpr GUID kByName = SVCID_INET_HOSTADDRBYNAME;
+constexpr WsaCode kNoMore{WSA_E_NO_MORE};
+
+class NameSpaceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string error;
+    client_ = NameSpaceClient::Load(ProviderPath(), &error);
+    if (client_ == nullptr) GTEST_SKIP() << error;
+    ASSERT_EQ(WsaCode{client_->Startup()}, kOk);
+  }
+  void TearDown() override {
+    if (client_ == nullptr) return;
+    int count = 0;
+    while (CleanUp().ok()) ASSERT_LT(++count, 100);
+    EXPECT_TRUE(client_->Unload());
+  }
+
+  const NSP_ROUTINE& table() const { return client_->table(); }
+
+  static WsaCode CodeOf(INT result) {
+    if (result == 0) return kOk;
+    const int error = WSAGetLastError();
+    return error == 0 ? kNoErrorGiven : WsaCode{error};
+  }
+  WsaCode CleanUp(GUID provider = kTcpIpNameSpace) {
+    WSASetLastError(0);
+    return CodeOf(table().NSPCleanup(&provider));
+  }
+  WsaCode Begin(const char16_t* name, DWORD flags, HANDLE* lookup) {
+    GUID provider = kTcpIpNameSpace;
+    GUID service_class = kByName;
+    std::u16string text = name;
+    WSAQUERYSETW query = {};
+    query.dwSize = sizeof(query);
+    query.lpszServiceInstanceName = &text[0];
+    query.lpServiceClassId = &service_class;
+    query.dwNameSpace = NS_DNS;
+    WSASetLastError(0);
+    return CodeOf(table().NSPLookupServiceBegin(&provider, &query, nullptr,
+                                                flags, lookup));
+  }
+  WsaCode Next(HANDLE lookup, std::vector<uint64_t>* memory, DWORD* length,
+               DWORD flags = 0) {
+    WSASetLastError(0);
+    return CodeOf(table().NSPLookupServiceNext(
+        lookup, flags, length,
+        reinterpret_cast<WSAQUERYSETW*>(memory->data())));
+  }
+  WsaCode Next(HANDLE lookup) {
+    DWORD length = static_cast<DWORD>(memory_.size() * sizeof(uint64_t));
+    return Next(lookup, &memory_, &length);
+  }
+  WsaCode End(HANDLE lookup) {
+    WSASetLastError(0);
+    return CodeOf(table().NSPLookupServiceEnd(lookup));
+  }
+  const WSAQUERYSETW& result() const {
+    return *reinterpret_cast<const WSAQUERYSETW*>(memory_.data());
+  }
+  // Whether the last result has a loopback address.
+  bool HasLoopback() const {
+    for (DWORD i = 0; i < result().dwNumberOfCsAddrs; ++i) {
+      const SOCKET_ADDRESS& remote = result().lpcsaBuffer[i].RemoteAddr;
+      if (remote.lpSockaddr->sa_family == AF_INET) {
+        const auto* const in =
+            reinterpret_cast<const sockaddr_in*>(remote.lpSockaddr);
+        if ((ntohl(in->sin_addr.s_addr) >> 24) == 127) return true;
+      } else if (remote.lpSockaddr->sa_family == AF_INET6) {
+        const auto* const in6 =
+            reinterpret_cast<const sockaddr_in6*>(remote.lpSockaddr);
+        if (IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr)) return true;
+      }
+    }
+    return false;
+  }
+
+  std::unique_ptr<NameSpaceClient> client_;
+  std::vector<uint64_t> memory_ = std::vector<uint64_t>(4096);
+};
+
+// -------------------------------------------------- NSPStartup, NSPCleanup
+
+TEST_F(NameSpaceTest, TableIsFilled) {
+  EXPECT_NE(table().NSPCleanup, nullptr);
+  EXPECT_NE(table().NSPLookupServiceBegin, nullptr);
+  EXPECT_NE(table().NSPLookupServiceNext, nullptr);
+  EXPECT_NE(table().NSPLookupServiceEnd, nullptr);
+  EXPECT_NE(table().NSPSetService, nullptr);
+  EXPECT_NE(table().NSPInstallServiceClass, nullptr);
+  EXPECT_NE(table().NSPRemoveServiceClass, nullptr);
+  EXPECT_NE(table().NSPGetServiceClassInfo, nullptr);
+}
+
+// Ref-counted; one cleanup per startup, only the last cleans.
+TEST_F(NameSpaceTest, OnlyTheLastCleanupCleans) {
+  ASSERT_EQ(WsaCode{client_->Startup()}, kOk);
+  EXPECT_EQ(CleanUp(), kOk);
+  HANDLE lookup;
+  EXPECT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  EXPECT_EQ(End(lookup), kOk);
+  EXPECT_EQ(CleanUp(), kOk);
+  EXPECT_EQ(CleanUp(), WsaCode{WSANOTINITIALISED});
+}
+
+TEST_F(NameSpaceTest, StartupWorksAgainAfterTheLastCleanup) {
+  EXPECT_EQ(CleanUp(), kOk);
+  EXPECT_EQ(WsaCode{client_->Startup()}, kOk);
+  HANDLE lookup;
+  EXPECT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  EXPECT_EQ(End(lookup), kOk);
+}
+
+// WSAEINVAL = id not a provider it manages.
+TEST_F(NameSpaceTest, CleanupOfAnUnknownProviderIsInvalid) {
+  GUID other = kTcpIpNameSpace;
+  other.Data1 ^= 1;
+  EXPECT_EQ(CleanUp(other), WsaCode{WSAEINVAL});
+}
+
+TEST_F(NameSpaceTest, StartupOfAnUnknownProviderIsInvalid) {
+  GUID other = kTcpIpNameSpace;
+  other.Data1 ^= 1;
+  EXPECT_EQ(WsaCode{client_->Startup(other)}, WsaCode{WSAEINVAL});
+}
+
+// ----------------------------------------------------------------- lookups
+
+TEST_F(NameSpaceTest, LocalhostHasALoopbackAddress) {
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR | LUP_RETURN_NAME, &lookup),
+            kOk);
+  ASSERT_EQ(Next(lookup), kOk);
+  EXPECT_TRUE(HasLoopback());
+  ASSERT_NE(result().lpszServiceInstanceName, nullptr);
+  EXPECT_EQ(End(lookup), kOk);
+}
+
+// One result per call; end = WSA_E_NO_MORE.
+TEST_F(NameSpaceTest, LookupEndsWithNoMore) {
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  WsaCode code;
+  int results = 0;
+  while ((code = Next(lookup)).ok() && results < 100) ++results;
+  EXPECT_GE(results, 1);
+  EXPECT_THAT(code, AnyOf(kNoMore, WsaCode{WSAENOMORE}));
+  EXPECT_THAT(Next(lookup), AnyOf(kNoMore, WsaCode{WSAENOMORE})) << "again";
+  EXPECT_EQ(End(lookup), kOk);
+}
+
+// Only what was asked for.
+TEST_F(NameSpaceTest, NameAloneComesWithoutAddresses) {
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_NAME, &lookup), kOk);
+  ASSERT_EQ(Next(lookup), kOk);
+  EXPECT_EQ(result().dwNumberOfCsAddrs, 0u);
+  EXPECT_NE(result().lpszServiceInstanceName, nullptr);
+  EXPECT_EQ(End(lookup), kOk);
+}
+
+// WSAEFAULT with needed size in len.
+TEST_F(NameSpaceTest, TooLittleRoomIsToldTheSize) {
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  DWORD length = 8;
+  EXPECT_EQ(Next(lookup, &memory_, &length), WsaCode{WSAEFAULT});
+  ASSERT_GT(length, sizeof(WSAQUERYSETW));
+  ASSERT_LE(length, memory_.size() * sizeof(uint64_t));
+  const DWORD needed = length;
+  EXPECT_EQ(Next(lookup, &memory_, &length), kOk);
+  EXPECT_TRUE(HasLoopback());
+  EXPECT_LE(length, needed);
+  EXPECT_EQ(End(lookup), kOk);
+}
+
+// LUP_FLUSHPREVIOUS 2000h discards an oversized record.
+TEST_F(NameSpaceTest, OversizedResultCanBeDiscarded) {
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  int results = 0;
+  while (Next(lookup).ok() && results < 100) ++results;
+  EXPECT_EQ(End(lookup), kOk);
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  DWORD length = 8;
+  EXPECT_EQ(Next(lookup, &memory_, &length), WsaCode{WSAEFAULT});
+  length = static_cast<DWORD>(memory_.size() * sizeof(uint64_t));
+  WsaCode code = Next(lookup, &memory_, &length, LUP_FLUSHPREVIOUS);
+  int left = 0;
+  while (code.ok() && left < 100) {
+    ++left;
+    code = Next(lookup);
+  }
+  EXPECT_EQ(left, results - 1);
+  EXPECT_EQ(End(lookup), kOk);
+}
+
+// Two lookups go on side by side.
+TEST_F(NameSpaceTest, LookupsAreIndependent) {
+  HANDLE one, other;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &one), kOk);
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &other), kOk);
+  EXPECT_NE(one, other);
+  EXPECT_EQ(End(one), kOk);
+  EXPECT_EQ(Next(other), kOk);
+  EXPECT_EQ(End(other), kOk);
+}
+
+// ----------------------------------------------------- 1.5: the wrong handle
+
+TEST_F(NameSpaceTest, EndedLookupIsAnInvalidHandle) {
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  EXPECT_EQ(End(lookup), kOk);
+  EXPECT_EQ(Next(lookup), WsaCode{WSA_INVALID_HANDLE});
+  EXPECT_EQ(End(lookup), WsaCode{WSA_INVALID_HANDLE});
+}
+
+TEST_F(NameSpaceTest, NoLookupIsAnInvalidHandle) {
+  EXPECT_EQ(Next(nullptr), WsaCode{WSA_INVALID_HANDLE});
+  EXPECT_EQ(End(nullptr), WsaCode{WSA_INVALID_HANDLE});
+}
+
+TEST_F(NameSpaceTest, WithoutAQueryNothingBegins) {
+  GUID provider = kTcpIpNameSpace;
+  HANDLE lookup;
+  WSASetLastError(0);
+  EXPECT_THAT(CodeOf(table().NSPLookupServiceBegin(&provider, nullptr, nullptr,
+                                                   LUP_RETURN_ADDR, &lookup)),
+              AnyOf(WsaCode{WSAEINVAL}, WsaCode{WSAEFAULT}));
+}
+
+// What a resolver of names can't do.
+TEST_F(NameSpaceTest, ServicesCannotBeRegistered) {
+  GUID provider = kTcpIpNameSpace;
+  WSAQUERYSETW info = {};
+  info.dwSize = sizeof(info);
+  WSASetLastError(0);
+  EXPECT_THAT(
+      CodeOf(table().NSPSetService(&provider, nullptr, &info,
+                                   RNRSERVICE_REGISTER, 0)),
+      AnyOf(WsaCode{WSAEOPNOTSUPP}, WsaCode{WSAEACCES}, WsaCode{WSAEINVAL}));
+}
+
+}  // namespace
+}  // namespace wspd::conformance
