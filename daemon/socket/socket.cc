@@ -182,6 +182,29 @@ bool Socket::TryLocked(Operation* operation, Outcome* outcome) {
   return true;
 }
 
+void Socket::FailLocked(int error, Outcome* outcome) {
+  outcome->error = error;
+  // EPIPE isn't among them: who gets it had the peer's end before.
+  if (error == ECONNRESET || error == ETIMEDOUT || error == ECONNABORTED ||
+      error == EHOSTUNREACH || error == ENETUNREACH) {
+    lost_error_ = error;
+  }
+}
+
+int Socket::PeekForEnd(bool* unread) {
+  absl::MutexLock lock(&mu_);
+  *unread = false;
+  if (!fd_.valid()) return 0;
+  char byte;
+  const ssize_t ready = recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  *unread = ready > 0;
+  if (ready > 0 || (ready < 0 && errno == EAGAIN)) return 0;
+  if (ready == 0) return lost_error_;
+  Outcome outcome;
+  FailLocked(errno, &outcome);
+  return outcome.error;
+}
+
 bool Socket::TrySendLocked(Operation* operation, Outcome* outcome) {
   do {
     msghdr message{};
@@ -201,7 +224,7 @@ bool Socket::TrySendLocked(Operation* operation, Outcome* outcome) {
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) return false;
-      outcome->error = errno;
+      FailLocked(errno, outcome);
       return true;
     }
     Consume(&operation->pieces, sent);
@@ -238,9 +261,12 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
   } while (received < 0 && errno == EINTR);
   if (received < 0) {
     if (errno == EAGAIN) return false;
-    outcome->error = errno;
+    FailLocked(errno, outcome);
     return true;
   }
+  // The kernel tells an error once, to whichever call comes first, and an end
+  // to all others.
+  if (received == 0) outcome->error = lost_error_;
   if (received > 0) {
     data->SetSize(received);
     outcome->data = std::move(data);
@@ -520,6 +546,7 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Exchange(
   receive_held_ = false;
   shutdown_pending_ = false;
   received_ = received;
+  lost_error_ = 0;
   urgent_.reset();
   std::swap(fd_, fd);
   // For the observers, which stay.

@@ -84,6 +84,11 @@ class Socket : public EventHandler,
   // SO_OOBINLINE, the outcome is EINVAL.
   bool UrgentWaits();
 
+  // Whether data waits to be received, and if there is none the errno by which
+  // the connection was lost; 0 for an orderly end, and while it goes on. An
+  // error that the kernel tells here, receives are told, too.
+  int PeekForEnd(bool* unread);
+
   // Whether the reader has not come to the urgent byte yet: the byte waits, or
   // with SO_OOBINLINE lies further on in the stream.
   bool UrgentIsAhead();
@@ -183,6 +188,9 @@ class Socket : public EventHandler,
   // Tries `operation` once. False: it has to wait.
   bool TryLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ends a send or receive with `error`.
+  void FailLocked(int error, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TrySendLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryReceiveLocked(Operation* operation, Outcome* outcome)
@@ -270,6 +278,8 @@ class Socket : public EventHandler,
   // Urgent bytes that the kernel gave and nobody has received, oldest first;
   // null as long as there was none.
   std::unique_ptr<std::string> urgent_ ABSL_GUARDED_BY(mu_);
+  // The errno by which the connection was lost; 0 as far as is known.
+  int lost_error_ ABSL_GUARDED_BY(mu_) = 0;
   // A receive waits because its sink holds it back, not for the kernel.
   bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
   // ShutdownSend() came while sends waited.

@@ -212,6 +212,22 @@ TEST_F(SocketTest, OutcomesSayWhereInTheStreamTheirBytesAre) {
   EXPECT_EQ(socket_->received(), 4);
 }
 
+TEST_F(SocketTest, AResetEndsAllThatWaitWithItsError) {
+  const auto data = std::make_shared<const std::string>(16 << 20, 'x');
+  Send(1, data);
+  Receive(2, 10);
+  Receive(3, 10);
+  const linger hard{1, 0};
+  setsockopt(peer_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+  peer_.Reset();
+  for (uint64_t id : {2, 3}) {
+    EXPECT_EQ(sink_->Await(id).error, ECONNRESET) << id;
+  }
+  EXPECT_NE(sink_->Await(1).error, 0);
+  Receive(4, 10);
+  EXPECT_EQ(sink_->Await(4).error, ECONNRESET);
+}
+
 TEST_F(SocketTest, WithoutWaitingEagainIsTheOutcome) {
   Receive(1, 10, /*wait=*/false);
   ASSERT_TRUE(sink_->Has(1));

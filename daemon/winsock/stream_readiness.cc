@@ -44,13 +44,7 @@ bool StreamSocket::HasEndedLocked(const SocketState& state, bool* unread) {
   if (!state.read_ended && !state.hung_up && !state.failed) return false;
   // The kernel calls the end readable too, and tells an error once; then it is
   // for us to remember. What is still to be read comes before it.
-  const int error = engine()->WithFd([unread](int fd) {
-    char byte;
-    const ssize_t ready = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    *unread = ready > 0;
-    return ready < 0 && errno != EAGAIN && errno != EBADF ? errno : 0;
-  });
-  lost_ = WsaFromErrno(error);
+  lost_ = WsaFromErrno(engine()->PeekForEnd(unread));
   return true;
 }
 

@@ -63,6 +63,17 @@ class FakeClient : public CallSink {
     absl::MutexLock lock(&mu_);
     return sockets_[socket_id];
   }
+  // They know their client, which knows them.
+  void AbortSockets() {
+    std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets;
+    {
+      absl::MutexLock lock(&mu_);
+      sockets.swap(sockets_);
+    }
+    for (const auto& [id, socket] : sockets) {
+      if (socket != nullptr) socket->Abort();
+    }
+  }
   CallResult Await(uint64_t call_id) {
     absl::MutexLock lock(&mu_);
     auto there = [this, call_id]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -84,7 +95,10 @@ class FakeClient : public CallSink {
 class WinsockBindingTest : public testing::Test {
  protected:
   ~WinsockBindingTest() override {
-    for (auto& socket : made_) socket->Abort();
+    for (auto& socket : made_) {
+      socket->Abort();
+      static_cast<FakeClient*>(socket->sink().get())->AbortSockets();
+    }
     lingerer_.ResetAll();
   }
 
