@@ -66,7 +66,7 @@ void AddAddress(const sockaddr* address, LookupAnswer* answer) {
   } else {
     entry.address = NetAddress(*reinterpret_cast<const sockaddr_in6*>(address));
   }
-  answer->addresses.push_back(std::move(entry));
+  answer->addresses.push_back(entry);
 }
 
 // The name that CNAME records lead to: one that none of them leads from.

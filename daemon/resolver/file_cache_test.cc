@@ -59,7 +59,7 @@ TEST_F(FileCacheTest, AMissingFileIsEmptyUntilItIsThere) {
 }
 
 TEST_F(FileCacheTest, AFolderIsNoFile) {
-  FileCache<Text> cache(getenv("TEST_TMPDIR"));
+  FileCache<Text> cache(testing::TempDir());
   EXPECT_EQ(cache.Get().text, "");
 }
 

@@ -56,7 +56,7 @@ void AddPorts(const std::vector<LookupService>& services,
       LookupAnswer::Address entry;
       entry.address = each.address.WithPort(service.port);
       entry.type = service.type;
-      answer->addresses.push_back(std::move(entry));
+      answer->addresses.push_back(entry);
     }
   }
 }
