@@ -18,18 +18,17 @@ constexpr Level kLevels[] = {
     {41, &Ipv6LevelOptions},
 };
 
-// Finds the rule of an option, or why there is none.
-WsaError FindRule(int level, int option, const OptionRule** rule) {
+// The rule of an option; null, with `*error` saying why, if there is none.
+const OptionRule* FindRule(int level, int option, WsaError* error) {
+  *error = kWsaInval;
   for (const Level& entry : kLevels) {
     if (entry.level != level) continue;
-    for (const OptionRule& candidate : entry.rules()) {
-      if (candidate.option != option) continue;
-      *rule = &candidate;
-      return 0;
+    *error = kWsaNoProtoOpt;
+    for (const OptionRule& rule : entry.rules()) {
+      if (rule.option == option) return &rule;
     }
-    return kWsaNoProtoOpt;
   }
-  return kWsaInval;
+  return nullptr;
 }
 
 // Whether sockets of this type have it, and whether it `can` be set or read at
@@ -44,20 +43,24 @@ WsaError CheckRule(const OptionRule& rule, const SocketView& socket, bool can) {
 
 WsaError SetSocketOption(const wsp::v1::SetSockOptRequest& request,
                          const SocketView& socket, SocketOptions* options) {
-  const OptionRule* rule = nullptr;
-  WsaError error = FindRule(request.level(), request.option(), &rule);
-  if (error.ok()) error = CheckRule(*rule, socket, rule->set != nullptr);
+  WsaError error = 0;
+  const OptionRule* rule = FindRule(request.level(), request.option(), &error);
+  if (rule == nullptr) return error;
+  error = CheckRule(*rule, socket, rule->set != nullptr);
   if (!error.ok()) return error;
+  if (rule->set == nullptr) return kWsaNoProtoOpt;
   return rule->set(*rule, {socket, options}, request.value());
 }
 
 WsaError GetSocketOption(const wsp::v1::GetSockOptRequest& request,
                          const SocketView& socket, SocketOptions* options,
                          wsp::v1::OptionValue* value) {
-  const OptionRule* rule = nullptr;
-  WsaError error = FindRule(request.level(), request.option(), &rule);
-  if (error.ok()) error = CheckRule(*rule, socket, rule->get != nullptr);
+  WsaError error = 0;
+  const OptionRule* rule = FindRule(request.level(), request.option(), &error);
+  if (rule == nullptr) return error;
+  error = CheckRule(*rule, socket, rule->get != nullptr);
   if (!error.ok()) return error;
+  if (rule->get == nullptr) return kWsaNoProtoOpt;
   return rule->get(*rule, {socket, options}, value);
 }
 
