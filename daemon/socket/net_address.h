@@ -51,10 +51,12 @@ class NetAddress {
   using NameCall = int (*)(int, sockaddr*, socklen_t*);
   static NetAddress Read(int fd, NameCall call);
 
+  // The largest comes first: the others' bytes beyond the first member would be
+  // whatever was there before.
   union {
-    sockaddr base;
-    sockaddr_in v4;
     sockaddr_in6 v6;
+    sockaddr_in v4;
+    sockaddr base;
   } data_ = {};
 };
 
