@@ -130,7 +130,7 @@ OutgoingFrame Attachment::BuildFrameLocked() {
     payload_queue_.pop_front();
     AppendCompletionLocked(call_id, &frame);
   }
-  // No notice overtakes a result.
+  // No notice overtakes a result without payload; one with payload it may.
   if (control_queue_.empty()) AppendNoticesLocked(&frame);
   return frame;
 }
