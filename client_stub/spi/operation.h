@@ -97,6 +97,8 @@ struct Operation final : CallOwner,
   // behind it: whichever is answered first says whether it was counted.
   bool counts_up = false;
   Call* marker = nullptr;
+  // A WSPCleanup, which the daemon answers also if the registration ends.
+  bool counts_down = false;
   // The close of its socket: if it fails, or nobody waits for it any more, the
   // socket is open again.
   bool closes_socket = false;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace wsp {
 
@@ -119,43 +120,45 @@ void Provider::SetUpcalls(const WSPUPCALLTABLE& upcalls) {
   upcalls_.store(upcall_tables_.back().get(), std::memory_order_release);
 }
 
-Operation* Provider::FindStartup() {
+Operation* Provider::FindCountingCall() {
   for (Operation* operation = operations_.front(); operation != nullptr;
        operation = operations_.Next(operation)) {
-    if (operation->counts_up && operation->call != nullptr) return operation;
+    const bool counts = operation->counts_up || operation->counts_down;
+    if (counts && operation->call != nullptr) return operation;
   }
   return nullptr;
 }
 
 void Provider::EndRegistration() {
-  if (ended) return;
-  ended = true;
-  lost = false;
-  startups = 0;
-  owed_cleanups = 0;
+  Operation* counting = attached() ? FindCountingCall() : nullptr;
+  // The next registration has ended, too, and perhaps taken the marker along.
+  if (ended && (counting == nullptr || counting->marker == nullptr)) return;
   const bool others = attachment_.unanswered() > 0;
-  Operation* startup = attached() ? FindStartup() : nullptr;
-  attachment_.DropCalls(startup != nullptr ? startup->call : nullptr);
-  if (startup != nullptr) {
+  attachment_.DropCalls(counting != nullptr ? counting->call : nullptr);
+  if (counting != nullptr && counting->counts_up) {
     // It may have reached the daemon before the cleanup, which dropped it, or
     // afterwards, when it counts.
-    startup->marker = attachment_.NewCall(startup, CallHeader());
-    AppendNothing(&startup->marker->bytes);
-    attachment_.Submit(startup->marker);
-  } else if (others && attached()) {
+    counting->marker = attachment_.NewCall(counting, CallHeader());
+    AppendNothing(&counting->marker->bytes);
+    attachment_.Submit(counting->marker);
+  } else if (counting == nullptr && others && attached()) {
     // Calls that reached the daemon after the cleanup are answered, and these
     // answers want to be acknowledged. They come before that of this one.
     Call* last = attachment_.NewCall(nullptr, CallHeader());
     AppendNothing(&last->bytes);
     attachment_.Submit(last);
   }
+  if (std::exchange(ended, true)) return;
+  lost = false;
+  startups = 0;
+  owed_cleanups = 0;
   LoseSockets();
   // Nobody is told of network events any more.
   for (StubSocket* socket : sockets_.All()) DropTargets(socket);
   notifications_.ForgetAll();
   for (Operation* operation = operations_.front(); operation != nullptr;) {
     Operation* next = operations_.Next(operation);
-    if (!operation->done && operation != startup) {
+    if (!operation->done && operation != counting) {
       // No event, no routine: nobody hears of it but the OVERLAPPED.
       const bool overlapped = operation->overlapped != nullptr;
       if (overlapped) operation->starting = true;

@@ -70,7 +70,8 @@ class Provider final : private Attachment::Observer {
   uint32_t catalog_entry_id = 0;
 
   // Ends everything as the final cleanup does: blocking calls with WSAEINTR,
-  // overlapped operations cancelled without an indication.
+  // overlapped operations cancelled without an indication. A startup and a
+  // cleanup hear from the daemon whether they counted.
   void EndRegistration() WSP_REQUIRES(g_library.mutex);
   // Makes an ended provider fit for another startup, if nothing of the ended
   // registration is left in it.
@@ -283,8 +284,8 @@ class Provider final : private Attachment::Observer {
   void OnAbandonedCleanup(bool final, uint64_t startups) override;
   int64_t TimeMs() override { return NowMs(); }
 
-  // That waits for its answer, or null.
-  Operation* FindStartup() WSP_REQUIRES(g_library.mutex);
+  // The startup or cleanup that waits for its answer, or null.
+  Operation* FindCountingCall() WSP_REQUIRES(g_library.mutex);
 
   bool OpenConnection() WSP_REQUIRES(g_library.mutex);
   bool TryConnect() WSP_REQUIRES(g_library.mutex);

@@ -123,6 +123,7 @@ uint32_t TakeOneOff(SpiCall* call, int64_t deadline, Reply* reply)
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, nullptr);
   if (const uint32_t error = call->PrepareToWait(operation)) return error;
+  operation->counts_down = true;
   Call* request = provider->NewCall(operation, CallHeader());
   AppendCleanup(&request->bytes);
   provider->attachment().Submit(request);

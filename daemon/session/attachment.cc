@@ -368,22 +368,27 @@ bool Attachment::DropAll(uint64_t except_call) {
     sockets.swap(sockets_);
     calls.swap(calls_);
     usage.sockets.fetch_sub(sockets.size(), std::memory_order_relaxed);
-    usage.calls.fetch_sub(calls.size(), std::memory_order_relaxed);
+    control_queue_.clear();
+    payload_queue_.clear();
+    pending_notices_.clear();
     for (auto& [id, record] : calls) {
+      // Whoever cleans up has to hear whether that counted, also if the final
+      // cleanup of another attachment came right behind it.
+      const bool answered_yet =
+          id == except_call || (record->request == wire::Call::kCleanup &&
+                                !record->written && !retired_);
+      if (answered_yet) {
+        if (record->queued) QueueLocked(id, record.get());
+        calls_.emplace(id, std::move(record));
+        continue;
+      }
+      usage.calls.fetch_sub(1, std::memory_order_relaxed);
       if (record->done) {
         freed += KeptBytes(record->result);
       } else {
         usage.queued_bytes.fetch_sub(record->credit, std::memory_order_relaxed);
       }
     }
-    if (auto caller = calls.find(except_call); caller != calls.end()) {
-      usage.calls.fetch_add(1, std::memory_order_relaxed);
-      calls_.emplace(except_call, std::move(caller->second));
-      calls.erase(caller);
-    }
-    control_queue_.clear();
-    payload_queue_.clear();
-    pending_notices_.clear();
     ForgetNoticesLocked();
     first_written_ += written_.size();
     written_.clear();

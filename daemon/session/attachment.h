@@ -76,9 +76,10 @@ class Attachment : public CallSink,
   void OnWritten(const FrameStream* stream);
 
   // Ends everything that is pending without a result, resets the sockets, and
-  // forgets all calls but `except_call`, and all startups. The client is not
-  // registered any more. Returns whether receives that kept results held back
-  // may go on, for Client::ResumeReceives().
+  // forgets all calls but `except_call`, and all startups. Cleanups without an
+  // answer still get theirs. The client is not registered any more. Returns
+  // whether receives that kept results held back may go on, for
+  // Client::ResumeReceives().
   bool DropAll(uint64_t except_call);
   // The same for good: nothing runs here any more, whatever the stream brings.
   bool Retire();

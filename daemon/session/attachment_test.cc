@@ -113,6 +113,35 @@ TEST_F(AttachmentTest, AttachmentsShareOneCount) {
   EXPECT_EQ(error, ECONNRESET);
 }
 
+TEST_F(AttachmentTest, CleanupsAreAnsweredAlsoIfAnotherOnesIsFinalMeanwhile) {
+  Start();
+  SessionHarness::Attached second = harness_->Attach();
+  EXPECT_EQ(Startup(second).startup().startups(), 2);
+  // Its result waits: what was written before hasn't gone out yet.
+  ClientFrame unwritten;
+  AddCall(&unwritten, kSocket)->mutable_socket();
+  ASSERT_TRUE(SessionHarness::Send(attached_, unwritten).ok());
+  ClientFrame cleanup;
+  AddCall(&cleanup, 0)->mutable_cleanup();
+  ASSERT_TRUE(SessionHarness::Send(attached_, cleanup).ok());
+  ClientFrame final_cleanup;
+  AddCall(&final_cleanup, 0)->mutable_cleanup();
+  EXPECT_TRUE(Run(second, final_cleanup).cleanup().final());
+  attached_.attachment->OnWritten(attached_.stream.get());
+  const Completion result =
+      SessionHarness::Await(attached_, cleanup.calls(0).call_id());
+  EXPECT_EQ(result.wsa_error(), 0);
+  EXPECT_EQ(result.cleanup().startups(), 1);
+  // One that comes too late hears that.
+  cleanup.Clear();
+  AddCall(&cleanup, 0)->mutable_cleanup();
+  EXPECT_EQ(Run(attached_, cleanup).wsa_error(), kWsaNotInitialised);
+  ClientFrame ack;
+  ack.set_ack_sequence(4);
+  EXPECT_TRUE(SessionHarness::Send(attached_, ack).ok());
+  EXPECT_FALSE(attached_.attachment->worth_keeping());
+}
+
 TEST_F(AttachmentTest, WhatLingersTellsWhoseItWas) {
   Start();
   const OwnedFd peer = Connect();
