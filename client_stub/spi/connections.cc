@@ -176,11 +176,11 @@ uint32_t ShutDown(SpiCall* call, int how) {
   uint32_t wire_how;
   if (!WireHow(how, &wire_how)) return WSAEINVAL;
   const uint32_t error = ShutDownInOrder(call, wire_how);
-  if (error == 0 && how != SD_RECEIVE) {
-    MutexLock lock(&g_library.mutex);
-    call->socket()->send_shut = true;
-  }
-  return error;
+  if (error != 0) return error;
+  MutexLock lock(&g_library.mutex);
+  if (how != SD_RECEIVE) call->socket()->send_shut = true;
+  if (how != SD_SEND) call->socket()->receive_shut = true;
+  return 0;
 }
 
 // TCP/IP carries no user data in the disconnect; a buffer without room for any

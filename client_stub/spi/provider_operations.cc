@@ -313,6 +313,7 @@ void Provider::OnReceiveResult(Operation* operation,
     BeginHeldReceives(operation->socket);
     return;
   }
+  if (operation->overlapped != nullptr) operation->socket->has_received = true;
   ByteView data = completion.data;
   data.size = static_cast<size_t>(
       std::min<uint64_t>(data.size, operation->total - operation->bytes));

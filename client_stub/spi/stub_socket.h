@@ -40,6 +40,9 @@ struct StubSocket {
   bool connecting = false;
   bool connected = false;
   bool send_shut = false;
+  bool receive_shut = false;
+  // An overlapped receive has succeeded.
+  bool has_received = false;
   // WSPCloseSocket is under way, or has succeeded.
   bool closing = false;
   bool closed = false;

@@ -117,6 +117,16 @@ Outcome Refused(uint32_t error) {
 
 // ------------------------------------------------------------------ receiving
 
+// Whether an overlapped receive is one more of several, which nothing but their
+// data can end: then it is pending from the start, so that receives for
+// datagrams in a row cost no round trip each. The first one on a socket asks
+// the daemon, which may refuse it, or have a datagram already.
+bool PendsFromTheStart(const StubSocket& socket, const Operation& operation) {
+  return operation.overlapped != nullptr && operation.wire_flags == 0 &&
+         socket.datagrams && socket.has_received && !socket.receive_shut &&
+         !socket.shared;
+}
+
 Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   MutexLock lock(&g_library.mutex);
   if (const uint32_t error = call->Reach()) return Failed(error);
@@ -147,8 +157,10 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     provider->Abandon(operation);
     return Refused(error);
   }
+  operation->pending = PendsFromTheStart(*socket, *operation);
   operation->report_pending =
-      operation->overlapped != nullptr || call->has_hook();
+      !operation->pending &&
+      (operation->overlapped != nullptr || call->has_hook());
   const bool held = socket->filling != nullptr && out_of_stream == 0;
   if (operation->overlapped == nullptr) {
     if (held && !transfer.blocks) {

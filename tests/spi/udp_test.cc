@@ -295,6 +295,39 @@ TEST_P(UdpTest, OverlappedSendsLeaveInOrder) {
   }
 }
 
+// Nothing is asked but once, so that 32 receives cost no 32 round trips.
+TEST_P(UdpTest, OverlappedReceivesInARowWaitForNobody) {
+  BindIt();
+  constexpr int kCount = 8;
+  std::vector<Operation> receives(kCount);
+  std::vector<Event> events(kCount);
+  for (int i = 0; i < kCount; ++i) {
+    receives[i].overlapped.hEvent = events[i].get();
+  }
+  // The first may say that it has a datagram already.
+  ASSERT_TRUE(peer_.Send("0", own_));
+  const WsaCode first = spi_->StartRecv(socket_, &receives[0], 10);
+  ASSERT_TRUE(first == kOk || first == kPending) << first;
+  ASSERT_TRUE(events[0].Wait());
+  for (int i = 1; i < kCount; ++i) {
+    ASSERT_TRUE(peer_.Send(std::to_string(i), own_));
+  }
+  daemon_.Pause();
+  for (int i = 1; i < kCount; ++i) {
+    EXPECT_EQ(spi_->StartRecv(socket_, &receives[i], 10), kPending) << i;
+  }
+  daemon_.Resume();
+  for (int i = 1; i < kCount; ++i) {
+    ASSERT_TRUE(events[i].Wait()) << i;
+    EXPECT_EQ(receives[i].buffer.substr(0, receives[i].overlapped.InternalHigh),
+              std::to_string(i));
+  }
+  // What the stub knows of is told at once.
+  ASSERT_EQ(spi_->Shutdown(socket_, SD_RECEIVE), kOk);
+  Operation late;
+  EXPECT_EQ(spi_->StartRecv(socket_, &late, 10), kShutdown);
+}
+
 TEST_P(UdpTest, ShutdownNeedsNoPeer) {
   BindIt();
   EXPECT_EQ(spi_->Shutdown(socket_, SD_SEND), kOk);
