@@ -223,7 +223,9 @@ int WSPAPI SpiIoctl(SOCKET s, DWORD code, LPVOID in, DWORD in_bytes, LPVOID out,
   Indication indication = {overlapped, routine, thread};
   const bool asked_overlapped = overlapped != nullptr;
   if (!call.socket()->overlapped) indication.overlapped = nullptr;
-  if (!indication.valid()) return call.Result(WSAEFAULT);
+  if (const uint32_t refusal = CheckIndication(call, indication)) {
+    return call.Result(refusal);
+  }
 
   const IoctlTraits traits = TraitsOfIoctl(code);
   const IoctlBuffers buffers = {in, in_bytes, out, out_bytes};

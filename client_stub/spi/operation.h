@@ -147,6 +147,8 @@ struct Operation final : CallOwner,
   // ---- the overlapped operation, if it is one
   LPWSAOVERLAPPED overlapped = nullptr;
   WSAEVENT event = nullptr;
+  // A completion port of its socket's isn't told.
+  bool sends_no_packet = false;
   LPWSAOVERLAPPED_COMPLETION_ROUTINE routine = nullptr;
   WSATHREADID thread = {};
   // It was opened for this operation, and is to be closed afterwards.

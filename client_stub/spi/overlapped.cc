@@ -1,10 +1,14 @@
 #include "client_stub/spi/overlapped.h"
 
+#include "client_stub/spi/completion_request.h"
+
 namespace wsp {
 namespace {
 
 // The two low bits of an event's handle are the caller's own notes.
 constexpr uintptr_t kEventHandleBits = ~uintptr_t{3};
+// Of these the one that keeps a completion port from being told.
+constexpr uintptr_t kNoPacketBit = 1;
 
 // Null if there is nothing to signal.
 WSAEVENT EventOf(const Indication& indication) {
@@ -16,6 +20,14 @@ WSAEVENT EventOf(const Indication& indication) {
 }
 
 }  // namespace
+
+uint32_t CheckIndication(const SpiCall& call, const Indication& indication) {
+  if (indication.overlapped == nullptr || indication.routine == nullptr) {
+    return 0;
+  }
+  if (indication.thread == nullptr) return WSAEFAULT;
+  return HasCompletionPort(call.socket()->handle) ? WSAEINVAL : 0;
+}
 
 void ResetEvent(const SpiCall& call, const Indication& indication) {
   if (indication.overlapped == nullptr) return;
@@ -31,6 +43,9 @@ void BeginOverlapped(Provider* provider, Operation* operation,
   provider->BeginOverlapped(operation, indication.overlapped);
   operation->routine = indication.routine;
   operation->event = EventOf(indication);
+  operation->sends_no_packet =
+      (reinterpret_cast<uintptr_t>(indication.overlapped->hEvent) &
+       kNoPacketBit) != 0;
   if (indication.routine == nullptr) return;
   operation->thread = *indication.thread;
   if (indication.passes_thread_on == nullptr) return;

@@ -20,11 +20,12 @@ struct Indication {
   LPWSATHREADID thread = nullptr;
   // Set if the operation that is begun has to see to the id's end.
   bool* passes_thread_on = nullptr;
-
-  bool valid() const {
-    return overlapped == nullptr || routine == nullptr || thread != nullptr;
-  }
 };
+
+// Whether the end can be told so: 0, or WSAEFAULT where a routine has no thread
+// to run in, or WSAEINVAL where the socket has a completion port for that
+// (reference, section 4.3). An upcall.
+uint32_t CheckIndication(const SpiCall& call, const Indication& indication);
 
 // Resets the event, if there is one; to be called before an overlapped
 // operation begins. An upcall.

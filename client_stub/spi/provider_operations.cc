@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "client_stub/spi/apc.h"
+#include "client_stub/spi/completion_request.h"
 #include "client_stub/spi/control_data.h"
 #include "client_stub/spi/nt_status.h"
 #include "client_stub/spi/provider.h"
@@ -626,21 +627,27 @@ void Provider::IndicateOne(Operation* operation) {
   completed.overlapped = operation->overlapped;
   completed.flags = operation->result_flags;
   const WSAEVENT event = operation->event;
+  const SOCKET handle = operation->socket->handle;
+  const bool sends_no_packet = operation->sends_no_packet;
   // Not before the routine is queued.
   const bool opened_thread = std::exchange(operation->opened_thread, false);
   FreeIfUnused(operation);
   if (completed.routine != nullptr) {
     QueueCompletionRoutine(table, completed);
     if (opened_thread) CloseThread(completed.thread);
-  } else if (event != nullptr) {
-    g_library.mutex.Unlock();
-    {
-      const UpcallScope scope;
-      int error;
-      table.lpWPUSetEvent(event, &error);
-    }
-    g_library.mutex.Lock();
+    return;
   }
+  g_library.mutex.Unlock();
+  if (event != nullptr) {
+    const UpcallScope scope;
+    int error;
+    table.lpWPUSetEvent(event, &error);
+  }
+  if (!sends_no_packet) {
+    RequestCompletion(handle, completed.overlapped, completed.error,
+                      completed.bytes, event != nullptr);
+  }
+  g_library.mutex.Lock();
 }
 
 }  // namespace wsp

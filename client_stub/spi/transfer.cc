@@ -34,7 +34,7 @@ uint32_t CheckTransfer(const SpiCall& call, Transfer* transfer) {
       return WSAEFAULT;
     }
   }
-  return transfer->valid() ? 0 : WSAEFAULT;
+  return CheckIndication(call, *transfer);
 }
 
 // Copies the array of buffers, which may go away with the call; the buffers

@@ -2,6 +2,7 @@
 #include <winsock2.h>
 #include <ws2spi.h>
 
+#include "client_stub/spi/completion_request.h"
 #include "client_stub/spi/functions.h"
 #include "client_stub/spi/spi_call.h"
 #include "client_stub/spi/startup_cleanup.h"
@@ -57,6 +58,9 @@ extern "C" WSP_EXPORT int WSPAPI WSPStartup(WORD wVersionRequested,
       lpProtocolInfo != nullptr ? lpProtocolInfo->dwCatalogEntryId : 0;
   const uint32_t error =
       wsp::StartUp(wVersionRequested, entry, UpcallTable, lpWSPData);
-  if (error == 0) *lpProcTable = wsp::kProcTable;
+  if (error == 0) {
+    wsp::FindCompletionRequest();
+    *lpProcTable = wsp::kProcTable;
+  }
   return static_cast<int>(error);
 }

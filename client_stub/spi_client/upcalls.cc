@@ -7,6 +7,7 @@
 #include "client_stub/spi_client/apc.h"
 #include "client_stub/spi_client/blocking_hook.h"
 #include "client_stub/spi_client/catalog.h"
+#include "client_stub/spi_client/completion_port.h"
 #include "client_stub/spi_client/event.h"
 #include "client_stub/spi_client/message_window.h"
 #include "client_stub/spi_client/mutex.h"
@@ -117,6 +118,9 @@ WSAEVENT WSPAPI CreateEventUpcall(LPINT error) {
   return OpenEventObject(error);
 }
 int WSPAPI CloseSocketHandleUpcall(SOCKET s, LPINT error) {
+#if !defined(_WIN32)  // there the system does
+  UnbindCompletionPort(s);
+#endif
   return CloseSocketHandle(s, error);
 }
 int WSPAPI QuerySocketHandleContext(SOCKET s, PDWORD_PTR context, LPINT error) {
@@ -163,17 +167,25 @@ void SetProviderPath(const GUID& provider, const std::string& path) {
 
 #if !defined(_WIN32)  // there ws2_32 exports it
 extern "C" __attribute__((visibility("default"))) int
-WPUCompleteOverlappedRequest(SOCKET s, LPWSAOVERLAPPED overlapped, DWORD, DWORD,
-                             LPINT error) {
+WPUCompleteOverlappedRequest(SOCKET s, LPWSAOVERLAPPED overlapped,
+                             DWORD wsa_error, DWORD bytes, LPINT error) {
   using wspd::spi_client::Fail;
   DWORD_PTR context;
   if (overlapped == nullptr ||
       wspd::spi_client::QuerySocketHandle(s, &context, error) != 0) {
     return Fail(WSAEINVAL, error);
   }
+  if (wspd::spi_client::PostCompletion(s, overlapped, wsa_error, bytes)) {
+    return 0;
+  }
   if (overlapped->hEvent == nullptr) return 0;
   return wspd::spi_client::SetEventObject(overlapped->hEvent, error)
              ? 0
              : SOCKET_ERROR;
+}
+
+extern "C" __attribute__((visibility("default"))) int
+WspHandleHasCompletionPort(SOCKET s) {
+  return wspd::spi_client::HasCompletionPort(s) ? TRUE : FALSE;
 }
 #endif

@@ -12,8 +12,13 @@ namespace wspd::spi_client {
 // at any time, also while no provider is loaded.
 //
 // WPUCompleteOverlappedRequest, which is not in the table, is exported by the
-// program: there are no completion ports, so it sets the event, if any, of the
-// OVERLAPPED, which the provider has filled in before.
+// program: it posts a packet to the port that the socket is bound to
+// (completion_port.h), or if there is none sets the event, if any, of the
+// OVERLAPPED, which the provider has filled in before. So is
+// `int WspHandleHasCompletionPort(SOCKET)`, TRUE or FALSE, on Linux alone: a
+// provider that sets events by WPUSetEvent asks it whether there is a packet to
+// be posted besides, so that nobody looks at an OVERLAPPED which is over, and
+// perhaps gone, without need.
 const WSPUPCALLTABLE& Upcalls();
 
 // What WPUGetProviderPath answers for `provider` from now on; ASCII.
