@@ -17,6 +17,7 @@ void StreamSocket::Shutdown(const SocketCall& call) {
   wsp::v1::ShutdownRequest request;
   if (!call.Parse(&request)) return;
   const auto how = request.how();
+  if (how == wsp::v1::ShutdownRequest::HOW_ABORT) return AbortConnection(call);
   const bool receive = how == wsp::v1::ShutdownRequest::HOW_RECEIVE ||
                        how == wsp::v1::ShutdownRequest::HOW_BOTH;
   const bool send = how == wsp::v1::ShutdownRequest::HOW_SEND ||
@@ -42,6 +43,18 @@ void StreamSocket::Shutdown(const SocketCall& call) {
   if (watch) AwaitUnwantedData();
   NotifyObservers();
   call.Finish(CallResult(WsaFromErrno(error), error));
+}
+
+void StreamSocket::AbortConnection(const SocketCall& call) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (state_ != State::kConnected) return call.Finish(WsaError(kWsaNotConn));
+    if (lost_ == 0) lost_ = kWsaConnAborted;
+  }
+  // Closed meanwhile: then the linger rules have decided.
+  (void)engine()->Reset();
+  NotifyObservers();
+  call.Finish(CallResult());
 }
 
 void StreamSocket::AwaitUnwantedData() {

@@ -103,6 +103,8 @@ class StreamSocket final : public WinsockSocket {
   // resets the connection (reference, section 2, WSPShutdown).
   void AwaitUnwantedData();
   void ResetForUnwantedData();
+  // ShutdownRequest.HOW_ABORT.
+  void AbortConnection(const SocketCall& call);
 
   CallResult SendResult(SocketDescriptor* from, const Operation& operation,
                         const Outcome& outcome);
