@@ -294,6 +294,16 @@ TEST_P(AcceptExTest, AcceptSocketDoesNotConnect) {
   EXPECT_EQ(Connect(s, PeerName()), WsaCode{WSAEINVAL});
 }
 
+// … and so does ConnectEx.
+TEST_P(AcceptExTest, AcceptSocketDoesNotConnectByConnectEx) {
+  const SOCKET s = New();
+  Overlapped& accept = NewOverlapped();
+  Overlapped& connect = NewOverlapped();
+  ASSERT_EQ(AcceptEx(listening_, s, &accept), kPending);
+  EXPECT_EQ(ConnectEx(s, PeerName(), connect.WithEvent().overlapped),
+            WsaCode{WSAEINVAL});
+}
+
 // ------------------------------------------------------------------- closing
 
 // Closing either socket completes with 995.

@@ -3,7 +3,10 @@
 #include <functional>
 
 #include "client_stub/spi_client/blocking_hook.h"
+#include "tests/conformance/each_function.h"
+#include "tests/conformance/select_fixture.h"
 #include "tests/conformance/stream_fixture.h"
+#include "tests/testing/peer_datagrams.h"
 
 namespace wspd::conformance {
 namespace {
@@ -259,6 +262,81 @@ TEST_P(BlockingHookTest, IsCalledBySend) {
   EXPECT_GE(hook_.calls, 2);
 }
 
+TEST_P(BlockingHookTest, IsCalledByConnect) {
+  PeerListener::Options options;
+  options.family = family();
+  options.backlog = 0;
+  PeerListener full(options);
+  full.FillBacklog();
+  std::vector<PeerSocket> peers;
+  Install([&] {
+    // Makes room for the next attempt of the handshake.
+    peers.push_back(full.Accept(milliseconds(10)));
+    return true;
+  });
+  EXPECT_EQ(Connect(New(), SockAddr::Of(full.endpoint())), kOk);
+  EXPECT_GE(hook_.calls, 2);
+}
+
+TEST_P(BlockingHookTest, IsCalledByRecvFrom) {
+  testing::PeerDatagrams peer(family());
+  const SOCKET s = ConformanceTest::NewBound(family(), Protocol::kUdp);
+  const Endpoint own = NameOf(s).ToEndpoint();
+  Install([&] {
+    if (hook_.calls == 2) {
+      EXPECT_TRUE(peer.Send("x", own));
+    }
+    return hook_.calls < 2;
+  });
+  char byte = '.';
+  WSABUF buffer = {1, &byte};
+  DWORD received = 0, flags = 0;
+  ASSERT_EQ(RecvFrom(s, &buffer, 1, &received, &flags, nullptr, nullptr), kOk);
+  EXPECT_EQ(byte, 'x');
+  EXPECT_GE(hook_.calls, 2);
+}
+
+TEST_P(BlockingHookTest, IsCalledBySelect) {
+  Pair pair = NewConnection();
+  Install([&] {
+    if (hook_.calls == 2) {
+      EXPECT_TRUE(pair.peer.Write("x"));
+    }
+    return hook_.calls < 2;
+  });
+  SocketSet read({pair.socket});
+  int ready = 0;
+  ASSERT_EQ(Select(read.get(), nullptr, nullptr, nullptr, &ready), kOk);
+  EXPECT_EQ(ready, 1);
+  EXPECT_GE(hook_.calls, 2);
+}
+
+// Only if it cannot finish at once.
+TEST_P(BlockingHookTest, IsNotCalledBySelectThatNeedNotWait) {
+  const Pair pair = NewReady();
+  Install([] { return false; });
+  SocketSet read({pair.socket});
+  int ready = 0;
+  ASSERT_EQ(Select(read.get(), nullptr, nullptr, nullptr, &ready), kOk);
+  SocketSet again({pair.socket});
+  ASSERT_EQ(Select(nullptr, nullptr, again.get(), &kAtOnce, &ready), kOk);
+  EXPECT_EQ(hook_.calls, 0);
+}
+
+// 3.4: a cleanup out of the hook must not wait for the call that it is in.
+TEST_P(BlockingHookTest, MayCleanUp) {
+  const Pair pair = NewConnection();
+  WsaCode cleaned = kNoErrorGiven;
+  Install([&] {
+    if (hook_.calls == 1) cleaned = Cleanup();
+    return false;
+  });
+  const WsaCode code = RecvText(pair.socket, 1, &data_);
+  EXPECT_EQ(cleaned, kOk);
+  EXPECT_EQ(code, WsaCode{WSAEINTR});
+  EXPECT_EQ(Cleanup(), WsaCode{WSANOTINITIALISED});
+}
+
 // 2 (common): WSAEINPROGRESS while a callback is in progress.
 TEST_P(BlockingHookTest, CallInsideIsInProgress) {
   Pair pair = NewConnection();
@@ -272,6 +350,44 @@ TEST_P(BlockingHookTest, CallInsideIsInProgress) {
   });
   ASSERT_EQ(RecvText(pair.socket, 1, &data_), kOk);
   EXPECT_EQ(inside, WsaCode{WSAEINPROGRESS});
+}
+
+// 2 (common): … of every function that works on sockets.
+class FunctionInHookTest : public ConformanceTest,
+                           public ::testing::WithParamInterface<FunctionCall> {
+ protected:
+  void TearDown() override {
+    spi_client::SetBlockingHook({});
+    ConformanceTest::TearDown();
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(, FunctionInHookTest,
+                         ::testing::ValuesIn(SocketFunctions()),
+                         [](const auto& info) {
+                           return std::string(info.param.name);
+                         });
+
+TEST_P(FunctionInHookTest, IsInProgress) {
+  Pair pair = NewConnection(Family::kIpv4);
+  const SOCKET other = NewSocket(Family::kIpv4);
+  WsaCode inside;
+  Hook hook;
+  hook.body = [&] {
+    if (hook.calls == 1) {
+      inside = GetParam().call(*this, other);
+      EXPECT_TRUE(pair.peer.Write("x"));
+    }
+    return false;
+  };
+  spi_client::SetBlockingHook({CallHook, reinterpret_cast<DWORD_PTR>(&hook)});
+  std::string data;
+  ASSERT_EQ(RecvText(pair.socket, 1, &data), kOk);
+  EXPECT_EQ(hook.calls, 1);
+  EXPECT_EQ(inside, WsaCode{WSAEINPROGRESS});
+  // Nothing has happened to the socket.
+  spi_client::SetBlockingHook({});
+  EXPECT_EQ(Bind(other, SockAddr::Loopback(Family::kIpv4)), kOk);
 }
 
 // -------------------------------------------- 2: WSPCancelBlockingCall
@@ -331,6 +447,32 @@ TEST_P(CancelBlockingCallTest, ListenerGoesOn) {
   AcceptOne(listening, name);
 }
 
+TEST_P(CancelBlockingCallTest, SelectIsInterrupted) {
+  const Pair pair = NewConnection();
+  InstallCancel();
+  SocketSet read({pair.socket});
+  int ready = 0;
+  EXPECT_EQ(Select(read.get(), nullptr, nullptr, nullptr, &ready),
+            WsaCode{WSAEINTR});
+  EXPECT_EQ(cancelled_, kOk);
+}
+
+// Select leaves the sockets fully usable.
+TEST_P(CancelBlockingCallTest, SelectedSocketsGoOn) {
+  Pair pair = NewConnection();
+  InstallCancel();
+  SocketSet read({pair.socket});
+  int ready = 0;
+  ASSERT_EQ(Select(read.get(), nullptr, nullptr, nullptr, &ready),
+            WsaCode{WSAEINTR});
+  spi_client::SetBlockingHook({});
+  ASSERT_TRUE(pair.peer.Write("x"));
+  ASSERT_EQ(RecvText(pair.socket, 1, &data_), kOk);
+  EXPECT_EQ(data_, "x");
+  ASSERT_EQ(SendText(pair.socket, "y"), kOk);
+  EXPECT_EQ(pair.peer.Read(1), "y");
+}
+
 TEST_P(CancelBlockingCallTest, ConnectIsInterrupted) {
   PeerListener::Options options;
   options.family = family();
@@ -347,6 +489,22 @@ TEST_P(CancelBlockingCallTest, SendIsInterrupted) {
   ASSERT_EQ(SetNonBlocking(pair.socket, false), kOk);
   InstallCancel();
   EXPECT_EQ(SendText(pair.socket, std::string(300000, 'x')), WsaCode{WSAEINTR});
+}
+
+// If the stream's integrity was lost, as by a send of which nobody knows how
+// much went out: the connection is reset, and later calls are WSAECONNABORTED.
+TEST_P(CancelBlockingCallTest, SendInPartResetsTheConnection) {
+  Pair pair = NewSlowConnection();
+  InstallCancel();
+  ASSERT_EQ(SendText(pair.socket, std::string(16 << 20, 'x')),
+            WsaCode{WSAEINTR});
+  spi_client::SetBlockingHook({});
+  const PeerSocket::Rest rest = pair.peer.ReadToEnd();
+  EXPECT_LT(rest.data.size(), size_t{16 << 20});
+  EXPECT_EQ(rest.ending, Ending::kReset);
+  EXPECT_EQ(SendText(pair.socket, "x"), WsaCode{WSAECONNABORTED});
+  EXPECT_EQ(RecvText(pair.socket, 1, &data_), WsaCode{WSAECONNABORTED});
+  EXPECT_EQ(Close(pair.socket), kOk);
 }
 
 // Closing is always safe.

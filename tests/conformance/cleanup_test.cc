@@ -84,6 +84,32 @@ TEST_P(CleanupTest, BlockedSendIsInterrupted) {
             WsaCode{WSAEINTR});
 }
 
+TEST_P(CleanupTest, BlockedRecvFromIsInterrupted) {
+  const SOCKET s = ConformanceTest::NewBound(family(), Protocol::kUdp);
+  char byte;
+  WSABUF buffer = {1, &byte};
+  DWORD received, flags = 0;
+  EXPECT_EQ(WhileBlocked(
+                [&] {
+                  return RecvFrom(s, &buffer, 1, &received, &flags, nullptr,
+                                  nullptr);
+                },
+                [&] { EXPECT_EQ(Cleanup(), kOk); }),
+            WsaCode{WSAEINTR});
+}
+
+TEST_P(CleanupTest, BlockedIoctlIsInterrupted) {
+  const SOCKET s = New();
+  DWORD returned = 0;
+  EXPECT_EQ(WhileBlocked(
+                [&] {
+                  return Ioctl(s, SIO_ADDRESS_LIST_CHANGE, nullptr, 0, nullptr,
+                               0, &returned);
+                },
+                [&] { EXPECT_EQ(Cleanup(), kOk); }),
+            WsaCode{WSAEINTR});
+}
+
 TEST_P(CleanupTest, BlockedConnectIsInterrupted) {
   PeerListener::Options options;
   options.family = family();
@@ -138,6 +164,26 @@ TEST_P(CleanupTest, PendingSendIsAbortedWithoutItsEvent) {
             kPending);
   ASSERT_EQ(Cleanup(), kOk);
   ExpectSilentlyAborted(send);
+}
+
+TEST_P(CleanupTest, PendingSendToIsAbortedWithoutItsEvent) {
+  const Pair pair = NewSlowConnection();
+  FillSendBuffer(pair.socket);
+  Overlapped& send = NewOverlapped(std::string(65536, 'x'));
+  ASSERT_EQ(SendTo(pair.socket, &send.wsabuf, 1, nullptr, 0, nullptr, 0,
+                   send.WithEvent()),
+            kPending);
+  ASSERT_EQ(Cleanup(), kOk);
+  ExpectSilentlyAborted(send);
+}
+
+TEST_P(CleanupTest, PendingIoctlIsAbortedWithoutItsEvent) {
+  Overlapped& ioctl = NewOverlapped();
+  ASSERT_EQ(Ioctl(New(), SIO_ADDRESS_LIST_CHANGE, nullptr, 0, nullptr, 0,
+                  &ioctl.bytes, ioctl.WithEvent()),
+            kPending);
+  ASSERT_EQ(Cleanup(), kOk);
+  ExpectSilentlyAborted(ioctl);
 }
 
 std::atomic<int> routines_run{0};

@@ -72,6 +72,13 @@ TEST_P(ConnectExTest, ConnectingIsInvalid) {
       WsaCode{WSAEINVAL});
 }
 
+TEST_P(ConnectExTest, ListenerIsInvalid) {
+  Overlapped& connect = NewOverlapped();
+  EXPECT_EQ(
+      ConnectEx(NewListener(), PeerName(), connect.WithEvent().overlapped),
+      WsaCode{WSAEINVAL});
+}
+
 TEST_P(ConnectExTest, BadHandleIsNoSocket) {
   Overlapped& connect = NewOverlapped();
   EXPECT_EQ(
@@ -162,6 +169,14 @@ TEST_P(DisconnectExTest, UnconnectedIsAnError) {
 // Bad WSAENOTSOCK.
 TEST_P(DisconnectExTest, BadHandleIsNoSocket) {
   EXPECT_EQ(DisconnectEx(INVALID_SOCKET, nullptr), WsaCode{WSAENOTSOCK});
+}
+
+// TF_REUSE_SOCKET or 0.
+TEST_P(DisconnectExTest, OtherFlagsAreInvalid) {
+  Pair pair = NewConnection();
+  EXPECT_EQ(DisconnectEx(pair.socket, nullptr, 0x100), WsaCode{WSAEINVAL});
+  ASSERT_EQ(SendText(pair.socket, "x"), kOk);
+  EXPECT_EQ(pair.peer.Read(1), "x");
 }
 
 // Afterwards send WSAESHUTDOWN …

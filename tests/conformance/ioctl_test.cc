@@ -5,6 +5,7 @@
 #include <mswsock.h>
 
 #include "tests/conformance/option_fixture.h"
+#include "tests/testing/peer_datagrams.h"
 
 namespace wspd::conformance {
 namespace {
@@ -205,6 +206,25 @@ INSTANTIATE_TEST_SUITE_P(, DatagramIoctlTest, ::testing::Values(kUdp4, kUdp6),
                          [](const auto& info) {
                            return VariantName(info.param);
                          });
+
+// FIONREAD: the bytes of all that is queued (Windows 10), or of the first
+// (doc).
+TEST_P(DatagramIoctlTest, ReadableBytesOfSeveralDatagrams) {
+  testing::PeerDatagrams peer(family());
+  const SOCKET s = NewBound(family(), protocol());
+  SockAddr name;
+  ASSERT_EQ(GetSockName(s, &name), kOk);
+  ASSERT_TRUE(peer.Send("abc", name.ToEndpoint()));
+  ASSERT_TRUE(peer.Send("de", name.ToEndpoint()));
+  ASSERT_TRUE(WaitReadable(s, 3));
+  u_long bytes = 0;
+  ASSERT_EQ(Fetch(s, FIONREAD, &bytes), kOk);
+  EXPECT_THAT(bytes, AnyOf(5u, 3u));
+  std::string data;
+  ASSERT_EQ(RecvText(s, 10, &data), kOk);
+  ASSERT_EQ(Fetch(s, FIONREAD, &bytes), kOk);
+  EXPECT_EQ(bytes, 2u);
+}
 
 // SIO_ENABLE_CIRCULAR_QUEUEING: message sockets; void.
 TEST_P(DatagramIoctlTest, CircularQueueingIsAccepted) {

@@ -133,6 +133,22 @@ TEST_F(NameSpaceTest, StartupWorksAgainAfterTheLastCleanup) {
   EXPECT_EQ(End(lookup), kOk);
 }
 
+TEST_F(NameSpaceTest, NothingBeginsAfterTheLastCleanup) {
+  ASSERT_EQ(CleanUp(), kOk);
+  HANDLE lookup;
+  EXPECT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup),
+            WsaCode{WSANOTINITIALISED});
+}
+
+// The last cleanup ends lookups.
+TEST_F(NameSpaceTest, LookupEndsWithTheLastCleanup) {
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  ASSERT_EQ(CleanUp(), kOk);
+  ASSERT_EQ(WsaCode{client_->Startup()}, kOk);
+  EXPECT_EQ(Next(lookup), WsaCode{WSA_INVALID_HANDLE});
+}
+
 // WSAEINVAL = id not a provider it manages.
 TEST_F(NameSpaceTest, CleanupOfAnUnknownProviderIsInvalid) {
   GUID other = kTcpIpNameSpace;
@@ -196,6 +212,31 @@ TEST_F(NameSpaceTest, TooLittleRoomIsToldTheSize) {
   EXPECT_EQ(End(lookup), kOk);
 }
 
+// Flags may only restrict those of Begin.
+TEST_F(NameSpaceTest, NextMayAskForLess) {
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR | LUP_RETURN_NAME, &lookup),
+            kOk);
+  DWORD length = static_cast<DWORD>(memory_.size() * sizeof(uint64_t));
+  ASSERT_EQ(Next(lookup, &memory_, &length, LUP_RETURN_NAME), kOk);
+  EXPECT_NE(result().lpszServiceInstanceName, nullptr);
+  EXPECT_EQ(result().dwNumberOfCsAddrs, 0u);
+  EXPECT_EQ(End(lookup), kOk);
+}
+
+TEST_F(NameSpaceTest, NextCannotAskForMore) {
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_NAME, &lookup), kOk);
+  DWORD length = static_cast<DWORD>(memory_.size() * sizeof(uint64_t));
+  const WsaCode code =
+      Next(lookup, &memory_, &length, LUP_RETURN_NAME | LUP_RETURN_ADDR);
+  EXPECT_THAT(code, AnyOf(kOk, WsaCode{WSAEINVAL}));
+  if (code.ok()) {
+    EXPECT_EQ(result().dwNumberOfCsAddrs, 0u);
+  }
+  EXPECT_EQ(End(lookup), kOk);
+}
+
 // LUP_FLUSHPREVIOUS 2000h discards an oversized record.
 TEST_F(NameSpaceTest, OversizedResultCanBeDiscarded) {
   HANDLE lookup;
@@ -252,7 +293,52 @@ TEST_F(NameSpaceTest, WithoutAQueryNothingBegins) {
               AnyOf(WsaCode{WSAEINVAL}, WsaCode{WSAEFAULT}));
 }
 
+TEST_F(NameSpaceTest, UnknownProviderBeginsNothing) {
+  GUID other = kTcpIpNameSpace;
+  other.Data1 ^= 1;
+  char16_t name[] = u"localhost";
+  GUID service_class = kByName;
+  WSAQUERYSETW query = {};
+  query.dwSize = sizeof(query);
+  query.lpszServiceInstanceName = name;
+  query.lpServiceClassId = &service_class;
+  HANDLE lookup;
+  WSASetLastError(0);
+  EXPECT_EQ(CodeOf(table().NSPLookupServiceBegin(&other, &query, nullptr,
+                                                 LUP_RETURN_ADDR, &lookup)),
+            WsaCode{WSAEINVAL});
+}
+
+TEST_F(NameSpaceTest, CutQueryIsInvalid) {
+  GUID provider = kTcpIpNameSpace;
+  WSAQUERYSETW query = {};
+  query.dwSize = sizeof(query) - 1;
+  HANDLE lookup;
+  WSASetLastError(0);
+  EXPECT_THAT(CodeOf(table().NSPLookupServiceBegin(&provider, &query, nullptr,
+                                                   LUP_RETURN_ADDR, &lookup)),
+              AnyOf(WsaCode{WSAEINVAL}, WsaCode{WSAEFAULT}));
+}
+
 // What a resolver of names can't do.
+TEST_F(NameSpaceTest, ServiceClassesCannotBeChanged) {
+  GUID provider = kTcpIpNameSpace;
+  GUID service_class = kByName;
+  char16_t name[] = u"none";
+  WSASERVICECLASSINFOW info = {};
+  info.lpServiceClassId = &service_class;
+  info.lpszServiceClassName = name;
+  const auto is_refusal =
+      AnyOf(WsaCode{WSAEOPNOTSUPP}, WsaCode{WSAEACCES}, WsaCode{WSAEALREADY},
+            WsaCode{WSATYPE_NOT_FOUND}, WsaCode{WSAEINVAL});
+  WSASetLastError(0);
+  EXPECT_THAT(CodeOf(table().NSPInstallServiceClass(&provider, &info)),
+              is_refusal);
+  WSASetLastError(0);
+  EXPECT_THAT(CodeOf(table().NSPRemoveServiceClass(&provider, &service_class)),
+              is_refusal);
+}
+
 TEST_F(NameSpaceTest, ServicesCannotBeRegistered) {
   GUID provider = kTcpIpNameSpace;
   WSAQUERYSETW info = {};

@@ -122,6 +122,27 @@ TEST_P(OverlappedRecvTest, StatusTellsWithoutAnEvent) {
   EXPECT_EQ(recv.overlapped.InternalHigh, 5u);
 }
 
+// 4.1: Internal is written last: who sees it final sees all the rest.
+TEST_P(OverlappedRecvTest, ResultIsWholeWhenTheStatusSaysSo) {
+  constexpr int kRounds = 300;
+  Pair pair = NewConnection();
+  for (int i = 0; i < kRounds; ++i) {
+    Overlapped& recv = NewOverlapped(4);
+    recv.overlapped.InternalHigh = 0x5ead;
+    recv.overlapped.Offset = 0x5ead;
+    ASSERT_EQ(Start(pair.socket, &recv, recv.WithoutEvent()), kPending);
+    ASSERT_TRUE(pair.peer.Write("abc"));
+    const auto end = testing::Clock::now() + milliseconds(kSoonMs);
+    // No wait of any kind in between, which would hide what comes late.
+    while (recv.status() == kStatusPending && testing::Clock::now() < end) {
+    }
+    ASSERT_EQ(recv.overlapped.InternalHigh, 3u) << i;
+    ASSERT_EQ(recv.overlapped.Offset, 0u) << i;
+    ASSERT_EQ(recv.buffer.substr(0, 3), "abc") << i;
+    ASSERT_EQ(recv.status(), kStatusSuccess) << i;
+  }
+}
+
 // 2: the array of buffers is transient.
 TEST_P(OverlappedRecvTest, BufferArrayMayGo) {
   Pair pair = NewConnection();
@@ -286,6 +307,24 @@ TEST_P(OverlappedRecvTest, NonBlockingModeDoesNotApply) {
   Overlapped& without = NewOverlapped(1);
   EXPECT_EQ(Start(pair.socket, &with), kPending);
   EXPECT_EQ(Start(pair.socket, &without, without.WithoutEvent()), kPending);
+}
+
+int routines_run = 0;
+void CALLBACK CountRoutine(DWORD, DWORD, LPWSAOVERLAPPED, DWORD) {
+  ++routines_run;
+}
+
+// 4.1: without an OVERLAPPED the call is synchronous, and a routine is ignored.
+TEST_P(OverlappedRecvTest, RoutineWithoutAnOverlappedIsIgnored) {
+  const Pair pair = NewWith("hello");
+  Overlapped& recv = NewOverlapped(10);
+  DWORD received = 0;
+  ASSERT_EQ(Recv(pair.socket, &recv.wsabuf, 1, &received, &recv.flags,
+                 {nullptr, CountRoutine}),
+            kOk);
+  EXPECT_EQ(received, 5u);
+  EXPECT_EQ(spi_client::SleepAlertable(kNotAtAllMs), 0u);
+  EXPECT_EQ(routines_run, 0);
 }
 
 // On a socket made without WSA_FLAG_OVERLAPPED an overlapped recv blocks …

@@ -201,6 +201,32 @@ TEST_P(OverlappedSendTest, RoutineLeavesTheEventAlone) {
   EXPECT_FALSE(send.event.IsSet());
 }
 
+// 4.1: without an OVERLAPPED the call is synchronous, and a routine is ignored.
+TEST_P(OverlappedSendTest, RoutineWithoutAnOverlappedIsIgnored) {
+  Pair pair = NewConnection();
+  Overlapped& send = NewOverlapped(std::string("hello"));
+  DWORD sent = 0;
+  ASSERT_EQ(Send(pair.socket, &send.wsabuf, 1, &sent, 0, {nullptr, Keep}), kOk);
+  EXPECT_EQ(sent, 5u);
+  EXPECT_EQ(pair.peer.Read(5), "hello");
+  EXPECT_EQ(spi_client::SleepAlertable(kNotAtAllMs), 0u);
+  EXPECT_EQ(ran.calls, 0);
+}
+
+// 4.1: WSPSendTo on a stream pends as WSPSend does.
+TEST_P(OverlappedSendTest, SendToPendsWhileThePeerDoesNotRead) {
+  Pair pair = NewSlowConnection();
+  const size_t total = FillSendBuffer(pair.socket);
+  Overlapped& send = NewOverlapped(std::string(65536, 'y'));
+  ASSERT_EQ(SendTo(pair.socket, &send.wsabuf, 1, nullptr, 0, nullptr, 0,
+                   send.WithEvent()),
+            kPending);
+  EXPECT_EQ(pair.peer.Read(total + 65536).size(), total + 65536);
+  ASSERT_TRUE(send.event.Wait(kSoonMs));
+  EXPECT_EQ(Result(pair.socket, &send), kOk);
+  EXPECT_EQ(send.bytes, 65536u);
+}
+
 // 4.1, 4.3: a socket without the overlapped attribute: synchronous, the routine
 // is ignored.
 TEST_P(OverlappedSendTest, WithoutOverlappedFlagItIsSynchronous) {

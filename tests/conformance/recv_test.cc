@@ -193,6 +193,31 @@ TEST_P(RecvTest, WaitAllEndsWithTheConnection) {
   EXPECT_EQ(data, "hel");
 }
 
+// 2: MSG_WAITALL not with PEEK: it looks at what is there, or is refused.
+TEST_P(RecvTest, WaitAllDoesNotWaitForAPeek) {
+  const Pair pair = NewWith("hel");
+  std::string data;
+  const WsaCode code = RecvText(pair.socket, 5, &data, MSG_WAITALL | MSG_PEEK);
+  EXPECT_THAT(code, ::testing::AnyOf(kOk, WsaCode{WSAEOPNOTSUPP}));
+  if (code.ok()) {
+    EXPECT_EQ(data, "hel");
+  }
+  ASSERT_EQ(RecvText(pair.socket, 5, &data), kOk);
+  EXPECT_EQ(data, "hel");
+}
+
+// 2: … and not on a non-blocking socket.
+TEST_P(RecvTest, WaitAllDoesNotWaitOnANonBlockingSocket) {
+  const Pair pair = NewWith("hel");
+  ASSERT_EQ(SetNonBlocking(pair.socket), kOk);
+  std::string data;
+  const WsaCode code = RecvText(pair.socket, 5, &data, MSG_WAITALL);
+  EXPECT_THAT(code, ::testing::AnyOf(kOk, WsaCode{WSAEOPNOTSUPP}));
+  if (code.ok()) {
+    EXPECT_EQ(data, "hel");
+  }
+}
+
 // ------------------------------------------------------------- 2: the end
 
 // 2: 0 = graceful close.

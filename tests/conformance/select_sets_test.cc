@@ -1,4 +1,7 @@
 // WSPSelect: what becomes of the sets (4.6).
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <memory>
 #include <vector>
 
@@ -136,6 +139,52 @@ TEST_P(SelectSetsTest, NothingBehindTheEntriesIsTouched) {
                    &ready),
             kOk);
   EXPECT_EQ(set.canary, 0x1122334455667788u);
+}
+
+// Only fd_count entries may be touched: a set that ends at a page's edge works.
+TEST_P(SelectSetsTest, SetMayEndAtAPagesEdge) {
+  const std::vector<SOCKET> sockets = NewWritable(3);
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  void* const memory = mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  char* const edge = static_cast<char*>(memory) + page;
+  ASSERT_EQ(mprotect(edge, page, PROT_NONE), 0);
+  const size_t size =
+      offsetof(fd_set, fd_array) + sockets.size() * sizeof(SOCKET);
+  const SocketSet whole(sockets);
+  std::memcpy(edge - size, SocketSet(whole).get(), size);
+  auto* const write = reinterpret_cast<fd_set*>(edge - size);
+  int ready = 0;
+  EXPECT_EQ(Select(nullptr, write, nullptr, &kAtOnce, &ready), kOk);
+  EXPECT_EQ(ready, 3);
+  EXPECT_EQ(munmap(memory, 2 * page), 0);
+}
+
+// nfds is ignored.
+TEST_P(SelectSetsTest, CountOfDescriptorsIsIgnored) {
+  const SOCKET s = NewWritable();
+  for (const int nfds : {0, -1, 1, 0x7fffffff}) {
+    SocketSet write({s});
+    TIMEVAL limit = kAtOnce;
+    int error = 0;
+    EXPECT_EQ(table().lpWSPSelect(nfds, nullptr, write.get(), nullptr, &limit,
+                                  &error),
+              1)
+        << nfds;
+  }
+}
+
+// Sets of any size.
+TEST_P(SelectSetsTest, SetOfFiveHundred) {
+  if (protocol() == Protocol::kTcp) GTEST_SKIP() << "too many connections";
+  const std::vector<SOCKET> sockets = NewWritable(500);
+  SocketSet read(sockets), write(sockets);
+  int ready = 0;
+  EXPECT_EQ(Select(read.get(), write.get(), nullptr, &kSoon, &ready), kOk);
+  EXPECT_EQ(ready, 500);
+  EXPECT_THAT(read.sockets(), IsEmpty());
+  EXPECT_EQ(write.sockets(), sockets);
 }
 
 }  // namespace

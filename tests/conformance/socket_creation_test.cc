@@ -217,6 +217,18 @@ TEST_P(SocketFlagsTest, RootOfADataPlaneIsInvalid) {
             WsaCode{WSAEINVAL});
 }
 
+// … and TCP has no groups at all.
+TEST_P(SocketFlagsTest, LeavesAreOfDatagramsAlone) {
+  EXPECT_EQ(CreateWith(WSA_FLAG_OVERLAPPED | WSA_FLAG_MULTIPOINT_C_LEAF |
+                       WSA_FLAG_MULTIPOINT_D_LEAF),
+            protocol() == Protocol::kTcp ? WsaCode{WSAEINVAL} : kOk);
+}
+
+// 2: g bad.
+TEST_P(SocketFlagsTest, UnknownGroupIsInvalid) {
+  EXPECT_EQ(CreateWith(WSA_FLAG_OVERLAPPED, 0x5ead), WsaCode{WSAEINVAL});
+}
+
 // A new socket is blocking, not listening, without an error (2, 4.10).
 TEST_P(SocketFlagsTest, NewSocketHasItsDefaults) {
   const SOCKET s = New();

@@ -178,6 +178,15 @@ TEST_F(StartupTest, NullTableIsAFault) {
   ExpectCount(1);
 }
 
+// 3.1: on failure the output is untouched, or WSPDATA alone is filled.
+TEST_F(StartupTest, FailureLeavesTheTableAlone) {
+  WSPDATA data = {};
+  WSPPROC_TABLE table = {};
+  ASSERT_EQ(Start(MAKEWORD(0, 9), &data, &table), WsaCode{WSAVERNOTSUPPORTED});
+  const WSPPROC_TABLE untouched = {};
+  EXPECT_EQ(std::memcmp(&table, &untouched, sizeof(table)), 0);
+}
+
 // ----------------------------------------------------------- 3.2 counting
 
 class StartupCountTest : public StartupTest,

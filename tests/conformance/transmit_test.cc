@@ -141,7 +141,7 @@ TEST_P(TransmitFileTest, DisconnectEndsTheConnection) {
   EXPECT_EQ(rest.ending, Ending::kOrderly);
 }
 
-// TF_REUSE_SOCKET.
+// TF_REUSE_SOCKET: when it is done, the socket may connect anew.
 TEST_P(TransmitFileTest, ReusedSocketConnectsAgain) {
   const TempFile file("contents");
   Overlapped& transmit = NewOverlapped();
@@ -152,14 +152,24 @@ TEST_P(TransmitFileTest, ReusedSocketConnectsAgain) {
   pair_.peer.Close();
   ExpectDone(started, &transmit);
   EXPECT_EQ(Result(pair_.socket, &transmit), kOk);
-  WsaCode code;
-  WaitUntil(
-      [&] {
-        code = Connect(pair_.socket, PeerName());
-        return code != WsaCode{WSAEISCONN};
-      },
-      milliseconds(kSoonMs));
-  EXPECT_EQ(code, kOk);
+  ASSERT_EQ(Connect(pair_.socket, PeerName()), kOk);
+  PeerSocket peer = listener().Accept();
+  ASSERT_EQ(SendText(pair_.socket, "x"), kOk);
+  EXPECT_EQ(peer.Read(1), "x");
+}
+
+// 2: closing the socket aborts what is pending, with its indication.
+TEST_P(TransmitFileTest, ClosingAborts) {
+  Pair slow = NewSlowConnection();
+  FillSendBuffer(slow.socket);
+  const TempFile file(Pattern(0, 1 << 20));
+  Overlapped& transmit = NewOverlapped();
+  ASSERT_EQ(
+      TransmitFile(slow.socket, file.fd(), 0, transmit.WithEvent().overlapped),
+      kPending);
+  ASSERT_EQ(Close(slow.socket), kOk);
+  ASSERT_TRUE(transmit.event.Wait(kSoonMs));
+  EXPECT_THAT(transmit.status(), IsAbortedStatus());
 }
 
 // Unconnected WSAENOTCONN.
@@ -226,6 +236,29 @@ TEST_P(TransmitPacketsTest, OverlappedGivesItsIndication) {
              &transmit);
   ASSERT_EQ(Result(pair_.socket, &transmit), kOk);
   EXPECT_EQ(transmit.bytes, 10u);
+}
+
+// TF_DISCONNECT and TF_REUSE_SOCKET, as of TransmitFile.
+TEST_P(TransmitPacketsTest, DisconnectEndsTheConnection) {
+  TRANSMIT_PACKETS_ELEMENT elements[] = {Memory(head_, 5)};
+  ASSERT_EQ(TransmitPackets(pair_.socket, elements, 1, nullptr, kDisconnect),
+            kOk);
+  const PeerSocket::Rest rest = pair_.peer.ReadToEnd();
+  EXPECT_EQ(rest.data, "head:");
+  EXPECT_EQ(rest.ending, Ending::kOrderly);
+}
+
+TEST_P(TransmitPacketsTest, ReusedSocketConnectsAgain) {
+  TRANSMIT_PACKETS_ELEMENT elements[] = {Memory(head_, 5)};
+  Overlapped& transmit = NewOverlapped();
+  const WsaCode started = TransmitPackets(pair_.socket, elements, 1,
+                                          transmit.WithEvent().overlapped,
+                                          kDisconnect | kReuseSocket);
+  EXPECT_EQ(pair_.peer.ReadToEnd().data, "head:");
+  pair_.peer.Close();
+  ExpectDone(started, &transmit);
+  EXPECT_EQ(Result(pair_.socket, &transmit), kOk);
+  EXPECT_EQ(Connect(pair_.socket, PeerName()), kOk);
 }
 
 TEST_P(TransmitPacketsTest, UnconnectedIsAnError) {

@@ -1,6 +1,7 @@
 #include "tests/testing/peer_socket.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -190,6 +191,13 @@ Ending PeerSocket::PeekEnd() {
 bool PeerSocket::HasFailed() {
   pollfd look = {fd_.get(), 0, 0};
   return poll(&look, 1, 0) == 1 && (look.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+uint32_t PeerSocket::SegmentsReceived() {
+  tcp_info info = {};
+  socklen_t length = sizeof(info);
+  getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &length);
+  return info.tcpi_segs_in;
 }
 
 void PeerSocket::ShutdownSend() { shutdown(fd_.get(), SHUT_WR); }

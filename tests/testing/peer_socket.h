@@ -60,6 +60,10 @@ class PeerSocket {
   // before is still to be read.
   bool HasFailed();
 
+  // How many segments have come, also those without data, as keep-alive probes
+  // are. 0 if the kernel doesn't tell.
+  uint32_t SegmentsReceived();
+
   void ShutdownSend();
   // Data that comes nevertheless is thrown away by the kernel.
   void ShutdownReceive();
