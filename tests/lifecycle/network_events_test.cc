@@ -4,8 +4,6 @@
 #include "tests/testing/network_events.h"
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,7 +11,7 @@
 #include "client_stub/spi_client/apc.h"
 #include "client_stub/spi_client/event.h"
 #include "client_stub/spi_client/message_window.h"
-#include "client_stub/spi_client/upcalls.h"
+#include "tests/lifecycle/upcall_gate.h"
 #include "tests/testing/process_files.h"
 #include "tests/testing/provider_test.h"
 #include "tests/testing/stub_connection.h"
@@ -49,78 +47,14 @@ class NetworkEventsTest : public ProviderTest {
   spi_client::PostedMessage posted_;
 };
 
-// ---------------------------------------------------------------- the gate, an
-// upcall that takes as long as the test likes: all others wait behind it.
-
-struct Gate {
-  std::mutex mutex;
-  std::condition_variable changed;
-  WSAEVENT event = nullptr;
-  bool reached = false;
-  bool open = false;
-
-  void CloseFor(WSAEVENT which) {
-    const std::lock_guard<std::mutex> lock(mutex);
-    event = which;
-    reached = open = false;
-  }
-  void Pass(WSAEVENT which) {
-    std::unique_lock<std::mutex> lock(mutex);
-    if (which != event) return;
-    reached = true;
-    changed.notify_all();
-    changed.wait(lock, [this] { return open; });
-  }
-  void AwaitReached() {
-    std::unique_lock<std::mutex> lock(mutex);
-    changed.wait(lock, [this] { return reached; });
-  }
-  void Open() {
-    const std::lock_guard<std::mutex> lock(mutex);
-    open = true;
-    event = nullptr;
-    changed.notify_all();
-  }
-} gate;
-
-std::atomic<int> late_upcalls{0};
-std::atomic<bool> cleaned_up{false};
-
-void NoteUpcall() {
-  if (cleaned_up) ++late_upcalls;
-}
-
-BOOL WSPAPI GatedSetEvent(WSAEVENT event, LPINT error) {
-  NoteUpcall();
-  gate.Pass(event);
-  return spi_client::Upcalls().lpWPUSetEvent(event, error);
-}
-BOOL WSPAPI GatedPostMessage(HWND window, UINT message, WPARAM wparam,
-                             LPARAM lparam) {
-  NoteUpcall();
-  return spi_client::Upcalls().lpWPUPostMessage(window, message, wparam,
-                                                lparam);
-}
-int WSPAPI GatedQueueApc(LPWSATHREADID thread, LPWSAUSERAPC apc,
-                         DWORD_PTR context, LPINT error) {
-  NoteUpcall();
-  return spi_client::Upcalls().lpWPUQueueApc(thread, apc, context, error);
-}
-
 class AboutToFireTest : public NetworkEventsTest {
  protected:
   void SetUp() override {
     ProviderTest::SetUp();
     ASSERT_EQ(spi_->Startup(), kOk);
     ASSERT_EQ(spi_->Cleanup(), kOk);
-    gate.CloseFor(nullptr);
-    cleaned_up = false;
-    late_upcalls = 0;
-    WSPUPCALLTABLE upcalls = spi_client::Upcalls();
-    upcalls.lpWPUSetEvent = GatedSetEvent;
-    upcalls.lpWPUPostMessage = GatedPostMessage;
-    upcalls.lpWPUQueueApc = GatedQueueApc;
-    ASSERT_EQ(spi_->StartupWith(upcalls), kOk);
+    UpcallGate::Reset();
+    ASSERT_EQ(spi_->StartupWith(UpcallGate::Upcalls()), kOk);
 
     first_ = Connect();
     second_ = Connect();
@@ -135,9 +69,9 @@ class AboutToFireTest : public NetworkEventsTest {
   // The stub is in the middle of telling of the first socket, and has to tell
   // of the two others next.
   void HaveThemAboutToFire() {
-    gate.CloseFor(slow_.get());
+    UpcallGate::CloseFor(slow_.get());
     ASSERT_TRUE(first_.peer.Write("x"));
-    gate.AwaitReached();
+    UpcallGate::AwaitReached();
     ASSERT_TRUE(second_.peer.Write("x"));
     ASSERT_TRUE(third_.peer.Write("x"));
     // Their notices come before the answers of later calls.
@@ -177,12 +111,12 @@ TEST_F(AboutToFireTest, TheFinalCleanupIsSilent) {
   std::atomic<bool> returned{false};
   cleaner.Start("cleaner", [&] {
     EXPECT_EQ(spi_->Cleanup(), kOk);
-    cleaned_up = true;
+    UpcallGate::NoteCleanup();
     returned = true;
   });
   ASSERT_TRUE(cleaner.WaitUntilBlocked());
   EXPECT_FALSE(returned) << "an upcall is under way";
-  gate.Open();
+  UpcallGate::Open();
   cleaner.JoinAll();
   // What was under way came about; nothing that was behind it.
   EXPECT_TRUE(slow_.IsSet());
@@ -198,7 +132,7 @@ TEST_F(AboutToFireTest, TheFinalCleanupIsSilent) {
   EXPECT_FALSE(done.IsSet());
   EXPECT_FALSE(Takes(&window_, 0));
   EXPECT_EQ(routines, 0);
-  EXPECT_EQ(late_upcalls, 0);
+  EXPECT_EQ(UpcallGate::late_upcalls(), 0);
 }
 
 // The opposite of the above for operations, and the same for registrations.
@@ -230,7 +164,7 @@ TEST_F(AboutToFireTest, CloseSocketForgetsWhatIsToBeTold) {
   HaveThemAboutToFire();
   EXPECT_EQ(spi_->Close(second_.socket), kOk);
   EXPECT_EQ(spi_->Close(third_.socket), kOk);
-  gate.Open();
+  UpcallGate::Open();
   EXPECT_TRUE(slow_.Wait());
   EXPECT_FALSE(event_.Wait(20));
   EXPECT_FALSE(Takes(&window_, 0));
@@ -242,7 +176,7 @@ TEST_F(AboutToFireTest, CloseSocketWaitsForWhatIsBeingTold) {
   closer.Start("closer", [&] { EXPECT_EQ(spi_->Close(first_.socket), kOk); });
   ASSERT_TRUE(closer.WaitUntilBlocked());
   EXPECT_EQ(closer.ended(), 0);
-  gate.Open();
+  UpcallGate::Open();
   closer.JoinAll();
   EXPECT_TRUE(slow_.IsSet());
 }
@@ -251,7 +185,7 @@ TEST_F(AboutToFireTest, ASecondSelectForgetsWhatTheFirstWasToTell) {
   HaveThemAboutToFire();
   EXPECT_EQ(spi_->EventSelect(second_.socket, nullptr, 0), kOk);
   EXPECT_EQ(spi_->AsyncSelect(third_.socket, nullptr, 0, 0), kOk);
-  gate.Open();
+  UpcallGate::Open();
   EXPECT_TRUE(slow_.Wait());
   EXPECT_FALSE(event_.Wait(20));
   EXPECT_FALSE(Takes(&window_, 0));
