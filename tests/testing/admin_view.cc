@@ -3,6 +3,8 @@
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "gtest/gtest.h"
 #include "proto/wsp/v1/admin.grpc.pb.h"
 #include "tests/testing/wait_until.h"
@@ -45,6 +47,36 @@ std::optional<AdminView::Client> AdminView::FindClient(pid_t pid) {
                 client.pending_calls()};
 }
 
+std::vector<pid_t> AdminView::ListClients(uid_t user) {
+  Context context;
+  pb::ListClientsRequest request;
+  pb::ListClientsResponse response;
+  request.set_uid(user);
+  const grpc::Status status =
+      stub_->admin->ListClients(&context, request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  std::vector<pid_t> pids;
+  for (const pb::Client& client : response.clients()) {
+    pids.push_back(client.pid());
+  }
+  std::sort(pids.begin(), pids.end());
+  return pids;
+}
+
+std::vector<pid_t> AdminView::ListSockets() {
+  Context context;
+  pb::ListSocketsResponse response;
+  const grpc::Status status =
+      stub_->admin->ListSockets(&context, pb::ListSocketsRequest(), &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  std::vector<pid_t> pids;
+  for (const pb::Socket& socket : response.sockets()) {
+    pids.push_back(socket.pid());
+  }
+  std::sort(pids.begin(), pids.end());
+  return pids;
+}
+
 AdminView::Totals AdminView::GetTotals() {
   Context context;
   pb::GetServerInfoResponse info;
@@ -52,7 +84,7 @@ AdminView::Totals AdminView::GetTotals() {
       stub_->admin->GetServerInfo(&context, pb::GetServerInfoRequest(), &info);
   EXPECT_TRUE(status.ok()) << status.error_message();
   return {info.clients(), info.sockets(), info.lingering_sockets(),
-          info.clients_died_total()};
+          info.clients_died_total(), info.calls_total()};
 }
 
 std::string AdminView::Disconnect(pid_t pid) {

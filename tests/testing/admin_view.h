@@ -8,6 +8,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <vector>
 
 namespace wspd::testing {
 
@@ -27,11 +28,19 @@ class AdminView {
   // None if the daemon doesn't know the process; pid 0 is the calling one.
   std::optional<Client> FindClient(pid_t pid = 0);
 
+  // The pids of the clients, and of the clients of all sockets, closed ones
+  // that still send among them; sorted. What the caller may see of them; of one
+  // user's, if that isn't 0.
+  std::vector<pid_t> ListClients(uid_t user = 0);
+  std::vector<pid_t> ListSockets();
+
   struct Totals {
     uint32_t clients = 0;
     uint32_t sockets = 0;
     uint32_t lingering_sockets = 0;
     uint64_t clients_died = 0;
+    // Of all clients, since the daemon's start.
+    uint64_t calls = 0;
 
     bool IsEmpty() const {
       return clients == 0 && sockets == 0 && lingering_sockets == 0;
