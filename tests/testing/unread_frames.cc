@@ -69,15 +69,17 @@ std::string DataOf(std::string_view http2) {
   return data;
 }
 
-// Whether gRPC's messages, a frame each, end with a part of one.
-bool EndsWithinMessage(std::string_view messages) {
+// gRPC's messages, a frame each: how many are whole, and whether a part of one
+// comes behind them.
+void CountMessages(std::string_view messages, UnreadFrames* frames) {
   while (!messages.empty()) {
     const std::string_view header = Cut(&messages, 5);
-    if (header.size() < 5) return true;
-    const size_t size = BigEndian(header.substr(1));
-    if (Cut(&messages, size).size() < size) return true;
+    const size_t size =
+        BigEndian(header.substr(std::min<size_t>(1, header.size())));
+    frames->ends_within_frame =
+        header.size() < 5 || Cut(&messages, size).size() < size;
+    if (!frames->ends_within_frame) ++frames->messages;
   }
-  return false;
 }
 
 }  // namespace
@@ -88,7 +90,10 @@ UnreadFrames PeekUnreadFrames(pid_t daemon, pid_t client) {
   const ssize_t size =
       recv(fd.get(), &bytes[0], bytes.size(), MSG_PEEK | MSG_DONTWAIT);
   bytes.resize(std::max<ssize_t>(0, size));
-  return {bytes.size(), EndsWithinMessage(DataOf(bytes))};
+  UnreadFrames frames;
+  frames.bytes = bytes.size();
+  CountMessages(DataOf(bytes), &frames);
+  return frames;
 }
 
 }  // namespace wspd::testing

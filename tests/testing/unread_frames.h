@@ -13,6 +13,8 @@ struct UnreadFrames {
   // Whether the bytes stop in the middle of a frame of proto/wsp/v1, if they
   // begin with a whole frame of HTTP/2: the daemon had read everything before.
   bool ends_within_frame = false;
+  // How many whole frames of proto/wsp/v1 there are, on the same condition.
+  size_t messages = 0;
 };
 
 // Looks into the daemon's receive queue and leaves everything there. Nothing if
