@@ -149,6 +149,22 @@ void DnsResponder::AddSilence(const std::string& name) {
   silent_.insert(name);
 }
 
+void DnsResponder::BreakSilence(const std::string& name,
+                                const std::string& address) {
+  AddAddress(name, address);
+  std::vector<Unanswered> waiting;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    silent_.erase(name);
+    const auto [begin, end] = unanswered_.equal_range(name);
+    for (auto one = begin; one != end; ++one) waiting.push_back(one->second);
+    unanswered_.erase(begin, end);
+  }
+  for (const Unanswered& one : waiting) {
+    Send(Answer(one.question, one.from), one.from);
+  }
+}
+
 int DnsResponder::QuestionsFor(const std::string& name) {
   const std::lock_guard<std::mutex> lock(mutex_);
   return questions_[name];
@@ -172,15 +188,21 @@ void DnsResponder::Run() {
         recvfrom(socket_.get(), question, sizeof(question), 0,
                  reinterpret_cast<sockaddr*>(&from), &from_size);
     if (size < 0) continue;
-    const std::string answer =
-        Answer(std::string(question, static_cast<size_t>(size)));
-    if (answer.empty()) continue;
-    sendto(socket_.get(), answer.data(), answer.size(), 0,
-           reinterpret_cast<sockaddr*>(&from), from_size);
+    const std::string sender(reinterpret_cast<const char*>(&from), from_size);
+    Send(Answer(std::string(question, static_cast<size_t>(size)), sender),
+         sender);
   }
 }
 
-std::string DnsResponder::Answer(const std::string& question) {
+void DnsResponder::Send(const std::string& answer, const std::string& to) {
+  if (answer.empty()) return;
+  sendto(socket_.get(), answer.data(), answer.size(), 0,
+         reinterpret_cast<const sockaddr*>(to.data()),
+         static_cast<socklen_t>(to.size()));
+}
+
+std::string DnsResponder::Answer(const std::string& question,
+                                 const std::string& from) {
   if (question.size() < kHeaderBytes) return "";
   size_t at = kHeaderBytes;
   std::string name;
@@ -193,7 +215,10 @@ std::string DnsResponder::Answer(const std::string& question) {
   const std::lock_guard<std::mutex> lock(mutex_);
   ++questions_[name];
   asked_.notify_all();
-  if (silent_.count(name) > 0) return "";
+  if (silent_.count(name) > 0) {
+    unanswered_.insert({name, {question, from}});
+    return "";
+  }
   std::string records;
   uint16_t count = 0;
   for (auto cname = cnames_.find(name); cname != cnames_.end();

@@ -35,6 +35,8 @@ class DnsResponder {
   void AddFailure(const std::string& name, int rcode);
   // Questions for the name get no answer.
   void AddSilence(const std::string& name);
+  // From now on they do, this address, also those that were asked before.
+  void BreakSilence(const std::string& name, const std::string& address);
 
   // Questions for the name so far, repeated ones among them.
   int QuestionsFor(const std::string& name);
@@ -44,9 +46,16 @@ class DnsResponder {
  private:
   using Key = std::pair<std::string, uint16_t>;  // name, record type
 
+  // A question that got no answer.
+  struct Unanswered {
+    std::string question;
+    std::string from;  // a sockaddr_in
+  };
+
   void Run();
+  void Send(const std::string& answer, const std::string& to);
   // Empty: say nothing.
-  std::string Answer(const std::string& question);
+  std::string Answer(const std::string& question, const std::string& from);
 
   OwnedFd socket_;
   OwnedFd stop_read_;
@@ -59,6 +68,7 @@ class DnsResponder {
   std::map<std::string, int> failures_;
   std::set<std::string> silent_;
   std::map<std::string, int> questions_;
+  std::multimap<std::string, Unanswered> unanswered_;  // by name
   std::thread thread_;
 };
 
