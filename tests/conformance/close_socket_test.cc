@@ -97,6 +97,19 @@ TEST_P(CloseSocketTest, UnsentDataStillArrives) {
   EXPECT_EQ(rest.ending, Ending::kOrderly);
 }
 
+// Also when the peer's data was never read, which makes a plain kernel socket's
+// close a reset.
+TEST_P(CloseSocketTest, UnsentDataStillArrivesIfTheReceivedIsUnread) {
+  Pair pair = NewSlowConnection();
+  ASSERT_TRUE(pair.peer.Write("unread"));
+  ASSERT_TRUE(WaitReadable(pair.socket, 6));
+  const size_t total = FillSendBuffer(pair.socket);
+  ASSERT_EQ(Close(pair.socket), kOk);
+  const PeerSocket::Rest rest = pair.peer.ReadToEnd();
+  EXPECT_EQ(rest.data.size(), total);
+  EXPECT_EQ(rest.ending, Ending::kOrderly);
+}
+
 // Doesn't wait for the close: a peer that reads nothing holds nobody up.
 TEST_P(CloseSocketTest, BlockingSocketDoesNotWait) {
   Pair pair = NewSlowConnection();

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "tests/conformance/fixture.h"
+#include "tests/testing/owned_fd.h"
 
 namespace wspd::conformance {
 namespace {
@@ -60,6 +61,28 @@ TEST_P(ProcessDeathTest, KilledProcesssConnectionIsReset) {
 TEST_P(ProcessDeathTest, ExitWithoutCleanupResetsTheConnection) {
   PeerListener listener(GetParam());
   DieAfter(0, [&] { return Connected(listener) != INVALID_SOCKET; });
+  PeerSocket peer = listener.Accept();
+  ASSERT_TRUE(peer.is_open());
+  EXPECT_EQ(peer.WaitForEnd(), Ending::kReset);
+}
+
+// It is the process that counts, not who else has what it used: a forked child,
+// which inherits all descriptors, lives on.
+TEST_P(ProcessDeathTest, ForkedChildKeepsNothingOpen) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const testing::OwnedFd child_end(ends[0]);
+  testing::OwnedFd own_end(ends[1]);
+  PeerListener listener(GetParam());
+  DieAfter(SIGKILL, [&] {
+    if (Connected(listener) == INVALID_SOCKET) return false;
+    const pid_t forked = fork();
+    if (forked != 0) return forked > 0;
+    // Until the case is over, however it ends.
+    close(own_end.get());
+    char byte;
+    _exit(read(child_end.get(), &byte, 1) == 0 ? 0 : 1);
+  });
   PeerSocket peer = listener.Accept();
   ASSERT_TRUE(peer.is_open());
   EXPECT_EQ(peer.WaitForEnd(), Ending::kReset);

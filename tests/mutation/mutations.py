@@ -13,6 +13,7 @@ class Mutation:
     find: str
     replace: str
     tests: list
+    cases: str = ""  # a pattern; empty: all
 
     def fault(self, tree):
         """Why it can't be applied to the tree, or None."""

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,9 @@ README = os.path.join(HERE, "README.md")
 TABLE_HEAD = ["| mutation | behaviour that it breaks | noticed by |",
               "|---|---|---|"]
 MOST_CASES_NAMED = 4
-TESTS_FAILED = 3  # Bazel's exit status
+# Bazel's exit statuses.
+BUILD_FAILED = 1
+TESTS_FAILED = 3
 
 
 def git(*arguments):
@@ -45,12 +48,14 @@ def bazel():
     return os.environ.get("BAZEL", "bazel").split()
 
 
-def run_tests(copy, tests):
+def run_tests(copy, tests, cases=""):
     """Bazel's exit status, what it wrote, and the cases that failed."""
     events = os.path.join(os.path.dirname(copy), "events.json")
     command = [*bazel(), "test", "--keep_going", "--test_output=errors",
                "--noshow_progress", "--test_timeout=600",
                f"--build_event_json_file={events}", *tests]
+    if cases:
+        command.append(f"--test_arg=--filter={cases}")
     done = subprocess.run(command, cwd=copy, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
     counted = subprocess.run(
@@ -83,38 +88,72 @@ def read_rows():
     return rows
 
 
-def write_table(everything, noticed):
+def write_row(everything, name, result):
+    """Writes the table anew; the other rows stay as they are by now."""
+    rows = {**read_rows(), name: result}
     with open(README) as file:
         lines = file.read().splitlines()
     begin = lines.index(TABLE_HEAD[0])
-    rows = [f"| `{mutation.name}` | {mutation.behaviour} | "
-            f"{noticed.get(mutation.name, 'not run yet')} |"
-            for mutation in everything]
+    table = [f"| `{mutation.name}` | {mutation.behaviour} | "
+             f"{rows.get(mutation.name, 'not run yet')} |"
+             for mutation in everything]
     with open(README, "w") as file:
-        file.write("\n".join(lines[:begin] + TABLE_HEAD + rows) + "\n")
+        file.write("\n".join(lines[:begin] + TABLE_HEAD + table) + "\n")
 
 
 def check_one(copy, mutation):
-    """Whether it was noticed, and by what; None if it can't be told."""
+    """What the table says of the mutation, and whether it was noticed."""
     fault = mutation.fault(copy)
     if fault is not None:
-        print(f"{mutation.name}: {fault}")
-        return None
+        return f"**doesn't apply**: {fault}", False
     mutation.apply(copy)
     try:
-        status, output, failed = run_tests(copy, mutation.tests)
+        status, output, failed = run_tests(copy, mutation.tests,
+                                           mutation.cases)
     finally:
         subprocess.run(["git", "checkout", "--quiet", mutation.file], cwd=copy,
                        check=True)
     if status == TESTS_FAILED and failed:
-        print(f"{mutation.name}: noticed by {describe(failed)}", flush=True)
-        return describe(failed)
+        return describe(failed), True
     if status == 0:
-        print(f"{mutation.name}: NOT NOTICED", flush=True)
-        return None
-    print(f"{mutation.name}: Bazel ended with {status}\n{output[-3000:]}",
-          flush=True)
-    return None
+        return "**not noticed**", False
+    print(output[-3000:])
+    if status == BUILD_FAILED:
+        return "**doesn't build**", False
+    return f"**can't be told**: Bazel ended with {status}", False
+
+
+def find_broken(copy, chosen):
+    """The chosen whose tests fail unbroken, so that they notice nothing."""
+    broken = set()
+    for cases in sorted({mutation.cases for mutation in chosen}):
+        alike = [mutation for mutation in chosen if mutation.cases == cases]
+        tests = {test for mutation in alike for test in mutation.tests}
+        status, output, failed = run_tests(copy, sorted(tests), cases)
+        if status == 0:
+            continue
+        print(f"{output[-3000:]}\nFail unbroken: {failed}", flush=True)
+        # Without a name it is Bazel itself that failed.
+        failing = {label for label, _ in failed} & tests or tests
+        broken |= {mutation.name for mutation in alike
+                   if failing & set(mutation.tests)}
+    return broken
+
+
+def check_all(copy, chosen, everything):
+    """Checks the chosen, each with its row; the names of the unnoticed."""
+    missed = []
+    broken = find_broken(copy, chosen)
+    for mutation in chosen:
+        if mutation.name in broken:
+            result, noticed = "**can't be told**: fails unbroken", False
+        else:
+            result, noticed = check_one(copy, mutation)
+        print(f"{mutation.name}: {result}", flush=True)
+        write_row(everything, mutation.name, result)
+        if not noticed:
+            missed.append(mutation.name)
+    return missed
 
 
 def parse_arguments():
@@ -133,24 +172,13 @@ def main():
         return 64
     chosen = [mutation for mutation in everything
               if not names or mutation.name in names]
-    noticed = read_rows()
-    missed = []
+    # So that the scratch copy goes too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with scratch_copy() as copy:
-        tests = sorted({test for mutation in chosen for test in mutation.tests})
-        status, output, failed = run_tests(copy, tests)
-        if status != 0:
-            print(f"{output[-3000:]}\nFails unbroken, so that nothing can be "
-                  f"told: {failed}")
-            return 1
-        for mutation in chosen:
-            by = check_one(copy, mutation)
-            if by is None:
-                missed.append(mutation.name)
-                noticed[mutation.name] = "**not noticed**"
-            else:
-                noticed[mutation.name] = by
-            write_table(everything, noticed)
-    print(f"{len(chosen)} mutations, {len(missed)} not noticed: {missed}")
+        missed = check_all(copy, chosen, everything)
+    print(f"{len(chosen)} mutations, {len(chosen) - len(missed)} noticed")
+    for name in missed:
+        print(f"NOT NOTICED: {name}")
     return 1 if missed else 0
 
 
