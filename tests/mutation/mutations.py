@@ -1,7 +1,8 @@
-"""Reads mutations.toml, and applies what is there to a tree."""
+"""Reads mutations.toml and README.md's table; applies mutations to a tree."""
 
 import dataclasses
 import os
+import re
 import tomllib
 
 
@@ -46,3 +47,14 @@ def read_mutations(path):
         if not mutation.tests or mutation.find == mutation.replace:
             raise ValueError(f"{mutation.name} breaks or runs nothing")
     return mutations
+
+
+def read_rows(readme):
+    """The table's rows as they are: behaviour and result, by mutation."""
+    rows = {}
+    with open(readme) as file:
+        for line in file:
+            found = re.match(r"\| `(\w+)` \| (.*) \| (.*) \|$", line.rstrip())
+            if found:
+                rows[found.group(1)] = found.groups()[1:]
+    return rows

@@ -77,25 +77,16 @@ def describe(failed):
     return f"{', '.join(groups)}: {named}{rest}"
 
 
-def read_rows():
-    """The table's rows as they are, by mutation."""
-    rows = {}
-    with open(README) as file:
-        for line in file:
-            found = re.match(r"\| `(\w+)` \| .* \| (.*) \|$", line.rstrip())
-            if found:
-                rows[found.group(1)] = found.group(2)
-    return rows
-
-
 def write_row(everything, name, result):
     """Writes the table anew; the other rows stay as they are by now."""
-    rows = {**read_rows(), name: result}
+    results = {row: old
+               for row, (_, old) in mutations.read_rows(README).items()}
+    results[name] = result
     with open(README) as file:
         lines = file.read().splitlines()
     begin = lines.index(TABLE_HEAD[0])
     table = [f"| `{mutation.name}` | {mutation.behaviour} | "
-             f"{rows.get(mutation.name, 'not run yet')} |"
+             f"{results.get(mutation.name, 'not run yet')} |"
              for mutation in everything]
     with open(README, "w") as file:
         file.write("\n".join(lines[:begin] + TABLE_HEAD + table) + "\n")
