@@ -89,6 +89,32 @@ TEST_F(AttachmentTest, CallsBeforeStartupAreNotInitialised) {
   EXPECT_EQ(Run(attached_, frame).wsa_error(), kWsaNotInitialised);
 }
 
+// The client's library has looked already; another client need not have
+// (reference, section 3.1).
+TEST_F(AttachmentTest, StartupNegotiatesTheVersionByMajorThenMinor) {
+  harness_ = std::make_unique<SessionHarness>();
+  attached_ = harness_->Attach();
+  const auto ask = [this](uint32_t version) {
+    ClientFrame frame;
+    AddCall(&frame, 0)->mutable_startup()->set_version_requested(version);
+    return Run(attached_, frame);
+  };
+  // 2.1, 1.1 and 1.255.
+  for (const uint32_t below : {0x0102, 0x0101, 0xff01}) {
+    EXPECT_EQ(ask(below).wsa_error(), kWsaVerNotSupported) << below;
+    EXPECT_EQ(harness_->client()->startups(), 0) << "counted, " << below;
+  }
+  // 2.2, 2.3 and 3.0.
+  uint64_t startups = 0;
+  for (const uint32_t enough : {0x0202, 0x0302, 0x0003}) {
+    const Completion result = ask(enough);
+    EXPECT_EQ(result.wsa_error(), 0) << enough;
+    EXPECT_EQ(result.startup().version(), 0x0202) << enough;
+    EXPECT_EQ(result.startup().high_version(), 0x0202) << enough;
+    EXPECT_EQ(harness_->client()->startups(), ++startups);
+  }
+}
+
 TEST_F(AttachmentTest, AttachmentsShareOneCount) {
   Start();
   const SessionHarness::Attached second = harness_->Attach();
