@@ -426,6 +426,22 @@ TEST_P(OverlappedRecvTest, EndReachesAllPendingOnes) {
   }
 }
 
+// 5.2: and by a reset, which a kernel tells only once, all as by that.
+TEST_P(OverlappedRecvTest, ResetReachesAllPendingOnes) {
+  Pair pair = NewConnection();
+  Overlapped& first = NewOverlapped(10);
+  Overlapped& second = NewOverlapped(10);
+  Overlapped& third = NewOverlapped(10);
+  for (Overlapped* const recv : {&first, &second, &third}) {
+    ASSERT_EQ(Start(pair.socket, recv), kPending);
+  }
+  pair.peer.Reset();
+  for (Overlapped* const recv : {&first, &second, &third}) {
+    ASSERT_TRUE(recv->event.Wait(kSoonMs));
+    EXPECT_EQ(recv->status(), kStatusConnectionReset);
+  }
+}
+
 // ------------------------------------------------------------ 4.1: refused
 
 // Any other error = not started, no indication.
