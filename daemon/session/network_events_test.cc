@@ -186,23 +186,49 @@ TEST_F(NetworkEventsTest, APendingReceiveSwallowsTheEvent) {
   ExpectNoEvents();
 }
 
-TEST_F(NetworkEventsTest, TheEndComesAfterTheData) {
+TEST_F(NetworkEventsTest, TheEndIsToldWhateverIsUnread) {
   const OwnedFd peer = Connect(kFdRead | kFdClose);
   Send(peer, "data");
   ExpectEvents(kFdRead);
   shutdown(peer.get(), SHUT_WR);
-  ExpectNoEvents();
-  EXPECT_EQ(client_.Receive(kSocket, 3), 0);
-  ExpectEvents(kFdRead);
-  EXPECT_EQ(client_.Receive(kSocket, 3), 0);
   const auto notice = client_.AwaitNotice();
   EXPECT_EQ(notice.network_events(), kFdClose);
   EXPECT_EQ(notice.errors_size(), 0);
   const auto record = client_.Enum(kSocket);
   EXPECT_EQ(record.network_events(), kFdClose);
   EXPECT_EQ(record.errors(5), 0);
-  // Once.
   EXPECT_EQ(client_.Receive(kSocket, 3), 0);
+  ExpectEvents(kFdRead);
+  // Nothing more after the last read, nor at the end.
+  EXPECT_EQ(client_.Receive(kSocket, 3), 0);
+  ExpectNoEvents();
+  EXPECT_EQ(client_.Receive(kSocket, 3), 0);
+  ExpectNoEvents();
+}
+
+TEST_F(NetworkEventsTest, AResetIsToldWhateverIsUnread) {
+  OwnedFd peer = Connect(kFdRead | kFdClose);
+  Send(peer, "data");
+  ExpectEvents(kFdRead);
+  Reset(std::move(peer));
+  EXPECT_EQ(AwaitEvents(), kFdClose);
+  const auto record = client_.Enum(kSocket);
+  ASSERT_EQ(record.network_events(), kFdClose);
+  EXPECT_EQ(record.errors(5), kWsaConnAborted);
+}
+
+TEST_F(NetworkEventsTest, AnotherUrgentByteIsNewsThoughTheFirstIsUnread) {
+  const OwnedFd peer = Connect(kFdOob | kFdRead);
+  Send(peer, "x");
+  ExpectEvents(kFdRead);
+  for (const char* urgent : {"1", "2", "3"}) {
+    Send(peer, urgent, MSG_OOB);
+    ExpectEvents(kFdOob);
+    harness_.DrainLoop();
+    ExpectNoEvents();
+  }
+  // None of them is data.
+  EXPECT_EQ(client_.Receive(kSocket, 10), 0);
   ExpectNoEvents();
 }
 

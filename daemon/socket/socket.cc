@@ -254,11 +254,8 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
     return true;
   }
   std::shared_ptr<Bytes> data = Bytes::Allocate(operation->max_bytes);
-  ssize_t received;
-  do {
-    received = recv(fd_.get(), data->data(), operation->max_bytes,
-                    operation->flags | MSG_DONTWAIT);
-  } while (received < 0 && errno == EINTR);
+  const ssize_t received = ReceiveOrdinaryLocked(
+      data->data(), operation->max_bytes, operation->flags);
   if (received < 0) {
     if (errno == EAGAIN) return false;
     FailLocked(errno, outcome);

@@ -84,6 +84,15 @@ class Socket : public EventHandler,
   // SO_OOBINLINE, the outcome is EINVAL.
   bool UrgentWaits();
 
+  // How many urgent bytes have come so far, of those that the kernel hasn't
+  // forgotten: it has room for one, so that each is taken off its hands here.
+  // With SO_OOBINLINE there are none.
+  uint64_t CountUrgent();
+
+  // How many of the next `bytes` of the kernel's stream are urgent ones, which
+  // receives leave out.
+  int CountUrgentAmong(int bytes) const;
+
   // Whether data waits to be received, and if there is none the errno by which
   // the connection was lost; 0 for an orderly end, and while it goes on. An
   // error that the kernel tells here, receives are told, too.
@@ -176,6 +185,24 @@ class Socket : public EventHandler,
     std::unique_ptr<Operation> operation;
     Outcome outcome;
   };
+  // The urgent bytes of a stream.
+  struct Urgent {
+    // Those that nobody has received, oldest first.
+    std::string bytes;
+    // How many have come.
+    uint64_t count = 0;
+    // Where those have their places that the reader has yet to pass, in bytes
+    // of the stream from where it is; ascending.
+    std::vector<size_t> ahead;
+    // Whether the last of them is the kernel's mark, which a receive steps
+    // over. At the places of the others it gives the byte as an ordinary one.
+    bool last_is_mark = false;
+
+    // Those of `ahead` that come as ordinary bytes.
+    size_t ordinary() const { return ahead.size() - (last_is_mark ? 1 : 0); }
+    // The reader went on by `bytes`.
+    void Advance(size_t bytes);
+  };
   struct Observer {
     const SocketObserver* key;
     std::weak_ptr<SocketObserver> observer;
@@ -200,6 +227,10 @@ class Socket : public EventHandler,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes an urgent byte out of the kernel's hands.
   void KeepUrgentLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // recv() of the stream without waiting, with the urgent bytes left out that
+  // the kernel takes for ordinary ones.
+  ssize_t ReceiveOrdinaryLocked(char* data, size_t size, int flags)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TrySendDatagramLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryReceiveDatagramLocked(Operation* operation, Outcome* outcome)
@@ -275,9 +306,8 @@ class Socket : public EventHandler,
   uint64_t received_ ABSL_GUARDED_BY(mu_) = 0;
   // Connections that accepts took from the kernel.
   uint64_t accepted_ ABSL_GUARDED_BY(mu_) = 0;
-  // Urgent bytes that the kernel gave and nobody has received, oldest first;
-  // null as long as there was none.
-  std::unique_ptr<std::string> urgent_ ABSL_GUARDED_BY(mu_);
+  // Null as long as there was none.
+  std::unique_ptr<Urgent> urgent_ ABSL_GUARDED_BY(mu_);
   // The errno by which the connection was lost; 0 as far as is known.
   int lost_error_ ABSL_GUARDED_BY(mu_) = 0;
   // A receive waits because its sink holds it back, not for the kernel.

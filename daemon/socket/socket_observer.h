@@ -15,6 +15,9 @@ struct SocketState {
   bool writable = false;
   // Urgent data that was not received.
   bool urgent = false;
+  // How many urgent bytes have come, as far as they are off the kernel's hands;
+  // see Socket::CountUrgent().
+  uint64_t urgent_bytes = 0;
   // The peer has shut down sending.
   bool read_ended = false;
   // Both directions have ended, or it was never connected.

@@ -89,7 +89,11 @@ SocketState Socket::Look() const {
   const auto has = [&entry](int event) { return (entry.revents & event) != 0; };
   state.readable = has(POLLIN) || (returned_ != nullptr && !returned_->empty());
   state.writable = has(POLLOUT) && out_.empty();
-  state.urgent = has(POLLPRI) || (urgent_ != nullptr && !urgent_->empty());
+  state.urgent = has(POLLPRI);
+  if (urgent_ != nullptr) {
+    state.urgent |= !urgent_->bytes.empty();
+    state.urgent_bytes = urgent_->count;
+  }
   state.read_ended = has(POLLRDHUP);
   state.hung_up = has(POLLHUP);
   state.failed = has(POLLERR);

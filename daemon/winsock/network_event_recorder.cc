@@ -6,9 +6,6 @@
 namespace wspd {
 namespace {
 
-// What a receive or an accept takes off the queue.
-constexpr uint32_t kInputs = kFdRead | kFdAccept;
-
 template <typename F>
 void ForEachBit(uint32_t events, F&& f) {
   for (int bit = 0; bit < kNetworkEvents; ++bit) {
@@ -43,15 +40,17 @@ void NetworkEventRecorder::Select(Kind kind, uint32_t mask,
 }
 
 void NetworkEventRecorder::Observe(const NetworkConditions& now) {
-  inputs_ = now.holding & kInputs;
-  queued_ = now.queued;
   uint32_t events = now.holding & enabled_;
-  if (kind_ == Kind::kWindow) {
-    events &= mask_;
-  } else if ((recorded_ & kInputs) != 0) {
-    told_ = std::max(told_, queued_);
-  } else if (queued_ > told_) {
-    events |= inputs_;
+  if (kind_ == Kind::kWindow) events &= mask_;
+  for (Input& input : inputs_) {
+    input.holding = now.holding & input.events;
+    input.came = (input.events & kFdOob) != 0 ? now.urgent : now.queued;
+    if (kind_ == Kind::kWindow) continue;
+    if ((recorded_ & input.events) != 0) {
+      input.told = std::max(input.told, input.came);
+    } else if (input.came > input.told) {
+      events |= input.holding;
+    }
   }
   RecordEvents(events, now);
 }
@@ -62,7 +61,9 @@ void NetworkEventRecorder::RecordEvents(uint32_t events,
   ForEachBit(events, [this](int bit) { errors_[bit] = 0; });
   if ((events & kFdConnect) != 0) errors_[4] = now.connect_error;
   if ((events & kFdClose) != 0) errors_[5] = now.close_error;
-  if ((events & kInputs) != 0) told_ = now.queued;
+  for (Input& input : inputs_) {
+    if ((events & input.events) != 0) input.told = input.came;
+  }
   enabled_ &= ~events;
   unwritten_ |= events & mask_;
   if (kind_ == Kind::kEventObject) recorded_ |= events;
@@ -94,13 +95,14 @@ NetworkEventRecorder::Record NetworkEventRecorder::Enumerate(
     record.errors[bit] = errors_[bit];
   });
   recorded_ &= ~record.network_events;
-  if (up_to_count != 0 && (record.network_events & kInputs) != 0) {
+  for (Input& input : inputs_) {
+    if (up_to_count == 0 || (record.network_events & input.events) == 0) {
+      continue;
+    }
     // What has come after that notice is news.
-    told_ = std::min(told_, written_);
-    if (queued_ > told_ && inputs_ != 0) {
-      NetworkConditions now;
-      now.queued = queued_;
-      RecordEvents(inputs_, now);
+    input.told = std::min(input.told, input.written);
+    if (input.came > input.told) {
+      RecordEvents(input.holding, NetworkConditions());
     }
   }
   if (kind_ == Kind::kEventObject) {
@@ -136,7 +138,9 @@ void NetworkEventRecorder::TakeNotices(std::vector<NetworkNotice>* notices) {
     if ((recorded_ & mask_ & (unwritten_ | repeated_)) != 0) {
       if (unwritten_ != 0) last_count_ = ++count_;
       ForEachBit(unwritten_, [this](int bit) { counts_[bit] = count_; });
-      if ((unwritten_ & kInputs) != 0) written_ = told_;
+      for (Input& input : inputs_) {
+        if ((unwritten_ & input.events) != 0) input.written = input.told;
+      }
       notices->push_back(RecordNotice(last_count_));
     }
   } else {

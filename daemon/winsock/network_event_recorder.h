@@ -22,8 +22,8 @@ inline constexpr uint32_t kAllNetworkEvents = (1 << kNetworkEvents) - 1;
 // What is the case on a socket at one moment.
 struct NetworkConditions {
   // FD_* bits: there is something to read, room to send, urgent data, a
-  // connection to accept; a connect has ended; the connection has, and all its
-  // data was read.
+  // connection to accept; a connect has ended; the connection has, or the peer
+  // sends no more, however much of its data is unread.
   uint32_t holding = 0;
   // Winsock codes of FD_CONNECT and FD_CLOSE.
   uint32_t connect_error = 0;
@@ -32,6 +32,8 @@ struct NetworkConditions {
   // Unless a call enables FD_READ or FD_ACCEPT again, it changes only by
   // growing when something new has come.
   uint64_t queued = 0;
+  // How many urgent bytes have come so far.
+  uint64_t urgent = 0;
 };
 
 // What the client is told: wsp.v1.NetworkEvent, but for the socket's id.
@@ -53,10 +55,15 @@ struct NetworkNotice {
 //
 // With an event object (WSPEventSelect) the record is the socket's own: it is
 // kept whatever is selected, and an event is recorded again when a call has
-// enabled it or something new has come. A new urgent byte doesn't count as
-// such, since Linux doesn't tell it from the one before. With a window
-// (WSPAsyncSelect) each event that is selected and enabled is told of, once,
-// and selecting enables all.
+// enabled it or something new has come: data, a connection, an urgent byte.
+// With a window (WSPAsyncSelect) each event that is selected and enabled is
+// told of, once, and selecting enables all.
+//
+// FD_CLOSE follows the row "WT: Windows records it at once, with data unread,
+// and nothing more after the last read", not the manual, which has it wait for
+// that read. No call enables it: it is recorded once for a connection, of a
+// reset that comes after the peer's end nothing is told, and only a window's
+// next selection tells it again.
 //
 // Not thread-safe.
 class NetworkEventRecorder {
@@ -105,10 +112,24 @@ class NetworkEventRecorder {
   Kind kind() const { return kind_; }
   uint32_t mask() const { return mask_; }
   uint64_t registration() const { return registration_; }
-  // Whether room to send would be news.
-  bool wants_room() const { return (mask_ & enabled_ & kFdWrite) != 0; }
+  // Whether room to send would be news, once `events` are enabled again.
+  bool wants_room(uint32_t events = 0) const {
+    return (mask_ & (enabled_ | events) & kFdWrite) != 0;
+  }
 
  private:
+  // Events of what comes in pieces, each of which is news with an event object.
+  struct Input {
+    uint32_t events;
+    // Of the last Observe(): which of them hold, and how much has come.
+    uint32_t holding = 0;
+    uint64_t came = 0;
+    // How much of that is told of by what is on the record, or was.
+    uint64_t told = 0;
+    // How much the last notice told of.
+    uint64_t written = 0;
+  };
+
   void RecordEvents(uint32_t events, const NetworkConditions& now);
   // Window: of one event; its count is that of the event.
   NetworkNotice MessageNotice(int bit) const;
@@ -123,13 +144,7 @@ class NetworkEventRecorder {
   // With an event object: since the last Enumerate().
   uint32_t recorded_ = 0;
   std::array<uint32_t, kNetworkEvents> errors_{};
-  // Of the last Observe(): which inputs there were, and how much.
-  uint32_t inputs_ = 0;
-  uint64_t queued_ = 0;
-  // How much of that is told of by what is on the record, or was.
-  uint64_t told_ = 0;
-  // How much the last notice told of.
-  uint64_t written_ = 0;
+  std::array<Input, 2> inputs_ = {Input{kFdRead | kFdAccept}, Input{kFdOob}};
 
   // Of all notices of the socket.
   uint64_t count_ = 0;

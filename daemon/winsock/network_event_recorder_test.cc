@@ -10,10 +10,12 @@ namespace {
 
 using Kind = NetworkEventRecorder::Kind;
 
-NetworkConditions Holding(uint32_t events, uint64_t queued = 0) {
+NetworkConditions Holding(uint32_t events, uint64_t queued = 0,
+                          uint64_t urgent = 0) {
   NetworkConditions now;
   now.holding = events;
   now.queued = queued;
+  now.urgent = urgent;
   return now;
 }
 
@@ -110,6 +112,61 @@ TEST(EventObjectTest, NewDataIsRecordedAgainAfterEnumerationWithoutAReceive) {
   EXPECT_FALSE(recorder.has_notice());
   recorder.Observe(Holding(kFdRead, 21));
   EXPECT_EQ(TakeOne(&recorder), kFdRead);
+}
+
+TEST(EventObjectTest, ANewUrgentByteIsRecordedAgainAfterEnumeration) {
+  NetworkEventRecorder recorder;
+  recorder.Select(Kind::kEventObject, kFdOob | kFdRead, 1,
+                  Holding(kFdOob, 0, 1));
+  EXPECT_EQ(TakeOne(&recorder), kFdOob);
+  EXPECT_EQ(Enumerate(&recorder), kFdOob);
+  // Data is none.
+  recorder.Observe(Holding(kFdOob | kFdRead, 5, 1));
+  EXPECT_EQ(TakeOne(&recorder), kFdRead);
+  EXPECT_EQ(Enumerate(&recorder), kFdRead);
+  recorder.Observe(Holding(kFdOob | kFdRead, 5, 2));
+  EXPECT_EQ(TakeOne(&recorder), kFdOob);
+  EXPECT_EQ(Enumerate(&recorder), kFdOob);
+  // One of the two is received.
+  recorder.Enable(kFdOob);
+  recorder.Observe(Holding(kFdOob | kFdRead, 5, 2));
+  EXPECT_EQ(TakeOne(&recorder), kFdOob);
+  EXPECT_EQ(Enumerate(&recorder), kFdOob);
+  recorder.Enable(kFdOob);
+  recorder.Observe(Holding(kFdRead, 5, 2));
+  EXPECT_FALSE(recorder.has_notice());
+}
+
+TEST(EventObjectTest, AnUrgentByteThatComesAfterTheNoticeIsTold) {
+  NetworkEventRecorder recorder;
+  recorder.Select(Kind::kEventObject, kFdOob, 1, Holding(kFdOob, 0, 1));
+  EXPECT_EQ(Take(&recorder)[0].count, 1);
+  recorder.Observe(Holding(kFdOob, 0, 2));
+  EXPECT_EQ(recorder.Enumerate(1).network_events, kFdOob);
+  EXPECT_EQ(Take(&recorder)[0].count, 2);
+  EXPECT_EQ(recorder.Enumerate(2).network_events, kFdOob);
+  EXPECT_FALSE(recorder.has_notice());
+}
+
+TEST(EventObjectTest, TheEndIsRecordedOnceWhateverIsUnread) {
+  NetworkEventRecorder recorder;
+  recorder.Select(Kind::kEventObject, kFdRead | kFdClose, 1,
+                  Holding(kFdRead, 2));
+  EXPECT_EQ(TakeOne(&recorder), kFdRead);
+  recorder.Observe(Holding(kFdRead | kFdClose, 2));
+  EXPECT_EQ(TakeOne(&recorder), kFdRead | kFdClose);
+  EXPECT_EQ(Enumerate(&recorder), kFdRead | kFdClose);
+  // A receive that leaves something, and the last.
+  recorder.Enable(kFdRead);
+  recorder.Observe(Holding(kFdRead | kFdClose, 1));
+  EXPECT_EQ(TakeOne(&recorder), kFdRead);
+  EXPECT_EQ(Enumerate(&recorder), kFdRead);
+  recorder.Enable(kFdRead);
+  NetworkConditions reset = Holding(kFdClose);
+  reset.close_error = kWsaConnAborted;
+  recorder.Observe(reset);
+  EXPECT_FALSE(recorder.has_notice());
+  EXPECT_EQ(Enumerate(&recorder), 0);
 }
 
 TEST(EventObjectTest, AnEnumeratedConditionIsNotRecordedByAnotherSelect) {
@@ -303,6 +360,31 @@ TEST(WindowTest, NewDataPostsNothingWithoutAReceive) {
   recorder.Enable(kFdRead);
   recorder.Observe(Holding(kFdRead, 1));
   EXPECT_EQ(TakeOne(&recorder), kFdRead);
+}
+
+TEST(WindowTest, ANewUrgentBytePostsNothingWithoutAReceive) {
+  NetworkEventRecorder recorder;
+  recorder.Select(Kind::kWindow, kFdOob, 1, Holding(kFdOob, 0, 1));
+  EXPECT_EQ(TakeOne(&recorder), kFdOob);
+  recorder.Observe(Holding(kFdOob, 0, 2));
+  EXPECT_FALSE(recorder.has_notice());
+  recorder.Enable(kFdOob);
+  recorder.Observe(Holding(kFdOob, 0, 2));
+  EXPECT_EQ(TakeOne(&recorder), kFdOob);
+}
+
+TEST(WindowTest, TheEndIsPostedOnceWhateverIsUnread) {
+  NetworkEventRecorder recorder;
+  recorder.Select(Kind::kWindow, kFdRead | kFdClose, 1, Holding(kFdRead, 2));
+  EXPECT_EQ(TakeOne(&recorder), kFdRead);
+  recorder.Observe(Holding(kFdRead | kFdClose, 2));
+  EXPECT_EQ(TakeOne(&recorder), kFdClose);
+  recorder.Enable(kFdRead);
+  recorder.Observe(Holding(kFdRead | kFdClose, 1));
+  EXPECT_EQ(TakeOne(&recorder), kFdRead);
+  recorder.Enable(kFdRead);
+  recorder.Observe(Holding(kFdClose));
+  EXPECT_FALSE(recorder.has_notice());
 }
 
 TEST(WindowTest, EverySelectPostsWhatHolds) {

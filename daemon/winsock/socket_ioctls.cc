@@ -73,6 +73,7 @@ WsaError CountReadable(const Request&, const IoctlTarget& target,
     if (readable == 0) readable = CountBehindMark(fd);
     return 0;
   });
+  readable -= target.engine->CountUrgentAmong(readable);
   result->set_number(static_cast<uint32_t>(readable));
   // Linux refuses on a listener, where Winsock counts nothing.
   return error == EINVAL ? WsaError(0) : WsaError::FromErrno(error);

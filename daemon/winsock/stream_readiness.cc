@@ -17,9 +17,12 @@ bool ReceivesUrgentInLine(int fd) {
   return on != 0;
 }
 
-uint64_t UnreadBytes(int fd) {
+uint64_t UnreadBytes(Socket* engine) {
   int bytes = 0;
-  return ioctl(fd, FIONREAD, &bytes) == 0 ? static_cast<uint64_t>(bytes) : 0;
+  const int result =
+      engine->WithFd([&](int fd) { return ioctl(fd, FIONREAD, &bytes); });
+  if (result != 0) return 0;
+  return static_cast<uint64_t>(bytes - engine->CountUrgentAmong(bytes));
 }
 
 // Connections that wait to be accepted.
@@ -69,12 +72,15 @@ NetworkConditions StreamSocket::ConditionsLocked() {
   }
   bool unread = false;
   const bool ended = HasEndedLocked(state, &unread);
-  now.queued = engine()->WithFd(&UnreadBytes);
-  if (unread && !receive_shut_) now.holding |= kFdRead;
+  now.urgent = state.urgent_bytes;
   if (state.urgent && !engine()->WithFd(&ReceivesUrgentInLine)) {
     now.holding |= kFdOob;
+    now.urgent = engine()->CountUrgent();
   }
-  if (ended && !unread) {
+  // Behind it: what has come before another urgent byte is none of these.
+  now.queued = UnreadBytes(engine());
+  if (unread && !receive_shut_) now.holding |= kFdRead;
+  if (ended) {
     now.holding |= kFdClose;
     now.close_error = IsLostLocked(state)
                           ? CloseError(lost_ == 0 ? kWsaConnAborted : lost_)
