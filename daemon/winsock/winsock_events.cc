@@ -13,12 +13,14 @@ namespace {
 
 using Kind = NetworkEventRecorder::Kind;
 
-uint32_t EventsToObserve(const NetworkEventRecorder& recorder) {
+// Once `enabled` is enabled again.
+uint32_t EventsToObserve(const NetworkEventRecorder& recorder,
+                         uint32_t enabled) {
   // With an event object what has come is remembered also while nothing is
   // selected.
   if (!recorder.selected() && recorder.kind() == Kind::kWindow) return 0;
   return EPOLLIN | EPOLLPRI | EPOLLRDHUP |
-         (recorder.wants_room() ? uint32_t{EPOLLOUT} : 0);
+         (recorder.wants_room(enabled) ? uint32_t{EPOLLOUT} : 0);
 }
 
 // The event that an ended operation enables again; 0: none (section 4.5).
@@ -83,12 +85,15 @@ uint32_t WinsockSocket::Register(const std::shared_ptr<SocketDescriptor>& from,
       events = new NetworkEvents;
       events_.store(events, std::memory_order_release);
     }
-    absl::MutexLock events_lock(&events->mu);
-    events->owner = from.get();
-    events->owner_reference = from;
     // First, so that nothing comes between.
-    ObserveForEvents(events, EPOLLIN | EPOLLPRI | EPOLLRDHUP);
-    events->recorder.Select(kind, mask, registration, ConditionsLocked());
+    ObserveForEventsLocked(EPOLLIN | EPOLLPRI | EPOLLRDHUP);
+    const NetworkConditions now = ConditionsLocked();
+    {
+      absl::MutexLock events_lock(&events->mu);
+      events->owner = from.get();
+      events->owner_reference = from;
+      events->recorder.Select(kind, mask, registration, now);
+    }
     owner = ReviewEventsLocked(events, 0);
   }
   TellOfEvents(owner);
@@ -117,12 +122,15 @@ void WinsockSocket::InheritEvents(
 void WinsockSocket::CancelEvents(const SocketDescriptor* from, bool last) {
   NetworkEvents* const events = events_.load(std::memory_order_acquire);
   if (events == nullptr) return;
-  absl::MutexLock lock(&events->mu);
-  if (!last && events->owner != from) return;
-  events->owner = nullptr;
-  events->owner_reference.reset();
-  ObserveForEvents(events, 0);
-  events->recorder.Select(events->recorder.kind(), 0, 0, NetworkConditions());
+  absl::MutexLock lock(&mu_);
+  {
+    absl::MutexLock events_lock(&events->mu);
+    if (!last && events->owner != from) return;
+    events->owner = nullptr;
+    events->owner_reference.reset();
+    events->recorder.Select(events->recorder.kind(), 0, 0, NetworkConditions());
+  }
+  ObserveForEventsLocked(0);
 }
 
 bool WinsockSocket::HasSelectedEvents() {
@@ -134,22 +142,37 @@ bool WinsockSocket::HasSelectedEvents() {
 
 // --------------------------------------------------------------- recording
 
-void WinsockSocket::ObserveForEvents(NetworkEvents* events, uint32_t observed) {
-  if (events->observed == observed) return;
-  events->observed = observed;
+void WinsockSocket::ObserveForEventsLocked(uint32_t observed) {
+  if (observed_ == observed) return;
+  observed_ = observed;
   engine_->SetObserver(shared_from_this(), observed);
 }
 
 std::shared_ptr<SocketDescriptor> WinsockSocket::ReviewEventsLocked(
-    NetworkEvents* events, uint32_t enabled) {
-  if (events->owner == nullptr) return nullptr;
-  NetworkEventRecorder& recorder = events->recorder;
-  recorder.Enable(enabled);
+    NetworkEvents* events, uint32_t enabled, uint32_t happened) {
+  uint32_t observed;
+  {
+    absl::MutexLock lock(&events->mu);
+    if (events->owner == nullptr) {
+      events->recorder.Happened(happened, 0);
+      return nullptr;
+    }
+    observed = EventsToObserve(events->recorder, enabled);
+  }
   // Before the look, so that nothing comes between.
-  ObserveForEvents(events, EventsToObserve(recorder));
-  recorder.Observe(ConditionsLocked());
-  ObserveForEvents(events, EventsToObserve(recorder));
-  return recorder.has_notice() ? events->owner_reference.lock() : nullptr;
+  ObserveForEventsLocked(observed);
+  const NetworkConditions now = ConditionsLocked();
+  std::shared_ptr<SocketDescriptor> owner;
+  {
+    absl::MutexLock lock(&events->mu);
+    events->recorder.Happened(happened, 0);
+    events->recorder.Enable(enabled);
+    events->recorder.Observe(now);
+    observed = EventsToObserve(events->recorder, 0);
+    if (events->recorder.has_notice()) owner = events->owner_reference.lock();
+  }
+  ObserveForEventsLocked(observed);
+  return owner;
 }
 
 void WinsockSocket::ReviewEvents(uint32_t events_enabled) {
@@ -158,7 +181,6 @@ void WinsockSocket::ReviewEvents(uint32_t events_enabled) {
   std::shared_ptr<SocketDescriptor> owner;
   {
     absl::MutexLock lock(&mu_);
-    absl::MutexLock events_lock(&events->mu);
     owner = ReviewEventsLocked(events, events_enabled);
   }
   TellOfEvents(owner);
@@ -188,10 +210,12 @@ void WinsockSocket::RecordConnected() {
   std::shared_ptr<SocketDescriptor> owner;
   {
     absl::MutexLock lock(&mu_);
-    absl::MutexLock events_lock(&events->mu);
-    events->recorder.Happened(kFdConnect, 0);
-    const bool window = events->recorder.kind() == Kind::kWindow;
-    owner = ReviewEventsLocked(events, window ? 0 : kFdWrite);
+    bool window;
+    {
+      absl::MutexLock events_lock(&events->mu);
+      window = events->recorder.kind() == Kind::kWindow;
+    }
+    owner = ReviewEventsLocked(events, window ? 0 : kFdWrite, kFdConnect);
   }
   TellOfEvents(owner);
 }

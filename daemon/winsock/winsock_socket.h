@@ -130,11 +130,12 @@ class WinsockSocket : public OperationSink,
   // enabled network events again. `error` is the outcome's.
   void EnableEventsAfter(const Operation& operation, int error);
 
-  // Takes what is to be told by `from`, if the registration is its. Locks
-  // nothing that is held while a sink is called.
+  // Takes what is to be told by `from`, if the registration is its. Waits for
+  // nothing that is held while a sink is called or over a system call.
   void TakeNotices(const SocketDescriptor* from,
                    std::vector<NetworkNotice>* notices);
-  // The last notices are to be told again; whether there are any.
+  // The last notices are to be told again; whether there are any. Waits as
+  // little.
   bool RepeatNotices(const SocketDescriptor* from);
 
   // SocketObserver, for network events.
@@ -295,26 +296,29 @@ class WinsockSocket : public OperationSink,
   // The registration of network events, with the record. Once made it stays as
   // long as the socket.
   struct NetworkEvents {
-    // Held by nobody who calls a sink.
+    // Held for as long as it takes to change what is below, never over a system
+    // call: an attachment takes notices with its results' lock held. What is
+    // the case is looked at before, with the socket's mu_ held, so that one
+    // look comes after the other.
     absl::Mutex mu;
     NetworkEventRecorder recorder ABSL_GUARDED_BY(mu);
     // Who registered; its attachment is told.
     const SocketDescriptor* owner ABSL_GUARDED_BY(mu) = nullptr;
     std::weak_ptr<SocketDescriptor> owner_reference ABSL_GUARDED_BY(mu);
-    // EPOLL* that the socket is observed for.
-    uint32_t observed ABSL_GUARDED_BY(mu) = 0;
   };
 
   // WSPEventSelect and WSPAsyncSelect; a Winsock code.
   uint32_t Register(const std::shared_ptr<SocketDescriptor>& from,
                     NetworkEventRecorder::Kind kind, uint32_t mask,
                     uint64_t registration);
-  // Who is to be told; null: nobody.
+  // Records that `happened`, an event of no error, enables `enabled` again, and
+  // records what is the case. Who is to be told; null: nobody.
   std::shared_ptr<SocketDescriptor> ReviewEventsLocked(NetworkEvents* events,
-                                                       uint32_t enabled)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_, events->mu);
-  void ObserveForEvents(NetworkEvents* events, uint32_t observed)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(events->mu);
+                                                       uint32_t enabled,
+                                                       uint32_t happened = 0)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) ABSL_LOCKS_EXCLUDED(events->mu);
+  void ObserveForEventsLocked(uint32_t observed)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static void TellOfEvents(const std::shared_ptr<SocketDescriptor>& owner);
   // The closed `from` has no registration any more, nor, if it was the last
   // descriptor, has anybody.
@@ -346,6 +350,8 @@ class WinsockSocket : public OperationSink,
   std::atomic<uint64_t> bytes_sent_{0};
   // Owned; null as long as nobody has asked for events. Set with mu_ held.
   std::atomic<NetworkEvents*> events_{nullptr};
+  // EPOLL* that the socket is observed for on their account.
+  uint32_t observed_ ABSL_GUARDED_BY(mu_) = 0;
   // Holds of tickets among them.
   uint32_t descriptors_ ABSL_GUARDED_BY(mu_) = 0;
   std::shared_ptr<ChangeWaits> change_waits_ ABSL_GUARDED_BY(mu_);
