@@ -1,5 +1,6 @@
 // WSPEventSelect, WSPAsyncSelect and WSPEnumNetworkEvents (reference, section
 // 4.5).
+#include "client_stub/spi/event_objects.h"
 #include "client_stub/spi/functions.h"
 #include "client_stub/spi/spi_call.h"
 #include "client_stub/transport/network_events.h"
@@ -84,7 +85,8 @@ uint32_t Enumerate(SpiCall* call, WSAEVENT event, NetworkEventsReply* reply) {
 int WSPAPI SpiEventSelect(SOCKET s, WSAEVENT event, LONG events, LPINT error) {
   SpiCall call(SpiFunction::kEventSelect, s, error);
   if (!call.ok()) return SOCKET_ERROR;
-  if (!AreEvents(events) || (events != 0 && event == nullptr)) {
+  if (!AreEvents(events)) return call.Result(WSAEINVAL);
+  if (events != 0 && (event == nullptr || !IsOpenEvent(event))) {
     return call.Result(WSAEINVAL);
   }
   EventTarget target;

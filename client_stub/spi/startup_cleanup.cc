@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client_stub/spi/apc.h"
+#include "client_stub/spi/event_objects.h"
 #include "client_stub/spi/provider.h"
 #include "client_stub/spi/spi_call.h"
 #include "client_stub/spi/version.h"
@@ -202,6 +203,7 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
   SpiCall call(nullptr);
   if (call.shield().process() == ProcessKind::kVforked) return WSASYSNOTREADY;
   if (t_thread.upcalls > 0) return WSAEINPROGRESS;
+  FindEventFunctions();
   Reply reply;
   {
     MutexLock lock(&g_library.mutex);

@@ -27,6 +27,9 @@ BOOL ResetEventObject(WSAEVENT event, LPINT error);
 //                       thread has run, inside this call
 // WSA_WAIT_TIMEOUT      the time has passed
 // WSA_WAIT_FAILED       a handle is bad, or `count` is
+//
+// Programs export it as WSAWaitForMultipleEvents, where a provider finds it as
+// it does in ws2_32.
 DWORD WaitForEvents(const WSAEVENT* events, DWORD count, bool wait_all,
                     DWORD timeout_ms, bool alertable);
 

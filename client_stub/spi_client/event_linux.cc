@@ -219,3 +219,10 @@ DWORD SleepAlertable(DWORD timeout_ms) {
 }
 
 }  // namespace wspd::spi_client
+
+extern "C" __attribute__((visibility("default"))) DWORD WSAAPI
+WSAWaitForMultipleEvents(DWORD count, const WSAEVENT* events, BOOL wait_all,
+                         DWORD timeout_ms, BOOL alertable) {
+  return wspd::spi_client::WaitForEvents(events, count, wait_all != FALSE,
+                                         timeout_ms, alertable != FALSE);
+}

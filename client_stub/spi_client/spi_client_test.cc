@@ -174,6 +174,22 @@ TEST(UpcallsTest, CompleteOverlappedRequestIsExportedAndSetsTheEvent) {
   CloseEventObject(overlapped.hEvent, &error);
 }
 
+// The same, for a provider that asks whether an event is one.
+TEST(UpcallsTest, WaitForMultipleEventsIsExportedAndTellsOpenEvents) {
+  const auto wait = reinterpret_cast<decltype(&WSAWaitForMultipleEvents)>(
+      dlsym(RTLD_DEFAULT, "WSAWaitForMultipleEvents"));
+  ASSERT_NE(wait, nullptr);
+  int error = 0;
+  const WSAEVENT event = OpenEventObject(&error);
+  EXPECT_EQ(wait(1, &event, FALSE, 0, FALSE), WSA_WAIT_TIMEOUT);
+  SetEventObject(event, &error);
+  // Being asked doesn't change it.
+  EXPECT_EQ(wait(1, &event, FALSE, 0, FALSE), WSA_WAIT_EVENT_0);
+  EXPECT_EQ(wait(1, &event, FALSE, 0, FALSE), WSA_WAIT_EVENT_0);
+  CloseEventObject(event, &error);
+  EXPECT_EQ(wait(1, &event, FALSE, 0, FALSE), WSA_WAIT_FAILED);
+}
+
 TEST(CatalogTest, EntriesAreWindowsOwnWithoutKernelHandles) {
   const WSAPROTOCOL_INFOW* tcp = FindCatalogEntry(AF_INET, SOCK_STREAM);
   ASSERT_NE(tcp, nullptr);

@@ -306,6 +306,11 @@ typedef struct _WSACOMPLETION {
 void WSAAPI WSASetLastError(int iError);
 int WSAAPI WSAGetLastError(void);
 
+/* Event objects are the SPI client's, too. */
+DWORD WSAAPI WSAWaitForMultipleEvents(DWORD cEvents, const WSAEVENT* lphEvents,
+                                      BOOL fWaitAll, DWORD dwTimeout,
+                                      BOOL fAlertable);
+
 #ifdef __cplusplus
 }
 #endif
