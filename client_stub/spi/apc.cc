@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "client_stub/spi/departure.h"
 #include "client_stub/spi/provider.h"
 #include "client_stub/spi/thread_shield.h"
 
@@ -13,33 +14,145 @@ namespace {
 struct Record {
   CompletedOperation completed;
   uint64_t generation;
-  // Of the last one: what is to be given back.
-  void* pin;
+  // Of those that were put off.
+  Record* next;
 };
 
-// Takes a record out of the books. Returns whether its routine may still run. A
-// forked child, which has copies of the forking thread's records, runs none;
-// they go on counting there, since they need the library as well.
-__attribute__((noinline)) bool Settle(Record* record) {
-  const ThreadShield shield;
-  void* pin = nullptr;
-  bool may_run;
+}  // namespace
+
+// On the stack of a thread that runs routines of one socket. Used by that
+// thread alone.
+struct RunningRoutine {
+  RunningRoutine* outer;
+  // Whose routine it is now.
+  Record* record;
+  // Those whose turn has come meanwhile, oldest first.
+  Record* first = nullptr;
+  Record* last = nullptr;
+};
+
+namespace {
+
+// Whether the record's routine may still run. A forked child, which has copies
+// of the forking thread's records, runs none.
+bool MayRunLocked(const Record& record) WSP_REQUIRES(g_library.mutex) {
+  return g_library.generation == record.generation &&
+         g_library.provider != nullptr && !g_library.provider->ended;
+}
+
+// Takes a record out of the books; in a forked child too, where what it has
+// copies of needs the library as well.
+void ForgetLocked(Record* record) WSP_REQUIRES(g_library.mutex) {
+  delete record;
+  if (g_library.queued_apcs > 0) --g_library.queued_apcs;
+}
+
+void CALLBACK RunRoutine(DWORD_PTR context);
+
+// Hands the record to the thread; unlocks for that.
+void Queue(const WSPUPCALLTABLE& upcalls, Record* record)
+    WSP_REQUIRES(g_library.mutex) {
+  WSATHREADID thread = record->completed.thread;
+  g_library.mutex.Unlock();
+  int error;
+  int result;
   {
-    MutexLock lock(&g_library.mutex);
-    if (g_library.queued_apcs > 0) --g_library.queued_apcs;
-    if (g_library.queued_apcs == 0) {
-      pin = std::exchange(g_library.pin, nullptr);
+    const UpcallScope scope;
+    result = upcalls.lpWPUQueueApc(&thread, RunRoutine,
+                                   reinterpret_cast<DWORD_PTR>(record), &error);
+  }
+  g_library.mutex.Lock();
+  if (result == 0) return;
+  // The thread has ended; nobody is there to run it.
+  ForgetLocked(record);
+}
+
+// Puts the record off if the thread is in a routine of the same socket.
+bool PutOff(Record* record) {
+  for (RunningRoutine* running = t_thread.routines; running != nullptr;
+       running = running->outer) {
+    const Record& present = *running->record;
+    if (present.generation != record->generation ||
+        present.completed.socket_id != record->completed.socket_id) {
+      continue;
     }
-    may_run = g_library.generation == record->generation &&
-              g_library.provider != nullptr && !g_library.provider->ended;
+    (running->first == nullptr ? running->first : running->last->next) = record;
+    running->last = record;
+    return true;
   }
-  if (!may_run) {
-    record->pin = pin;
-  } else if (pin != nullptr) {
-    // Of an earlier registration. In this one the library is loaded anyway.
-    dlclose(pin);
+  return false;
+}
+
+Record* TakePutOff(RunningRoutine* running) {
+  Record* const record = running->first;
+  if (record != nullptr) {
+    running->first = std::exchange(record->next, nullptr);
   }
-  return may_run;
+  return record;
+}
+
+void CallRoutine(void* argument) {
+  const CompletedOperation& completed =
+      static_cast<RunningRoutine*>(argument)->record->completed;
+  completed.routine(completed.error, completed.bytes, completed.overlapped,
+                    completed.flags);
+}
+
+// The thread leaves the routine other than by returning from it. It can't give
+// the library back, which stays then if it has been cleaned up for good.
+void LeaveRoutine(void* argument) {
+  auto* running = static_cast<RunningRoutine*>(argument);
+  const ThreadShield shield;
+  t_thread.routines = running->outer;
+  MutexLock lock(&g_library.mutex);
+  ForgetLocked(running->record);
+  while (Record* record = TakePutOff(running)) {
+    if (MayRunLocked(*record)) {
+      // The provider may go while it is queued.
+      const WSPUPCALLTABLE upcalls = g_library.provider->upcalls();
+      Queue(upcalls, record);
+    } else {
+      ForgetLocked(record);
+    }
+  }
+}
+
+// Before a routine: false if it is put off.
+bool Enter(RunningRoutine* running, bool* may_run) {
+  const ThreadShield shield;
+  if (PutOff(running->record)) return false;
+  running->outer = std::exchange(t_thread.routines, running);
+  MutexLock lock(&g_library.mutex);
+  *may_run = MayRunLocked(*running->record);
+  return true;
+}
+
+// Behind it: goes on to the next that was put off, if there is one. After the
+// last of all records returns what is to be given back, otherwise null.
+void* GoOn(RunningRoutine* running, bool* may_run) {
+  const ThreadShield shield;
+  MutexLock lock(&g_library.mutex);
+  ForgetLocked(running->record);
+  running->record = TakePutOff(running);
+  if (running->record != nullptr) {
+    *may_run = MayRunLocked(*running->record);
+    return nullptr;
+  }
+  t_thread.routines = running->outer;
+  if (g_library.queued_apcs > 0) return nullptr;
+  return std::exchange(g_library.pin, nullptr);
+}
+
+__attribute__((noinline)) void* RunInTurn(Record* record) {
+  RunningRoutine running = {nullptr, record};
+  bool may_run = false;
+  if (!Enter(&running, &may_run)) return nullptr;
+  void* pin = nullptr;
+  while (running.record != nullptr) {
+    if (may_run) RunWatched(&CallRoutine, &LeaveRoutine, &running);
+    pin = GoOn(&running, &may_run);
+  }
+  return pin;
 }
 
 // A call in tail position that is a jump, also without optimisation and with
@@ -52,23 +165,11 @@ __attribute__((noinline)) bool Settle(Record* record) {
 #define WSP_JUMP return
 #endif
 
-// The routine may clean up and unload us, and so does dlclose: both are called
-// by a jump, with nothing of ours on the stack any more. No local variable's
-// address is taken, which would forbid it.
+// dlclose may unload us: it is called by a jump, with nothing of ours on the
+// stack any more. No local variable's address is taken, which would forbid it.
 WSP_ENDS_IN_A_JUMP void CALLBACK RunRoutine(DWORD_PTR context) {
-  auto* record = reinterpret_cast<Record*>(context);
-  if (Settle(record)) {
-    const LPWSAOVERLAPPED_COMPLETION_ROUTINE routine =
-        record->completed.routine;
-    const DWORD error = record->completed.error;
-    const DWORD bytes = record->completed.bytes;
-    const LPWSAOVERLAPPED overlapped = record->completed.overlapped;
-    const DWORD flags = record->completed.flags;
-    delete record;
-    return routine(error, bytes, overlapped, flags);
-  }
-  const auto pin = reinterpret_cast<DWORD_PTR>(record->pin);
-  delete record;
+  const auto pin = reinterpret_cast<DWORD_PTR>(
+      RunInTurn(reinterpret_cast<Record*>(context)));
   if (pin == 0) return;
   const auto unload =
       reinterpret_cast<LPWSAUSERAPC>(reinterpret_cast<uintptr_t>(&dlclose));
@@ -79,23 +180,8 @@ WSP_ENDS_IN_A_JUMP void CALLBACK RunRoutine(DWORD_PTR context) {
 
 void QueueCompletionRoutine(const WSPUPCALLTABLE& upcalls,
                             const CompletedOperation& completed) {
-  auto* record = new Record{completed, g_library.generation, nullptr};
   ++g_library.queued_apcs;
-  g_library.mutex.Unlock();
-  WSATHREADID thread = completed.thread;
-  int error;
-  int result;
-  {
-    const UpcallScope scope;
-    result = upcalls.lpWPUQueueApc(&thread, RunRoutine,
-                                   reinterpret_cast<DWORD_PTR>(record), &error);
-  }
-  g_library.mutex.Lock();
-  if (result != 0) {
-    // The thread has ended; nobody is there to run it.
-    --g_library.queued_apcs;
-    delete record;
-  }
+  Queue(upcalls, new Record{completed, g_library.generation, nullptr});
 }
 
 void PinForQueuedApcs() {

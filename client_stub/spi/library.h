@@ -13,6 +13,7 @@ class LeavingThread;
 class Provider;
 struct NameSpace;
 struct Operation;
+struct RunningRoutine;
 
 // What is there as long as the library is loaded. Constant-initialised and
 // never destroyed. There is one lock, the session lock: it guards this, the
@@ -43,8 +44,8 @@ struct Library {
   std::vector<LeavingThread>* name_space_leavers WSP_GUARDED_BY(mutex) =
       nullptr;
 
-  // Completion routines that are queued with threads and have not run; and what
-  // keeps the library loaded for them after the final cleanup (apc.h).
+  // Completion routines that are queued with threads or run; and what keeps the
+  // library loaded for them after the final cleanup (apc.h).
   uint64_t queued_apcs WSP_GUARDED_BY(mutex) = 0;
   void* pin WSP_GUARDED_BY(mutex) = nullptr;
 };
@@ -67,6 +68,8 @@ struct alignas(64) ThreadRecord {
   // Upcalls that it is in. Whatever calls them holds on to the provider: no
   // startup or cleanup from within. Goes on through the generations.
   uint32_t upcalls;
+  // Completion routines that it is in, the innermost first. Goes on, too.
+  RunningRoutine* routines;
 };
 
 // Plain memory, without constructor or destructor.

@@ -620,6 +620,7 @@ void Provider::CloseOpenedThread() {
 void Provider::IndicateOne(Operation* operation) {
   const WSPUPCALLTABLE& table = upcalls();
   CompletedOperation completed;
+  completed.socket_id = operation->socket->id;
   completed.routine = operation->routine;
   completed.thread = operation->thread;
   completed.error = operation->error;

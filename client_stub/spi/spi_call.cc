@@ -9,9 +9,11 @@ namespace {
 void RefreshThread() WSP_REQUIRES(g_library.mutex) {
   if (t_thread.generation == g_library.generation) return;
   const uint32_t upcalls = t_thread.upcalls;
+  RunningRoutine* const routines = t_thread.routines;
   t_thread = ThreadRecord();
   t_thread.generation = g_library.generation;
   t_thread.upcalls = upcalls;
+  t_thread.routines = routines;
 }
 
 uint64_t ThisThread() { return reinterpret_cast<uint64_t>(&t_thread); }
