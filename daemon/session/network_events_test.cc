@@ -2,6 +2,7 @@
 // section 4.5).
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -184,6 +185,20 @@ TEST_F(NetworkEventsTest, APendingReceiveSwallowsTheEvent) {
   Send(peer, "data");
   EXPECT_EQ(client_.Await(receive).recv().data(), "data");
   ExpectNoEvents();
+}
+
+// Whether the loop has heard of it or not.
+TEST_F(NetworkEventsTest, AnEnumerationFindsWhatHasCome) {
+  const OwnedFd peer = Connect(kFdRead);
+  // Else it waits for the acknowledgement of what was sent before, as more
+  // than a few would in any case.
+  const int on = 1;
+  setsockopt(peer.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  for (int i = 0; i < 8; ++i) {
+    Send(peer, "x");
+    ASSERT_EQ(client_.Enum(kSocket).network_events(), kFdRead) << i;
+    ASSERT_EQ(client_.Enum(kSocket).network_events(), 0) << i;
+  }
 }
 
 TEST_F(NetworkEventsTest, TheEndIsToldWhateverIsUnread) {

@@ -1,6 +1,6 @@
 // Urgent bytes of a stream, apart from it, with a peer of the kernel's.
-#include <errno.h>
-#include <sys/epoll.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <memory>
@@ -49,6 +49,9 @@ class SocketUrgentTest : public testing::Test {
     loop_ = *std::move(loop);
     TcpPair pair = MakeTcpPair();
     peer_ = std::move(pair.peer);
+    // Else one byte waits for the acknowledgement of the one before.
+    const int on = 1;
+    setsockopt(peer_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     socket_ = Socket::Adopt(std::move(pair.ours), loop_.get());
   }
   ~SocketUrgentTest() override { socket_->Abandon(); }

@@ -249,6 +249,12 @@ void WinsockSocket::EnumNetworkEvents(const SocketCall& call) {
   wsp::v1::EnumNetworkEventsResult message;
   std::shared_ptr<SocketDescriptor> owner;
   if (NetworkEvents* events = events_.load(std::memory_order_acquire)) {
+    // Who asks gets what has come by now, also what the loop hasn't told yet:
+    // it resets the event object, and with it perhaps the word of that.
+    if (request.up_to_count() == 0) {
+      absl::MutexLock lock(&mu_);
+      ReviewEventsLocked(events, 0);
+    }
     absl::MutexLock lock(&events->mu);
     const NetworkEventRecorder::Record record =
         events->recorder.Enumerate(request.up_to_count());
