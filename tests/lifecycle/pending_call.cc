@@ -17,6 +17,7 @@ constexpr size_t kTooMuch = 1 << 20;
 constexpr size_t kDatagram = 1000;
 constexpr DWORD kRecord = sizeof(sockaddr_in6) + 16;
 constexpr DWORD kFirstData = 10;
+constexpr ULONG_PTR kKey = 7;
 
 SocketAddress SilentHostsName(Family family) {
   SocketAddress name({family, SilentHost::kPort});
@@ -48,6 +49,13 @@ void CALLBACK PendingCall::CountRoutine(DWORD error, DWORD,
 // ----------------------------------------------------------------- preparation
 
 void PendingCall::Prepare(const Endpoint& peer) {
+  MakeSockets(peer);
+  if (telling_ == Telling::kPacket) {
+    ASSERT_TRUE(port_.Bind(socket_, kKey));
+  }
+}
+
+void PendingCall::MakeSockets(const Endpoint& peer) {
   switch (waiting_) {
     case Waiting::kRecv:
       ASSERT_EQ(spi_->ConnectNew(peer, &socket_), kOk);
@@ -202,6 +210,17 @@ WsaCode PendingCall::CallConnectEx() {
   return CodeOfBool(connect(socket_, name_.get(), name_.length,
                             size == 0 ? nullptr : &transfer_.buffer[0], size,
                             blocks() ? &sent : nullptr, &transfer_.overlapped));
+}
+
+int PendingCall::TakePackets() {
+  spi_client::CompletionPacket packet;
+  while (port_.Take(&packet, 0)) {
+    EXPECT_EQ(packet.key, kKey);
+    EXPECT_EQ(packet.overlapped, &transfer_.overlapped);
+    packet_error_ = packet.error;
+    ++packets_;
+  }
+  return packets_;
 }
 
 void PendingCall::AwaitMet() {

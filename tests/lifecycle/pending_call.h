@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "client_stub/spi_client/completion_port.h"
 #include "tests/lifecycle/waiting.h"
 #include "tests/testing/extensions.h"
 #include "tests/testing/spi.h"
@@ -46,6 +47,10 @@ class PendingCall {
   ULONG_PTR status() const { return transfer_.status(); }
   bool event_is_set() const { return event_.IsSet(); }
   int routines() const { return transfer_.routines; }
+  // Takes the packets that have come to the socket's port so far; how many
+  // there were since the beginning.
+  int TakePackets();
+  DWORD packet_error() const { return packet_error_; }
   DWORD routine_error() const { return transfer_.routine_error; }
 
  private:
@@ -57,6 +62,7 @@ class PendingCall {
   static void CALLBACK CountRoutine(DWORD error, DWORD bytes,
                                     LPWSAOVERLAPPED overlapped, DWORD flags);
 
+  void MakeSockets(const Endpoint& peer);
   void PrepareSend();
   void PrepareSendTo();
   // A listener, or a bound socket, which isn't for overlapped calls if the call
@@ -80,6 +86,9 @@ class PendingCall {
   SocketAddress name_;
   Transfer transfer_;
   Event event_;
+  spi_client::CompletionPort port_;
+  int packets_ = 0;
+  DWORD packet_error_ = 0;
 };
 
 }  // namespace wspd::testing

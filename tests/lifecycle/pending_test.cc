@@ -77,7 +77,7 @@ class PendingSet {
   // Each by its own way.
   void ExpectTold(DWORD error) {
     for (const auto& member : members_) {
-      const PendingCall& call = member->call;
+      PendingCall& call = member->call;
       if (call.blocks()) continue;
       EXPECT_FALSE(call.is_pending()) << Name(*member);
       EXPECT_EQ(call.error(), error) << Name(*member);
@@ -87,6 +87,11 @@ class PendingSet {
           << Name(*member);
       EXPECT_EQ(call.routine_error(),
                 call.telling() == Telling::kRoutine ? error : 0)
+          << Name(*member);
+      EXPECT_EQ(call.TakePackets(), call.telling() == Telling::kPacket ? 1 : 0)
+          << Name(*member);
+      EXPECT_EQ(call.packet_error(),
+                call.telling() == Telling::kPacket ? error : 0)
           << Name(*member);
     }
   }
@@ -111,7 +116,7 @@ class PendingSet {
     }
   }
 
-  // Whether who has an event or a routine has been told.
+  // Whether who has an event, a routine or a port has been told.
   bool AllTold() const {
     bool all = true;
     for (const auto& member : members_) {
@@ -142,14 +147,16 @@ class PendingSet {
   std::string Name(const Member& member) const {
     return std::string(NameOf(waiting_)) + ", " + NameOf(member.call.telling());
   }
-  void ExpectNotTold(const Member& member) const {
+  void ExpectNotTold(Member& member) const {
     EXPECT_FALSE(member.call.event_is_set()) << Name(member);
     EXPECT_EQ(member.call.routines(), 0) << Name(member);
+    EXPECT_EQ(member.call.TakePackets(), 0) << Name(member);
   }
-  static bool IsTold(const PendingCall& call) {
+  static bool IsTold(PendingCall& call) {
     if (call.is_pending()) return false;
     return call.telling() == Telling::kEvent     ? call.event_is_set()
            : call.telling() == Telling::kRoutine ? call.routines() > 0
+           : call.telling() == Telling::kPacket  ? call.TakePackets() > 0
                                                  : true;
   }
 

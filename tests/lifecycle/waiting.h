@@ -22,7 +22,7 @@ enum class Waiting {
 };
 
 // How a call tells of its end, and whether it waits for that.
-enum class Telling { kEvent, kRoutine, kNeither, kBlocking };
+enum class Telling { kEvent, kRoutine, kPacket, kNeither, kBlocking };
 
 inline const char* NameOf(Waiting waiting) {
   constexpr const char* kNames[] = {
@@ -32,7 +32,8 @@ inline const char* NameOf(Waiting waiting) {
 }
 
 inline const char* NameOf(Telling telling) {
-  constexpr const char* kNames[] = {"event", "routine", "neither", "blocking"};
+  constexpr const char* kNames[] = {"event", "routine", "packet", "neither",
+                                    "blocking"};
   return kNames[static_cast<int>(telling)];
 }
 
@@ -43,10 +44,11 @@ inline bool IsExtension(Waiting waiting) {
 // The ways that a call has: AcceptEx and ConnectEx have no routine.
 inline std::vector<Telling> TellingsOf(Waiting waiting) {
   if (IsExtension(waiting)) {
-    return {Telling::kEvent, Telling::kNeither, Telling::kBlocking};
+    return {Telling::kEvent, Telling::kPacket, Telling::kNeither,
+            Telling::kBlocking};
   }
-  return {Telling::kEvent, Telling::kRoutine, Telling::kNeither,
-          Telling::kBlocking};
+  return {Telling::kEvent, Telling::kRoutine, Telling::kPacket,
+          Telling::kNeither, Telling::kBlocking};
 }
 
 struct WaitingKind {
