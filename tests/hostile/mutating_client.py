@@ -36,6 +36,8 @@ def add_call(frame, request, socket_id=0, call_id=None, **fields):
     for name, value in fields.items():
         if hasattr(value, "CopyFrom"):
             getattr(message, name).CopyFrom(value)
+        elif isinstance(value, list):
+            getattr(message, name).extend(value)
         else:
             setattr(message, name, value)
     return call
@@ -62,42 +64,75 @@ def first_frame(port):
 
 
 def sample_calls(port):
-    """Valid calls of many kinds: request and fields."""
+    """Valid calls of every kind: request and fields."""
     echo, anywhere = address_of(port), address_of(0)
     linger = PROVIDER.OptionValue()
     linger.linger.on = True
     linger.linger.seconds = 1
     number = PROVIDER.OptionValue(number=1)
-    return [
+    calls = [
         ("startup", {"version_requested": 0x202}),
         ("startup", {"version_requested": 0x202, "owed_startups": 3}),
         ("cleanup", {}),
         ("socket", {"family": 1, "type": 1}),
+        ("socket", {"family": 1, "type": 2}),
+        ("socket", {"ticket": 1}),
         ("connect", {"address": echo}),
+        ("connect", {"address": echo, "extended": True}),
         ("bind", {"address": anywhere}),
         ("listen", {"backlog": 5}),
         ("accept", {"accepted_socket_id": 9, "conditional": True}),
+        ("accept", {"accepted_socket_id": 2, "extended": True,
+                    "max_bytes": 100}),
         ("accept_decision", {"offer_id": 1, "decision": 3}),
         ("send", {"data": os.urandom(1)}),
         ("send", {"data": os.urandom(100)}),
         ("send", {"data": os.urandom(65536)}),
         ("send_to", {"data": os.urandom(100)}),
+        ("send_to", {"data": os.urandom(100), "to": echo}),
         ("recv", {"max_bytes": 100}),
         ("recv", {"max_bytes": 1 << 31}),
         ("recv_from", {"max_bytes": 100}),
         ("shutdown", {"how": 1}),
         ("shutdown", {"how": 3}),
+        ("send_disconnect", {}),
+        ("recv_disconnect", {}),
+        ("disconnect_ex", {"reuse": True}),
         ("close_socket", {}),
         ("get_sock_name", {}),
         ("get_peer_name", {}),
         ("ioctl", {"code": 0x8004667e, "number": 1}),
+        ("ioctl", {"code": 0xc8000014, "address": echo}),
+        ("ioctl", {"code": 0xc8000019, "addresses": [echo, anywhere]}),
+        ("ioctl", {"code": 0x28000017}),
         ("get_sock_opt", {"level": 0xffff, "option": 0x1007}),
         ("set_sock_opt", {"level": 0xffff, "option": 0x80, "value": linger}),
         ("set_sock_opt", {"level": 6, "option": 1, "value": number}),
         ("select", {}),
-        ("event_select", {}),
-        ("join_leaf", {}),
+        ("select", {"read": [1, 2], "write": [3], "except": [1, 4]}),
+        ("select", {"read": [1, 2], "others": [3, 9], "no_wait": True,
+                    "poll": True}),
+        ("event_select", {"network_events": 0x3ff, "registration": 1}),
+        ("async_select", {"network_events": 0x21, "registration": 2}),
+        ("enum_network_events", {"up_to_count": 1}),
+        ("reenable_events", {"network_events": 9}),
+        ("duplicate_socket", {"process_id": 0}),
+        ("join_leaf", {"address": echo, "flags": 4}),
+        ("get_qos_by_name", {"name": b"name"}),
+        ("address_to_string", {"address": echo}),
+        ("string_to_address", {}),
+        ("cancel_blocking_call", {}),
+        ("get_overlapped_result", {}),
+        ("lookup", {"kind": 1, "name": "localhost", "service": "http",
+                    "type": 1, "family": 1, "want_aliases": True}),
+        ("lookup", {"kind": 2, "address": echo}),
+        ("lookup", {"kind": 3, "service": "80"}),
+        ("lookup", {"kind": 4}),
     ]
+    requests = PROVIDER.Call.DESCRIPTOR.oneofs_by_name["request"].fields
+    missing = {field.name for field in requests} - {name for name, _ in calls}
+    assert not missing, missing
+    return calls
 
 
 def valid_frame(calls):
