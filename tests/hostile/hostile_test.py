@@ -19,7 +19,8 @@ import raw_attach
 FRAMES = int(sys.argv[3])
 CLIENTS = 4
 # What may come back for a mutated frame: all of it counts as decoded.
-DECODED = {"answered", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "CANCELLED"}
+DECODED = {"answered", "CANCELLED", "FAILED_PRECONDITION", "INVALID_ARGUMENT",
+           "RESOURCE_EXHAUSTED"}
 ABOUT_STREAMS = {"streams", "gone in the middle"}
 
 

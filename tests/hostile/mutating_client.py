@@ -3,7 +3,8 @@
 A stream carries one to three, since the first that is refused ends it. Behind
 each goes a frame with a call that is always answered: its answer, or the end
 of the stream, says that the daemon has decoded what was before it. Every
-eighth stream goes away in the middle instead and counts for nothing.
+eighth stream begins with a mutated hello and carries no more; every eighth
+goes away in the middle and counts for nothing.
 
 Usage: mutating_client.py PROTO_ROOT PROVIDER_SOCKET ECHO_PORT SEED FRAMES
 Prints a JSON object of what came back, frame by frame.
@@ -24,8 +25,10 @@ TYPES, PROVIDER, _ = wire_client.load_protos(sys.argv[1])
 LOOPBACK = 0x7f000001
 SOCKETS = 5
 # What the daemon says to a frame that breaks the rules. CANCELLED: it was
-# still writing, and the status doesn't wait for that.
-REFUSALS = {1: "CANCELLED", 3: "INVALID_ARGUMENT", 8: "RESOURCE_EXHAUSTED"}
+# still writing, and the status doesn't wait for that. FAILED_PRECONDITION is
+# for a hello with a version or personality that there isn't.
+REFUSALS = {1: "CANCELLED", 3: "INVALID_ARGUMENT", 8: "RESOURCE_EXHAUSTED",
+            9: "FAILED_PRECONDITION"}
 
 
 def add_call(frame, request, socket_id=0, call_id=None, **fields):
@@ -206,6 +209,21 @@ def mutated_frame(calls):
     return frame.SerializeToString() + delimited(calls_field, call)
 
 
+def mutated_first_frame(port):
+    """A first frame that is not what it was, all of it or inside its hello."""
+    if random.random() < 0.5:
+        return change(first_frame(port))
+    frame = PROVIDER.ClientFrame.FromString(first_frame(port))
+    frame.hello.capabilities.append(TYPES.CAPABILITY_RESUME)
+    frame.hello.client_name = "mutated"
+    if random.random() < 0.5:
+        frame.hello.resume_token = os.urandom(16)
+    hello = change(frame.hello.SerializeToString())
+    frame.ClearField("hello")
+    field = frame.DESCRIPTOR.fields_by_name["hello"].number
+    return frame.SerializeToString() + delimited(field, hello)
+
+
 def probe():
     """A frame with a call that is answered whatever was before, and its id."""
     frame = PROVIDER.ClientFrame()
@@ -233,6 +251,14 @@ def run_stream(path, port, calls, counts):
     connection = raw_attach.RawConnection(path)
     try:
         stream = connection.open_stream()
+        if random.random() < 1 / 8:
+            counts["streams"] += 1
+            call_id, after = probe()
+            connection.send(stream, mutated_first_frame(port))
+            connection.send(stream, after)
+            await_answer(connection, stream, call_id)
+            counts["answered"] += 1
+            return
         connection.send(stream, first_frame(port))
         try:
             connection.receive(stream)  # welcome
