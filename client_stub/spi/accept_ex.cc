@@ -111,23 +111,20 @@ BOOL WSPAPI SpiAcceptEx(SOCKET listener, SOCKET accepting, PVOID output_buffer,
   ExtensionCall extension(listener);
   if (!extension.ok()) return extension.ReturnBool(SOCKET_ERROR);
   SpiCall& call = extension.call();
-  const auto finish = [&](uint32_t error) {
-    return extension.ReturnBool(call.Result(error));
-  };
-  if (overlapped == nullptr) return finish(ERROR_INVALID_PARAMETER);
+  if (overlapped == nullptr) return extension.Finish(ERROR_INVALID_PARAMETER);
   const Indication indication = IndicationFor(call, overlapped);
   MarkPending(indication);
   if (output_buffer == nullptr || remote_address_length == 0) {
-    return finish(WSAEFAULT);
+    return extension.Finish(WSAEFAULT);
   }
   uint64_t accepting_id;
   if (const uint32_t error = FindAccepting(&call, accepting, &accepting_id)) {
-    return finish(error);
+    return extension.Finish(error);
   }
   PrepareSteps(&call, indication);
   const AcceptExBuffer buffer = {output_buffer, receive_data_length,
                                  local_address_length, remote_address_length};
-  return finish(
+  return extension.Finish(
       Accept(&call, indication, accepting_id, buffer, bytes_received));
 }
 

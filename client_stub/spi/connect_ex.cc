@@ -98,24 +98,22 @@ BOOL WSPAPI SpiConnectEx(SOCKET s, const sockaddr* name, int name_length,
   ExtensionCall extension(s);
   if (!extension.ok()) return extension.ReturnBool(SOCKET_ERROR);
   SpiCall& call = extension.call();
-  const auto finish = [&](uint32_t error) {
-    return extension.ReturnBool(call.Result(error));
-  };
-  if (overlapped == nullptr) return finish(ERROR_INVALID_PARAMETER);
+  if (overlapped == nullptr) return extension.Finish(ERROR_INVALID_PARAMETER);
   const Indication indication = IndicationFor(call, overlapped);
   MarkPending(indication);
-  if (call.socket()->datagrams) return finish(WSAEOPNOTSUPP);
+  if (call.socket()->datagrams) return extension.Finish(WSAEOPNOTSUPP);
   Address address;
   if (const uint32_t error = ReadSocketAddress(
           name, name_length, call.socket()->family, &address)) {
-    return finish(error);
+    return extension.Finish(error);
   }
   ByteView data;
   if (send_buffer != nullptr) {
     data = {static_cast<const uint8_t*>(send_buffer), send_data_length};
   }
   PrepareSteps(&call, indication);
-  return finish(Connect(&call, indication, address, data, bytes_sent));
+  return extension.Finish(
+      Connect(&call, indication, address, data, bytes_sent));
 }
 
 BOOL WSPAPI SpiDisconnectEx(SOCKET s, LPOVERLAPPED overlapped, DWORD flags,
@@ -123,16 +121,14 @@ BOOL WSPAPI SpiDisconnectEx(SOCKET s, LPOVERLAPPED overlapped, DWORD flags,
   ExtensionCall extension(s);
   if (!extension.ok()) return extension.ReturnBool(SOCKET_ERROR);
   SpiCall& call = extension.call();
-  const auto finish = [&](uint32_t error) {
-    return extension.ReturnBool(call.Result(error));
-  };
   if ((flags & ~uint32_t{TF_REUSE_SOCKET}) != 0 || reserved != 0) {
-    return finish(WSAEINVAL);
+    return extension.Finish(WSAEINVAL);
   }
-  if (call.socket()->datagrams) return finish(WSAEOPNOTSUPP);
+  if (call.socket()->datagrams) return extension.Finish(WSAEOPNOTSUPP);
   const Indication indication = IndicationFor(call, overlapped);
   PrepareSteps(&call, indication);
-  return finish(Disconnect(&call, indication, (flags & TF_REUSE_SOCKET) != 0));
+  return extension.Finish(
+      Disconnect(&call, indication, (flags & TF_REUSE_SOCKET) != 0));
 }
 
 }  // namespace wsp

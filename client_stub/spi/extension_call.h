@@ -30,6 +30,8 @@ class ExtensionCall {
   // What the function returns: `result` is what SpiCall::Result() gave.
   int Return(int result);
   BOOL ReturnBool(int result) { return Return(result) == 0 ? TRUE : FALSE; }
+  // The same of a code, 0 for success.
+  BOOL Finish(uint32_t error) { return ReturnBool(call_.Result(error)); }
 
  private:
   // Closes the id if no operation has taken it over.

@@ -230,18 +230,18 @@ BOOL WSPAPI SpiTransmitFile(SOCKET s, HANDLE file, DWORD bytes_to_write,
   ExtensionCall extension(s);
   if (!extension.ok()) return extension.ReturnBool(SOCKET_ERROR);
   SpiCall& call = extension.call();
-  const auto finish = [&](uint32_t error) {
-    return extension.ReturnBool(call.Result(error));
-  };
-  if (call.socket()->datagrams) return finish(WSAEINVAL);
-  if (bytes_to_write > TransmitSource::kMostBytes) return finish(WSAEINVAL);
-  if (const uint32_t error = CheckFlags(flags)) return finish(error);
+  if (call.socket()->datagrams) return extension.Finish(WSAEINVAL);
+  if (bytes_to_write > TransmitSource::kMostBytes) {
+    return extension.Finish(WSAEINVAL);
+  }
+  if (const uint32_t error = CheckFlags(flags)) return extension.Finish(error);
   auto source = std::make_unique<TransmitSource>();
   if (const uint32_t error =
           AddAll(source.get(), file, bytes_to_write, overlapped, buffers)) {
-    return finish(error);
+    return extension.Finish(error);
   }
-  return finish(Transmit(&call, overlapped, std::move(source), flags));
+  return extension.Finish(
+      Transmit(&call, overlapped, std::move(source), flags));
 }
 
 BOOL WSPAPI SpiTransmitPackets(SOCKET s, LPTRANSMIT_PACKETS_ELEMENT elements,
@@ -250,23 +250,23 @@ BOOL WSPAPI SpiTransmitPackets(SOCKET s, LPTRANSMIT_PACKETS_ELEMENT elements,
   ExtensionCall extension(s);
   if (!extension.ok()) return extension.ReturnBool(SOCKET_ERROR);
   SpiCall& call = extension.call();
-  const auto finish = [&](uint32_t error) {
-    return extension.ReturnBool(call.Result(error));
-  };
-  if (elements == nullptr && element_count > 0) return finish(WSAEFAULT);
-  if (const uint32_t error = CheckFlags(flags)) return finish(error);
+  if (elements == nullptr && element_count > 0) {
+    return extension.Finish(WSAEFAULT);
+  }
+  if (const uint32_t error = CheckFlags(flags)) return extension.Finish(error);
   auto source = std::make_unique<TransmitSource>();
   if (call.socket()->datagrams) {
-    if ((flags & TF_DISCONNECT) != 0) return finish(WSAEINVAL);
+    if ((flags & TF_DISCONNECT) != 0) return extension.Finish(WSAEINVAL);
     source->MakeMessages(send_size == kNoSendSize ? 0 : send_size);
   }
   for (DWORD i = 0; i < element_count; ++i) {
     if (const uint32_t error =
             AddElement(source.get(), elements[i], overlapped != nullptr)) {
-      return finish(error);
+      return extension.Finish(error);
     }
   }
-  return finish(Transmit(&call, overlapped, std::move(source), flags));
+  return extension.Finish(
+      Transmit(&call, overlapped, std::move(source), flags));
 }
 
 }  // namespace wsp
