@@ -18,7 +18,8 @@ struct Row {
 };
 
 // Of the type that callers cast it to. No function, which would be called when
-// the library is loaded.
+// the library is loaded. A type can't be put into parentheses.
+// NOLINTNEXTLINE(bugprone-macro-parentheses)
 #define WSP_ROW(id, type, function) \
   { id, reinterpret_cast<ExtensionFunction>(static_cast<type>(&function)) }
 

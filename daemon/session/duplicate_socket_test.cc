@@ -396,7 +396,7 @@ TEST_F(DuplicateSocketTest, NothingIsSentBehindAGap) {
     wsp::v1::Call call = CallOn(kSocket);
     call.mutable_send()->set_stream_offset(offset);
     call.mutable_send()->set_data(data);
-    const Completion result = Run(&source_, call);
+    Completion result = Run(&source_, call);
     sent += result.send().bytes_sent();
     return result;
   };

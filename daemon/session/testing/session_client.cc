@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <utility>
+
 #include "daemon/testing/tcp_pair.h"
 #include "gtest/gtest.h"
 
@@ -66,7 +68,7 @@ bool SessionClient::Has(uint64_t call_id) {
 
 wsp::v1::NetworkEvent SessionClient::AwaitNotice() {
   while (notices_.empty()) TakeFrame();
-  const wsp::v1::NetworkEvent notice = notices_.front();
+  wsp::v1::NetworkEvent notice = std::move(notices_.front());
   notices_.pop_front();
   return notice;
 }
