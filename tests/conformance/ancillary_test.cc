@@ -240,10 +240,11 @@ TEST_P(AncillaryTest, SeveralThingsAreToldTogether) {
 TEST_P(AncillaryTest, NothingIsToldOnceItIsUnwanted) {
   const SOCKET s = NewDatagrams(family());
   AskForPacketInfo(s);
-  const bool ipv4 = family() == Family::kIpv4;
-  EXPECT_EQ(SetInt(s, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
-                   ipv4 ? IP_PKTINFO : IPV6_PKTINFO, 0),
-            kOk);
+  if (family() == Family::kIpv4) {
+    EXPECT_EQ(SetInt(s, IPPROTO_IP, IP_PKTINFO, 0), kOk);
+  } else {
+    EXPECT_EQ(SetInt(s, IPPROTO_IPV6, IPV6_PKTINFO, 0), kOk);
+  }
   SendFrom(&peer_, s, "hello");
   Message message;
   ASSERT_EQ(Receive(s, &message), kOk);

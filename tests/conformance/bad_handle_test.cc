@@ -12,7 +12,6 @@ namespace wspd::conformance {
 namespace {
 
 using ::testing::AnyOf;
-using ::testing::Matcher;
 
 // ------------------------------- 2, common: WSAENOTSOCK, for every function
 
