@@ -19,9 +19,10 @@ struct Row {
 
 // Of the type that callers cast it to. No function, which would be called when
 // the library is loaded. A type can't be put into parentheses.
-// NOLINTNEXTLINE(bugprone-macro-parentheses)
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define WSP_ROW(id, type, function) \
   { id, reinterpret_cast<ExtensionFunction>(static_cast<type>(&function)) }
+// NOLINTEND(bugprone-macro-parentheses)
 
 const Row kRows[] = {
     WSP_ROW(WSAID_ACCEPTEX, LPFN_ACCEPTEX, SpiAcceptEx),

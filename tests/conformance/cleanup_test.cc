@@ -312,7 +312,7 @@ TEST_P(CleanupTest, ProviderMayBeUnloadedAtOnce) {
 }
 
 struct CleaningUp {
-  CleaningUp(const WSPPROC_TABLE& table) : table(table) {}
+  explicit CleaningUp(const WSPPROC_TABLE& table) : table(table) {}
   const WSPPROC_TABLE& table;
   int result = -2;
 }* cleaning_up = nullptr;
