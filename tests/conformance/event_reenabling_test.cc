@@ -9,8 +9,6 @@ namespace wspd::conformance {
 namespace {
 
 using ::testing::AnyOf;
-using testing::ClosedEndpoint;
-using testing::WaitUntil;
 
 using RecvMsgFunction = INT(WSAAPI*)(SOCKET, LPWSAMSG, LPDWORD, LPWSAOVERLAPPED,
                                      LPWSAOVERLAPPED_COMPLETION_ROUTINE);

@@ -18,7 +18,6 @@ namespace {
 using spi_client::kTcpIpNameSpace;
 using spi_client::NameSpaceClient;
 using ::testing::AnyOf;
-using ::testing::Contains;
 
 constexpr GUID kByName = SVCID_INET_HOSTADDRBYNAME;
 constexpr WsaCode kNoMore{WSA_E_NO_MORE};

@@ -16,8 +16,6 @@
 namespace wspd::conformance {
 namespace {
 
-using ::testing::AnyOf;
-
 // Of the only case in this process.
 std::atomic<bool> no_handles{false};
 std::atomic<int> handles_made{0}, handles_released{0};

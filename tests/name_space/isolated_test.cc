@@ -16,8 +16,6 @@
 namespace wspd::testing {
 namespace {
 
-using ::testing::ElementsAre;
-
 constexpr GUID kByName = SVCID_INET_HOSTADDRBYNAME;
 
 void LeaveNetwork() {

@@ -17,8 +17,6 @@
 namespace wspd::testing {
 namespace {
 
-using ::testing::ElementsAre;
-
 constexpr GUID kByName = SVCID_INET_HOSTADDRBYNAME;
 constexpr WsaCode kInvalid{WSAEINVAL};
 constexpr WsaCode kNotInitialised{WSANOTINITIALISED};
