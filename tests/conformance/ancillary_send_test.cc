@@ -117,7 +117,7 @@ TEST_P(AncillarySendTest, TrafficClassIsThatOfTheMessage) {
 TEST_P(AncillarySendTest, NextMessageHasWhatTheSocketHas) {
   const SOCKET s = NewDatagrams(family());
   ASSERT_EQ(SetInt(s, ipv4() ? IPPROTO_IP : IPPROTO_IPV6,
-                   ipv4() ? IP_TTL : IPV6_UNICAST_HOPS, 55),
+                   OfFamily(family(), IP_TTL, IPV6_UNICAST_HOPS), 55),
             kOk);
   OutgoingMessage message = NewMessage();
   AddHops(&message, 77);

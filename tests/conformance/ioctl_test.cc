@@ -238,7 +238,8 @@ TEST_P(DatagramIoctlTest, MultipointLoopbackIsTheOption) {
   ASSERT_EQ(Put<BOOL>(s, SIO_MULTIPOINT_LOOPBACK, FALSE), kOk);
   int value = -1;
   ASSERT_EQ(GetInt(s, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
-                   ipv4 ? IP_MULTICAST_LOOP : IPV6_MULTICAST_LOOP, &value),
+                   OfFamily(family(), IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP),
+                   &value),
             kOk);
   EXPECT_EQ(value, 0);
 }
@@ -249,9 +250,10 @@ TEST_P(DatagramIoctlTest, MulticastScopeIsTheOption) {
   const bool ipv4 = family() == Family::kIpv4;
   ASSERT_EQ(Put<int>(s, SIO_MULTICAST_SCOPE, 7), kOk);
   int value = -1;
-  ASSERT_EQ(GetInt(s, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
-                   ipv4 ? IP_MULTICAST_TTL : IPV6_MULTICAST_HOPS, &value),
-            kOk);
+  ASSERT_EQ(
+      GetInt(s, ipv4 ? IPPROTO_IP : IPPROTO_IPV6,
+             OfFamily(family(), IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS), &value),
+      kOk);
   EXPECT_EQ(value, 7);
 }
 

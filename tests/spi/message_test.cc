@@ -111,7 +111,9 @@ class MessageTest : public ProviderTest,
 
   bool is_ipv4() const { return GetParam() == Family::kIpv4; }
   int level() const { return is_ipv4() ? IPPROTO_IP : IPPROTO_IPV6; }
-  int packet_info() const { return is_ipv4() ? IP_PKTINFO : IPV6_PKTINFO; }
+  int packet_info() const {
+    return OfFamily(GetParam(), IP_PKTINFO, IPV6_PKTINFO);
+  }
   void Ask(int option) {
     ASSERT_EQ(spi_->SetOption(socket_, level(), option, 1), kOk);
   }
@@ -417,8 +419,8 @@ TEST_P(MessageTest, WhatIsSentWithADatagramArrivesWithIt) {
   const int hops = is_ipv4() ? IP_TTL : IPV6_HOPLIMIT;
   const int traffic = is_ipv4() ? IP_TOS : IPV6_TCLASS;
   Ask(packet_info());
-  Ask(is_ipv4() ? IP_RECVTTL : IPV6_HOPLIMIT);
-  Ask(is_ipv4() ? IP_RECVTOS : IPV6_RECVTCLASS);
+  Ask(OfFamily(GetParam(), IP_RECVTTL, IPV6_HOPLIMIT));
+  Ask(OfFamily(GetParam(), IP_RECVTOS, IPV6_RECVTCLASS));
   Message sent("data");
   sent.ForSending(own_);
   sent.AddControl(level(), hops, INT{33});

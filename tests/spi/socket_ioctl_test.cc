@@ -124,8 +124,8 @@ TEST_P(SocketIoctlTest, KeepAliveValuesAreOptionsToo) {
 TEST_P(SocketIoctlTest, MulticastIoctlsAreOptionsToo) {
   const bool ipv4 = GetParam() == Family::kIpv4;
   const int level = ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
-  const int loop = ipv4 ? IP_MULTICAST_LOOP : IPV6_MULTICAST_LOOP;
-  const int scope = ipv4 ? IP_MULTICAST_TTL : IPV6_MULTICAST_HOPS;
+  const int loop = OfFamily(GetParam(), IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP);
+  const int scope = OfFamily(GetParam(), IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS);
   EXPECT_EQ(Option(datagram_, level, loop), 1);
   ASSERT_EQ(Set(datagram_, SIO_MULTIPOINT_LOOPBACK, FALSE), kOk);
   EXPECT_EQ(returned_, 0u);

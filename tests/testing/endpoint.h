@@ -8,6 +8,11 @@ namespace wspd::testing {
 
 enum class Family { kIpv4, kIpv6 };
 
+// What one option is called for each family; the two may be the same number.
+inline int OfFamily(Family family, int ipv4, int ipv6) {
+  return family == Family::kIpv4 ? ipv4 : ipv6;
+}
+
 // A TCP endpoint on the loopback interface, without the types of either kind of
 // socket headers.
 struct Endpoint {
