@@ -251,9 +251,11 @@ void WinsockSocket::EnumNetworkEvents(const SocketCall& call) {
   if (NetworkEvents* events = events_.load(std::memory_order_acquire)) {
     // Who asks gets what has come by now, also what the loop hasn't told yet:
     // it resets the event object, and with it perhaps the word of that.
+    // Perhaps the owner's last reference: given back without the lock.
+    std::shared_ptr<SocketDescriptor> reviewed;
     if (request.up_to_count() == 0) {
       absl::MutexLock lock(&mu_);
-      ReviewEventsLocked(events, 0);
+      reviewed = ReviewEventsLocked(events, 0);
     }
     absl::MutexLock lock(&events->mu);
     const NetworkEventRecorder::Record record =
