@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/base/owned_fd.h"
+#include "daemon/network/broadcast_address.h"
 #include "daemon/network/interface_addresses.h"
 #include "daemon/network/source_address.h"
 #include "gtest/gtest.h"
@@ -75,6 +76,19 @@ TEST_F(NetworkTest, LoopbackIsListedAndReachable) {
   NetAddress source;
   EXPECT_EQ(FindSourceAddress(Ipv4("127.1.2.3").WithPort(80), &source), 0);
   EXPECT_TRUE(source.SameEndpoint(Ipv4("127.0.0.1"))) << source.port();
+}
+
+TEST_F(NetworkTest, BroadcastAddressesAreThoseOfTheNetworksThatThereAre) {
+  EXPECT_TRUE(IsBroadcastAddress(Ipv4("255.255.255.255")));
+  EXPECT_FALSE(IsBroadcastAddress(Ipv4("127.255.255.255")));
+  BringLoopbackUp();
+  EXPECT_TRUE(IsBroadcastAddress(Ipv4("255.255.255.255")));
+  EXPECT_TRUE(IsBroadcastAddress(Ipv4("127.255.255.255").WithPort(80)));
+  for (const char* other :
+       {"0.0.0.0", "127.0.0.1", "127.0.255.255", "192.0.2.255", "224.0.0.1"}) {
+    EXPECT_FALSE(IsBroadcastAddress(Ipv4(other))) << other;
+  }
+  EXPECT_FALSE(IsBroadcastAddress(Ipv6("ff02::1")));
 }
 
 TEST_F(NetworkTest, LoopbackIsListedAndReachableOverIpv6) {

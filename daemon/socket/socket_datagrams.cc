@@ -67,6 +67,7 @@ bool IsBroadcast(msghdr* message) {
     }
     in_pktinfo info;
     memcpy(&info, CMSG_DATA(item), sizeof(info));
+    if (info.ipi_addr.s_addr == INADDR_BROADCAST) return true;
     return info.ipi_spec_dst.s_addr != INADDR_ANY &&
            info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr &&
            !IN_MULTICAST(ntohl(info.ipi_addr.s_addr));

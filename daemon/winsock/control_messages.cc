@@ -255,10 +255,11 @@ uint32_t AddressingFlags(absl::string_view control) {
     memcpy(&info, CMSG_DATA(&item), sizeof(info));
     if (IN_MULTICAST(ntohl(info.ipi_addr.s_addr))) {
       flags = kMsgMcast;
-    } else if (info.ipi_spec_dst.s_addr != INADDR_ANY &&
-               info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr) {
-      // Neither a group nor this machine's own: a broadcast address. Of what
-      // came before it was asked for, the kernel doesn't know its own.
+    } else if (info.ipi_addr.s_addr == INADDR_BROADCAST ||
+               (info.ipi_spec_dst.s_addr != INADDR_ANY &&
+                info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr)) {
+      // Neither a group nor this machine's own, if it knows one to answer from:
+      // a broadcast address.
       flags = kMsgBcast;
     }
   });

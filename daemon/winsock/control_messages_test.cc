@@ -192,8 +192,10 @@ TEST(ControlMessagesTest, TheAddressSaysWhomADatagramWasFor) {
   EXPECT_EQ(AddressingFlags(PacketInfo(0x7f000001, 0x7f000001)), 0);
   EXPECT_EQ(AddressingFlags(PacketInfo(0xef010203, 0x7f000001)), kMsgMcast);
   EXPECT_EQ(AddressingFlags(PacketInfo(0x7fffffff, 0x7f000001)), kMsgBcast);
-  // The kernel doesn't know of what came before it was asked.
+  // Without an address to answer from, only the one that is everybody's on
+  // every network is known to be.
   EXPECT_EQ(AddressingFlags(PacketInfo(0x7fffffff, 0)), 0);
+  EXPECT_EQ(AddressingFlags(PacketInfo(0xffffffff, 0)), kMsgBcast);
   EXPECT_EQ(AddressingFlags(""), 0);
 }
 

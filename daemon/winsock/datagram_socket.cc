@@ -20,12 +20,25 @@ constexpr uint32_t kJoinLeafSenderOnly = 1;
 constexpr uint32_t kJoinLeafReceiverOnly = 2;
 constexpr uint32_t kJoinLeafBoth = 4;
 
-// ICMP errors of all that is sent are queued, also on unconnected sockets.
-void QueueIcmpErrors(int fd, int family) {
-  const int on = 1;
-  setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+void SetFlag(int fd, int level, int option, int on) {
+  setsockopt(fd, level, option, &on, sizeof(on));
+}
+
+// What Winsock has of a UDP socket, and Linux of one that asks for it.
+void MakeAsWinsocks(int fd, int family) {
+  // ICMP errors of all that is sent are queued, also on unconnected sockets.
+  SetFlag(fd, IPPROTO_IP, IP_RECVERR, 1);
+  // It gets what is for groups that it has joined itself. (An IPv6 socket may
+  // come to receive over IPv4, too.)
+  SetFlag(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+  // How a datagram came is known only if it was asked for before: who receives
+  // it may ask, by MSG_BCAST and IP_RECEIVE_BROADCAST, when it is there.
+  SetFlag(fd, IPPROTO_IP, IP_PKTINFO, 1);
   if (family != AF_INET6) return;
-  setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+  SetFlag(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+  // Not before Linux 4.20, where one also gets what others on the machine have
+  // joined.
+  SetFlag(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
 }
 
 int JoinGroup(int fd, const NetAddress& group) {
@@ -61,7 +74,7 @@ DatagramSocket::DatagramSocket(std::shared_ptr<Socket> engine, int family,
                                const Environment* environment)
     : WinsockSocket(std::move(engine), family, SOCK_DGRAM, environment) {
   this->engine()->WithFd(
-      [family](int fd) { return QueueIcmpErrors(fd, family); });
+      [family](int fd) { return MakeAsWinsocks(fd, family); });
   this->engine()->SetReportsUnreachable(true);
 }
 

@@ -21,10 +21,10 @@ namespace {
 
 namespace wire = wsp::wire;
 
-// Has the kernel say with each datagram how it came.
+// Has the kernel say more of how a datagram came than it always does. Unlike
+// IP_PKTINFO these look at the datagram itself, whenever it came.
 void BringControl(int fd, int family) {
   const int on = 1;
-  setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on));
   setsockopt(fd, IPPROTO_IP, IP_RECVTTL, &on, sizeof(on));
   setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on));
   if (family != AF_INET6) return;

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "daemon/network/broadcast_address.h"
 #include "daemon/winsock/address_codec.h"
 #include "daemon/winsock/address_table.h"
 #include "daemon/winsock/winsock_socket.h"
@@ -25,6 +26,12 @@ bool IsV6Only(int fd, int family) {
   socklen_t size = sizeof(on);
   return family == AF_INET6 &&
          getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, &size) == 0 && on != 0;
+}
+
+bool MayBroadcast(int fd) {
+  int on = 0;
+  socklen_t size = sizeof(on);
+  return getsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, &size) == 0 && on != 0;
 }
 
 int BindKernel(int fd, const NetAddress& address) {
@@ -75,6 +82,11 @@ WsaError WinsockSocket::BindLocked(const SocketCall& call,
   AddressTable::Hold hold;
   const WsaError error =
       engine_->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        // Where Linux asks only who sends there (section 2, WSPBind).
+        if (type_ == SOCK_DGRAM && IsBroadcastAddress(address) &&
+            !MayBroadcast(fd)) {
+          return WsaError(kWsaAcces);
+        }
         bind.v6_only = IsV6Only(fd, family_);
         WsaError result = address.port() == 0
                               ? BindToAnyPort(fd, table, &bind, &hold)

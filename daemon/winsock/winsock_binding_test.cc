@@ -246,6 +246,18 @@ TEST_F(WinsockBindingTest, WhatLingersKeepsTheAddressUntilItEnds) {
   EXPECT_EQ(Bind(Make(user_), &port), 0);
 }
 
+TEST_F(WinsockBindingTest, ABroadcastAddressIsForDatagramsThatMayBroadcast) {
+  constexpr int kBroadcast = 0x20;
+  int port = 0;
+  const Descriptor socket = Make(user_, SOCK_DGRAM);
+  for (const uint32_t address : {0x7fffffffu, INADDR_BROADCAST}) {
+    EXPECT_EQ(Bind(socket, &port, address), kWsaAcces);
+    EXPECT_EQ(environment_.addresses->size(), 0);
+  }
+  EXPECT_EQ(Set(socket, kBroadcast), 0);
+  EXPECT_EQ(Bind(socket, &port, 0x7fffffff), 0);
+}
+
 TEST_F(WinsockBindingTest, AFailedBindTakesNothing) {
   const TcpListener foreign = ListenOnLoopback();
   int port = foreign.port;

@@ -466,6 +466,9 @@ TEST_F(MessageFlagsTest, BroadcastIsTold) {
   peer_.AllowBroadcast();
   ASSERT_TRUE(peer_.SendTo("x", "127.255.255.255", name_.port()));
   EXPECT_EQ(NextFlags(s), DWORD{MSG_BCAST});
+  // Also of one that comes after this has been asked for.
+  ASSERT_TRUE(peer_.SendTo("x", "127.255.255.255", name_.port()));
+  EXPECT_EQ(NextFlags(s), DWORD{MSG_BCAST});
 }
 
 TEST_F(MessageFlagsTest, MulticastIsTold) {

@@ -220,6 +220,27 @@ TEST_F(BroadcastBindTest, AddressNeedsSoBroadcast) {
   name.in().sin_addr.s_addr = INADDR_BROADCAST;
   EXPECT_EQ(Bind(NewSocket(Family::kIpv4, Protocol::kUdp), name),
             WsaCode{WSAEACCES});
+  // The loopback network's.
+  name.in().sin_addr.s_addr = htonl(0x7fffffff);
+  EXPECT_EQ(Bind(NewSocket(Family::kIpv4, Protocol::kUdp), name),
+            WsaCode{WSAEACCES});
+}
+
+TEST_F(BroadcastBindTest, RefusedSocketIsNotBound) {
+  SockAddr name = SockAddr::Any(Family::kIpv4);
+  name.in().sin_addr.s_addr = htonl(0x7fffffff);
+  const SOCKET s = NewSocket(Family::kIpv4, Protocol::kUdp);
+  EXPECT_EQ(Bind(s, name), WsaCode{WSAEACCES});
+  EXPECT_EQ(GetSockName(s, &name), WsaCode{WSAEINVAL});
+  EXPECT_EQ(Bind(s, SockAddr::Loopback(Family::kIpv4)), kOk);
+}
+
+TEST_F(BroadcastBindTest, AddressIsBoundWithSoBroadcast) {
+  SockAddr name = SockAddr::Any(Family::kIpv4);
+  name.in().sin_addr.s_addr = htonl(0x7fffffff);
+  const SOCKET s = NewSocket(Family::kIpv4, Protocol::kUdp);
+  ASSERT_EQ(SetInt(s, SOL_SOCKET, SO_BROADCAST, 1), kOk);
+  EXPECT_EQ(Bind(s, name), kOk);
 }
 
 }  // namespace

@@ -77,6 +77,13 @@ class InterfaceOptionTest : public OptionTest {
 };
 
 // 127.255.255.255 and 192.0.2.255 are broadcast addresses.
+TEST_F(InterfaceOptionTest, BroadcastsThatWereThereBeforeAreNotReceivedEither) {
+  SendTo(0x7fffffff, "lost");
+  SendTo(INADDR_LOOPBACK, "one");
+  ASSERT_EQ(Set(datagram_, IPPROTO_IP, IP_RECEIVE_BROADCAST, 0), kOk);
+  EXPECT_EQ(Receive(), "one");
+}
+
 TEST_F(InterfaceOptionTest, BroadcastsAreReceivedIfWanted) {
   SendTo(0x7fffffff, "one");
   EXPECT_EQ(Receive(), "one");

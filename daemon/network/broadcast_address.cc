@@ -1,0 +1,32 @@
+#include "daemon/network/broadcast_address.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "daemon/base/owned_fd.h"
+
+namespace wspd {
+namespace {
+
+// Where nobody needs to listen: "discard".
+constexpr uint16_t kAnyPort = 9;
+
+}  // namespace
+
+// The routes know: a datagram socket that may not broadcast can't be connected
+// there, and for no other reason is that denied.
+bool IsBroadcastAddress(const NetAddress& address) {
+  if (address.family() != AF_INET || address.is_any() ||
+      address.is_multicast()) {
+    return false;
+  }
+  // Also where there is no network.
+  if (address.v4().sin_addr.s_addr == INADDR_BROADCAST) return true;
+  const OwnedFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return false;
+  const NetAddress destination = address.WithPort(kAnyPort);
+  return connect(fd.get(), destination.get(), destination.size()) != 0 &&
+         errno == EACCES;
+}
+
+}  // namespace wspd
