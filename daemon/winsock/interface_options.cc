@@ -39,25 +39,30 @@ std::vector<sock_filter> FilterFor(const std::vector<uint32_t>& interfaces) {
 }
 
 WsaError ApplyFilter(const OptionTarget& target) {
-  if (!target.options->keeps_to_interfaces) {
-    const int ignored = 0;
-    if (setsockopt(target.socket.fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored,
-                   sizeof(ignored)) != 0 &&
-        errno != ENOENT) {
-      return WsaError::FromErrno(errno);
-    }
-    return 0;
-  }
-  std::vector<sock_filter> filter = FilterFor(target.options->interfaces);
-  const sock_fprog program{static_cast<unsigned short>(filter.size()),
-                           filter.data()};
-  return setsockopt(target.socket.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
-                    sizeof(program)) == 0
-             ? WsaError(0)
-             : WsaError::FromErrno(errno);
+  return WsaError::FromErrno(
+      ApplyInterfaces(target.socket.fd, *target.options));
 }
 
 }  // namespace
+
+int ApplyInterfaces(int fd, const SocketOptions& options) {
+  if (!options.keeps_to_interfaces) {
+    const int ignored = 0;
+    // ENOENT: it has no filter.
+    return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &ignored,
+                      sizeof(ignored)) == 0 ||
+                   errno == ENOENT
+               ? 0
+               : errno;
+  }
+  std::vector<sock_filter> filter = FilterFor(options.interfaces);
+  const sock_fprog program{static_cast<unsigned short>(filter.size()),
+                           filter.data()};
+  return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                    sizeof(program)) == 0
+             ? 0
+             : errno;
+}
 
 WsaError SetKeepsToInterfaces(const OptionRule& rule,
                               const OptionTarget& target, const Value& value) {

@@ -25,10 +25,12 @@ constexpr struct {
     {IPPROTO_IP, IP_TOS},
     {IPPROTO_IP, IP_TTL},
     {IPPROTO_IP, IP_MTU_DISCOVER},
+    {IPPROTO_IP, IP_UNICAST_IF},
     {IPPROTO_IPV6, IPV6_V6ONLY},
     {IPPROTO_IPV6, IPV6_TCLASS},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
     {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+    {IPPROTO_IPV6, IPV6_UNICAST_IF},
 };
 
 void SetBuffer(int fd, int option, uint32_t bytes) {
@@ -54,7 +56,7 @@ KernelOptions KernelOptions::Of(int fd) {
   return options;
 }
 
-void KernelOptions::ApplyTo(int fd, const SocketOptions& options) const {
+int KernelOptions::ApplyTo(int fd, const SocketOptions& options) const {
   for (size_t i = 0; i < kCount; ++i) {
     if (!values_[i].has_value()) continue;
     const int value = *values_[i];
@@ -63,6 +65,7 @@ void KernelOptions::ApplyTo(int fd, const SocketOptions& options) const {
   }
   SetBuffer(fd, SO_SNDBUF, options.send_buffer);
   SetBuffer(fd, SO_RCVBUF, options.receive_buffer);
+  return ApplyInterfaces(fd, options);
 }
 
 }  // namespace wspd

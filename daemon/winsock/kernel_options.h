@@ -15,12 +15,14 @@ class KernelOptions {
  public:
   static KernelOptions Of(int fd);
 
-  // To a socket of the same family, with the buffers that `options` say. What
-  // its state doesn't allow to be set any more stays as it is there.
-  void ApplyTo(int fd, const SocketOptions& options) const;
+  // To a socket of the same family, with the buffers and the interfaces that
+  // `options` say. What its state doesn't allow to be set any more stays as it
+  // is there. Returns errno if it would receive by other interfaces than those:
+  // then it mustn't be used.
+  int ApplyTo(int fd, const SocketOptions& options) const;
 
  private:
-  static constexpr size_t kCount = 15;
+  static constexpr size_t kCount = 17;
   // In the order of the table; those of another family can't be read.
   std::array<absl::optional<int>, kCount> values_;
 };

@@ -29,6 +29,14 @@ StreamSocket* PendingAccept::accepting_socket() const {
   return static_cast<StreamSocket*>(accepting_->socket().get());
 }
 
+CallResult PendingAccept::ErrorResult(int error) {
+  // One of the two sockets was closed before, or is being closed.
+  if (error == ECANCELED || error == EBADF) {
+    return CallResult(kWsaOperationAborted, ECANCELED);
+  }
+  return CallResult(WsaFromErrno(error), error);
+}
+
 // It has no id of a call: those that a closed descriptor leaves in its socket
 // are answered there.
 std::unique_ptr<Operation> PendingAccept::NewOperation(Operation::Kind kind) {
@@ -157,11 +165,9 @@ void PendingAccept::Deliver(OwnedFd connection, std::shared_ptr<Bytes> data) {
   EncodeAddress(peer, message.mutable_peer());
   EncodeAddress(NetAddress::LocalOf(connection.get()), message.mutable_local());
   const uint64_t received = data == nullptr ? 0 : data->size();
-  if (!accepting_socket()->TakeConnection(this, std::move(connection), peer,
-                                          received)) {
-    // Closed meanwhile.
-    return Finish(CallResult(kWsaOperationAborted, ECANCELED));
-  }
+  const int error = accepting_socket()->TakeConnection(
+      this, std::move(connection), peer, received);
+  if (error != 0) return Finish(ErrorResult(error));
   CallResult result;
   result.body = message.SerializeAsString();
   result.payload = std::move(data);
@@ -201,12 +207,7 @@ void PendingAccept::Release() {
 }
 
 void PendingAccept::FinishWith(int error) {
-  if (!Claim()) return;
-  // The listener was closed before, or is being closed.
-  if (error == ECANCELED || error == EBADF) {
-    return Finish(CallResult(kWsaOperationAborted, ECANCELED));
-  }
-  Finish(CallResult(WsaFromErrno(error), error));
+  if (Claim()) Finish(ErrorResult(error));
 }
 
 void PendingAccept::Finish(CallResult result) {

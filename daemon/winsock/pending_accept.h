@@ -87,6 +87,8 @@ class PendingAccept final : public OperationSink,
   bool Claim();
   // Neither of the two sockets has to do with it any more.
   void Release();
+  // The codes of an errno that the call ends with.
+  static CallResult ErrorResult(int error);
   void Finish(CallResult result);
   void FinishWith(int error);
 

@@ -92,6 +92,10 @@ WsaError GetSocketOption(const wsp::v1::GetSockOptRequest& request,
                          const SocketView& socket, SocketOptions* options,
                          wsp::v1::OptionValue* value);
 
+// Has `fd` keep to the interfaces of `options`, if it is to, and to none if
+// not. Returns errno; then it is as it was.
+int ApplyInterfaces(int fd, const SocketOptions& options);
+
 }  // namespace wspd
 
 #endif  // WSPD_DAEMON_WINSOCK_SOCKET_OPTIONS_H_

@@ -99,27 +99,25 @@ void StreamSocket::EndReservation(const PendingAccept* pending) {
   if (reserved_by_.get() == pending) released.swap(reserved_by_);
 }
 
-bool StreamSocket::TakeConnection(const PendingAccept* pending,
-                                  OwnedFd connection, const NetAddress& peer,
-                                  uint64_t received) {
+int StreamSocket::TakeConnection(const PendingAccept* pending,
+                                 OwnedFd connection, const NetAddress& peer,
+                                 uint64_t received) {
   const std::shared_ptr<WinsockSocket>& listener =
       pending->listener()->socket();
   AddressTable::Hold address =
       static_cast<StreamSocket*>(listener.get())->AddressForAccepted();
   {
     absl::MutexLock lock(&mu_);
-    const bool is_open =
-        engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-          // The kernel gave it the listener's options, which are this socket's
-          // only when the context is updated.
-          if (fd >= 0) {
-            KernelOptions::Of(fd).ApplyTo(connection.get(), options_);
-          }
-          return fd >= 0;
-        });
-    if (!is_open || reserved_by_.get() != pending) {
+    int error = engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      if (fd < 0) return ECANCELED;
+      // The kernel gave it the listener's options, which are this socket's only
+      // when the context is updated.
+      return KernelOptions::Of(fd).ApplyTo(connection.get(), options_);
+    });
+    if (reserved_by_.get() != pending) error = ECANCELED;
+    if (error != 0) {
       ResetAndClose(std::move(connection));
-      return false;
+      return error;
     }
     engine()->Exchange(std::move(connection), received);
     environment()->bytes_received.fetch_add(received,
@@ -137,7 +135,7 @@ bool StreamSocket::TakeConnection(const PendingAccept* pending,
   // Another connection, of which everything is news.
   ReviewEvents(kConnectionEvents);
   NotifyObservers();
-  return true;
+  return 0;
 }
 
 bool StreamSocket::CancelAccept(const SocketDescriptor* from,
@@ -242,7 +240,9 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
     const int error =
         engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
           if (fd < 0) return EBADF;
-          KernelOptions::Of(fd).ApplyTo(fresh.get(), options_);
+          const int applied =
+              KernelOptions::Of(fd).ApplyTo(fresh.get(), options_);
+          if (applied != 0) return applied;
           if (address_ != nullptr) LetShare(fresh.get(), true);
           return address.empty() ? 0 : BindBeside(fd, address, fresh.get());
         });
@@ -329,10 +329,9 @@ WsaError StreamSocket::UpdateAcceptContext(SocketDescriptor* from,
   absl::MutexLock lock(&mu_);
   if (state_ != State::kConnected) return kWsaNotConn;
   if (listener_.lock() != descriptor->socket()) return kWsaInval;
-  engine()->WithFd([&](int fd) {
-    kernel_options.ApplyTo(fd, options);
-    return 0;
-  });
+  const int error = engine()->WithFd(
+      [&](int fd) { return kernel_options.ApplyTo(fd, options); });
+  if (error != 0) return WsaError::FromErrno(error);
   options_ = options;
   if (context_due_ == ContextDue::kAccept) context_due_ = ContextDue::kNone;
   return 0;

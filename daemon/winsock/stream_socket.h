@@ -130,9 +130,10 @@ class StreamSocket final : public WinsockSocket {
   bool ReserveForAccept(std::shared_ptr<PendingAccept> pending);
   void EndReservation(const PendingAccept* pending);
   // Gives it the connection that it was reserved for; of that `received` bytes
-  // were received already. False, with the connection reset, if it was closed.
-  bool TakeConnection(const PendingAccept* pending, OwnedFd connection,
-                      const NetAddress& peer, uint64_t received);
+  // were received already. Returns errno, with the connection reset: ECANCELED
+  // if the socket was closed.
+  int TakeConnection(const PendingAccept* pending, OwnedFd connection,
+                     const NetAddress& peer, uint64_t received);
   // False if there is no such AcceptEx.
   bool CancelAccept(const SocketDescriptor* from, uint64_t call_id);
   // Ends the AcceptEx calls that `from` has made, or is to be the connection

@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "tests/spi/option_fixture.h"
+#include "tests/testing/extensions.h"
 #include "tests/testing/network_namespace.h"
 #include "tests/testing/peer_datagrams.h"
+// After the Winsock headers.
+#include <mswsock.h>
 
 namespace wspd::testing {
 namespace {
@@ -127,6 +130,30 @@ TEST_F(InterfaceOptionTest, ConnectionsOfOtherInterfacesArentAccepted) {
   ASSERT_EQ(Set(listener, IPPROTO_IP, IP_ADD_IFLIST, kLoopback), kOk);
   EXPECT_TRUE(
       WaitUntil([&] { return spi_->Accept(listener, &accepted).ok(); }));
+}
+
+// DisconnectEx gives it another socket of the kernel's.
+TEST_F(InterfaceOptionTest, TheNextConnectionKeepsToInterfacesToo) {
+  PeerListener peers;
+  ASSERT_EQ(spi_->Connect(stream_, peers.endpoint()), kOk);
+  // So that nothing of it is left to be waited for.
+  peers.Accept().Reset();
+  std::string data;
+  ASSERT_EQ(spi_->Recv(stream_, 1, &data), WsaCode{WSAECONNRESET});
+  const int index = static_cast<int>(htonl(kLoopback));
+  ASSERT_EQ(Set(stream_, IPPROTO_IP, IP_UNICAST_IF, index), kOk);
+  // To no interface at all.
+  ASSERT_EQ(Set(stream_, IPPROTO_IP, IP_IFLIST, 1), kOk);
+  const auto disconnect =
+      GetExtension<LPFN_DISCONNECTEX>(*spi_, stream_, WSAID_DISCONNECTEX);
+  ASSERT_EQ(CodeOfBool(disconnect(stream_, nullptr, TF_REUSE_SOCKET, 0)), kOk);
+  EXPECT_EQ(Value(stream_, IPPROTO_IP, IP_UNICAST_IF), index);
+  ASSERT_EQ(spi_->SetNonBlocking(stream_, true), kOk);
+  ASSERT_EQ(spi_->Connect(stream_, peers.endpoint()), WsaCode{WSAEWOULDBLOCK});
+  EXPECT_FALSE(peers.Accept(milliseconds(50)).is_open());
+  // It goes through when the interface is one of those.
+  ASSERT_EQ(Set(stream_, IPPROTO_IP, IP_ADD_IFLIST, kLoopback), kOk);
+  EXPECT_TRUE(peers.Accept().is_open());
 }
 
 TEST_F(InterfaceOptionTest, ThereAreAtMost64) {
