@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "daemon/winsock/address_codec.h"
+#include "daemon/winsock/group_request.h"
 #include "proto/wire_fields.h"
 #include "proto/wsp/v1/provider.pb.h"
 
@@ -41,13 +42,11 @@ void MakeAsWinsocks(int fd, int family) {
   SetFlag(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
 }
 
-int JoinGroup(int fd, const NetAddress& group) {
+// On the interface to which the socket sends what is for groups: over IPv4,
+// `interface`, as Winsock has it.
+int JoinGroup(int fd, const NetAddress& group, in_addr interface) {
   if (group.family() == AF_INET) {
-    ip_mreqn request{};
-    request.imr_multiaddr = group.v4().sin_addr;
-    socklen_t size = sizeof(request.imr_address);
-    // The interface is the one to which the socket sends.
-    getsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request.imr_address, &size);
+    const ip_mreqn request = MakeGroupRequest(group.v4().sin_addr, interface);
     return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &request,
                       sizeof(request)) == 0
                ? 0
@@ -235,7 +234,9 @@ void DatagramSocket::JoinLeaf(const SocketCall& call) {
     }
     if (error.ok() && flags != kJoinLeafSenderOnly) {
       error = WsaError::FromErrno(
-          engine()->WithFd([&group](int fd) { return JoinGroup(fd, group); }));
+          engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+            return JoinGroup(fd, group, in_addr{options_.multicast_interface});
+          }));
     }
     if (error.ok() && flags != kJoinLeafReceiverOnly) {
       if (!peer_.empty()) error = DisconnectLocked();

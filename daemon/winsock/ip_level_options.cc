@@ -7,28 +7,13 @@
 #include <cstring>
 #include <string>
 
+#include "daemon/winsock/group_request.h"
 #include "daemon/winsock/option_rule.h"
 
 namespace wspd {
 namespace {
 
 using Value = wsp::v1::OptionValue;
-
-// Winsock writes an interface where an IPv4 address is meant as 0.x.x.x, its
-// index in network order.
-constexpr uint32_t kFirstAddress = 0x01000000;
-
-ip_mreqn MakeRequest(in_addr group, in_addr interface) {
-  ip_mreqn request{};
-  request.imr_multiaddr = group;
-  const uint32_t number = ntohl(interface.s_addr);
-  if (number < kFirstAddress) {
-    request.imr_ifindex = static_cast<int>(number);
-  } else {
-    request.imr_address = interface;
-  }
-  return request;
-}
 
 template <typename Layout>
 WsaError SetRaw(int fd, int level, int option, const Layout& value) {
@@ -55,7 +40,7 @@ WsaError SetMulticastInterface(const OptionRule& rule,
   uint32_t number;
   WsaError error = ReadNumber(rule, value, &number);
   if (!error.ok()) return error;
-  const ip_mreqn request = MakeRequest(in_addr{}, in_addr{number});
+  const ip_mreqn request = MakeGroupRequest(in_addr{}, in_addr{number});
   error = SetRaw(target.socket.fd, IPPROTO_IP, IP_MULTICAST_IF, request);
   if (error.ok()) target.options->multicast_interface = number;
   return error;
@@ -67,7 +52,7 @@ WsaError SetMembership(const OptionRule& rule, const OptionTarget& target,
   ip_mreq from;
   if (WsaError error = ReadRaw(value, &from); !error.ok()) return error;
   return SetRaw(target.socket.fd, IPPROTO_IP, rule.kernel_option,
-                MakeRequest(from.imr_multiaddr, from.imr_interface));
+                MakeGroupRequest(from.imr_multiaddr, from.imr_interface));
 }
 
 // Winsock: group, source, interface.

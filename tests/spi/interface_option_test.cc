@@ -132,6 +132,28 @@ TEST_F(InterfaceOptionTest, ConnectionsOfOtherInterfacesArentAccepted) {
       WaitUntil([&] { return spi_->Accept(listener, &accepted).ok(); }));
 }
 
+// The interface to which the socket sends, here by its number; there is no
+// route to say another.
+TEST_F(InterfaceOptionTest, ALeafJoinsOnTheInterfaceThatWasSet) {
+  ASSERT_EQ(Set(datagram_, IPPROTO_IP, IP_MULTICAST_IF,
+                static_cast<int>(htonl(kLoopback))),
+            kOk);
+  sockaddr_in group = {};
+  group.sin_family = AF_INET;
+  group.sin_port = htons(endpoint_.port);
+  group.sin_addr.s_addr = htonl(0xefff4d03);
+  int error = 0;
+  EXPECT_EQ(spi_->table().lpWSPJoinLeaf(
+                datagram_, reinterpret_cast<sockaddr*>(&group), sizeof(group),
+                nullptr, nullptr, nullptr, nullptr, JL_RECEIVER_ONLY, &error),
+            datagram_)
+      << error;
+  PeerDatagrams peer(Family::kIpv4, "0.0.0.0");
+  peer.SetMulticastInterface(kLoopback);
+  ASSERT_TRUE(peer.SendTo("to the group", "239.255.77.3", endpoint_.port));
+  EXPECT_EQ(Receive(), "to the group");
+}
+
 // DisconnectEx gives it another socket of the kernel's.
 TEST_F(InterfaceOptionTest, TheNextConnectionKeepsToInterfacesToo) {
   PeerListener peers;
