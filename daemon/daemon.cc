@@ -42,6 +42,8 @@ SessionLimits LimitsOf(const Config& config) {
   limits.clients = config.limits().clients();
   limits.lookups_per_client = config.limits().lookups_per_client();
   limits.tickets_per_client = config.limits().tickets_per_client();
+  limits.change_requests_per_client =
+      config.limits().change_requests_per_client();
   limits.grace = absl::Milliseconds(config.times().grace_ms());
   return limits;
 }

@@ -109,6 +109,7 @@ const std::vector<NumberRule>& NumberRules() {
       {"limits", "lookups_per_client", 256, 1, 100000},
       {"limits", "lookups", 1024, 1, 100000},
       {"limits", "tickets_per_client", 256, 1, 100000},
+      {"limits", "change_requests_per_client", 256, 1, 100000},
       {"times", "grace_ms", 2000, 1, kHourMs},
       {"times", "linger_ms", 120000, 1, 24 * kHourMs},
       {"times", "attach_ms", 5000, 1, kHourMs},

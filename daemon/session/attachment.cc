@@ -298,6 +298,20 @@ void Attachment::ReleaseSockets(uint32_t count) {
   client_->usage().sockets.fetch_sub(count, std::memory_order_relaxed);
 }
 
+std::shared_ptr<void> Attachment::ReserveChangeRequest() {
+  std::atomic<uint32_t>* const requests = &client_->usage().change_requests;
+  if (requests->fetch_add(1, std::memory_order_relaxed) >=
+      client_->limits().change_requests_per_client) {
+    requests->fetch_sub(1, std::memory_order_relaxed);
+    return nullptr;
+  }
+  // A request of a shared socket may outlive the attachment.
+  return std::shared_ptr<void>(requests, [client = client_](void* count) {
+    static_cast<std::atomic<uint32_t>*>(count)->fetch_sub(
+        1, std::memory_order_relaxed);
+  });
+}
+
 int Attachment::AddSocket(uint64_t socket_id,
                           std::shared_ptr<SocketDescriptor> descriptor) {
   {

@@ -113,6 +113,7 @@ class Attachment : public CallSink,
                 std::shared_ptr<SocketDescriptor> descriptor) override;
   int ReserveSocket() override;
   void ReleaseSockets(uint32_t count) override;
+  std::shared_ptr<void> ReserveChangeRequest() override;
   std::shared_ptr<SocketDescriptor> FindSocket(
       uint64_t socket_id) const override;
   void RemoveSocket(uint64_t socket_id) override;

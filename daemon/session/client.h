@@ -34,6 +34,7 @@ class Client {
     std::atomic<uint32_t> calls{0};
     std::atomic<uint32_t> lookups{0};
     std::atomic<uint32_t> tickets{0};
+    std::atomic<uint32_t> change_requests{0};
     std::atomic<uint64_t> queued_bytes{0};
     std::atomic<uint64_t> kept_bytes{0};
   };

@@ -18,6 +18,7 @@ struct SessionLimits {
   uint32_t clients = 4096;
   uint32_t lookups_per_client = 256;
   uint32_t tickets_per_client = 256;
+  uint32_t change_requests_per_client = 256;
   absl::Duration grace = absl::Seconds(2);
 };
 

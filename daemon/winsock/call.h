@@ -78,6 +78,10 @@ class CallSink {
   // Takes back `count` that ReserveSocket() counted.
   virtual void ReleaseSockets(uint32_t count) = 0;
 
+  // Counts one more request of the client to be told when the network changes,
+  // until what this returns is destroyed. Null at the limit.
+  virtual std::shared_ptr<void> ReserveChangeRequest() = 0;
+
   // The attachment's socket of this id; null if there is none.
   virtual std::shared_ptr<SocketDescriptor> FindSocket(
       uint64_t socket_id) const = 0;

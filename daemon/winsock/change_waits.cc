@@ -68,6 +68,9 @@ void ChangeWaits::Begin(const SocketCall& call,
   WsaError error = MakeRequest(call, request, &made);
   if (!error.ok()) return call.Finish(error);
   if (!waits) made.from = nullptr;
+  made.share = call.from()->sink()->ReserveChangeRequest();
+  // Given back with no lock held.
+  std::shared_ptr<void> replaced;
   {
     absl::MutexLock lock(&mu_);
     if (call.from()->closed()) {
@@ -76,28 +79,41 @@ void ChangeWaits::Begin(const SocketCall& call,
       error = kWsaNoBufs;
     } else {
       if (!waits) {
-        // The latest counts.
-        requests_.erase(std::remove_if(requests_.begin(), requests_.end(),
-                                       [&made](const Request& other) {
-                                         return other.from == nullptr &&
-                                                other.event == made.event;
-                                       }),
-                        requests_.end());
+        // The latest counts; and as one, where there is room for no more.
+        replaced = ForgetEventLocked(made.event);
+        if (made.share == nullptr) made.share.swap(replaced);
       }
-      made.number = next_number_++;
-      requests_.push_back(made);
-      error = WsaError::FromErrno(ObserveLocked());
-      if (!error.ok()) {
-        requests_.pop_back();
-      } else if (!made.destination.empty()) {
-        // After the observing began, so that nothing comes between.
-        requests_.back().source = SourceFor(made.destination);
-      }
+      error = KeepLocked(std::move(made));
     }
   }
   if (!error.ok()) return call.Finish(error);
   if (!waits) return call.Finish(WsaError(kWsaWouldBlock));
   if (call->report_pending) call.from()->sink()->ReportPending(call->call_id);
+}
+
+std::shared_ptr<void> ChangeWaits::ForgetEventLocked(uint32_t event) {
+  const auto found = std::find_if(
+      requests_.begin(), requests_.end(), [event](const Request& request) {
+        return request.from == nullptr && request.event == event;
+      });
+  if (found == requests_.end()) return nullptr;
+  std::shared_ptr<void> share = std::move(found->share);
+  requests_.erase(found);
+  return share;
+}
+
+WsaError ChangeWaits::KeepLocked(Request request) {
+  if (request.share == nullptr) return kWsaNoBufs;
+  request.number = next_number_++;
+  requests_.push_back(std::move(request));
+  if (const int error = ObserveLocked(); error != 0) {
+    requests_.pop_back();
+    return WsaError::FromErrno(error);
+  }
+  Request& kept = requests_.back();
+  // After the observing began, so that nothing comes between.
+  if (!kept.destination.empty()) kept.source = SourceFor(kept.destination);
+  return 0;
 }
 
 int ChangeWaits::ObserveLocked() {

@@ -24,7 +24,8 @@ bool IsChangeIoctl(uint32_t code);
 // The requests of one socket to be told when the network has changed: calls
 // that wait, and those that were answered WSAEWOULDBLOCK and become network
 // events instead (section 4.5). Each has its price at every change, so that of
-// the calls that wait there are at most kMostWaiting.
+// the calls that wait there are at most kMostWaiting, and of a client's
+// requests on all its sockets as many as it may have (proto/README.md).
 //
 // Thread-safe. Results go to the call's sink, with no lock held.
 class ChangeWaits : public ChangeObserver,
@@ -39,8 +40,9 @@ class ChangeWaits : public ChangeObserver,
               int family, std::function<void(uint32_t event)> on_event);
   ~ChangeWaits() override;
 
-  // Does a change ioctl: ends the call, or keeps it if it `waits`, with
-  // WSAENOBUFS if too many do; else it is answered WSAEWOULDBLOCK.
+  // Does a change ioctl: keeps the call if it `waits`; else it is answered
+  // WSAEWOULDBLOCK, and replaces what such a call has asked for before.
+  // WSAENOBUFS if there are too many requests.
   void Begin(const SocketCall& call, const wsp::v1::IoctlRequest& request,
              bool waits);
 
@@ -73,6 +75,8 @@ class ChangeWaits : public ChangeObserver,
     // SIO_ROUTING_INTERFACE_QUERY said then; no source without a route.
     NetAddress destination;
     NetAddress source;
+    // That it counts as one of its client's.
+    std::shared_ptr<void> share;
   };
 
   // Where packets of a request would go from now.
@@ -96,6 +100,11 @@ class ChangeWaits : public ChangeObserver,
   // Takes out those for which `match` is true.
   template <typename Match>
   std::vector<Request> Take(Match match) ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes out the request that becomes `event`; what it counted by, or null.
+  std::shared_ptr<void> ForgetEventLocked(uint32_t event)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Keeps a request that counts by its share; a Winsock code.
+  WsaError KeepLocked(Request request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Observes what is left to be observed.
   int ObserveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int WaitingLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -44,6 +44,9 @@ class FakeClient : public CallSink {
   }
   int ReserveSocket() override { return 0; }
   void ReleaseSockets(uint32_t) override {}
+  std::shared_ptr<void> ReserveChangeRequest() override {
+    return std::make_shared<int>();
+  }
   void RemoveSocket(uint64_t socket_id) override {
     std::shared_ptr<SocketDescriptor> removed;
     absl::MutexLock lock(&mu_);

@@ -34,6 +34,7 @@ class IdleCallSink : public CallSink {
   }
   int ReserveSocket() override { return 0; }
   void ReleaseSockets(uint32_t) override {}
+  std::shared_ptr<void> ReserveChangeRequest() override { return nullptr; }
   std::shared_ptr<SocketDescriptor> FindSocket(uint64_t) const override {
     return nullptr;
   }

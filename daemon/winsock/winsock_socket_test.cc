@@ -48,6 +48,9 @@ class FakeCallSink : public CallSink {
     return 0;
   }
   void ReleaseSockets(uint32_t count) override { reserved_ -= count; }
+  std::shared_ptr<void> ReserveChangeRequest() override {
+    return std::make_shared<int>();
+  }
   std::shared_ptr<SocketDescriptor> FindSocket(
       uint64_t socket_id) const override {
     absl::MutexLock lock(&mu_);
