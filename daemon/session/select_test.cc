@@ -429,9 +429,15 @@ TEST_F(SelectTest, PollTellsOfAnEndWhateverWasAskedFor) {
   EXPECT_EQ(List(ready.hung_up()), Ids{kSocket});
   EXPECT_EQ(List(ready.failed()), Ids());
   EXPECT_EQ(List(ready.read()), Ids());
+  // Data is there beside the end, which by itself is none.
   ready = Poll({{kSocket}, {}, {}});
   EXPECT_EQ(List(ready.read()), Ids{kSocket});
   EXPECT_EQ(List(ready.hung_up()), Ids{kSocket});
+  EXPECT_EQ(client_.Receive(kSocket, 1), 0);
+  ready = Poll({{kSocket}, {}, {}});
+  EXPECT_EQ(List(ready.read()), Ids());
+  EXPECT_EQ(List(ready.hung_up()), Ids{kSocket});
+  EXPECT_EQ(List(Now({{kSocket}, {}, {}}).read()), Ids{kSocket});
 }
 
 TEST_F(SelectTest, PollTellsOfAReset) {
@@ -445,6 +451,7 @@ TEST_F(SelectTest, PollTellsOfAReset) {
   EXPECT_EQ(List(ready.hung_up()), Ids{kSocket});
   EXPECT_EQ(List(ready.failed()), Ids{kSocket});
   EXPECT_EQ(List(ready.except()), Ids());
+  EXPECT_EQ(List(Poll({{kSocket}, {}, {}}).read()), Ids());
 }
 
 TEST_F(SelectTest, PollTellsOfAFailedConnect) {

@@ -58,7 +58,7 @@ SelectWait::Finding SelectWait::LookAt(const Entry& entry) const {
     }
     return finding;
   }
-  finding.read = entry.in(kRead) && ready.readable;
+  finding.read = entry.in(kRead) && (poll_ ? ready.has_data : ready.readable);
   finding.write = entry.in(kWrite) && ready.writable;
   finding.except = entry.in(kExcept) && ready.urgent;
   if (!poll_) {

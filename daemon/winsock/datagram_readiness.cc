@@ -48,7 +48,8 @@ SocketReadiness DatagramSocket::ReadinessLocked() {
   const SocketState state = LookLocked();
   if (!state.open) return ready;
   ready.open = true;
-  ready.readable = state.readable || state.unreachable || receive_shut_;
+  ready.has_data = (state.readable || state.unreachable) && !receive_shut_;
+  ready.readable = ready.has_data || receive_shut_;
   ready.writable = state.writable || send_shut_;
   return ready;
 }

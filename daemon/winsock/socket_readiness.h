@@ -8,6 +8,8 @@ struct SocketReadiness {
   // Whether the socket is still there; if not, nothing below is set.
   bool open = false;
   bool readable = false;
+  // It is readable, and not for its end alone: there is data, or a connection.
+  bool has_data = false;
   bool writable = false;
   // Urgent data that isn't received in line.
   bool urgent = false;

@@ -104,7 +104,7 @@ SocketReadiness StreamSocket::ReadinessLocked() {
       ready.connect_failed = connect_error_ != 0;
       break;
     case State::kListening:
-      ready.readable = state.readable;
+      ready.readable = ready.has_data = state.readable;
       break;
     case State::kConnecting:
       // What waits for the connect finds out first.
@@ -113,6 +113,7 @@ SocketReadiness StreamSocket::ReadinessLocked() {
       ready.hung_up = HasEndedLocked(state, &unread);
       ready.lost = ready.hung_up && IsLostLocked(state);
       ready.readable = state.readable || ready.hung_up || receive_shut_;
+      ready.has_data = unread && !receive_shut_;
       ready.writable = state.writable || ready.lost || send_shut_;
       ready.urgent = state.urgent && !engine()->WithFd(&ReceivesUrgentInLine);
       break;

@@ -1,5 +1,6 @@
 // WSAPoll, which ws2_32 asks a provider for by its GUID (4.9). When a socket is
-// ready is 4.6's matter; what has no row of its own there is left out.
+// ready is 4.6's matter; the arguments' rules are those of its documentation
+// and, where that says something else or nothing, of tested Windows.
 #include <string>
 
 #include "mswsock.h"
@@ -127,15 +128,79 @@ TEST_P(PollTest, BoundDatagramSocketIsWritable) {
   EXPECT_EQ(Poll(NewBound(family(), Protocol::kUdp), kIn | kOut), kOut);
 }
 
-// A socket that isn't one is told of in its entry; the others go on.
+// What is no socket is told of in its entry, and by tested Windows not counted;
+// the others go on.
 TEST_P(PollTest, ClosedSocketIsInvalidAmongOthers) {
   const SOCKET closed = NewSocket(family());
   EXPECT_EQ(Close(closed), kOk);
   Pair pair = NewConnection(family());
   PollEntry entries[] = {{closed, kIn, 0}, {pair.socket, kOut, 0}};
-  EXPECT_EQ(poll_(entries, 2, 0), 2);
+  EXPECT_EQ(poll_(entries, 2, 0), 1);
   EXPECT_EQ(entries[0].ready, kInvalid);
   EXPECT_EQ(entries[1].ready, kOut);
+}
+
+// The same of a negative one, whatever is asked for.
+TEST_P(PollTest, NegativeSocketIsPassedOver) {
+  Pair pair = NewConnection(family());
+  PollEntry entries[] = {{INVALID_SOCKET, kError, 0x7f},
+                         {pair.socket, kIn, 0x7f}};
+  EXPECT_EQ(poll_(entries, 2, 0), 0);
+  EXPECT_EQ(entries[0].ready, kInvalid);
+  EXPECT_EQ(entries[1].ready, 0);
+}
+
+// ... and they don't end a wait either.
+TEST_P(PollTest, WhatIsNoSocketEndsNoWait) {
+  Pair pair = NewConnection(family());
+  PollEntry entries[] = {{INVALID_SOCKET, kIn, 0}, {pair.socket, kIn, 0}};
+  const milliseconds time =
+      TimeOf([&] { EXPECT_EQ(poll_(entries, 2, kNotAtAllMs), 0); });
+  EXPECT_GE(time.count(), kNotAtAllMs - 10);
+}
+
+TEST_P(PollTest, SocketsThatAreNoneAreAnError) {
+  PollEntry entries[] = {{INVALID_SOCKET, kError, 0}, {0xabacab, kError, 0}};
+  WSASetLastError(0);
+  EXPECT_EQ(poll_(entries, 2, 0), SOCKET_ERROR);
+  EXPECT_EQ(WsaCode{WSAGetLastError()}, WsaCode{WSAENOTSOCK});
+  EXPECT_EQ(entries[0].ready, kInvalid);
+  EXPECT_EQ(entries[1].ready, kInvalid);
+}
+
+TEST_P(PollTest, WhatCannotBeAskedForIsInvalid) {
+  Pair pair = NewConnection(family());
+  for (int bit = 1; bit < 0x10000; bit <<= 1) {
+    if ((bit & (kIn | kOut)) != 0) continue;
+    PollEntry entry = {pair.socket, static_cast<SHORT>(bit), 0x7f};
+    WSASetLastError(0);
+    EXPECT_EQ(poll_(&entry, 1, 0), SOCKET_ERROR) << bit;
+    EXPECT_EQ(WsaCode{WSAGetLastError()}, WsaCode{WSAEINVAL}) << bit;
+  }
+}
+
+TEST_P(PollTest, NoArrayIsAFault) {
+  WSASetLastError(0);
+  EXPECT_EQ(poll_(nullptr, 1, 0), SOCKET_ERROR);
+  EXPECT_EQ(WsaCode{WSAGetLastError()}, WsaCode{WSAEFAULT});
+}
+
+// By tested Windows the end of a connection is no data.
+TEST_P(PollTest, EndIsNotReadable) {
+  Pair pair = NewConnection(family());
+  ASSERT_TRUE(pair.peer.Write("x"));
+  pair.peer.ShutdownSend();
+  EXPECT_NE(Poll(pair.socket, 0, kSoonMs) & kHangUp, 0);
+  EXPECT_EQ(Poll(pair.socket, kIn | kOut), kReadNormal | kOut | kHangUp);
+  std::string data;
+  EXPECT_EQ(RecvText(pair.socket, 1, &data), kOk);
+  EXPECT_EQ(Poll(pair.socket, kIn | kOut), kOut | kHangUp);
+}
+
+TEST_P(PollTest, OwnShutdownIsNotReadable) {
+  Pair pair = NewConnection(family());
+  EXPECT_EQ(Shutdown(pair.socket, SD_RECEIVE), kOk);
+  EXPECT_EQ(Poll(pair.socket, kIn | kOut), kOut);
 }
 
 TEST_P(PollTest, TimeoutTellsNothing) {

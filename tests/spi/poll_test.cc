@@ -2,6 +2,7 @@
 // section 4.9).
 #include <gtest/gtest.h>
 
+#include <string>
 #include <vector>
 
 #include "tests/testing/provider_test.h"
@@ -69,8 +70,14 @@ TEST_P(PollTest, UrgentDataIsABandOfItsOwn) {
 
 TEST_P(PollTest, TheEndIsToldUnasked) {
   Connection connection = Connect(peers_);
+  ASSERT_TRUE(connection.peer.Write("x"));
   connection.peer.ShutdownSend();
   EXPECT_EQ(Told(connection.socket, 0, kLongMs), POLLHUP);
+  EXPECT_EQ(Told(connection.socket, POLLIN | POLLOUT),
+            POLLRDNORM | POLLWRNORM | POLLHUP);
+  std::string data;
+  EXPECT_EQ(spi_->Recv(connection.socket, 1, &data), kOk);
+  EXPECT_EQ(Told(connection.socket, POLLIN | POLLOUT), POLLWRNORM | POLLHUP);
   connection = Connect(peers_);
   connection.peer.Reset();
   EXPECT_EQ(Told(connection.socket, 0, kLongMs), POLLHUP | POLLERR);
@@ -93,29 +100,66 @@ TEST_P(PollTest, ConnectionsToAccept) {
   EXPECT_EQ(Told(listener, POLLIN, kLongMs), POLLRDNORM);
 }
 
-TEST_P(PollTest, WhatIsNoneIsToldBesideTheOthers) {
+// What isn't negative and isn't a socket either.
+constexpr SOCKET kUnknown = 0xabacab;
+
+TEST_P(PollTest, WhatIsNoneIsToldBesideTheOthersAndNotCounted) {
   Connection connection = Connect(peers_);
   std::vector<WSAPOLLFD> sockets = {{connection.socket, POLLIN, 0},
-                                    {INVALID_SOCKET, POLLIN, 0},
+                                    {INVALID_SOCKET, POLLERR, 0},
+                                    {kUnknown, POLLIN, 0},
                                     {connection.socket, POLLOUT, 0}};
-  EXPECT_EQ(poll_(sockets.data(), 3, -1), 2);
+  EXPECT_EQ(poll_(sockets.data(), 4, -1), 1);
   EXPECT_EQ(sockets[0].revents, 0);
   EXPECT_EQ(sockets[1].revents, POLLNVAL);
-  EXPECT_EQ(sockets[2].revents, POLLWRNORM);
+  EXPECT_EQ(sockets[2].revents, POLLNVAL);
+  EXPECT_EQ(sockets[3].revents, POLLWRNORM);
+}
+
+TEST_P(PollTest, WhatIsNoneEndsNoWait) {
+  Connection connection = Connect(peers_);
+  std::vector<WSAPOLLFD> sockets = {{INVALID_SOCKET, POLLIN, 0},
+                                    {kUnknown, POLLIN, 0},
+                                    {connection.socket, POLLIN, 0x7f}};
+  EXPECT_EQ(poll_(sockets.data(), 3, 0), 0);
+  EXPECT_EQ(sockets[0].revents, POLLNVAL);
+  EXPECT_EQ(sockets[1].revents, POLLNVAL);
+  EXPECT_EQ(sockets[2].revents, 0);
+  ThreadGroup poller;
+  poller.Start("poller", [&] { EXPECT_EQ(poll_(sockets.data(), 3, -1), 1); });
+  ASSERT_TRUE(poller.WaitUntilBlocked());
+  ASSERT_TRUE(connection.peer.Write("x"));
+  poller.JoinAll();
+  EXPECT_EQ(sockets[2].revents, POLLRDNORM);
 }
 
 TEST_P(PollTest, BadArguments) {
   Connection connection = Connect(peers_);
   WSAPOLLFD good = {connection.socket, POLLIN, 0};
-  WSAPOLLFD bad = {INVALID_SOCKET, POLLIN, 0};
-  WSAPOLLFD priority = {connection.socket, POLLPRI, 0};
   EXPECT_EQ(Refusal(&good, 0), WsaCode{WSAEINVAL});
+  EXPECT_EQ(Refusal(nullptr, 0), WsaCode{WSAEINVAL});
   EXPECT_EQ(Refusal(nullptr, 1), WsaCode{WSAEFAULT});
-  EXPECT_EQ(Refusal(&bad, 1), WsaCode{WSAENOTSOCK});
-  EXPECT_EQ(bad.revents, POLLNVAL);
-  EXPECT_EQ(Refusal(&priority, 1), WsaCode{WSAEINVAL});
+  // Whatever is asked for.
+  WSAPOLLFD none[] = {{INVALID_SOCKET, POLLERR, 0}, {kUnknown, POLLERR, 0}};
+  EXPECT_EQ(Refusal(none, 2), WsaCode{WSAENOTSOCK});
+  EXPECT_EQ(none[0].revents, POLLNVAL);
+  EXPECT_EQ(none[1].revents, POLLNVAL);
   ASSERT_EQ(spi_->Cleanup(), kOk);
   EXPECT_EQ(Refusal(&good, 1), WsaCode{WSANOTINITIALISED});
+}
+
+TEST_P(PollTest, OnlyWhatCanBeToldCanBeAskedFor) {
+  Connection connection = Connect(peers_);
+  for (int bit = 1; bit < 0x10000; bit <<= 1) {
+    if ((bit & (POLLIN | POLLOUT)) != 0) continue;
+    for (const SOCKET s : {connection.socket, kUnknown}) {
+      WSAPOLLFD entries[] = {{connection.socket, POLLOUT, 0x7f},
+                             {s, static_cast<SHORT>(bit), 0x7f}};
+      EXPECT_EQ(Refusal(entries, 2), WsaCode{WSAEINVAL}) << bit;
+      EXPECT_EQ(entries[0].revents, 0);
+      EXPECT_EQ(entries[1].revents, 0);
+    }
+  }
 }
 
 TEST_P(PollTest, WaitsForEverUntilSomethingHappens) {
