@@ -412,6 +412,40 @@ TEST_P(JoinLeafTest, UnknownRoleIsInvalid) {
   EXPECT_EQ(Join(NewOnAny(), &joined, 0x40), WsaCode{WSAEINVAL});
 }
 
+// 2 WSPJoinLeaf, as WSPConnect: WSAEPROTONOSUPPORT (caller data), WSAEOPNOTSUPP
+// (SQOS, GQOS).
+TEST_P(JoinLeafTest, DataOrQualityOfServiceForTheLeafFails) {
+  const SOCKET s = NewOnAny();
+  const SockAddr group = GroupAddress(family(), PortOf(s));
+  char byte = 'x';
+  WSABUF data = {1, &byte};
+  QOS quality = {};
+  const auto join = [&](LPWSABUF caller_data, LPQOS sqos, LPQOS gqos) {
+    int error = 0;
+    EXPECT_EQ(table().lpWSPJoinLeaf(s, group.get(), group.length(), caller_data,
+                                    nullptr, sqos, gqos, JL_BOTH, &error),
+              INVALID_SOCKET);
+    return WsaCode{error};
+  };
+  EXPECT_EQ(join(&data, nullptr, nullptr), WsaCode{WSAEPROTONOSUPPORT});
+  EXPECT_EQ(join(nullptr, &quality, nullptr), WsaCode{WSAEOPNOTSUPP});
+  EXPECT_EQ(join(nullptr, nullptr, &quality), WsaCode{WSAEOPNOTSUPP});
+}
+
+// 2: ready on FD_CONNECT.
+TEST_P(JoinLeafTest, JoinIsANetworkEvent) {
+  const SOCKET s = NewOnAny();
+  Event event;
+  ASSERT_EQ(EventSelect(s, event.get(), FD_CONNECT), kOk);
+  SOCKET joined;
+  EXPECT_EQ(Join(s, &joined), kOk);
+  EXPECT_TRUE(event.Wait(kSoonMs));
+  WSANETWORKEVENTS events = {};
+  EXPECT_EQ(EnumNetworkEvents(s, event.get(), &events), kOk);
+  EXPECT_EQ(events.lNetworkEvents, FD_CONNECT);
+  EXPECT_EQ(events.iErrorCode[FD_CONNECT_BIT], 0);
+}
+
 TEST_P(JoinLeafTest, ShortNameIsAFault) {
   const SOCKET s = NewOnAny();
   SOCKET joined;
