@@ -15,13 +15,7 @@ using testing::ClosedEndpoint;
 using testing::milliseconds;
 using testing::TimeOf;
 
-// Windows' WSAPOLLFD and its bits.
-struct PollEntry {
-  SOCKET socket;
-  SHORT events;
-  SHORT ready;
-};
-static_assert(sizeof(PollEntry) == 16, "");
+// WSAPOLLFD's bits, by Windows' numbers.
 constexpr SHORT kReadNormal = 0x0100;
 constexpr SHORT kReadBand = 0x0200;
 constexpr SHORT kIn = kReadNormal | kReadBand;
@@ -29,8 +23,6 @@ constexpr SHORT kOut = 0x0010;
 constexpr SHORT kError = 0x0001;
 constexpr SHORT kHangUp = 0x0002;
 constexpr SHORT kInvalid = 0x0004;
-
-using PollFunction = INT(WSAAPI*)(PollEntry*, ULONG, INT);
 
 class PollTest : public ConformanceTest,
                  public ::testing::WithParamInterface<Family> {
@@ -40,19 +32,19 @@ class PollTest : public ConformanceTest,
   void SetUp() override {
     ConformanceTest::SetUp();
     const SOCKET any = NewSocket(family());
-    poll_ = reinterpret_cast<PollFunction>(FindExtension(any, WSAID_WSAPOLL));
+    poll_ = reinterpret_cast<LPFN_WSAPOLL>(FindExtension(any, WSAID_WSAPOLL));
     ASSERT_NE(poll_, nullptr);
   }
 
   // One socket: what it is ready for.
   SHORT Poll(SOCKET s, SHORT events, INT timeout_ms = 0) {
-    PollEntry entry = {s, events, 0x7f};
+    WSAPOLLFD entry = {s, events, 0x7f};
     const INT count = poll_(&entry, 1, timeout_ms);
-    EXPECT_EQ(count, entry.ready == 0 ? 0 : 1);
-    return entry.ready;
+    EXPECT_EQ(count, entry.revents == 0 ? 0 : 1);
+    return entry.revents;
   }
 
-  PollFunction poll_ = nullptr;
+  LPFN_WSAPOLL poll_ = nullptr;
 };
 WSPD_FOR_BOTH_FAMILIES(PollTest);
 
@@ -134,45 +126,45 @@ TEST_P(PollTest, ClosedSocketIsInvalidAmongOthers) {
   const SOCKET closed = NewSocket(family());
   EXPECT_EQ(Close(closed), kOk);
   Pair pair = NewConnection(family());
-  PollEntry entries[] = {{closed, kIn, 0}, {pair.socket, kOut, 0}};
+  WSAPOLLFD entries[] = {{closed, kIn, 0}, {pair.socket, kOut, 0}};
   EXPECT_EQ(poll_(entries, 2, 0), 1);
-  EXPECT_EQ(entries[0].ready, kInvalid);
-  EXPECT_EQ(entries[1].ready, kOut);
+  EXPECT_EQ(entries[0].revents, kInvalid);
+  EXPECT_EQ(entries[1].revents, kOut);
 }
 
 // The same of a negative one, whatever is asked for.
 TEST_P(PollTest, NegativeSocketIsPassedOver) {
   Pair pair = NewConnection(family());
-  PollEntry entries[] = {{INVALID_SOCKET, kError, 0x7f},
+  WSAPOLLFD entries[] = {{INVALID_SOCKET, kError, 0x7f},
                          {pair.socket, kIn, 0x7f}};
   EXPECT_EQ(poll_(entries, 2, 0), 0);
-  EXPECT_EQ(entries[0].ready, kInvalid);
-  EXPECT_EQ(entries[1].ready, 0);
+  EXPECT_EQ(entries[0].revents, kInvalid);
+  EXPECT_EQ(entries[1].revents, 0);
 }
 
 // ... and they don't end a wait either.
 TEST_P(PollTest, WhatIsNoSocketEndsNoWait) {
   Pair pair = NewConnection(family());
-  PollEntry entries[] = {{INVALID_SOCKET, kIn, 0}, {pair.socket, kIn, 0}};
+  WSAPOLLFD entries[] = {{INVALID_SOCKET, kIn, 0}, {pair.socket, kIn, 0}};
   const milliseconds time =
       TimeOf([&] { EXPECT_EQ(poll_(entries, 2, kNotAtAllMs), 0); });
   EXPECT_GE(time.count(), kNotAtAllMs - 10);
 }
 
 TEST_P(PollTest, SocketsThatAreNoneAreAnError) {
-  PollEntry entries[] = {{INVALID_SOCKET, kError, 0}, {0xabacab, kError, 0}};
+  WSAPOLLFD entries[] = {{INVALID_SOCKET, kError, 0}, {0xabacab, kError, 0}};
   WSASetLastError(0);
   EXPECT_EQ(poll_(entries, 2, 0), SOCKET_ERROR);
   EXPECT_EQ(WsaCode{WSAGetLastError()}, WsaCode{WSAENOTSOCK});
-  EXPECT_EQ(entries[0].ready, kInvalid);
-  EXPECT_EQ(entries[1].ready, kInvalid);
+  EXPECT_EQ(entries[0].revents, kInvalid);
+  EXPECT_EQ(entries[1].revents, kInvalid);
 }
 
 TEST_P(PollTest, WhatCannotBeAskedForIsInvalid) {
   Pair pair = NewConnection(family());
   for (int bit = 1; bit < 0x10000; bit <<= 1) {
     if ((bit & (kIn | kOut)) != 0) continue;
-    PollEntry entry = {pair.socket, static_cast<SHORT>(bit), 0x7f};
+    WSAPOLLFD entry = {pair.socket, static_cast<SHORT>(bit), 0x7f};
     WSASetLastError(0);
     EXPECT_EQ(poll_(&entry, 1, 0), SOCKET_ERROR) << bit;
     EXPECT_EQ(WsaCode{WSAGetLastError()}, WsaCode{WSAEINVAL}) << bit;
@@ -205,10 +197,10 @@ TEST_P(PollTest, OwnShutdownIsNotReadable) {
 
 TEST_P(PollTest, TimeoutTellsNothing) {
   Pair pair = NewConnection(family());
-  PollEntry entry = {pair.socket, kIn, 0x7f};
+  WSAPOLLFD entry = {pair.socket, kIn, 0x7f};
   const milliseconds time =
       TimeOf([&] { EXPECT_EQ(poll_(&entry, 1, kNotAtAllMs), 0); });
-  EXPECT_EQ(entry.ready, 0);
+  EXPECT_EQ(entry.revents, 0);
   EXPECT_GE(time.count(), kNotAtAllMs - 10);
 }
 
@@ -225,7 +217,7 @@ TEST_P(PollTest, WaitWithoutALimitEndsWhenDataComes) {
 
 // The extension functions report by WSASetLastError.
 TEST_P(PollTest, NoEntriesAreInvalid) {
-  PollEntry entry = {INVALID_SOCKET, kIn, 0};
+  WSAPOLLFD entry = {INVALID_SOCKET, kIn, 0};
   WSASetLastError(0);
   EXPECT_EQ(poll_(&entry, 0, 0), SOCKET_ERROR);
   EXPECT_EQ(WsaCode{WSAGetLastError()}, WsaCode{WSAEINVAL});
