@@ -8,6 +8,7 @@ namespace {
 // What a closed socket was given and acknowledged arrives, in good order.
 bool EndedInOrder(const ConnectionRecord& record) {
   return !record.peer_reset && !record.client_lost &&
+         !record.client_cancelled &&
          (record.client_end == ClientEnd::kClosed ||
           record.client_end == ClientEnd::kClosedInPart);
 }
@@ -23,6 +24,11 @@ std::string AuditToPeer(const ConnectionRecord& record) {
     return "the peer got more than was sent";
   }
   if (record.peer_reset) return "";
+  if (record.client_cancelled) {
+    const bool lost = record.peer_end == PeerEnd::kOrderly &&
+                      record.peer_got < record.client_acked;
+    return lost ? "acknowledged bytes are lost" : "";
+  }
   if (record.client_lost) return "reset, but not by the peer";
   if (EndedInOrder(record)) {
     if (record.peer_end != PeerEnd::kOrderly) return "closed, but not in order";
@@ -93,6 +99,7 @@ AuditTotals Audit(Ledger* ledger, const std::set<pid_t>& killed) {
            << ", by the peer as "
            << static_cast<uint32_t>(record.peer_end.load())
            << (record.client_shut ? ", client shut" : "")
+           << (record.client_cancelled ? ", a send cancelled" : "")
            << (record.client_saw_end ? ", client saw the end" : "")
            << (record.client_lost ? ", client saw a reset" : "")
            << (record.peer_shut ? ", peer shut" : "")

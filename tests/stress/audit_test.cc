@@ -65,6 +65,19 @@ TEST_F(AuditTest, SeesAResetInsteadOfAnOrderlyEnd) {
   EXPECT_EQ(Error(), "");
 }
 
+TEST_F(AuditTest, LetsCancelledSendsEndInAReset) {
+  record_.client_cancelled = true;
+  record_.client_acked = 999;
+  record_.client_end = ClientEnd::kClosedInPart;
+  record_.peer_end = PeerEnd::kReset;
+  record_.client_lost = true;
+  EXPECT_EQ(Error(), "");
+  record_.peer_end = PeerEnd::kOrderly;
+  EXPECT_EQ(Error(), "");
+  record_.peer_got = 998;
+  EXPECT_THAT(Error(), HasSubstr("acknowledged bytes are lost"));
+}
+
 TEST_F(AuditTest, SeesResetsThatNobodyMade) {
   record_.client_lost = true;
   EXPECT_THAT(Error(), HasSubstr("not by the peer"));

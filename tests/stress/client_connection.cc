@@ -233,7 +233,9 @@ void ClientConnection::SendBlocking() {
     record_->client_acked = acked_ += sent;
   } else {
     broken_ = true;
-    if (!closed && !(with_hook && code == kInterrupted)) {
+    if (with_hook && code == kInterrupted) {
+      record_->client_cancelled = true;
+    } else if (!closed) {
       Judge("WSPSend", code);
     }
   }

@@ -14,7 +14,7 @@ enum class ClientEnd : uint32_t {
   kNotConnected,  // it never was a connection
   kClosing,       // a close had begun
   kClosed,        // closed with every send acknowledged
-  kClosedInPart,  // closed while a send was under way, or after a cancelled one
+  kClosedInPart,  // closed while a send was under way, or after one that failed
   kClosedHard,    // closed with a linger time of 0
   kCleanedUp,     // left to the final cleanup
 };
@@ -30,6 +30,8 @@ struct ConnectionRecord {
   std::atomic<uint32_t> call_back_port{0};  // if it is to be accepted there
   std::atomic<ClientEnd> client_end{ClientEnd::kOpen};
   std::atomic<bool> client_shut{false};  // shutdown of sending had begun
+  // A blocking send was cancelled: reset, if a part of it had gone.
+  std::atomic<bool> client_cancelled{false};
   std::atomic<bool> client_saw_end{false};
   std::atomic<bool> client_lost{false};   // a call said that it was reset
   std::atomic<uint64_t> client_given{0};  // what sends were begun with
