@@ -2,6 +2,7 @@
 // known or wanted of them besides their data.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -340,7 +341,7 @@ TEST_P(MessageTest, TheRoutineOfASendRunsToo) {
 }
 
 // The ids of threads that the provider has opened and not closed.
-int g_open_threads = 0;
+std::atomic<int> g_open_threads{0};
 
 int WSPAPI CountOpening(LPWSATHREADID id, LPINT error) {
   ++g_open_threads;
