@@ -70,9 +70,9 @@ class SelectTest : public ConformanceTest {
     int ready = 0;
     EXPECT_EQ(Select(read.get(), write.get(), except.get(), &limit, &ready),
               kOk);
-    const std::string result = std::string(read.sockets().size(), 'r') +
-                               std::string(write.sockets().size(), 'w') +
-                               std::string(except.sockets().size(), 'x');
+    std::string result = std::string(read.sockets().size(), 'r') +
+                         std::string(write.sockets().size(), 'w') +
+                         std::string(except.sockets().size(), 'x');
     EXPECT_EQ(ready, static_cast<int>(result.size()));
     return result;
   }
