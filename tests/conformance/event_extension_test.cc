@@ -31,16 +31,6 @@ class EventExtensionTest : public NoticeTest {
     const int error = WSAGetLastError();
     return error == 0 ? kNoErrorGiven : WsaCode{error};
   }
-  // A datagram socket that has been told of FD_READ for "one" and "two".
-  SOCKET NewWithTwoDatagrams() {
-    const SOCKET s = NewDatagrams();
-    SendDatagram(s, "one");
-    SendDatagram(s, "two");
-    EXPECT_TRUE(WaitReadable(s));
-    EXPECT_EQ(Register(s, FD_READ), kOk);
-    Expect(s, FD_READ);
-    return s;
-  }
 };
 WSPD_FOR_ALL_NOTICES(EventExtensionTest);
 

@@ -27,16 +27,6 @@ class EventReenablingTest : public NoticeTest {
     std::string data;
     return RecvText(s, 1, &data, flags);
   }
-  // A datagram socket that has been told of FD_READ for two datagrams.
-  SOCKET NewWithTwoDatagrams() {
-    const SOCKET s = NewDatagrams();
-    SendDatagram(s, "one");
-    SendDatagram(s, "two");
-    EXPECT_TRUE(WaitReadable(s));
-    EXPECT_EQ(Register(s, FD_READ), kOk);
-    Expect(s, FD_READ);
-    return s;
-  }
 };
 WSPD_FOR_ALL_NOTICES(EventReenablingTest);
 

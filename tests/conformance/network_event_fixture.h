@@ -88,6 +88,16 @@ class NoticeTest : public NetworkEventTest,
     ASSERT_EQ(GetSockName(s, &name), kOk);
     ASSERT_TRUE(sender_.Send(data, name.ToEndpoint()));
   }
+  // A datagram socket that has been told of FD_READ for "one" and "two".
+  SOCKET NewWithTwoDatagrams() {
+    const SOCKET s = NewDatagrams();
+    SendDatagram(s, "one");
+    SendDatagram(s, "two");
+    EXPECT_TRUE(WaitReadable(s));
+    EXPECT_EQ(Register(s, FD_READ), kOk);
+    Expect(s, FD_READ);
+    return s;
+  }
 
   testing::PeerDatagrams sender_;
 };
