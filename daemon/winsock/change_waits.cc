@@ -69,8 +69,8 @@ void ChangeWaits::Begin(const SocketCall& call,
   if (!error.ok()) return call.Finish(error);
   if (!waits) made.from = nullptr;
   made.share = call.from()->sink()->ReserveChangeRequest();
-  // Given back with no lock held.
-  std::shared_ptr<void> replaced;
+  // Given back with no lock held, also the one of a request that isn't kept.
+  std::shared_ptr<void> replaced, share;
   {
     absl::MutexLock lock(&mu_);
     if (call.from()->closed()) {
@@ -83,9 +83,11 @@ void ChangeWaits::Begin(const SocketCall& call,
         replaced = ForgetEventLocked(made.event);
         if (made.share == nullptr) made.share.swap(replaced);
       }
+      share = made.share;
       error = KeepLocked(std::move(made));
     }
   }
+  share.reset();
   if (!error.ok()) return call.Finish(error);
   if (!waits) return call.Finish(WsaError(kWsaWouldBlock));
   if (call->report_pending) call.from()->sink()->ReportPending(call->call_id);
