@@ -20,6 +20,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
 constexpr absl::Duration kDeadline = absl::Seconds(30);
@@ -97,6 +98,19 @@ class ResolverTest : public ::testing::Test {
     question.address = ParseNumericAddress(text);
     question.want_aliases = true;
     return question;
+  }
+
+  // One of thousands of addresses.
+  static std::string AddressNumber(size_t number) {
+    return "10.0." + std::to_string(number / 256) + "." +
+           std::to_string(number % 256);
+  }
+  // A hosts file that gives the name so many addresses.
+  void WriteHosts(const std::string& name, size_t addresses) {
+    std::ofstream file(folder_ + "hosts");
+    for (size_t i = 0; i < addresses; ++i) {
+      file << AddressNumber(i) << " " << name << "\n";
+    }
   }
 
   const std::string folder_ = std::string(getenv("TEST_TMPDIR")) + "/";
@@ -275,6 +289,79 @@ TEST_F(ResolverTest, LookupsUnderWayEndWithTheResolverUnanswered) {
             0u);
   ASSERT_TRUE(dns_.AwaitQuestionFor("silent.example"));
   resolver_.reset();
+}
+
+// ------------------------------------------------- limits of proto/README.md
+
+constexpr size_t kAddresses = 1024;
+constexpr size_t kAliases = 256;
+
+TEST_F(ResolverTest, OfAHostsFilesAddressesTheFirst1024AreKept) {
+  WriteHosts("many.example", kAddresses);
+  EXPECT_THAT(Addresses(Look(Host("many.example"))), SizeIs(kAddresses));
+  WriteHosts("many.example", kAddresses + 1);
+  const std::vector<std::string> kept = Addresses(Look(Host("many.example")));
+  ASSERT_THAT(kept, SizeIs(kAddresses));
+  EXPECT_EQ(kept.back(), AddressNumber(kAddresses - 1));
+}
+
+TEST_F(ResolverTest, OfAHostsFilesAliasesTheFirst256AreKept) {
+  std::string line = "192.0.2.3 many.example";
+  for (size_t i = 0; i < kAliases; ++i) line += " a" + std::to_string(i);
+  std::ofstream(folder_ + "hosts") << line << "\n";
+  EXPECT_THAT(Look(Host("a0")).aliases, SizeIs(kAliases));
+  EXPECT_THAT(Look(Address("192.0.2.3")).aliases, SizeIs(kAliases));
+  std::ofstream(folder_ + "hosts") << line << " more\n";
+  for (const LookupQuestion& question : {Host("more"), Address("192.0.2.3")}) {
+    const std::vector<std::string> kept = Look(question).aliases;
+    ASSERT_THAT(kept, SizeIs(kAliases));
+    EXPECT_EQ(kept.back(), "a255");
+  }
+}
+
+TEST_F(ResolverTest, OfDnssAddresses1024AreKept) {
+  for (size_t i = 0; i < kAddresses; ++i) {
+    dns_.AddAddress("many.example", AddressNumber(i));
+  }
+  EXPECT_THAT(Addresses(Look(Host("many.example"))), SizeIs(kAddresses));
+  dns_.AddAddress("many.example", AddressNumber(kAddresses));
+  EXPECT_THAT(Addresses(Look(Host("many.example"))), SizeIs(kAddresses));
+}
+
+// The names that CNAME records lead from, one to the next.
+TEST_F(ResolverTest, OfDnssAliases256AreKept) {
+  const auto name = [](size_t number) {
+    return "n" + std::to_string(number) + ".example";
+  };
+  for (size_t i = 0; i <= kAliases; ++i) dns_.AddCname(name(i), name(i + 1));
+  dns_.AddAddress(name(kAliases + 1), "192.0.2.7");
+  // From the second there are as many as are kept.
+  for (size_t first : {size_t{1}, size_t{0}}) {
+    const LookupAnswer answer = Look(Host(name(first), AF_INET));
+    EXPECT_EQ(answer.canonical_name, name(kAliases + 1));
+    EXPECT_THAT(answer.aliases, SizeIs(kAliases)) << first;
+  }
+}
+
+TEST_F(ResolverTest, OfAnAddresssOtherNames256AreKept) {
+  for (size_t i = 0; i <= kAliases; ++i) {
+    dns_.AddPtr("192.0.2.7", "n" + std::to_string(i) + ".example");
+  }
+  EXPECT_THAT(Look(Address("192.0.2.7")).aliases, SizeIs(kAliases));
+  dns_.AddPtr("192.0.2.7", "more.example");
+  EXPECT_THAT(Look(Address("192.0.2.7")).aliases, SizeIs(kAliases));
+}
+
+TEST_F(ResolverTest, OfAddressesWithPorts1024AreKept) {
+  LookupQuestion question = Host("many.example");
+  question.service = "domain";
+  // Each has two ports.
+  for (size_t count : {kAddresses / 2, kAddresses / 2 + 1}) {
+    WriteHosts("many.example", count);
+    const std::vector<std::string> kept = Addresses(Look(question));
+    ASSERT_THAT(kept, SizeIs(kAddresses));
+    EXPECT_EQ(kept.back(), AddressNumber(kAddresses / 2 - 1) + " 53 udp");
+  }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "tests/testing/dns_responder.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -20,6 +21,8 @@ constexpr uint16_t kPtr = 12;
 constexpr uint16_t kAaaa = 28;
 constexpr int kNoSuchName = 3;
 constexpr size_t kHeaderBytes = 12;
+// An answer by UDP (RFC 1035, section 4.2.1).
+constexpr size_t kMostUdpBytes = 512;
 
 void AppendNumber(uint16_t number, std::string* out) {
   out->push_back(static_cast<char>(number >> 8));
@@ -64,6 +67,29 @@ std::string EncodeRecord(const std::string& name, uint16_t type,
   return record + data;
 }
 
+// The answer that says: ask by TCP.
+std::string Truncate(const std::string& answer) {
+  constexpr char kTruncated = 2;
+  size_t at = kHeaderBytes;
+  std::string name;
+  if (!DecodeName(answer, &at, &name)) abort();
+  std::string head = answer.substr(0, at + 4);
+  head[2] = static_cast<char>(head[2] | kTruncated);
+  head[6] = head[7] = 0;  // records
+  return head;
+}
+
+bool WriteAll(int fd, const std::string& data) {
+  size_t done = 0;
+  while (done < data.size()) {
+    const ssize_t sent =
+        send(fd, data.data() + done, data.size() - done, MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    done += static_cast<size_t>(sent);
+  }
+  return true;
+}
+
 std::string PtrName(const std::string& address) {
   in_addr v4;
   if (inet_pton(AF_INET, address.c_str(), &v4) == 1) {
@@ -87,19 +113,27 @@ std::string PtrName(const std::string& address) {
 
 }  // namespace
 
-DnsResponder::DnsResponder()
-    : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+DnsResponder::DnsResponder() {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const name = reinterpret_cast<sockaddr*>(&address);
   socklen_t size = sizeof(address);
   int stop[2];
-  if (bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address),
-                  &size) != 0 ||
-      pipe2(stop, O_CLOEXEC) != 0) {
-    abort();
-  }
+  // The same port for both; another one as long as UDP's is somebody else's.
+  bool taken;
+  do {
+    socket_ = OwnedFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    listener_ = OwnedFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    address.sin_port = 0;
+    if (bind(listener_.get(), name, size) != 0 ||
+        getsockname(listener_.get(), name, &size) != 0) {
+      abort();
+    }
+    taken = bind(socket_.get(), name, size) != 0;
+    if (taken && errno != EADDRINUSE) abort();
+  } while (taken);
+  if (listen(listener_.get(), 16) != 0 || pipe2(stop, O_CLOEXEC) != 0) abort();
   port_ = ntohs(address.sin_port);
   stop_read_ = OwnedFd(stop[0]);
   stop_write_ = OwnedFd(stop[1]);
@@ -177,26 +211,72 @@ bool DnsResponder::AwaitQuestionFor(const std::string& name) {
 }
 
 void DnsResponder::Run() {
+  std::vector<Stream> streams;
   for (;;) {
-    pollfd wait[] = {{socket_.get(), POLLIN, 0}, {stop_read_.get(), POLLIN, 0}};
-    if (poll(wait, 2, -1) < 0) continue;
+    std::vector<pollfd> wait = {{socket_.get(), POLLIN, 0},
+                                {stop_read_.get(), POLLIN, 0},
+                                {listener_.get(), POLLIN, 0}};
+    const size_t first = wait.size();
+    for (const Stream& stream : streams) {
+      wait.push_back({stream.fd.get(), POLLIN, 0});
+    }
+    if (poll(wait.data(), wait.size(), -1) < 0) continue;
     if (wait[1].revents != 0) return;
-    char question[4096];
-    sockaddr_in from;
-    socklen_t from_size = sizeof(from);
-    const ssize_t size =
-        recvfrom(socket_.get(), question, sizeof(question), 0,
-                 reinterpret_cast<sockaddr*>(&from), &from_size);
-    if (size < 0) continue;
-    const std::string sender(reinterpret_cast<const char*>(&from), from_size);
-    Send(Answer(std::string(question, static_cast<size_t>(size)), sender),
-         sender);
+    if (wait[0].revents != 0) AnswerDatagram();
+    // From the last one, since those behind one that goes move up.
+    for (size_t i = streams.size(); i-- > 0;) {
+      if (wait[first + i].revents != 0 && !AnswerStream(&streams[i])) {
+        streams.erase(streams.begin() + static_cast<ptrdiff_t>(i));
+      }
+    }
+    if (wait[2].revents != 0) {
+      streams.push_back(
+          {OwnedFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)),
+           ""});
+    }
   }
 }
 
+void DnsResponder::AnswerDatagram() {
+  char question[4096];
+  sockaddr_in from;
+  socklen_t from_size = sizeof(from);
+  const ssize_t size = recvfrom(socket_.get(), question, sizeof(question), 0,
+                                reinterpret_cast<sockaddr*>(&from), &from_size);
+  if (size < 0) return;
+  const std::string sender(reinterpret_cast<const char*>(&from), from_size);
+  Send(Answer(std::string(question, static_cast<size_t>(size)), sender),
+       sender);
+}
+
+bool DnsResponder::AnswerStream(Stream* stream) {
+  char data[4096];
+  const ssize_t size = recv(stream->fd.get(), data, sizeof(data), 0);
+  if (size <= 0) return false;
+  std::string& received = stream->received;
+  received.append(data, static_cast<size_t>(size));
+  // Each message behind its length.
+  while (received.size() >= 2) {
+    const size_t length = static_cast<size_t>(static_cast<uint8_t>(received[0]))
+                              << 8 |
+                          static_cast<uint8_t>(received[1]);
+    if (received.size() < 2 + length) break;
+    const std::string answer = Answer(received.substr(2, length), "");
+    received.erase(0, 2 + length);
+    if (answer.empty()) continue;
+    std::string message;
+    AppendNumber(static_cast<uint16_t>(answer.size()), &message);
+    if (!WriteAll(stream->fd.get(), message + answer)) return false;
+  }
+  return true;
+}
+
 void DnsResponder::Send(const std::string& answer, const std::string& to) {
-  if (answer.empty()) return;
-  sendto(socket_.get(), answer.data(), answer.size(), 0,
+  // By TCP nobody waits for what was asked before.
+  if (answer.empty() || to.empty()) return;
+  const std::string message =
+      answer.size() <= kMostUdpBytes ? answer : Truncate(answer);
+  sendto(socket_.get(), message.data(), message.size(), 0,
          reinterpret_cast<const sockaddr*>(to.data()),
          static_cast<socklen_t>(to.size()));
 }

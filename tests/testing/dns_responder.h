@@ -15,8 +15,9 @@
 
 namespace wspd::testing {
 
-// A small DNS server on UDP, on loopback. It knows what it was told and says
-// NXDOMAIN of everything else; it follows its own CNAME records. Thread-safe.
+// A small DNS server on loopback: on UDP, and on TCP for what doesn't fit into
+// an answer there. It knows what it was told and says NXDOMAIN of everything
+// else; it follows its own CNAME records. Thread-safe.
 class DnsResponder {
  public:
   DnsResponder();
@@ -38,7 +39,8 @@ class DnsResponder {
   // From now on they do, this address, also those that were asked before.
   void BreakSilence(const std::string& name, const std::string& address);
 
-  // Questions for the name so far, repeated ones among them.
+  // Questions for the name so far, repeated ones among them, also those that
+  // came again by TCP.
   int QuestionsFor(const std::string& name);
   // Waits for the first; false after 30 s.
   bool AwaitQuestionFor(const std::string& name);
@@ -52,12 +54,22 @@ class DnsResponder {
     std::string from;  // a sockaddr_in
   };
 
+  // Of a resolver that asks by TCP.
+  struct Stream {
+    OwnedFd fd;
+    std::string received;
+  };
+
   void Run();
+  void AnswerDatagram();
+  // Answers what has come; false at the end.
+  bool AnswerStream(Stream* stream);
   void Send(const std::string& answer, const std::string& to);
   // Empty: say nothing.
   std::string Answer(const std::string& question, const std::string& from);
 
   OwnedFd socket_;
+  OwnedFd listener_;
   OwnedFd stop_read_;
   OwnedFd stop_write_;
   uint16_t port_ = 0;

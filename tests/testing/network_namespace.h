@@ -14,6 +14,10 @@ bool EnterFreshNetwork();
 // Runs ip(8) with the arguments. False, and a test failure, if it fails.
 bool Ip(const std::string& arguments);
 
+// Gives the interface so many IPv4 addresses of 10.0.0.0/8, each by itself
+// (/32). False, and a test failure, if it can't.
+bool AddAddresses(const std::string& interface, int count);
+
 }  // namespace wspd::testing
 
 #endif  // WSPD_TESTS_TESTING_NETWORK_NAMESPACE_H_
