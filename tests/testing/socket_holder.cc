@@ -225,6 +225,7 @@ class Holder {
 
 int RunHolder(Role& role) {
   Holder holder(role.arguments.empty() ? "" : role.arguments[0]);
+  role.parent.Send("started");
   for (;;) {
     const std::string call = role.parent.Receive();
     if (call.empty()) return 0;

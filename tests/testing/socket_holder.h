@@ -18,10 +18,12 @@ WSAPROTOCOL_INFOW InfoFromText(const std::string& text);
 // socket, a duplicate of another process's for one, what it is told to.
 class SocketHolder {
  public:
-  SocketHolder() : process_("SocketHolder") {}
+  SocketHolder() : process_("SocketHolder") { AwaitStart(); }
   // One that is another user's; see other_user.h.
   explicit SocketHolder(uid_t user)
-      : process_("SocketHolder", {std::to_string(user)}) {}
+      : process_("SocketHolder", {std::to_string(user)}) {
+    AwaitStart();
+  }
 
   struct Answer {
     WsaCode code;
@@ -65,6 +67,9 @@ class SocketHolder {
   pid_t pid() const { return process_.pid(); }
 
  private:
+  // Until then it isn't the user's.
+  void AwaitStart() { process_.channel().Receive(); }
+
   ChildProcess process_;
 };
 
