@@ -6,6 +6,7 @@ load("//third_party/bazel:copts.bzl", "WSPD_COPTS")
 _RUNNER = [
     "known_failures.py",
     "known_failures.txt",
+    "known_skips.txt",
     "run_cases.py",
     "//tests/python:modules",
 ]
@@ -60,6 +61,7 @@ def _runner_test(name, size, args, data):
         args = [
             "$(rootpath run_cases.py)",
             "--known_failures=$(rootpath known_failures.txt)",
+            "--known_skips=$(rootpath known_skips.txt)",
         ] + args,
         data = _RUNNER + data,
     )

@@ -66,6 +66,7 @@ bool NetworkEventTest::TakeNext(SOCKET s, DWORD timeout_ms, Told* told) {
   WSANETWORKEVENTS events = {};
   const WsaCode code = EnumNetworkEvents(s, event_.get(), &events);
   EXPECT_EQ(code, kOk);
+  EXPECT_NE(events.lNetworkEvents, 0) << "the event is set for nothing";
   for (int i = 0; i < FD_MAX_EVENTS; ++i) {
     const LONG event = 1 << i;
     if ((events.lNetworkEvents & event) == 0) continue;
@@ -98,6 +99,9 @@ void NetworkEventTest::ExpectNothing(SOCKET s) {
   Told told;
   TakeNext(s, kNotAtAllMs, &told);
   EXPECT_EQ(EventNames(BitsOf(told)), "none");
+  if (!message_mode()) {
+    EXPECT_EQ(EventNames(Enumerate(s)), "none") << "and the event isn't set";
+  }
 }
 
 void NetworkEventTest::Forget(SOCKET s) {

@@ -2,7 +2,7 @@
 # Judges a service provider, by default our own with a daemon of its own.
 #   run.sh [--provider PATH] [--filter PATTERN] [--show_known] [--jobs N]
 #          [--update] [--add REASON] [--group NAME]...
-# Another provider is judged without the list of our known failures.
+# Another provider is judged without the lists of our known failures and skips.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 provider=
@@ -29,7 +29,8 @@ else
   targets+=(//daemon:wspd //client_stub:libwsp.so)
   passed_on+=(--provider bazel-bin/client_stub/libwsp.so
     --daemon bazel-bin/daemon/wspd
-    --known_failures tests/conformance/known_failures.txt)
+    --known_failures tests/conformance/known_failures.txt
+    --known_skips tests/conformance/known_skips.txt)
 fi
 bazel build "${targets[@]}"
 programs=("${groups[@]/#/bazel-bin/tests/conformance/}")

@@ -3,7 +3,8 @@
 
 A case that crashes or hangs is so only one failed case, and none finds the
 provider as another left it. Cases that are known to fail have to fail: one that
-passes must leave the list.
+passes must leave the list. What is skipped counts by itself; a list of skips
+says which cases may be.
 """
 
 import argparse
@@ -21,6 +22,8 @@ import daemon_process
 import known_failures
 
 CASE_SECONDS = 60
+# What GoogleTest prints of a case that skips itself.
+SKIPPED = "[  SKIPPED ] 1 test"
 
 
 @dataclasses.dataclass
@@ -28,6 +31,7 @@ class Case:
     binary: str
     name: str
     passed: bool = False
+    skipped: bool = False
     seconds: float = 0.0
     output: str = ""
 
@@ -55,7 +59,8 @@ def run_case(case):
                                errors="replace")
     try:
         case.output, _ = process.communicate(timeout=CASE_SECONDS)
-        case.passed = process.returncode == 0
+        case.skipped = process.returncode == 0 and SKIPPED in case.output
+        case.passed = process.returncode == 0 and not case.skipped
         if process.returncode < 0:
             case.output += f"\nended by signal {-process.returncode}"
     except subprocess.TimeoutExpired:
@@ -78,17 +83,23 @@ def write_xml(path, cases, failed):
         if case.name in failed:
             message = failed[case.name]
             ElementTree.SubElement(element, "failure", message=message)
+        elif case.skipped:
+            ElementTree.SubElement(element, "skipped")
     root = ElementTree.Element("testsuites")
     root.append(suite)
     ElementTree.ElementTree(root).write(path)
 
 
-def judge(cases, known):
-    """What is wrong, by case: an unexpected failure, or a listed pass."""
+def judge(cases, known, skips):
+    """What is wrong, by case: an unexpected failure or skip, or a listed
+    pass. Without a list of skips any case may be skipped."""
     wrong = {}
     for case in cases:
         pattern = known.pattern_of(case.name)
-        if case.passed and pattern is not None:
+        if case.skipped:
+            if skips is not None and skips.pattern_of(case.name) is None:
+                wrong[case.name] = "is skipped"
+        elif case.passed and pattern is not None:
             wrong[case.name] = f"passes, so take {pattern} off the list"
         elif not case.passed and pattern is None:
             wrong[case.name] = "fails"
@@ -97,13 +108,16 @@ def judge(cases, known):
 
 def report(cases, wrong, show_known):
     for case in cases:
+        known = "is skipped" if case.skipped else "fails as known"
         if case.name in wrong or (show_known and not case.passed):
-            print(f"---- {case.name}: {wrong.get(case.name, 'fails as known')}")
+            print(f"---- {case.name}: {wrong.get(case.name, known)}")
             if not case.passed:
                 print(case.output.strip())
-    failing = sum(not case.passed for case in cases)
-    print(f"{len(cases)} cases: {len(cases) - failing} pass, {failing} fail, "
-          f"{len(wrong)} of them not as the list says")
+    passing = sum(case.passed for case in cases)
+    skipped = sum(case.skipped for case in cases)
+    print(f"{len(cases)} cases: {passing} pass, "
+          f"{len(cases) - passing - skipped} fail, {skipped} are skipped, "
+          f"{len(wrong)} of them not as the lists say")
     for name in sorted(wrong):
         print(f"WRONG: {name} {wrong[name]}")
 
@@ -116,12 +130,14 @@ def parse_arguments():
     parser.add_argument("--daemon_flag", action="append", default=[],
                         help="a flag for it, to judge another data plane")
     parser.add_argument("--known_failures", help="the list")
+    parser.add_argument("--known_skips", help="the list of cases that may be "
+                        "skipped; without it all may")
     parser.add_argument("--filter", default="*", help="of cases, a pattern")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--show_known", action="store_true",
                         help="also say how the listed cases fail")
     parser.add_argument("--check_list", action="store_true",
-                        help="run nothing: is every line of the list about a "
+                        help="run nothing: is every line of the lists about a "
                         "case?")
     parser.add_argument("--update", action="store_true",
                         help="take the cases that pass off the list")
@@ -136,7 +152,8 @@ def parse_arguments():
 
 def change_list(known, cases, arguments):
     passed = [case.name for case in cases if case.passed]
-    failed = [case.name for case in cases if not case.passed]
+    failed = [case.name for case in cases
+              if not case.passed and not case.skipped]
     if arguments.update:
         known.remove_passing(passed, failed)
     if arguments.add:
@@ -145,8 +162,9 @@ def change_list(known, cases, arguments):
     known.write()
 
 
-def check_list(cases, known):
-    unused = known.unused([case.name for case in cases])
+def check_lists(cases, *lists):
+    names = [case.name for case in cases]
+    unused = [pattern for one in lists if one for pattern in one.unused(names)]
     for pattern in unused:
         print(f"no case is called {pattern}")
     doubled = len(cases) - len({case.name for case in cases})
@@ -159,10 +177,12 @@ def check_list(cases, known):
 def main():
     arguments = parse_arguments()
     known = known_failures.KnownFailures(arguments.known_failures)
+    skips = (known_failures.KnownFailures(arguments.known_skips)
+             if arguments.known_skips else None)
     cases = [case for binary in arguments.binary
              for case in list_cases(binary)]
     if arguments.check_list:
-        return check_list(cases, known)
+        return check_lists(cases, known, skips)
     cases = [case for case in cases
              if fnmatch.fnmatchcase(case.name, arguments.filter)]
     if not cases:
@@ -181,7 +201,7 @@ def main():
         daemon_lives = daemon is None or daemon.alive()
     if arguments.update or arguments.add:
         change_list(known, cases, arguments)
-    wrong = judge(cases, known)
+    wrong = judge(cases, known, skips)
     if daemon is not None and (not daemon_lives or daemon.status != 0):
         print("\n".join(daemon.log[-50:]))
         wrong["daemon"] = "ended badly"
