@@ -195,6 +195,10 @@ int Socket::PeekForEnd(bool* unread) {
   absl::MutexLock lock(&mu_);
   *unread = false;
   if (!fd_.valid()) return 0;
+  if (UrgentBeforeStreamLocked() > 0) {
+    *unread = true;
+    return 0;
+  }
   char byte;
   const ssize_t ready = recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   *unread = ready > 0;
@@ -242,8 +246,9 @@ bool Socket::MayReceiveLocked(const Operation& operation) {
 
 bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
   if (!MayReceiveLocked(*operation)) return false;
-  KeepUrgentLocked();
   if (operation->max_bytes == 0) {
+    KeepUrgentLocked();
+    if (UrgentBeforeStreamLocked() > 0) return true;
     char byte;
     ssize_t ready;
     do {

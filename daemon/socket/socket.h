@@ -15,6 +15,7 @@
 #include "daemon/event/event_loop.h"
 #include "daemon/socket/operation.h"
 #include "daemon/socket/socket_observer.h"
+#include "daemon/socket/urgent_bytes.h"
 
 namespace wspd {
 
@@ -89,9 +90,10 @@ class Socket : public EventHandler,
   // With SO_OOBINLINE there are none.
   uint64_t CountUrgent();
 
-  // How many of the next `bytes` of the kernel's stream are urgent ones, which
-  // receives leave out.
-  int CountUrgentAmong(int bytes) const;
+  // Stores how many bytes of the stream there are to be received, urgent ones
+  // not counted unless they come in line; also behind an urgent one. Returns
+  // errno.
+  int CountUnread(uint64_t* bytes);
 
   // Whether data waits to be received, and if there is none the errno by which
   // the connection was lost; 0 for an orderly end, and while it goes on. An
@@ -185,24 +187,6 @@ class Socket : public EventHandler,
     std::unique_ptr<Operation> operation;
     Outcome outcome;
   };
-  // The urgent bytes of a stream.
-  struct Urgent {
-    // Those that nobody has received, oldest first.
-    std::string bytes;
-    // How many have come.
-    uint64_t count = 0;
-    // Where those have their places that the reader has yet to pass, in bytes
-    // of the stream from where it is; ascending.
-    std::vector<size_t> ahead;
-    // Whether the last of them is the kernel's mark, which a receive steps
-    // over. At the places of the others it gives the byte as an ordinary one.
-    bool last_is_mark = false;
-
-    // Those of `ahead` that come as ordinary bytes.
-    size_t ordinary() const { return ahead.size() - (last_is_mark ? 1 : 0); }
-    // The reader went on by `bytes`.
-    void Advance(size_t bytes);
-  };
   struct Observer {
     const SocketObserver* key;
     std::weak_ptr<SocketObserver> observer;
@@ -225,12 +209,25 @@ class Socket : public EventHandler,
   // For a receive with MSG_OOB, which always ends at once.
   void TryUrgentLocked(const Operation& operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Takes an urgent byte out of the kernel's hands.
-  void KeepUrgentLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // recv() of the stream without waiting, with the urgent bytes left out that
-  // the kernel takes for ordinary ones.
+  // Takes urgent bytes out of the kernel's hands. Returns how many of them it
+  // took off the stream, because they were next.
+  size_t KeepUrgentLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes one that lies ahead in the stream, and that the kernel still has.
+  void TakeUrgentAheadLocked(char byte, int place)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes the stream's next byte for an urgent one; false if it isn't there.
+  bool TakeNextUrgentLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes off the stream what is next and was taken before.
+  void DropNextUrgentLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // recv() of the stream without waiting, and without urgent bytes.
   ssize_t ReceiveOrdinaryLocked(char* data, size_t size, int flags)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The same where there are some.
+  ssize_t ReceiveAroundUrgentLocked(char* data, size_t size, int flags)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // How many urgent bytes come before what the kernel has of the stream, since
+  // the client, who wants them in line by now, hasn't received them.
+  size_t UrgentBeforeStreamLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TrySendDatagramLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryReceiveDatagramLocked(Operation* operation, Outcome* outcome)
@@ -307,7 +304,7 @@ class Socket : public EventHandler,
   // Connections that accepts took from the kernel.
   uint64_t accepted_ ABSL_GUARDED_BY(mu_) = 0;
   // Null as long as there was none.
-  std::unique_ptr<Urgent> urgent_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<UrgentBytes> urgent_ ABSL_GUARDED_BY(mu_);
   // The errno by which the connection was lost; 0 as far as is known.
   int lost_error_ ABSL_GUARDED_BY(mu_) = 0;
   // A receive waits because its sink holds it back, not for the kernel.

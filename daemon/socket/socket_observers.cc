@@ -87,12 +87,16 @@ SocketState Socket::Look() const {
   while (poll(&entry, 1, 0) < 0 && errno == EINTR) {
   }
   const auto has = [&entry](int event) { return (entry.revents & event) != 0; };
-  state.readable = has(POLLIN) || (returned_ != nullptr && !returned_->empty());
+  state.readable = has(POLLIN) ||
+                   (returned_ != nullptr && !returned_->empty()) ||
+                   UrgentBeforeStreamLocked() > 0;
   state.writable = has(POLLOUT) && out_.empty();
   state.urgent = has(POLLPRI);
   if (urgent_ != nullptr) {
-    state.urgent |= !urgent_->bytes.empty();
-    state.urgent_bytes = urgent_->count;
+    // What isn't taken yet, for want of room, can't be received either.
+    state.urgent &= urgent_->has_room();
+    state.urgent |= urgent_->any_waits();
+    state.urgent_bytes = urgent_->count();
   }
   state.read_ended = has(POLLRDHUP);
   state.hung_up = has(POLLHUP);

@@ -1,114 +1,14 @@
 // Urgent bytes of a stream, apart from it, with a peer of the kernel's.
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <memory>
 #include <string>
-#include <thread>
-#include <utility>
 
-#include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
-#include "daemon/socket/socket.h"
-#include "daemon/testing/tcp_pair.h"
+#include "daemon/socket/socket_urgent_fixture.h"
+#include "daemon/socket/urgent_bytes.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
 namespace {
-
-// Keeps the outcome of the last operation.
-class LastOutcome : public OperationSink {
- public:
-  void OnOutcome(std::unique_ptr<Operation> /*operation*/,
-                 Outcome outcome) override {
-    absl::MutexLock lock(&mu_);
-    outcome_ = std::move(outcome);
-  }
-  void OnParked(uint64_t /*operation_id*/) override {}
-  void Flush() override {}
-  bool closed() const override { return false; }
-  bool MayReceive() const override { return true; }
-
-  Outcome Take() {
-    absl::MutexLock lock(&mu_);
-    return std::move(outcome_);
-  }
-
- private:
-  absl::Mutex mu_;
-  Outcome outcome_ ABSL_GUARDED_BY(mu_);
-};
-
-class SocketUrgentTest : public testing::Test {
- protected:
-  SocketUrgentTest() {
-    auto loop = EventLoop::Create("test");
-    EXPECT_TRUE(loop.ok()) << loop.status();
-    loop_ = *std::move(loop);
-    TcpPair pair = MakeTcpPair();
-    peer_ = std::move(pair.peer);
-    // Else one byte waits for the acknowledgement of the one before.
-    const int on = 1;
-    setsockopt(peer_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    socket_ = Socket::Adopt(std::move(pair.ours), loop_.get());
-  }
-  ~SocketUrgentTest() override { socket_->Abandon(); }
-
-  // Over loopback it is there when this returns.
-  void PeerSends(const std::string& data, int flags = 0) const {
-    ASSERT_EQ(send(peer_.get(), data.data(), data.size(), flags),
-              static_cast<ssize_t>(data.size()));
-  }
-  // The last byte is urgent, and off the kernel's hands.
-  void PeerSendsUrgent(const std::string& data) const {
-    const uint64_t before = socket_->CountUrgent();
-    PeerSends(data, MSG_OOB);
-    const absl::Time end = absl::Now() + absl::Minutes(1);
-    while (socket_->CountUrgent() == before && absl::Now() < end) {
-      std::this_thread::yield();
-    }
-    EXPECT_EQ(socket_->CountUrgent(), before + 1);
-  }
-  // What one receive gives that doesn't wait; "-" for nothing.
-  std::string Receive(size_t max_bytes, int flags = 0) {
-    auto operation = std::make_unique<Operation>();
-    operation->kind = Operation::Kind::kReceive;
-    operation->sink = sink_;
-    operation->max_bytes = max_bytes;
-    operation->flags = flags;
-    operation->wait = false;
-    socket_->Submit(std::move(operation));
-    const Outcome outcome = sink_->Take();
-    if (outcome.error != 0) return "-";
-    if (outcome.data == nullptr) return "";
-    return std::string(outcome.data->data(), outcome.data->size());
-  }
-  // What receives of so many bytes give, one after the other.
-  std::string ReceiveAll(size_t max_bytes) {
-    std::string all;
-    for (;;) {
-      const std::string data = Receive(max_bytes);
-      if (data == "-" || data.empty()) return all + data;
-      all += data;
-    }
-  }
-  // All urgent bytes that there are.
-  std::string ReceiveUrgent() {
-    std::string all;
-    for (;;) {
-      const std::string byte = Receive(10, MSG_OOB);
-      if (byte == "-") return all;
-      all += byte;
-    }
-  }
-
-  std::unique_ptr<EventLoop> loop_;
-  OwnedFd peer_;
-  std::shared_ptr<Socket> socket_;
-  const std::shared_ptr<LastOutcome> sink_ = std::make_shared<LastOutcome>();
-};
 
 TEST_F(SocketUrgentTest, EachIsCountedOnce) {
   EXPECT_EQ(socket_->CountUrgent(), 0);
@@ -131,10 +31,7 @@ TEST_F(SocketUrgentTest, OrdinaryDataIsNotCounted) {
 }
 
 TEST_F(SocketUrgentTest, InLineThereAreNone) {
-  socket_->WithFd([](int fd) {
-    const int on = 1;
-    return setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
-  });
+  SetInLine(1);
   PeerSends("ab", MSG_OOB);
   EXPECT_EQ(socket_->CountUrgent(), 0);
   EXPECT_EQ(ReceiveAll(10), "ab-");
@@ -200,11 +97,10 @@ TEST_F(SocketUrgentTest, WhatIsLeftOutIsNotReadable) {
   PeerSends("a");
   PeerSendsUrgent("1");
   PeerSendsUrgent("2");
-  EXPECT_EQ(socket_->CountUrgentAmong(2), 1);
-  EXPECT_EQ(socket_->CountUrgentAmong(1), 0);
+  EXPECT_EQ(CountUnread(), 1);
   EXPECT_EQ(Receive(1), "a");
   EXPECT_FALSE(socket_->Look().readable);
-  EXPECT_EQ(socket_->CountUrgentAmong(2), 0);
+  EXPECT_EQ(CountUnread(), 0);
 }
 
 TEST_F(SocketUrgentTest, TheEndComesBehindThem) {
@@ -216,7 +112,70 @@ TEST_F(SocketUrgentTest, TheEndComesBehindThem) {
   EXPECT_EQ(ReceiveUrgent(), "12");
 }
 
-// More than are remembered: the newest are dropped, the stream isn't harmed.
+TEST_F(SocketUrgentTest, WhatIsBehindAnUrgentByteIsReadableToo) {
+  PeerSends("ab");
+  PeerSendsUrgent("1");
+  PeerSends("cd");
+  EXPECT_EQ(CountUnread(), 4);
+  PeerSendsUrgent("2");
+  PeerSends("e");
+  EXPECT_EQ(CountUnread(), 5);
+  EXPECT_EQ(Receive(100), "abcde");
+  EXPECT_EQ(CountUnread(), 0);
+  EXPECT_EQ(ReceiveUrgent(), "12");
+}
+
+// ---------------------------------------------- in line, when some have come
+
+TEST_F(SocketUrgentTest, WhatWaitsComesInLineThen) {
+  PeerSends("ab");
+  PeerSendsUrgent("1");
+  PeerSends("c");
+  PeerSendsUrgent("2");
+  EXPECT_EQ(Receive(100, MSG_OOB), "1");
+  SetInLine(1);
+  EXPECT_EQ(CountUnread(), 4);
+  EXPECT_EQ(ReceiveAll(100), "abc2-");
+  SetInLine(0);
+  EXPECT_EQ(ReceiveUrgent(), "");
+}
+
+TEST_F(SocketUrgentTest, WhatWaitsAtTheReadersPlaceComesInLineThen) {
+  PeerSends("ab");
+  EXPECT_EQ(Receive(2), "ab");
+  PeerSendsUrgent("1");
+  PeerSendsUrgent("2");
+  EXPECT_FALSE(socket_->Look().readable);
+  EXPECT_EQ(CountUnread(), 0);
+  SetInLine(1);
+  EXPECT_TRUE(socket_->Look().readable);
+  EXPECT_EQ(CountUnread(), 2);
+  bool unread = false;
+  EXPECT_EQ(socket_->PeekForEnd(&unread), 0);
+  EXPECT_TRUE(unread);
+  EXPECT_EQ(Receive(0), "");
+  EXPECT_EQ(Receive(1, MSG_PEEK), "1");
+  EXPECT_EQ(Receive(1), "1");
+  PeerSends("c");
+  EXPECT_EQ(ReceiveAll(100), "2c-");
+  EXPECT_FALSE(socket_->Look().readable);
+}
+
+TEST_F(SocketUrgentTest, WhatTheReaderHasPassedDoesNotComeInLine) {
+  PeerSends("ab");
+  PeerSendsUrgent("1");
+  PeerSends("c");
+  EXPECT_EQ(Receive(100), "abc");
+  SetInLine(1);
+  EXPECT_FALSE(socket_->Look().readable);
+  EXPECT_EQ(Receive(100), "-");
+  SetInLine(0);
+  EXPECT_EQ(ReceiveUrgent(), "1");
+}
+
+// ------------------------------------------------- limits of proto/README.md
+
+// The newest are dropped, the stream isn't harmed.
 TEST_F(SocketUrgentTest, ManyThatNobodyReceives) {
   std::string stream;
   for (int i = 0; i < 100; ++i) {
@@ -227,6 +186,37 @@ TEST_F(SocketUrgentTest, ManyThatNobodyReceives) {
   EXPECT_EQ(stream, std::string(100, 'x'));
   EXPECT_EQ(ReceiveUrgent(), std::string(64, '!'));
   EXPECT_EQ(socket_->CountUrgent(), 100);
+}
+
+// Nor by those that lie ahead, the dropped ones among them.
+TEST_P(SizedReceivesTest, ManyAheadOfTheReader) {
+  for (int i = 0; i < 100; ++i) {
+    PeerSends("x");
+    PeerSendsUrgent("!");
+  }
+  EXPECT_EQ(CountUnread(), 100);
+  EXPECT_EQ(ReceiveAll(GetParam()), std::string(100, 'x') + "-");
+  EXPECT_EQ(ReceiveUrgent(), std::string(64, '!'));
+}
+
+// Of those that are too many ahead of the reader the last is urgent when the
+// reader has gone on, and the others are what TCP has made of them; none is
+// both, or lost.
+TEST_F(SocketUrgentTest, MoreAheadOfTheReaderThanHavePlaces) {
+  constexpr auto kPlaces = static_cast<int>(UrgentBytes::kMostPlaces);
+  PeerSends("x");
+  for (int i = 0; i < kPlaces; ++i) PeerSendsUrgent("!");
+  EXPECT_EQ(ReceiveUrgent(), std::string(64, '!'));
+  EXPECT_FALSE(socket_->Look().urgent);
+  PeerSends("123", MSG_OOB);
+  PeerSends("y45", MSG_OOB);
+  PeerSends("z");
+  AwaitUnread(8);
+  EXPECT_FALSE(socket_->Look().urgent);
+  EXPECT_EQ(ReceiveUrgent(), "");
+  EXPECT_EQ(ReceiveAll(100), "x123y4z-");
+  EXPECT_EQ(ReceiveUrgent(), "5");
+  EXPECT_EQ(socket_->CountUrgent(), kPlaces + 1);
 }
 
 }  // namespace

@@ -45,38 +45,18 @@ WsaError SetOption(const IoctlTarget& target, int level, int option,
 
 // --------------------------------------------------------------- what is there
 
-// How much there is behind an urgent byte that is the next in the stream: the
-// kernel counts no further than to there.
-int CountBehindMark(int fd) {
-  constexpr size_t kAll = 1 << 30;
-  int at_mark = 0;
-  if (ioctl(fd, SIOCATMARK, &at_mark) != 0 || at_mark == 0) return 0;
-  const ssize_t length =
-      recv(fd, nullptr, kAll, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-  return static_cast<int>(std::max<ssize_t>(length, 0));
-}
-
 // Of datagrams all that are queued, as Windows 10 does; the manual says: the
 // first.
 WsaError CountReadable(const Request&, const IoctlTarget& target,
                        Result* result) {
-  if (target.view.type == SOCK_DGRAM) {
-    uint64_t bytes = 0;
-    const int error = target.engine->CountDatagrams(&bytes);
-    result->set_number(
-        static_cast<uint32_t>(std::min<uint64_t>(bytes, UINT32_MAX)));
-    return WsaError::FromErrno(error);
-  }
-  int readable = 0;
-  const int error = target.engine->WithFd([&](int fd) {
-    if (ioctl(fd, FIONREAD, &readable) != 0) return errno;
-    if (readable == 0) readable = CountBehindMark(fd);
-    return 0;
-  });
-  readable -= target.engine->CountUrgentAmong(readable);
-  result->set_number(static_cast<uint32_t>(readable));
+  uint64_t bytes = 0;
+  const bool stream = target.view.type == SOCK_STREAM;
+  const int error = stream ? target.engine->CountUnread(&bytes)
+                           : target.engine->CountDatagrams(&bytes);
+  result->set_number(
+      static_cast<uint32_t>(std::min<uint64_t>(bytes, UINT32_MAX)));
   // Linux refuses on a listener, where Winsock counts nothing.
-  return error == EINVAL ? WsaError(0) : WsaError::FromErrno(error);
+  return stream && error == EINVAL ? WsaError(0) : WsaError::FromErrno(error);
 }
 
 WsaError IsAtMark(const Request&, const IoctlTarget& target, Result* result) {

@@ -2,7 +2,6 @@
 // sections 4.5 and 4.6).
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "daemon/winsock/stream_socket.h"
@@ -15,14 +14,6 @@ bool ReceivesUrgentInLine(int fd) {
   socklen_t size = sizeof(on);
   getsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, &size);
   return on != 0;
-}
-
-uint64_t UnreadBytes(Socket* engine) {
-  int bytes = 0;
-  const int result =
-      engine->WithFd([&](int fd) { return ioctl(fd, FIONREAD, &bytes); });
-  if (result != 0) return 0;
-  return static_cast<uint64_t>(bytes - engine->CountUrgentAmong(bytes));
 }
 
 // Connections that wait to be accepted.
@@ -78,7 +69,7 @@ NetworkConditions StreamSocket::ConditionsLocked() {
     now.urgent = engine()->CountUrgent();
   }
   // Behind it: what has come before another urgent byte is none of these.
-  now.queued = UnreadBytes(engine());
+  (void)engine()->CountUnread(&now.queued);
   if (unread && !receive_shut_) now.holding |= kFdRead;
   if (ended) {
     now.holding |= kFdClose;

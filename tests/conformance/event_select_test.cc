@@ -189,6 +189,16 @@ TEST_P(EventSelectTest, NewUrgentDataIsToldWithoutARead) {
   Expect(pair.socket, FD_OOB);
 }
 
+TEST_P(EventSelectTest, NewDataBehindUrgentDataIsToldWithoutARead) {
+  Pair pair = NewRegistered(family(), FD_READ | FD_OOB);
+  ASSERT_TRUE(pair.peer.Write("a"));
+  Expect(pair.socket, FD_READ);
+  ASSERT_TRUE(pair.peer.WriteUrgent("1"));
+  Expect(pair.socket, FD_OOB);
+  ASSERT_TRUE(pair.peer.Write("b"));
+  Expect(pair.socket, FD_READ);
+}
+
 // A recorded, not yet enumerated event survives a re-select with a mask lacking
 // it and comes back when selected again.
 TEST_P(EventSelectTest, RecordSurvivesASelectionWithoutIt) {

@@ -277,6 +277,21 @@ TEST_P(EventSelectTest, EachUrgentByteIsToldAndNoneIsData) {
   ExpectNothing(s);
 }
 
+TEST_P(EventSelectTest, DataBehindAnUrgentByteIsTold) {
+  Connection connection = Selected(kAll);
+  const SOCKET s = connection.socket;
+  ASSERT_TRUE(connection.peer.Write("ab"));
+  EXPECT_EQ(Next(s), FD_READ);
+  ASSERT_TRUE(connection.peer.WriteUrgent("1"));
+  EXPECT_EQ(Next(s), FD_OOB);
+  // Neither has been received.
+  for (const char* data : {"c", "d"}) {
+    ASSERT_TRUE(connection.peer.Write(data));
+    EXPECT_EQ(Next(s), FD_READ);
+    ExpectNothing(s);
+  }
+}
+
 TEST_P(EventSelectTest, UrgentDataInLineIsData) {
   Connection connection = Connect(peers_);
   const SOCKET s = connection.socket;

@@ -177,6 +177,19 @@ TEST_P(OutOfBandTest, UrgentBytesAreNotReadable) {
   ExpectUrgent("!");
 }
 
+TEST_P(OutOfBandTest, WhatIsBehindAnUrgentByteIsReceivedWithTheRest) {
+  ASSERT_TRUE(peer_.WriteUrgent("ab!"));
+  ASSERT_TRUE(AwaitUrgent());
+  ASSERT_TRUE(peer_.WriteUrgent("cd?"));
+  ASSERT_TRUE(peer_.Write("ef"));
+  ASSERT_TRUE(AwaitReadable(6));
+  std::string data;
+  ASSERT_EQ(spi_->Recv(socket_, 10, &data), kOk);
+  EXPECT_EQ(data, "abcdef");
+  ExpectUrgent("!");
+  ExpectUrgent("?");
+}
+
 // -------------------------------------------------------------------- in line
 
 TEST_P(OutOfBandTest, InLineItIsPartOfTheStream) {
