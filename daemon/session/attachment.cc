@@ -62,7 +62,7 @@ absl::Status Attachment::Bind(std::shared_ptr<FrameStream> stream,
     writing_ = true;
     running_calls_ = false;
     written_.clear();
-    first_written_ = 1;
+    last_sequence_ = 0;
     // What was not acknowledged is written again when it is asked for.
     control_queue_.clear();
     payload_queue_.clear();
@@ -70,7 +70,7 @@ absl::Status Attachment::Bind(std::shared_ptr<FrameStream> stream,
     ended_.reset();  // the welcome says so
     for (auto& [id, record] : calls_) {
       record->queued = false;
-      record->written = false;
+      record->sequence = 0;
     }
     RepeatNoticesLocked();
   }
@@ -215,39 +215,6 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
   return more;
 }
 
-absl::Status Attachment::Acknowledge(uint64_t sequence) {
-  uint64_t freed = 0;
-  {
-    absl::MutexLock lock(&mu_);
-    if (sequence >= first_written_ + written_.size()) {
-      if (sequence == 0) return absl::OkStatus();
-      return absl::InvalidArgumentError(
-          absl::StrCat("ack_sequence ", sequence,
-                       " acknowledges a result that was never "
-                       "written; the last one is ",
-                       first_written_ + written_.size() - 1));
-    }
-    while (first_written_ <= sequence && !written_.empty()) {
-      auto record = calls_.find(written_.front());
-      if (record != calls_.end() && record->second->done &&
-          !record->second->queued) {
-        freed += KeptBytes(record->second->result);
-        ForgetLocked(written_.front());
-      }
-      written_.pop_front();
-      ++first_written_;
-    }
-  }
-  if (client_->ReleaseKept(freed)) client_->ResumeReceives();
-  return absl::OkStatus();
-}
-
-void Attachment::ForgetLocked(uint64_t call_id) {
-  if (calls_.erase(call_id) > 0) {
-    client_->usage().calls.fetch_sub(1, std::memory_order_relaxed);
-  }
-}
-
 void Attachment::CancelCall(uint64_t call_id) {
   if (lookups_.Cancel(call_id) || selects_.Cancel(call_id)) {
     return Finish(call_id, CallResult(kWsaIntr, ECANCELED));
@@ -263,7 +230,7 @@ void Attachment::CancelCall(uint64_t call_id) {
       auto entry = sockets_.find(record.socket_id);
       if (entry == sockets_.end()) return;
       descriptor = entry->second.descriptor;
-    } else if (!record.queued && !record.written) {
+    } else if (!record.queued && record.sequence == 0) {
       // Kept over a resume, and nobody asks for it any more.
       freed = KeptBytes(record.result);
       ForgetLocked(call_id);
@@ -387,11 +354,13 @@ bool Attachment::DropAll(uint64_t except_call) {
     pending_notices_.clear();
     for (auto& [id, record] : calls) {
       // Whoever cleans up has to hear whether that counted, also if the final
-      // cleanup of another attachment came right behind it.
-      const bool answered_yet =
-          id == except_call || (record->request == wire::Call::kCleanup &&
-                                !record->written && !retired_);
-      if (answered_yet) {
+      // cleanup of another attachment came right behind it. Where that was said
+      // and perhaps not read, the client asks again: what is forgotten by then
+      // would count a second time.
+      const bool to_be_heard =
+          id == except_call ||
+          (record->request == wire::Call::kCleanup && !retired_);
+      if (to_be_heard) {
         if (record->queued) QueueLocked(id, record.get());
         calls_.emplace(id, std::move(record));
         continue;
@@ -404,8 +373,7 @@ bool Attachment::DropAll(uint64_t except_call) {
       }
     }
     ForgetNoticesLocked();
-    first_written_ += written_.size();
-    written_.clear();
+    SweepWrittenLocked();
   }
   lookups_.CancelAll();
   selects_.CancelAll();

@@ -76,10 +76,10 @@ class Attachment : public CallSink,
   void OnWritten(const FrameStream* stream);
 
   // Ends everything that is pending without a result, resets the sockets, and
-  // forgets all calls but `except_call`, and all startups. Cleanups without an
-  // answer still get theirs. The client is not registered any more. Returns
-  // whether receives that kept results held back may go on, for
-  // Client::ResumeReceives().
+  // forgets all calls but `except_call`, and all startups. Cleanups still get
+  // their answers, and these are kept until they are acknowledged. The client
+  // is not registered any more. Returns whether receives that kept results held
+  // back may go on, for Client::ResumeReceives().
   bool DropAll(uint64_t except_call);
   // The same for good: nothing runs here any more, whatever the stream brings.
   bool Retire();
@@ -134,8 +134,8 @@ class Attachment : public CallSink,
     bool done = false;
     // In one of the queues of results to be written.
     bool queued = false;
-    // Written to the present stream.
-    bool written = false;
+    // Its number in the present stream; 0: not written to it.
+    uint64_t sequence = 0;
     CallResult result;
   };
   struct SocketEntry {
@@ -182,6 +182,8 @@ class Attachment : public CallSink,
   // What a kept result costs.
   static uint64_t KeptBytes(const CallResult& result);
   void ForgetLocked(uint64_t call_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes out of written_ what no acknowledgement is awaited for.
+  void SweepWrittenLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void QueueLocked(uint64_t call_id, CallRecord* record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Writes the next frame if there is something to write and none on its way.
@@ -243,10 +245,14 @@ class Attachment : public CallSink,
   // To be told to the client; the last one says it all.
   absl::optional<wsp::v1::RegistrationEnded::Reason> ended_
       ABSL_GUARDED_BY(mu_);
-  // Calls whose results are written and not acknowledged, in their order; the
-  // first has the sequence number first_written_.
-  std::deque<uint64_t> written_ ABSL_GUARDED_BY(mu_);
-  uint64_t first_written_ ABSL_GUARDED_BY(mu_) = 1;
+  // Results that were written to the present stream and not acknowledged, in
+  // their order, and the number of the last one that was written.
+  struct Written {
+    uint64_t sequence;
+    uint64_t call_id;
+  };
+  std::deque<Written> written_ ABSL_GUARDED_BY(mu_);
+  uint64_t last_sequence_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace wspd

@@ -82,7 +82,7 @@ void Attachment::QueueNetworkEvents(uint64_t socket_id) {
 bool Attachment::IsUnknownLocked(const SocketDescriptor& descriptor) const {
   if (descriptor.made_by() == 0) return false;
   auto made_by = calls_.find(descriptor.made_by());
-  return made_by != calls_.end() && !made_by->second->written;
+  return made_by != calls_.end() && made_by->second->sequence == 0;
 }
 
 void Attachment::AppendNoticesLocked(OutgoingFrame* frame) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/session/attachment.h"
 #include "daemon/session/limits.h"
 #include "daemon/wire/wire_writer.h"
@@ -21,6 +22,51 @@ constexpr uint64_t kResultOverhead = 64;
 uint64_t Attachment::KeptBytes(const CallResult& result) {
   return kResultOverhead + result.body.size() +
          (result.payload == nullptr ? 0 : result.payload->capacity());
+}
+
+absl::Status Attachment::Acknowledge(uint64_t sequence) {
+  uint64_t freed = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    if (sequence > last_sequence_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("ack_sequence ", sequence,
+                       " acknowledges a result that was never "
+                       "written; the last one is ",
+                       last_sequence_));
+    }
+    while (!written_.empty() && written_.front().sequence <= sequence) {
+      const Written front = written_.front();
+      written_.pop_front();
+      auto record = calls_.find(front.call_id);
+      // Else it was asked for again, and that answer is still to be read.
+      if (record != calls_.end() &&
+          record->second->sequence == front.sequence &&
+          !record->second->queued) {
+        freed += KeptBytes(record->second->result);
+        ForgetLocked(front.call_id);
+      }
+    }
+  }
+  if (client_->ReleaseKept(freed)) client_->ResumeReceives();
+  return absl::OkStatus();
+}
+
+void Attachment::ForgetLocked(uint64_t call_id) {
+  if (calls_.erase(call_id) > 0) {
+    client_->usage().calls.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+void Attachment::SweepWrittenLocked() {
+  std::deque<Written> awaited;
+  for (const Written& entry : written_) {
+    auto record = calls_.find(entry.call_id);
+    if (record != calls_.end() && record->second->sequence == entry.sequence) {
+      awaited.push_back(entry);
+    }
+  }
+  written_.swap(awaited);
 }
 
 void Attachment::Finish(uint64_t call_id, CallResult result) {
@@ -142,7 +188,6 @@ void Attachment::AppendCompletionLocked(uint64_t call_id,
   CallRecord* record = found->second.get();
   const CallResult& result = record->result;
   record->queued = false;
-  record->written = true;
   if (record->request == wire::Call::kAccept ||
       record->request == wire::Call::kAcceptDecision) {
     // Perhaps for the socket that it has made.
@@ -150,13 +195,13 @@ void Attachment::AppendCompletionLocked(uint64_t call_id,
                          held_notices_.end());
     held_notices_.clear();
   }
-  const uint64_t sequence = first_written_ + written_.size();
-  written_.push_back(call_id);
+  record->sequence = ++last_sequence_;
+  written_.push_back({record->sequence, call_id});
 
   std::string head;
   WireWriter head_writer(&head);
   head_writer.Fixed64(wire::Completion::kCallId, call_id);
-  head_writer.Varint(wire::Completion::kSequence, sequence);
+  head_writer.Varint(wire::Completion::kSequence, record->sequence);
   if (result.wsa_error != 0) {
     head_writer.Varint(wire::Completion::kWsaError, result.wsa_error);
     head_writer.Varint(wire::Completion::kLinuxErrno, result.linux_errno);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/session/testing/attachment_fixture.h"
 #include "daemon/session/testing/session_harness.h"
 #include "daemon/testing/tcp_pair.h"
 #include "daemon/winsock/wsa_error.h"
@@ -15,68 +16,6 @@ namespace {
 
 using wsp::v1::ClientFrame;
 using wsp::v1::Completion;
-
-constexpr uint64_t kSocket = 77;
-
-// The session's side of one attached client that has started up.
-class AttachmentTest : public testing::Test {
- protected:
-  void Start(const SessionLimits& limits = SessionLimits()) {
-    harness_ = std::make_unique<SessionHarness>(limits);
-    attached_ = harness_->Attach();
-    Startup(attached_);
-  }
-
-  Completion Startup(const SessionHarness::Attached& attached,
-                     uint64_t owed = 0) {
-    ClientFrame frame;
-    auto* call = AddCall(&frame, 0);
-    call->mutable_startup()->set_version_requested(0x0202);
-    call->mutable_startup()->set_owed_startups(owed);
-    return Run(attached, frame);
-  }
-
-  wsp::v1::Call* AddCall(ClientFrame* frame, uint64_t socket_id) {
-    auto* call = frame->add_calls();
-    call->set_call_id(++call_id_);
-    call->set_socket_id(socket_id);
-    return call;
-  }
-
-  Completion Run(const SessionHarness::Attached& attached,
-                 const ClientFrame& frame) {
-    const absl::Status status = SessionHarness::Send(attached, frame);
-    EXPECT_TRUE(status.ok()) << status;
-    return SessionHarness::Await(attached,
-                                 frame.calls(frame.calls_size() - 1).call_id());
-  }
-
-  // A connected socket under kSocket; returns the peer's end.
-  OwnedFd Connect() {
-    const TcpListener listener = ListenOnLoopback();
-    ClientFrame frame;
-    auto* socket = AddCall(&frame, kSocket)->mutable_socket();
-    socket->set_family(wsp::v1::SocketRequest::FAMILY_IPV4);
-    socket->set_type(wsp::v1::SocketRequest::TYPE_STREAM);
-    auto* connect = AddCall(&frame, kSocket)->mutable_connect();
-    auto* address = connect->mutable_address()->mutable_ipv4();
-    address->set_address(0x7f000001);
-    address->set_port(listener.port);
-    EXPECT_EQ(Run(attached_, frame).wsa_error(), 0);
-    OwnedFd peer(accept(listener.fd.get(), nullptr, nullptr));
-    return peer;
-  }
-
-  ClientFrame ReceiveFrame(uint32_t max_bytes) {
-    ClientFrame frame;
-    AddCall(&frame, kSocket)->mutable_recv()->set_max_bytes(max_bytes);
-    return frame;
-  }
-
-  uint64_t call_id_ = 1000;
-  std::unique_ptr<SessionHarness> harness_;
-  SessionHarness::Attached attached_;
-};
 
 TEST_F(AttachmentTest, CallsBeforeStartupAreNotInitialised) {
   harness_ = std::make_unique<SessionHarness>();
@@ -137,35 +76,6 @@ TEST_F(AttachmentTest, AttachmentsShareOneCount) {
   int error = 0;
   ReadBytes(peer.get(), 1, &error);
   EXPECT_EQ(error, ECONNRESET);
-}
-
-TEST_F(AttachmentTest, CleanupsAreAnsweredAlsoIfAnotherOnesIsFinalMeanwhile) {
-  Start();
-  SessionHarness::Attached second = harness_->Attach();
-  EXPECT_EQ(Startup(second).startup().startups(), 2);
-  // Its result waits: what was written before hasn't gone out yet.
-  ClientFrame unwritten;
-  AddCall(&unwritten, kSocket)->mutable_socket();
-  ASSERT_TRUE(SessionHarness::Send(attached_, unwritten).ok());
-  ClientFrame cleanup;
-  AddCall(&cleanup, 0)->mutable_cleanup();
-  ASSERT_TRUE(SessionHarness::Send(attached_, cleanup).ok());
-  ClientFrame final_cleanup;
-  AddCall(&final_cleanup, 0)->mutable_cleanup();
-  EXPECT_TRUE(Run(second, final_cleanup).cleanup().final());
-  attached_.attachment->OnWritten(attached_.stream.get());
-  const Completion result =
-      SessionHarness::Await(attached_, cleanup.calls(0).call_id());
-  EXPECT_EQ(result.wsa_error(), 0);
-  EXPECT_EQ(result.cleanup().startups(), 1);
-  // One that comes too late hears that.
-  cleanup.Clear();
-  AddCall(&cleanup, 0)->mutable_cleanup();
-  EXPECT_EQ(Run(attached_, cleanup).wsa_error(), kWsaNotInitialised);
-  ClientFrame ack;
-  ack.set_ack_sequence(4);
-  EXPECT_TRUE(SessionHarness::Send(attached_, ack).ok());
-  EXPECT_FALSE(attached_.attachment->worth_keeping());
 }
 
 TEST_F(AttachmentTest, WhatLingersTellsWhoseItWas) {
