@@ -67,10 +67,16 @@ absl::Status Attachment::Bind(std::shared_ptr<FrameStream> stream,
     control_queue_.clear();
     payload_queue_.clear();
     pending_notices_.clear();
-    ended_.reset();  // the welcome says so
     for (auto& [id, record] : calls_) {
       record->queued = false;
       record->sequence = 0;
+    }
+    if (ended_.has_value()) {
+      ended_->next_sequence = UINT64_MAX;
+      // Else it is when that startup's result is asked for again.
+      ended_->due = ended_->startup == 0;
+      // With the welcome, before anything is repeated or begun.
+      if (ended_->due) AppendEndingLocked(&frame);
     }
     RepeatNoticesLocked();
   }
@@ -324,11 +330,14 @@ bool Attachment::Retire() {
   return DropAll(0);
 }
 
-void Attachment::AddStartups(int64_t startups) {
+void Attachment::AddStartups(int64_t startups, uint64_t call_id) {
   // Neither honest count comes near; neither may wrap round.
   constexpr int64_t kMost = int64_t{1} << 62;
   net_startups_ = std::min(net_startups_ + std::min(startups, kMost), kMost);
-  if (startups > 0) finished_.store(false, std::memory_order_relaxed);
+  if (startups <= 0) return;
+  finished_.store(false, std::memory_order_relaxed);
+  absl::MutexLock lock(&mu_);
+  if (ended_.has_value() && ended_->startup == 0) ended_->startup = call_id;
 }
 
 bool Attachment::IsPending(uint64_t call_id) const {
@@ -352,6 +361,8 @@ bool Attachment::DropAll(uint64_t except_call) {
     control_queue_.clear();
     payload_queue_.clear();
     pending_notices_.clear();
+    // Who isn't told of this end by an event is by the answer to its cleanup.
+    ended_.reset();
     for (auto& [id, record] : calls) {
       // Whoever cleans up has to hear whether that counted, also if the final
       // cleanup of another attachment came right behind it. Where that was said
@@ -391,7 +402,7 @@ void Attachment::ReportRegistrationEnded(
     wsp::v1::RegistrationEnded::Reason reason) {
   {
     absl::MutexLock lock(&mu_);
-    ended_ = reason;
+    ended_ = Ending{reason};
   }
   WriteNext();
 }

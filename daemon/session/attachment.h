@@ -95,7 +95,8 @@ class Attachment : public CallSink,
   // Startups less cleanups of this attachment; may be negative. With the
   // client's lock held.
   int64_t net_startups() const { return net_startups_; }
-  void AddStartups(int64_t startups);
+  // `call_id` counts.
+  void AddStartups(int64_t startups, uint64_t call_id);
   // Whether the call is still to be answered.
   bool IsPending(uint64_t call_id) const;
 
@@ -191,6 +192,8 @@ class Attachment : public CallSink,
   OutgoingFrame BuildFrameLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AppendCompletionLocked(uint64_t call_id, OutgoingFrame* frame)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AppendEndingLocked(OutgoingFrame* frame)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Notices of network events (proto/README.md, "Readiness and network
   // events").
@@ -242,9 +245,20 @@ class Attachment : public CallSink,
   // result in which the client hears of the socket.
   std::deque<uint64_t> notice_queue_ ABSL_GUARDED_BY(mu_);
   std::vector<uint64_t> held_notices_ ABSL_GUARDED_BY(mu_);
-  // To be told to the client; the last one says it all.
-  absl::optional<wsp::v1::RegistrationEnded::Reason> ended_
-      ABSL_GUARDED_BY(mu_);
+  // The end of a registration that the client may not have heard of yet; the
+  // last one says it all.
+  struct Ending {
+    wsp::v1::RegistrationEnded::Reason reason;
+    // To be written in the next frame.
+    bool due = true;
+    // The first result behind it on the present stream: who has read that one
+    // has read this.
+    uint64_t next_sequence = UINT64_MAX;
+    // The first startup here that counted afterwards, 0 for none: who knows
+    // that one's result has heard of the end, on whatever stream.
+    uint64_t startup = 0;
+  };
+  absl::optional<Ending> ended_ ABSL_GUARDED_BY(mu_);
   // Results that were written to the present stream and not acknowledged, in
   // their order, and the number of the last one that was written.
   struct Written {

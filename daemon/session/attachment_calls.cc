@@ -103,7 +103,13 @@ absl::Status Attachment::Admit(const Call& call, bool* run,
   auto [entry, inserted] = calls_.try_emplace(call.call_id);
   if (!inserted) {
     CallRecord* record = entry->second.get();
-    if (record->done && !record->queued) QueueLocked(call.call_id, record);
+    if (record->done && !record->queued) {
+      if (ended_.has_value() && ended_->startup == call.call_id &&
+          ended_->next_sequence == UINT64_MAX) {
+        ended_->due = true;
+      }
+      QueueLocked(call.call_id, record);
+    }
     *run = false;
     return absl::OkStatus();
   }

@@ -35,6 +35,7 @@ absl::Status Attachment::Acknowledge(uint64_t sequence) {
                        "written; the last one is ",
                        last_sequence_));
     }
+    if (ended_.has_value() && sequence >= ended_->next_sequence) ended_.reset();
     while (!written_.empty() && written_.front().sequence <= sequence) {
       const Written front = written_.front();
       written_.pop_front();
@@ -53,6 +54,7 @@ absl::Status Attachment::Acknowledge(uint64_t sequence) {
 }
 
 void Attachment::ForgetLocked(uint64_t call_id) {
+  if (ended_.has_value() && ended_->startup == call_id) ended_.reset();
   if (calls_.erase(call_id) > 0) {
     client_->usage().calls.fetch_sub(1, std::memory_order_relaxed);
   }
@@ -116,7 +118,7 @@ void Attachment::WriteNext() {
     if (writing_ || running_calls_ || stream_ == nullptr) return;
     if (control_queue_.empty() && payload_queue_.empty() &&
         pending_notices_.empty() && notice_queue_.empty() &&
-        !ended_.has_value()) {
+        !(ended_.has_value() && ended_->due)) {
       return;
     }
     frame = BuildFrameLocked();
@@ -140,13 +142,7 @@ void Attachment::OnWritten(const FrameStream* stream) {
 OutgoingFrame Attachment::BuildFrameLocked() {
   OutgoingFrame frame;
   frame.parts.emplace_back();
-  if (ended_.has_value()) {
-    wsp::v1::Event event;
-    event.mutable_registration_ended()->set_reason(*ended_);
-    WireWriter(&frame.parts.back().head)
-        .Bytes(wire::ServerFrame::kEvents, event.SerializeAsString());
-    ended_.reset();
-  }
+  if (ended_.has_value() && ended_->due) AppendEndingLocked(&frame);
   for (uint64_t call_id : pending_notices_) {
     std::string notice;
     WireWriter(&notice).Fixed64(wire::Completion::kCallId, call_id);
@@ -179,6 +175,15 @@ OutgoingFrame Attachment::BuildFrameLocked() {
   // No notice overtakes a result without payload; one with payload it may.
   if (control_queue_.empty()) AppendNoticesLocked(&frame);
   return frame;
+}
+
+void Attachment::AppendEndingLocked(OutgoingFrame* frame) {
+  wsp::v1::Event event;
+  event.mutable_registration_ended()->set_reason(ended_->reason);
+  WireWriter(&frame->parts.back().head)
+      .Bytes(wire::ServerFrame::kEvents, event.SerializeAsString());
+  ended_->due = false;
+  ended_->next_sequence = last_sequence_ + 1;
 }
 
 void Attachment::AppendCompletionLocked(uint64_t call_id,

@@ -31,7 +31,7 @@ uint64_t Client::Startup(Attachment* caller, uint64_t call_id, uint64_t owed) {
   constexpr uint64_t kMost = uint64_t{1} << 62;
   const uint64_t now = std::min(before + std::min(owed, kMost) + 1, kMost);
   startups_.store(now, std::memory_order_release);
-  caller->AddStartups(static_cast<int64_t>(now - before));
+  caller->AddStartups(static_cast<int64_t>(now - before), call_id);
   return now;
 }
 
@@ -41,7 +41,7 @@ bool Client::Cleanup(Attachment* caller, uint64_t call_id, uint64_t* startups) {
   if (before == 0) return false;
   *startups = before - 1;
   startups_.store(*startups, std::memory_order_release);
-  caller->AddStartups(-1);
+  caller->AddStartups(-1, call_id);
   if (*startups == 0) {
     SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, caller, call_id);
   }
