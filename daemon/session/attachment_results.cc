@@ -16,6 +16,8 @@ namespace wire = wsp::wire;
 
 // What a kept result costs beyond its payload.
 constexpr uint64_t kResultOverhead = 64;
+// Of the list of written results: what isn't worth looking through.
+constexpr size_t kFewWritten = 64;
 
 }  // namespace
 
@@ -200,6 +202,9 @@ void Attachment::AppendCompletionLocked(uint64_t call_id,
                          held_notices_.end());
     held_notices_.clear();
   }
+  // A client that asks for the same results again and again, and acknowledges
+  // none, makes entries that the next one of the same call outdates.
+  if (written_.size() >= kFewWritten + 2 * calls_.size()) SweepWrittenLocked();
   record->sequence = ++last_sequence_;
   written_.push_back({record->sequence, call_id});
 

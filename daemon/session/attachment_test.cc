@@ -1,5 +1,6 @@
 #include "daemon/session/attachment.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <string>
@@ -133,6 +134,46 @@ TEST_F(AttachmentTest, APendingCallStaysPendingAcrossAResume) {
                 .recv()
                 .data(),
             "abc");
+}
+
+class DiscardingStream : public FrameStream {
+ public:
+  void Write(OutgoingFrame) override {}
+  void End(const absl::Status&) override {}
+};
+
+// Asks for one result again and again, and acknowledges none.
+TEST_F(AttachmentTest, ResultsThatAreAskedForAgainTakeNoMemory) {
+  Start();
+  auto* const attachment = attached_.attachment.get();
+  const auto stream = std::make_shared<DiscardingStream>();
+  ASSERT_TRUE(attachment->Bind(stream, 0, wsp::v1::Welcome()).ok());
+  attachment->OnWritten(stream.get());
+  ClientFrame frame;
+  AddCall(&frame, kSocket)->mutable_socket();
+  const std::string bytes = frame.SerializeAsString();
+  const auto repeat = [&] {
+    ASSERT_TRUE(attachment
+                    ->BeginFrame(stream.get(), CutFrame(bytes, bytes.size()),
+                                 /*first=*/false)
+                    .ok());
+    ASSERT_TRUE(attachment->RunCalls(stream.get()).ok());
+    attachment->OnWritten(stream.get());
+  };
+  constexpr int kRepeats = 100000;
+  repeat();
+  const size_t before = mallinfo2().uordblks;
+  for (int i = 1; i < kRepeats; ++i) repeat();
+  EXPECT_LT(mallinfo2().uordblks, before + kRepeats);
+  ClientFrame ack;
+  ack.set_ack_sequence(kRepeats);
+  const std::string ack_bytes = ack.SerializeAsString();
+  ASSERT_TRUE(attachment
+                  ->BeginFrame(stream.get(),
+                               CutFrame(ack_bytes, ack_bytes.size()), false)
+                  .ok());
+  // The startup's is left, which nobody has asked for again.
+  EXPECT_EQ(harness_->client()->usage().calls, 1);
 }
 
 TEST_F(AttachmentTest, AcknowledgedResultsAreForgotten) {
