@@ -55,7 +55,8 @@ void Provider::CloseConnection() {
 void Provider::OnBroken() {
   const bool was_attached = attached();
   CloseConnection();
-  if (ended) return FailAll(WSAENETDOWN);
+  // Only whether a startup or cleanup counted is still to be heard then.
+  if (ended && FindCountingCall() == nullptr) return FailAll(WSAENETDOWN);
   const bool refused =
       !was_attached && attachment_.grpc_status() != Http2Client::kNoStatus;
   // Nobody waits: the next call will see to it.

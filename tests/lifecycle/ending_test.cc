@@ -1,19 +1,26 @@
 // The registration of a process ends, by another attachment's final cleanup,
-// while this one's stream is broken.
+// while this one has a startup or cleanup under way, or its stream is broken.
+#include <errno.h>
+
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "tests/testing/provider_test.h"
+#include "tests/testing/scripted_daemon.h"
 #include "tests/testing/stub_connection.h"
+#include "tests/testing/temp_dir.h"
+#include "tests/testing/thread_group.h"
 
 namespace wspd::testing {
 namespace {
 
 constexpr WsaCode kNotInitialised{WSANOTINITIALISED};
 
-// Two copies of the library. Both are registered, and the one's stream is
-// broken.
+// ------------------------------------------- two copies of the real library
+
+// Both are registered, and the one's stream is broken.
 class BrokenStreamTest : public ProviderTest {
  protected:
   BrokenStreamTest()
@@ -77,6 +84,137 @@ TEST_F(BrokenStreamTest, AStartupBeginsAnew) {
   EXPECT_EQ(spi_->Cleanup(), kOk);
   EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
   EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
+}
+
+// ----------------------------------------- a daemon whose answers are a script
+
+// The provider is registered. Its calls are made by threads, and answered by
+// the test.
+class UnderWayTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    UseDaemonAt(dir_.File("wspd.sock"));
+    spi_ = Spi::Load();
+    ASSERT_NE(spi_, nullptr);
+    Begin("startup", kOk, [this] { return spi_->Startup(); });
+    ASSERT_TRUE(daemon_.Accept().has_value());
+    daemon_.Welcome(false, 0);
+    AnswerStartup(1);
+  }
+  void TearDown() override {
+    threads_.reset();
+    if (spi_ != nullptr) spi_->Unload();
+  }
+
+  // Makes a call in a thread of its own, when the last one's has returned.
+  void Begin(const char* name, WsaCode expected,
+             const std::function<WsaCode()>& call) {
+    threads_ = std::make_unique<ThreadGroup>();
+    BeginBeside(name, expected, call);
+  }
+  // The same, beside the last one.
+  void BeginBeside(const char* name, WsaCode expected,
+                   const std::function<WsaCode()>& call) {
+    threads_->Start(name,
+                    [=] { EXPECT_EQ(call(), expected) << "from " << name; });
+  }
+
+  // The provider's next call. A test failure if there is none.
+  wsp::v1::Call NextCall() {
+    const auto call = daemon_.NextCall();
+    EXPECT_TRUE(call.has_value());
+    return call.value_or(wsp::v1::Call());
+  }
+
+  void AnswerStartup(uint64_t startups) {
+    const wsp::v1::Call call = NextCall();
+    ASSERT_TRUE(call.has_startup()) << call.ShortDebugString();
+    wsp::v1::ServerFrame frame;
+    AddStartup(&frame, call.call_id(), startups);
+    daemon_.Send(frame);
+  }
+  void AddStartup(wsp::v1::ServerFrame* frame, uint64_t id, uint64_t startups) {
+    auto* const result = daemon_.AddResult(frame, id)->mutable_startup();
+    result->set_version(MAKEWORD(2, 2));
+    result->set_high_version(MAKEWORD(2, 2));
+    result->set_startups(startups);
+  }
+  // A marker, and whatever else came too late, is answered so.
+  void AddNotInitialised(wsp::v1::ServerFrame* frame, uint64_t id) {
+    wsp::v1::Completion* const result = daemon_.AddResult(frame, id);
+    result->set_wsa_error(WSANOTINITIALISED);
+    result->set_linux_errno(EINVAL);
+  }
+
+  static void AddEnd(wsp::v1::ServerFrame* frame) {
+    frame->add_events()->mutable_registration_ended()->set_reason(
+        wsp::v1::RegistrationEnded::REASON_CLEANED_UP);
+  }
+  void SendEnd() {
+    wsp::v1::ServerFrame frame;
+    AddEnd(&frame);
+    daemon_.Send(frame);
+  }
+
+  void BreakAndResume() {
+    daemon_.Break();
+    const auto hello = daemon_.Accept();
+    ASSERT_TRUE(hello.has_value()) << "it doesn't come back";
+    EXPECT_EQ(hello->resume_token(), ScriptedDaemon::kToken);
+    daemon_.Welcome(true, 0);
+  }
+
+  // The final cleanup, to be expected to work.
+  void CleanUp() {
+    Begin("the final cleanup", kOk, [this] { return spi_->Cleanup(); });
+    const wsp::v1::Call call = NextCall();
+    ASSERT_TRUE(call.has_cleanup()) << call.ShortDebugString();
+    wsp::v1::ServerFrame frame;
+    daemon_.AddResult(&frame, call.call_id())
+        ->mutable_cleanup()
+        ->set_final(true);
+    daemon_.Send(frame);
+    EXPECT_TRUE(daemon_.AwaitEnd());
+  }
+
+  const TempDir dir_;
+  ScriptedDaemon daemon_{dir_.File("wspd.sock")};
+  std::unique_ptr<Spi> spi_;
+  std::unique_ptr<ThreadGroup> threads_;
+};
+
+TEST_F(UnderWayTest, ACleanupAsksAgainWhetherItCountedWhenTheStreamBreaks) {
+  Begin("cleanup", kOk, [this] { return spi_->Cleanup(); });
+  const wsp::v1::Call cleanup = NextCall();
+  ASSERT_TRUE(cleanup.has_cleanup());
+  SendEnd();
+  ASSERT_NO_FATAL_FAILURE(BreakAndResume());
+  const wsp::v1::Call again = NextCall();
+  EXPECT_EQ(again.call_id(), cleanup.call_id());
+  EXPECT_TRUE(again.has_cleanup());
+  wsp::v1::ServerFrame frame;
+  daemon_.AddResult(&frame, again.call_id())->mutable_cleanup();
+  daemon_.Send(frame);
+  EXPECT_TRUE(daemon_.AwaitEnd());
+  EXPECT_EQ(daemon_.acknowledged(), 1u);
+}
+
+TEST_F(UnderWayTest, AStartupAsksAgainWhetherItCountsWhenTheStreamBreaks) {
+  Begin("startup", kOk, [this] { return spi_->Startup(); });
+  const wsp::v1::Call startup = NextCall();
+  ASSERT_TRUE(startup.has_startup());
+  SendEnd();
+  const wsp::v1::Call marker = NextCall();
+  ASSERT_NO_FATAL_FAILURE(BreakAndResume());
+  const wsp::v1::Call again = NextCall();
+  EXPECT_EQ(again.call_id(), startup.call_id());
+  EXPECT_TRUE(again.has_startup());
+  EXPECT_EQ(NextCall().call_id(), marker.call_id());
+  wsp::v1::ServerFrame frame;
+  AddStartup(&frame, again.call_id(), 1);
+  AddNotInitialised(&frame, marker.call_id());
+  daemon_.Send(frame);
+  CleanUp();
 }
 
 }  // namespace

@@ -1,0 +1,127 @@
+#include "tests/testing/scripted_daemon.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/testing/wait_until.h"
+
+namespace wspd::testing {
+namespace {
+
+bool AwaitReadable(int fd) {
+  pollfd wait = {fd, POLLIN, 0};
+  return poll(&wait, 1, static_cast<int>(milliseconds(kDeadline).count())) == 1;
+}
+
+}  // namespace
+
+ScriptedDaemon::ScriptedDaemon(const std::string& path)
+    : listener_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  if (bind(listener_.get(), reinterpret_cast<sockaddr*>(&address),
+           sizeof(address)) != 0 ||
+      listen(listener_.get(), 16) != 0) {
+    abort();
+  }
+}
+
+std::optional<wsp::v1::Hello> ScriptedDaemon::Accept() {
+  Break();
+  if (!AwaitReadable(listener_.get())) return std::nullopt;
+  connection_ =
+      OwnedFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  pipe_ = std::make_unique<wsp::FakePipe>();
+  stream_ = std::make_unique<wsp::FakeDaemon>(pipe_.get());
+  hello_.reset();
+  calls_.clear();
+  acknowledged_ = sequence_ = 0;
+  while (!hello_.has_value() && Exchange()) continue;
+  return hello_;
+}
+
+void ScriptedDaemon::Welcome(bool resumed, uint64_t startups) {
+  wsp::v1::ServerFrame frame;
+  wsp::v1::Welcome* const welcome = frame.mutable_welcome();
+  welcome->mutable_version()->set_major(1);
+  welcome->set_attachment_token(kToken);
+  welcome->set_resumed(resumed);
+  welcome->set_startups(startups);
+  Send(frame);
+}
+
+std::optional<wsp::v1::Call> ScriptedDaemon::NextCall() {
+  while (calls_.empty() && Exchange()) continue;
+  if (calls_.empty()) return std::nullopt;
+  wsp::v1::Call call = std::move(calls_.front());
+  calls_.pop_front();
+  return call;
+}
+
+wsp::v1::Completion* ScriptedDaemon::AddResult(wsp::v1::ServerFrame* frame,
+                                               uint64_t call_id) {
+  wsp::v1::Completion* const result = frame->add_completions();
+  result->set_call_id(call_id);
+  result->set_sequence(++sequence_);
+  return result;
+}
+
+void ScriptedDaemon::Send(const wsp::v1::ServerFrame& frame) {
+  stream_->Send(frame);
+  Flush();
+}
+
+bool ScriptedDaemon::AwaitEnd() {
+  while (!stream_->saw_end && Exchange()) continue;
+  if (!stream_->saw_end || !calls_.empty()) return false;
+  stream_->End("0");
+  Flush();
+  return true;
+}
+
+void ScriptedDaemon::Break() { connection_.Reset(-1); }
+
+bool ScriptedDaemon::Exchange() {
+  if (!connection_.is_open() || stream_->saw_end ||
+      !AwaitReadable(connection_.get())) {
+    return false;
+  }
+  char bytes[16384];
+  const ssize_t size = recv(connection_.get(), bytes, sizeof(bytes), 0);
+  if (size <= 0) return false;
+  pipe_->to_server.append(bytes, static_cast<size_t>(size));
+  stream_->Read();
+  for (const wsp::v1::ClientFrame& frame : stream_->frames) {
+    if (frame.has_hello()) {
+      hello_ = frame.hello();
+    } else {
+      // That of a hello is about the stream before.
+      acknowledged_ = std::max(acknowledged_, frame.ack_sequence());
+    }
+    calls_.insert(calls_.end(), frame.calls().begin(), frame.calls().end());
+  }
+  stream_->frames.clear();
+  Flush();
+  return true;
+}
+
+void ScriptedDaemon::Flush() {
+  std::string& bytes = pipe_->to_client;
+  while (!bytes.empty()) {
+    const ssize_t size =
+        send(connection_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    // A client that has gone shows when it's read from.
+    if (size <= 0) break;
+    bytes.erase(0, static_cast<size_t>(size));
+  }
+  bytes.clear();
+}
+
+}  // namespace wspd::testing

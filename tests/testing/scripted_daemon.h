@@ -1,0 +1,59 @@
+#ifndef WSPD_TESTS_TESTING_SCRIPTED_DAEMON_H_
+#define WSPD_TESTS_TESTING_SCRIPTED_DAEMON_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "client_stub/transport/fake_daemon.h"
+#include "proto/wsp/v1/provider.pb.h"
+#include "tests/testing/owned_fd.h"
+
+namespace wspd::testing {
+
+// A daemon that does what a test tells it, step by step, at a real socket: for
+// orders of events in which the real one comes only by chance. It has one
+// connection at a time. For one thread; what waits gives up at kDeadline.
+class ScriptedDaemon {
+ public:
+  static constexpr char kToken[] = "0123456789abcdef";
+
+  // Listens at `path`.
+  explicit ScriptedDaemon(const std::string& path);
+
+  // Takes the next connection. Its hello; nothing if none comes.
+  std::optional<wsp::v1::Hello> Accept();
+  void Welcome(bool resumed, uint64_t startups);
+  // The client's next call; nothing if it sends no more.
+  std::optional<wsp::v1::Call> NextCall();
+  // Adds a result to `frame`, under this connection's next number.
+  wsp::v1::Completion* AddResult(wsp::v1::ServerFrame* frame, uint64_t call_id);
+  void Send(const wsp::v1::ServerFrame& frame);
+  // Whether the client ends the stream in good order, without another call.
+  bool AwaitEnd();
+  // Ends the connection as a fault in the transport would.
+  void Break();
+
+  // The last result of this connection that was acknowledged.
+  uint64_t acknowledged() const { return acknowledged_; }
+
+ private:
+  // Moves bytes, until something has come. False if nothing comes any more.
+  bool Exchange();
+  void Flush();
+
+  OwnedFd listener_;
+  OwnedFd connection_;
+  std::unique_ptr<wsp::FakePipe> pipe_;
+  std::unique_ptr<wsp::FakeDaemon> stream_;
+  std::optional<wsp::v1::Hello> hello_;
+  std::deque<wsp::v1::Call> calls_;
+  uint64_t acknowledged_ = 0;
+  uint64_t sequence_ = 0;
+};
+
+}  // namespace wspd::testing
+
+#endif  // WSPD_TESTS_TESTING_SCRIPTED_DAEMON_H_
