@@ -133,7 +133,8 @@ void Provider::EndRegistration() {
   Operation* counting = attached() ? FindCountingCall() : nullptr;
   // The next registration has ended, too, and perhaps taken the marker along.
   if (ended && (counting == nullptr || counting->marker == nullptr)) return;
-  const bool others = attachment_.unanswered() > 0;
+  const bool others =
+      attachment_.unanswered() > (counting != nullptr ? 1u : 0u);
   attachment_.DropCalls(counting != nullptr ? counting->call : nullptr);
   if (counting != nullptr && counting->counts_up) {
     // It may have reached the daemon before the cleanup, which dropped it, or
@@ -141,7 +142,7 @@ void Provider::EndRegistration() {
     counting->marker = attachment_.NewCall(counting, CallHeader());
     AppendNothing(&counting->marker->bytes);
     attachment_.Submit(counting->marker);
-  } else if (counting == nullptr && others && attached()) {
+  } else if (others && attached()) {
     // Calls that reached the daemon after the cleanup are answered, and these
     // answers want to be acknowledged. They come before that of this one.
     Call* last = attachment_.NewCall(nullptr, CallHeader());

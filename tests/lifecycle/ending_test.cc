@@ -180,6 +180,7 @@ class UnderWayTest : public ::testing::Test {
   const TempDir dir_;
   ScriptedDaemon daemon_{dir_.File("wspd.sock")};
   std::unique_ptr<Spi> spi_;
+  SOCKET socket_ = INVALID_SOCKET;
   std::unique_ptr<ThreadGroup> threads_;
 };
 
@@ -215,6 +216,26 @@ TEST_F(UnderWayTest, AStartupAsksAgainWhetherItCountsWhenTheStreamBreaks) {
   AddNotInitialised(&frame, marker.call_id());
   daemon_.Send(frame);
   CleanUp();
+}
+
+// The daemon keeps an attachment that it owes an acknowledgement.
+TEST_F(UnderWayTest, ACleanupLeavesNoAnswerUnacknowledged) {
+  Begin("socket", WsaCode{WSAEINTR}, [this] { return spi_->Socket(&socket_); });
+  const wsp::v1::Call socket = NextCall();
+  ASSERT_TRUE(socket.has_socket());
+  BeginBeside("cleanup", kOk, [this] { return spi_->Cleanup(); });
+  const wsp::v1::Call cleanup = NextCall();
+  ASSERT_TRUE(cleanup.has_cleanup());
+  SendEnd();
+  const wsp::v1::Call last = NextCall();
+  wsp::v1::ServerFrame frame;
+  daemon_.AddResult(&frame, cleanup.call_id())->mutable_cleanup();
+  AddNotInitialised(&frame, socket.call_id());
+  AddNotInitialised(&frame, last.call_id());
+  daemon_.Send(frame);
+  EXPECT_TRUE(daemon_.AwaitEnd());
+  // The startup's, and these.
+  EXPECT_EQ(daemon_.acknowledged(), 4u);
 }
 
 }  // namespace
