@@ -130,6 +130,7 @@ Operation* Provider::FindCountingCall() {
 }
 
 void Provider::EndRegistration() {
+  startup_counts_ = false;
   Operation* counting = attached() ? FindCountingCall() : nullptr;
   // The next registration has ended, too, and perhaps taken the marker along.
   if (ended && (counting == nullptr || counting->marker == nullptr)) return;

@@ -76,6 +76,9 @@ class Provider final : private Attachment::Observer {
   // Makes an ended provider fit for another startup, if nothing of the ended
   // registration is left in it.
   bool Revive() WSP_REQUIRES(g_library.mutex);
+  // Whether no registration has ended since the daemon last answered a startup
+  // with success: its thread may hear of both at once.
+  bool startup_counts() const { return startup_counts_; }
 
   // ---- the connection
 
@@ -349,6 +352,7 @@ class Provider final : private Attachment::Observer {
   int breaks_in_a_row_ = 0;
   bool was_attached_ = false;
   uint64_t startups_at_attach_ = 0;
+  bool startup_counts_ = false;
 
   IdTable<StubSocket> sockets_;
   uint64_t next_socket_id_;

@@ -256,6 +256,7 @@ void Provider::OnOperationResult(Operation* operation, Call* call,
       }
       if (operation->marker != nullptr) attachment_.Abandon(operation->marker);
       operation->marker = operation->call = nullptr;
+      if (operation->counts_up) startup_counts_ = completion.wsa_error == 0;
       if (operation->steps != nullptr) {
         operation->steps->OnReply(operation, completion);
         FreeIfUnused(operation);

@@ -152,10 +152,15 @@ uint32_t TryRegister(SpiCall* call, WORD version, DWORD catalog_entry_id,
   provider->attachment().Submit(request);
   const uint32_t error = call->FinishControl(operation, deadline, reply);
   if (error == WSAETIMEDOUT || error == WSAENETDOWN) return WSASYSNOTREADY;
-  if (provider->ended && !provider->Revive()) {
-    // It counts on a provider that can't be used.
-    if (error == 0) TakeOneOff(call, deadline, reply);
-    return WSAEINTR;
+  if (provider->ended) {
+    // Not if that, too, ended before this thread heard of it.
+    const bool counts = error == 0 && provider->startup_counts();
+    if (!provider->Revive()) {
+      // It counts on a provider that can't be used.
+      if (counts) TakeOneOff(call, deadline, reply);
+      return WSAEINTR;
+    }
+    if (error == 0 && !counts) return WSAEINTR;
   }
   if (error != 0) return error;
   if (provider->lost) provider->owed_cleanups = 0;

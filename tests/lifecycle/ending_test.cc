@@ -238,5 +238,37 @@ TEST_F(UnderWayTest, ACleanupLeavesNoAnswerUnacknowledged) {
   EXPECT_EQ(daemon_.acknowledged(), 4u);
 }
 
+// The startup counted, and the next end took it along, before its thread woke.
+TEST_F(UnderWayTest, AStartupThatEndedAtOnceIsMadeAnew) {
+  Begin("startup", kOk, [this] { return spi_->Startup(); });
+  wsp::v1::ServerFrame frame;
+  AddStartup(&frame, NextCall().call_id(), 2);
+  AddEnd(&frame);
+  daemon_.Send(frame);
+  AnswerStartup(1);
+  CleanUp();
+}
+
+// With a socket of the ended registration in it, the provider is made anew. No
+// cleanup makes up for a startup that nothing is left of.
+TEST_F(UnderWayTest, AStartupThatEndedAtOnceIsNotTakenOff) {
+  Begin("socket", kOk, [this] { return spi_->Socket(&socket_); });
+  wsp::v1::ServerFrame made;
+  daemon_.AddResult(&made, NextCall().call_id())->mutable_socket();
+  daemon_.Send(made);
+  Begin("startup", kOk, [this] { return spi_->Startup(); });
+  wsp::v1::ServerFrame frame;
+  AddStartup(&frame, NextCall().call_id(), 2);
+  AddEnd(&frame);
+  daemon_.Send(frame);
+  EXPECT_TRUE(daemon_.AwaitEnd());
+  const auto hello = daemon_.Accept();
+  ASSERT_TRUE(hello.has_value());
+  EXPECT_EQ(hello->resume_token(), "");
+  daemon_.Welcome(false, 0);
+  AnswerStartup(1);
+  CleanUp();
+}
+
 }  // namespace
 }  // namespace wspd::testing
