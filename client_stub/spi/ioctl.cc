@@ -191,6 +191,8 @@ uint32_t IndicateEnd(SpiCall* call, const Indication& indication,
   Provider* provider = call->provider();
   // Cleaned up for good meanwhile: nothing is indicated any more.
   if (provider->ended) return WSA_OPERATION_ABORTED;
+  // Closed meanwhile: there may be no handle left to tell of it with.
+  if (call->socket()->closed) return WSAENOTSOCK;
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, call->socket());
   BeginOverlapped(provider, operation, indication);

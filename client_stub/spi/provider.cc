@@ -34,6 +34,7 @@ Provider::~Provider() {
     operation->held = false;
     Free(operation);
   }
+  TakeHandles();
   for (StubSocket* socket : sockets_.All()) {
     attachment_.RemoveLane(&socket->lane);
     delete socket;
@@ -95,6 +96,33 @@ void Provider::RetireSocket(StubSocket* socket) {
     operation = next;
   }
   Release(socket);
+}
+
+bool Provider::KeepHandle(StubSocket* socket) {
+  if (socket->untold == 0) return false;
+  ++socket->references;
+  handles_kept_.PushBack(socket);
+  return true;
+}
+
+void Provider::EndTelling(StubSocket* socket) {
+  ListNode<InKeptHandles>* const kept = socket;
+  if (--socket->untold > 0 || !kept->linked()) return;
+  kept->Unlink();
+  handles_due_.PushBack(socket);
+}
+
+std::vector<SOCKET> Provider::TakeHandles() {
+  std::vector<SOCKET> handles;
+  for (StubSocket* socket : sockets_.All()) {
+    if (socket->handle != INVALID_SOCKET) handles.push_back(socket->handle);
+  }
+  handles_due_.TakeAll(&handles_kept_);
+  while (StubSocket* socket = handles_due_.PopFront()) {
+    handles.push_back(socket->handle);
+    Release(socket);
+  }
+  return handles;
 }
 
 void Provider::Release(StubSocket* socket) {

@@ -124,8 +124,14 @@ class Provider final : private Attachment::Observer {
   void StayOpen(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   // Closed: no longer found; what is under way on it ends as cancelled.
   void RetireSocket(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  // Whether the handle of a retired socket is still needed, to tell of an
+  // overlapped operation's end: then Indicate() gives it back, or the end of
+  // the provider does. Else that is the caller's.
+  bool KeepHandle(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  // All handles that haven't been given back, which is the caller's from now
+  // on; when nobody else is in the provider any more.
+  std::vector<SOCKET> TakeHandles() WSP_REQUIRES(g_library.mutex);
   void Release(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
-  std::vector<StubSocket*> AllSockets() const { return sockets_.All(); }
 
   // ---- operations
 
@@ -202,7 +208,7 @@ class Provider final : private Attachment::Observer {
   // Whether there are some that nobody is doing.
   bool has_indications() const {
     return !indications_.empty() || !opened_threads_.empty() ||
-           notifications_.due();
+           !handles_due_.empty() || notifications_.due();
   }
   // Has WPUCloseThread called for it, by Indicate().
   void CloseThread(const WSATHREADID& thread) WSP_REQUIRES(g_library.mutex) {
@@ -316,6 +322,11 @@ class Provider final : private Attachment::Observer {
   void FreeIfUnused(Operation* operation) WSP_REQUIRES(g_library.mutex);
   void Free(Operation* operation) WSP_REQUIRES(g_library.mutex);
   void IndicateOne(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Makes the upcalls of an end. Unlocks, and the operation may be gone.
+  void Tell(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // One of the socket's overlapped operations needs its handle no longer.
+  void EndTelling(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  void GiveBackHandle(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   void CloseOpenedThread() WSP_REQUIRES(g_library.mutex);
   // Keeps the ancillary data of a WSARecvMsg's result. False if they don't fit.
   static bool KeepControl(Operation* operation, const Completion& completion);
@@ -355,6 +366,10 @@ class Provider final : private Attachment::Observer {
   bool startup_counts_ = false;
 
   IdTable<StubSocket> sockets_;
+  // Closed ones whose handles are still needed, and not any more. Each has a
+  // reference.
+  IntrusiveList<StubSocket, InKeptHandles> handles_kept_;
+  IntrusiveList<StubSocket, InKeptHandles> handles_due_;
   uint64_t next_socket_id_;
 
   IntrusiveList<Operation, InOperations> operations_;

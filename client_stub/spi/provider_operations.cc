@@ -105,6 +105,7 @@ void Provider::Free(Operation* operation) {
   if (operation->kind == Operation::Kind::kWatch) --watchers_;
   if (operation->opened_thread) CloseThread(operation->thread);
   if (operation->enumerates_events) --operation->socket->enumerating;
+  if (operation->overlapped != nullptr) EndTelling(operation->socket);
   Release(operation->socket);
   if (operation_pool_.size() >= kMostPooledOperations) {
     delete operation;
@@ -213,6 +214,7 @@ void Provider::BeginOverlapped(Operation* operation,
                                LPWSAOVERLAPPED overlapped) {
   operation->overlapped = overlapped;
   operation->starting = true;
+  ++operation->socket->untold;
   reinterpret_cast<std::atomic<ULONG_PTR>*>(&overlapped->Internal)
       ->store(kStatusPending, std::memory_order_relaxed);
 }
@@ -591,6 +593,8 @@ void Provider::Indicate() {
       IndicateOne(operation);
     } else if (!opened_threads_.empty()) {
       CloseOpenedThread();
+    } else if (StubSocket* socket = handles_due_.PopFront()) {
+      GiveBackHandle(socket);
     } else if (notifications_.IsDueUpTo(last)) {
       notifications_.Run(upcalls(), last);
     } else {
@@ -618,7 +622,30 @@ void Provider::CloseOpenedThread() {
   g_library.mutex.Lock();
 }
 
+void Provider::GiveBackHandle(StubSocket* socket) {
+  const SOCKET handle = socket->handle;
+  Release(socket);
+  const WSPUPCALLTABLE& table = upcalls();
+  g_library.mutex.Unlock();
+  {
+    const UpcallScope scope;
+    int error;
+    table.lpWPUCloseSocketHandle(handle, &error);
+  }
+  g_library.mutex.Lock();
+}
+
 void Provider::IndicateOne(Operation* operation) {
+  // The operation may go before all is told.
+  StubSocket* const socket = operation->socket;
+  ++socket->references;
+  ++socket->untold;
+  Tell(operation);
+  EndTelling(socket);
+  Release(socket);
+}
+
+void Provider::Tell(Operation* operation) {
   const WSPUPCALLTABLE& table = upcalls();
   CompletedOperation completed;
   completed.socket_id = operation->socket->id;

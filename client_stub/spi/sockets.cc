@@ -200,6 +200,8 @@ int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
     // and nothing of network events afterwards.
     call.provider()->Indicate();
     call.provider()->AwaitNotifications(call.socket()->id);
+    // A receive that had its data before may still have to be told of.
+    if (call.provider()->KeepHandle(call.socket())) return 0;
   }
   const UpcallScope scope;
   int ignored;

@@ -194,6 +194,8 @@ uint32_t SpiCall::Reach() {
   if (provider_->ended) return WSANOTINITIALISED;
   if (provider_->lost) return WSAENETDOWN;
   if (socket_ != nullptr && socket_->lost) return WSAENETDOWN;
+  // Since the call began; its handle may be gone as well.
+  if (socket_ != nullptr && socket_->closed) return WSAENOTSOCK;
   return provider_->EnsureConnected();
 }
 

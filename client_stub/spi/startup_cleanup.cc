@@ -53,10 +53,7 @@ void AwaitOthers(Provider* provider) WSP_REQUIRES(g_library.mutex) {
 }
 
 void ReleaseHandles(Provider* provider) WSP_REQUIRES(g_library.mutex) {
-  std::vector<SOCKET> handles;
-  for (const StubSocket* socket : provider->AllSockets()) {
-    if (socket->handle != INVALID_SOCKET) handles.push_back(socket->handle);
-  }
+  const std::vector<SOCKET> handles = provider->TakeHandles();
   const WSPUPCALLTABLE upcalls = provider->upcalls();
   g_library.mutex.Unlock();
   for (const SOCKET handle : handles) {

@@ -13,17 +13,22 @@
 namespace wsp {
 
 struct InHeldReceives;
+struct InKeptHandles;
 struct Operation;
 
 // What the stub knows of a socket; the daemon has the rest. Under the session
 // lock; lives while it is open or somebody counts on it.
-struct StubSocket {
+struct StubSocket : ListNode<InKeptHandles> {
   // The daemon's name for it and the context of its handle.
   uint64_t id = 0;
   StubSocket* table_next = nullptr;
   uint32_t references = 0;
 
   SOCKET handle = INVALID_SOCKET;
+  // Overlapped operations on it that have begun, but for those of whose end
+  // everybody has been told who is to be. That takes the handle, also when the
+  // socket is closed.
+  uint32_t untold = 0;
   uint32_t catalog_entry_id = 0;
   int family = 0;
   // SOCK_DGRAM: what is sent and received are whole messages.
