@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client_stub/spi/nt_status.h"
+#include "client_stub/spi/stream_abort.h"
 
 namespace wsp {
 
@@ -57,7 +58,11 @@ uint32_t EndSteps(SpiCall* call, Operation* operation, LPDWORD bytes) {
     // The daemon took it for an overlapped one.
     if (error == WSA_OPERATION_ABORTED) error = WSAEINTR;
     if (error == 0) operation->steps->OnReturn(operation);
+    const bool cut_short = error == WSAEINTR && done > 0 &&
+                           operation->kind == Operation::Kind::kSend &&
+                           !operation->job.datagram;
     provider->LetGo(operation);
+    if (cut_short) AbortStream(call);
   } else {
     error = provider->EndStarting(operation);
     provider->LetGo(operation);

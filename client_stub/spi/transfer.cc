@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "client_stub/spi/socket_addresses.h"
-#include "proto/wire_fields.h"
+#include "client_stub/spi/stream_abort.h"
 
 namespace wsp {
 namespace {
@@ -305,24 +305,6 @@ Outcome SendWithoutBlocking(SpiCall* call, const Transfer& transfer,
   return all;
 }
 
-// A blocking send was cancelled, and a part of it went out: how much, its
-// caller doesn't learn, so that the stream is of no use any more (reference,
-// section 2, WSPCancelBlockingCall).
-void AbortStream(SpiCall* call) {
-  {
-    // Closed meanwhile, it sends what it has.
-    MutexLock lock(&g_library.mutex);
-    if (call->socket()->closing || call->socket()->closed) return;
-  }
-  // If it fails, the connection is gone otherwise.
-  call->Invoke(
-      CallHeader(),
-      [](Call* request) {
-        AppendShutdown(&request->bytes, wire::ShutdownRequest::HOW_ABORT);
-      },
-      nullptr);
-}
-
 // A datagram's address and size, as far as the daemon isn't needed for that.
 uint32_t CheckDatagram(const SpiCall& call, Transfer* transfer,
                        const sockaddr* to, int to_length) {
@@ -413,7 +395,8 @@ int SendFrom(SpiCall* call, Transfer transfer, const sockaddr* to,
                               ? SendWithoutBlocking(call, transfer, flags)
                               : SendOnce(call, transfer, flags);
   if (outcome.error == WSAEINTR && outcome.bytes > 0 && !datagrams) {
-    AbortStream(call);
+    MutexLock lock(&g_library.mutex);
+    if (call->StillThere()) AbortStream(call);
   }
   if (outcome.error != 0) return call->Result(outcome.error);
   if (transfer.bytes != nullptr) {
