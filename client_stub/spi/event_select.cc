@@ -114,6 +114,8 @@ int WSPAPI SpiEnumNetworkEvents(SOCKET s, WSAEVENT event,
   SpiCall call(SpiFunction::kEnumNetworkEvents, s, error);
   if (!call.ok()) return SOCKET_ERROR;
   if (occurred == nullptr) return call.Result(WSAEINVAL);
+  // Known before the record is taken: a call that fails leaves it.
+  if (event != nullptr && !IsOpenEvent(event)) return call.Result(WSAEINVAL);
   NetworkEventsReply reply;
   if (const uint32_t result = Enumerate(&call, event, &reply)) {
     return call.Result(result);

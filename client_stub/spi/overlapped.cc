@@ -11,15 +11,18 @@ constexpr uintptr_t kEventHandleBits = ~uintptr_t{3};
 constexpr uintptr_t kNoPacketBit = 1;
 
 // Null if there is nothing to signal.
-WSAEVENT EventOf(const Indication& indication) {
+WSAEVENT EventToSignal(const Indication& indication) {
   // With a routine it is left to the application.
   if (indication.routine != nullptr) return nullptr;
-  return reinterpret_cast<WSAEVENT>(
-      reinterpret_cast<uintptr_t>(indication.overlapped->hEvent) &
-      kEventHandleBits);
+  return EventOf(*indication.overlapped);
 }
 
 }  // namespace
+
+WSAEVENT EventOf(const WSAOVERLAPPED& overlapped) {
+  return reinterpret_cast<WSAEVENT>(
+      reinterpret_cast<uintptr_t>(overlapped.hEvent) & kEventHandleBits);
+}
 
 uint32_t CheckIndication(const SpiCall& call, const Indication& indication) {
   if (indication.overlapped == nullptr || indication.routine == nullptr) {
@@ -31,7 +34,7 @@ uint32_t CheckIndication(const SpiCall& call, const Indication& indication) {
 
 void ResetEvent(const SpiCall& call, const Indication& indication) {
   if (indication.overlapped == nullptr) return;
-  const WSAEVENT event = EventOf(indication);
+  const WSAEVENT event = EventToSignal(indication);
   if (event == nullptr) return;
   const UpcallScope scope;
   int error;
@@ -42,7 +45,7 @@ void BeginOverlapped(Provider* provider, Operation* operation,
                      const Indication& indication) {
   provider->BeginOverlapped(operation, indication.overlapped);
   operation->routine = indication.routine;
-  operation->event = EventOf(indication);
+  operation->event = EventToSignal(indication);
   operation->sends_no_packet =
       (reinterpret_cast<uintptr_t>(indication.overlapped->hEvent) &
        kNoPacketBit) != 0;

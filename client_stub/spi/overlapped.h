@@ -22,6 +22,10 @@ struct Indication {
   bool* passes_thread_on = nullptr;
 };
 
+// The event of hEvent, without the bits of the handle that are the caller's own
+// notes; null if there is none.
+WSAEVENT EventOf(const WSAOVERLAPPED& overlapped);
+
 // Whether the end can be told so: 0, or WSAEFAULT where a routine has no thread
 // to run in, or WSAEINVAL where the socket has a completion port for that
 // (reference, section 4.3). An upcall.

@@ -1,8 +1,10 @@
 // WSPGetOverlappedResult and WSPCancelBlockingCall.
 #include <atomic>
 
+#include "client_stub/spi/event_objects.h"
 #include "client_stub/spi/functions.h"
 #include "client_stub/spi/nt_status.h"
+#include "client_stub/spi/overlapped.h"
 #include "client_stub/spi/spi_call.h"
 
 namespace wsp {
@@ -23,13 +25,19 @@ BOOL WSPAPI SpiGetOverlappedResult(SOCKET s, LPWSAOVERLAPPED overlapped,
       call.Result(WSA_IO_INCOMPLETE);
       return FALSE;
     }
-    MutexLock lock(&g_library.mutex);
-    // Only what ends with an event can be waited for.
-    if (overlapped->hEvent == nullptr) {
+    // Only what ends with an event can be waited for (reference, section 4.2).
+    const WSAEVENT event = EventOf(*overlapped);
+    if (event == nullptr || !IsOpenEvent(event)) {
       call.Result(WSA_INVALID_HANDLE);
       return FALSE;
     }
-    if (call.provider()->IsPending(overlapped)) {
+    MutexLock lock(&g_library.mutex);
+    if (const Operation* pending = call.provider()->FindPending(overlapped)) {
+      // hEvent is the application's own then.
+      if (pending->routine != nullptr) {
+        call.Result(WSA_INVALID_HANDLE);
+        return FALSE;
+      }
       Operation* watch = call.provider()->Watch(overlapped);
       uint32_t result = call.PrepareToWait(watch);
       if (result == 0) result = call.FinishControl(watch, INT64_MAX, nullptr);

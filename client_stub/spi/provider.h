@@ -197,8 +197,9 @@ class Provider final : private Attachment::Observer {
   void FailSend(Operation* operation, uint32_t error)
       WSP_REQUIRES(g_library.mutex);
 
-  // Whether an overlapped operation with this OVERLAPPED is under way.
-  bool IsPending(LPWSAOVERLAPPED overlapped) WSP_REQUIRES(g_library.mutex);
+  // The overlapped operation with this OVERLAPPED that is under way, or null.
+  const Operation* FindPending(LPWSAOVERLAPPED overlapped) const
+      WSP_REQUIRES(g_library.mutex);
   // A watch on it; see Operation::Kind::kWatch.
   Operation* Watch(LPWSAOVERLAPPED overlapped) WSP_REQUIRES(g_library.mutex);
 

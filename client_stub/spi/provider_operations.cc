@@ -562,12 +562,14 @@ bool Provider::WorkForOverlapped() {
 
 // ---------------------------------------------------------------- watching
 
-bool Provider::IsPending(LPWSAOVERLAPPED overlapped) {
+const Operation* Provider::FindPending(LPWSAOVERLAPPED overlapped) const {
   for (Operation* operation = operations_.front(); operation != nullptr;
        operation = operations_.Next(operation)) {
-    if (operation->overlapped == overlapped && !operation->done) return true;
+    if (operation->overlapped == overlapped && !operation->done) {
+      return operation;
+    }
   }
-  return false;
+  return nullptr;
 }
 
 Operation* Provider::Watch(LPWSAOVERLAPPED overlapped) {

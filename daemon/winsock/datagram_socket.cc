@@ -180,8 +180,9 @@ void DatagramSocket::Connect(const SocketCall& call) {
     } else if (!peer_.empty()) {
       error = DisconnectLocked();
     }
-    so_error_ = error.wsa;
+    // A call that fails is no asynchronous failure (reference, section 5.4).
     if (error.ok()) {
+      so_error_ = 0;
       wsp::v1::ConnectResult message;
       EncodeAddress(engine()->WithFd(&NetAddress::LocalOf),
                     message.mutable_local());

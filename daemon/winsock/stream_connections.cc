@@ -267,6 +267,9 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
     state_ = State::kOpen;
     peer_ = NetAddress();
     context_due_ = ContextDue::kNone;
+    // Whether or not a call waits for it: it is the attempt that has failed,
+    // and what WSPSelect says of the socket is the same (reference, sections
+    // 4.6 and 5.4).
     so_error_ = WsaFromErrno(outcome.error);
     connect_ended_ = true;
     connect_error_ = so_error_;

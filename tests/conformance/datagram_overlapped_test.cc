@@ -463,6 +463,58 @@ TEST_P(DatagramEventTest, ResultWithoutAnEventCannotBeWaitedFor) {
   EXPECT_TRUE(WaitUntil([&] { return operation.status() != STATUS_PENDING; }));
 }
 
+TEST_P(DatagramEventTest, ResultWithAClosedEventCannotBeWaitedFor) {
+  const SOCKET s = NewDatagrams(family());
+  Overlapped operation(kRoom);
+  int error = 0;
+  operation.overlapped.hEvent = spi_client::OpenEventObject(&error);
+  ASSERT_EQ(StartReceive(s, &operation, operation.WithoutEvent()), kPending);
+  ASSERT_TRUE(
+      spi_client::CloseEventObject(operation.overlapped.hEvent, &error));
+  DWORD bytes = 0, flags = 0;
+  EXPECT_EQ(GetOverlappedResult(s, &operation.overlapped, &bytes, true, &flags),
+            WsaCode{WSA_INVALID_HANDLE});
+  EXPECT_EQ(Close(s), kOk);
+  EXPECT_TRUE(WaitUntil([&] { return operation.status() != STATUS_PENDING; }));
+}
+
+// 4.1: with a routine hEvent is the application's own, whatever it has there.
+TEST_P(DatagramEventTest, ResultThatARoutineTellsCannotBeWaitedFor) {
+  const SOCKET s = NewDatagrams(family());
+  Overlapped operation(kRoom);
+  completions.clear();
+  operation.overlapped.hEvent = operation.event.get();
+  ASSERT_EQ(StartReceive(s, &operation, operation.WithRoutine(Record)),
+            kPending);
+  DWORD bytes = 0, flags = 0;
+  EXPECT_EQ(GetOverlappedResult(s, &operation.overlapped, &bytes, true, &flags),
+            WsaCode{WSA_INVALID_HANDLE});
+  SendFrom(&peer_, s, "x");
+  EXPECT_EQ(SleepAlertable(kSoonMs), DWORD{WSA_WAIT_IO_COMPLETION});
+  ASSERT_EQ(completions.size(), 1u);
+  EXPECT_EQ(completions[0].bytes, 1u);
+}
+
+// 4.1: the low bit of hEvent is no part of the event.
+TEST_P(DatagramEventTest, ResultCanBeWaitedForWithTheLowBitOfTheEvent) {
+  const SOCKET s = NewDatagrams(family());
+  Overlapped operation(kRoom);
+  operation.overlapped.hEvent = reinterpret_cast<HANDLE>(
+      reinterpret_cast<ULONG_PTR>(operation.event.get()) | 1);
+  ASSERT_EQ(StartReceive(s, &operation, operation.WithoutEvent()), kPending);
+  ThreadGroup threads;
+  WsaCode code;
+  DWORD bytes = 0, flags = 0;
+  threads.Start("wait", [&] {
+    code = GetOverlappedResult(s, &operation.overlapped, &bytes, true, &flags);
+  });
+  ASSERT_TRUE(threads.WaitUntilBlocked());
+  SendFrom(&peer_, s, "hello");
+  threads.JoinAll();
+  EXPECT_EQ(code, kOk);
+  EXPECT_EQ(bytes, 5u);
+}
+
 // 4.1, 4.3: without the overlapped attribute it is a blocking call.
 TEST_P(DatagramEventTest, SocketWithoutTheAttributeBlocks) {
   const SOCKET s = NewSocket(family(), Protocol::kUdp, 0);

@@ -111,6 +111,30 @@ TEST_P(DatagramSocketTest, ConnectWithAShortNameIsAFault) {
   EXPECT_EQ(Connect(s, to.get(), to.length() - 1), WsaCode{WSAEFAULT});
 }
 
+// 5.4: SO_ERROR isn't set by each failing call …
+TEST_P(DatagramSocketTest, FailedConnectIsNoSocketError) {
+  const SOCKET s = NewDatagrams(family());
+  ASSERT_EQ(Connect(s, SockAddr::Loopback(family(), 0)),
+            WsaCode{WSAEADDRNOTAVAIL});
+  int value = -1;
+  EXPECT_EQ(GetInt(s, SOL_SOCKET, SO_ERROR, &value), kOk);
+  EXPECT_EQ(value, 0);
+}
+
+// … but by the program, until a connect succeeds.
+TEST_P(DatagramSocketTest, FailedConnectLeavesTheSocketsError) {
+  const SOCKET s = NewDatagrams(family());
+  ASSERT_EQ(SetInt(s, SOL_SOCKET, SO_ERROR, WSAECONNREFUSED), kOk);
+  ASSERT_EQ(Connect(s, SockAddr::Loopback(family(), 0)),
+            WsaCode{WSAEADDRNOTAVAIL});
+  int value = -1;
+  EXPECT_EQ(GetInt(s, SOL_SOCKET, SO_ERROR, &value), kOk);
+  EXPECT_EQ(value, WSAECONNREFUSED);
+  ASSERT_EQ(Connect(s, SockAddr::Of(peer_.endpoint())), kOk);
+  EXPECT_EQ(GetInt(s, SOL_SOCKET, SO_ERROR, &value), kOk);
+  EXPECT_EQ(value, 0);
+}
+
 // 2 WSPGetPeerName: connected only.
 TEST_P(DatagramSocketTest, PeerNameWithoutAPeer) {
   SockAddr name;

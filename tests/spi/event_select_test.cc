@@ -522,6 +522,23 @@ TEST_P(EventSelectTest, BadArguments) {
   EXPECT_EQ(spi_->EnumNetworkEvents(s, closed, &record), kInval);
 }
 
+// Whether the library knows of the record already, or has to ask for it.
+TEST_P(EventSelectTest, EnumerationWithAClosedEventLeavesTheRecord) {
+  Connection connection = Selected(FD_READ | FD_CLOSE);
+  int error = 0;
+  const WSAEVENT closed = spi_client::OpenEventObject(&error);
+  ASSERT_TRUE(spi_client::CloseEventObject(closed, &error));
+  WSANETWORKEVENTS record;
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(connection.peer.Write("x"));
+    ASSERT_TRUE(event_.Wait());
+    ASSERT_EQ(spi_->EnumNetworkEvents(connection.socket, closed, &record),
+              kInval);
+    ASSERT_EQ(Next(connection.socket), FD_READ);
+    ASSERT_EQ(RecvSome(connection.socket, 1), kOk);
+  }
+}
+
 TEST_P(EventSelectTest, EnumerationLeavesOtherEntriesAlone) {
   Connection connection = Selected(FD_READ);
   ASSERT_TRUE(connection.peer.Write("x"));
