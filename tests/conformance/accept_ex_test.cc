@@ -157,7 +157,7 @@ TEST_P(AcceptExTest, NamesAreInTheBuffer) {
   EXPECT_NE(remote_name.port(), 0);
 }
 
-// SO_UPDATE_ACCEPT_CONTEXT enables getsockname, getpeername, shutdown.
+// SO_UPDATE_ACCEPT_CONTEXT enables getsockname, getpeername, shutdown …
 TEST_P(AcceptExTest, ContextGivesTheNames) {
   PeerSocket peer = NewPeer();
   const SOCKET s = New();
@@ -170,12 +170,30 @@ TEST_P(AcceptExTest, ContextGivesTheNames) {
   EXPECT_EQ(peer.WaitForEnd(), Ending::kOrderly);
 }
 
+// … which fail before.
+TEST_P(AcceptExTest, NamesAndShutdownNeedTheContext) {
+  PeerSocket peer = NewPeer();
+  const SOCKET s = New();
+  Overlapped& accept = NewOverlapped();
+  ExpectDone(AcceptEx(listening_, s, &accept), &accept);
+  SockAddr name;
+  EXPECT_EQ(GetSockName(s, &name), WsaCode{WSAEINVAL});
+  EXPECT_EQ(GetPeerName(s, &name), WsaCode{WSAENOTCONN});
+  EXPECT_EQ(Shutdown(s, SD_SEND), WsaCode{WSAENOTCONN});
+  // Nor has the peer seen anything of it.
+  ASSERT_EQ(SendText(s, "x"), kOk);
+  EXPECT_EQ(peer.Read(1), "x");
+  EXPECT_EQ(peer.PeekEnd(), Ending::kStillOpen);
+}
+
 TEST_P(AcceptExTest, ContextOfWhatDoesNotListenIsInvalid) {
   PeerSocket peer = NewPeer();
   const SOCKET s = New();
   Overlapped& accept = NewOverlapped();
   ExpectDone(AcceptEx(listening_, s, &accept), &accept);
-  EXPECT_FALSE(UpdateAcceptContext(s, New()).ok());
+  EXPECT_EQ(UpdateAcceptContext(s, New()), WsaCode{WSAEINVAL});
+  SockAddr name;
+  EXPECT_EQ(GetPeerName(s, &name), WsaCode{WSAENOTCONN});
 }
 
 // Local length 0 is allowed.
