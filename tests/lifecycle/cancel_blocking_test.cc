@@ -1,6 +1,6 @@
-// WSPCancelBlockingCall from the blocking hook of every call that may block:
-// that one ends, its socket goes on where the call had taken nothing, and
-// nobody else's call ends.
+// WSPCancelBlockingCall from the blocking hook of each call of waiting.h: that
+// one ends, its socket goes on where the call had taken nothing, and nobody
+// else's call ends.
 #include <memory>
 #include <string>
 

@@ -1,6 +1,8 @@
-// Many threads of several processes do anything that a provider offers for
-// streams, are cancelled and killed, and an account of every byte is kept on
-// both sides: nothing may be lost, doubled or moved.
+// Many threads of several processes connect, accept, send, receive, shut down
+// and close streams, by blocking calls, non-blocking ones, and overlapped ones
+// with events and routines; are cancelled, cleaned up and killed; and an
+// account of every byte is kept on both sides: nothing may be lost, doubled or
+// moved.
 //
 // WSPD_STRESS_SECONDS, WSPD_STRESS_THREADS and WSPD_STRESS_SOCKETS (of each
 // thread) say how much; WSPD_STRESS_SEED repeats the choices of an earlier run,
