@@ -18,7 +18,7 @@ class RegistrationEndTest : public AttachmentTest {
  protected:
   // A second attachment, which makes the final cleanup of both's startups.
   SessionHarness::Attached EndFromAnother() {
-    const SessionHarness::Attached another = harness_->Attach();
+    SessionHarness::Attached another = harness_->Attach();
     Startup(another);
     for (bool final = false; !final;) {
       ClientFrame cleanup;
@@ -35,7 +35,7 @@ class RegistrationEndTest : public AttachmentTest {
     EXPECT_TRUE(attached_.attachment
                     ->Bind(attached_.stream, ack_sequence, wsp::v1::Welcome())
                     .ok());
-    const wsp::v1::ServerFrame frame = attached_.stream->NextFrame();
+    wsp::v1::ServerFrame frame = attached_.stream->NextFrame();
     attached_.attachment->OnWritten(attached_.stream.get());
     return frame;
   }
