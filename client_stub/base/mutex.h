@@ -1,15 +1,18 @@
 #ifndef WSPD_CLIENT_STUB_BASE_MUTEX_H_
 #define WSPD_CLIENT_STUB_BASE_MUTEX_H_
 
-#include <pthread.h>
-
 #include "client_stub/base/thread_annotations.h"
+#if defined(_WIN32)
+#include "client_stub/base/windows/native_lock.h"
+#else
+#include "client_stub/base/posix/native_lock.h"
+#endif
 
 namespace wsp {
 
-// A pthread mutex that the thread-safety analysis knows. Constant-initialised
-// and trivially destructible, so that it may be a global of a library that is
-// unloaded.
+// The system's mutex, which the thread-safety analysis knows.
+// Constant-initialised and trivially destructible, so that it may be a global
+// of a library that is unloaded.
 class WSP_CAPABILITY("mutex") Mutex {
  public:
   constexpr Mutex() = default;
@@ -17,19 +20,19 @@ class WSP_CAPABILITY("mutex") Mutex {
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
 
-  void Lock() WSP_ACQUIRE() { pthread_mutex_lock(&mutex_); }
-  void Unlock() WSP_RELEASE() { pthread_mutex_unlock(&mutex_); }
+  void Lock() WSP_ACQUIRE() { mutex_.Lock(); }
+  void Unlock() WSP_RELEASE() { mutex_.Unlock(); }
 
   // Tells the analysis what it can't see: the caller holds it.
   void AssertHeld() const WSP_ASSERT_HELD(this) {}
 
   // In a forked child, where the holder may not exist any more.
-  void ResetAfterFork() { mutex_ = PTHREAD_MUTEX_INITIALIZER; }
+  void ResetAfterFork() { mutex_ = NativeMutex(); }
 
  private:
   friend class CondVar;
 
-  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+  NativeMutex mutex_;
 };
 
 class WSP_SCOPED_CAPABILITY MutexLock {

@@ -1,0 +1,52 @@
+#ifndef WSPD_CLIENT_STUB_BASE_POSIX_NATIVE_LOCK_H_
+#define WSPD_CLIENT_STUB_BASE_POSIX_NATIVE_LOCK_H_
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <time.h>
+
+namespace wsp {
+
+// What Mutex is made of.
+class NativeMutex {
+ public:
+  void Lock() { pthread_mutex_lock(&mutex_); }
+  void Unlock() { pthread_mutex_unlock(&mutex_); }
+
+ private:
+  friend class NativeCondVar;
+
+  pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+};
+
+// What CondVar is made of.
+class NativeCondVar {
+ public:
+  void Wait(NativeMutex* mutex) {
+    pthread_cond_wait(&condition_, &mutex->mutex_);
+  }
+
+  // False once `ms` milliseconds have passed.
+  bool WaitFor(NativeMutex* mutex, int64_t ms) {
+    timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+      ++until.tv_sec;
+      until.tv_nsec -= 1000000000;
+    }
+    return pthread_cond_clockwait(&condition_, &mutex->mutex_, CLOCK_MONOTONIC,
+                                  &until) != ETIMEDOUT;
+  }
+
+  void SignalAll() { pthread_cond_broadcast(&condition_); }
+
+ private:
+  pthread_cond_t condition_ = PTHREAD_COND_INITIALIZER;
+};
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_BASE_POSIX_NATIVE_LOCK_H_
