@@ -1,10 +1,9 @@
 #include "client_stub/spi/apc.h"
 
-#include <dlfcn.h>
-
 #include <utility>
 
 #include "client_stub/spi/departure.h"
+#include "client_stub/spi/loader.h"
 #include "client_stub/spi/provider.h"
 #include "client_stub/spi/thread_shield.h"
 
@@ -165,15 +164,15 @@ __attribute__((noinline)) void* RunInTurn(Record* record) {
 #define WSP_JUMP return
 #endif
 
-// dlclose may unload us: it is called by a jump, with nothing of ours on the
-// stack any more. No local variable's address is taken, which would forbid it.
+// What gives the pin back may unload us: it is called by a jump, with nothing
+// of ours on the stack any more. No local variable's address is taken, which
+// would forbid it.
 WSP_ENDS_IN_A_JUMP void CALLBACK RunRoutine(DWORD_PTR context) {
   const auto pin = reinterpret_cast<DWORD_PTR>(
       RunInTurn(reinterpret_cast<Record*>(context)));
   if (pin == 0) return;
-  const auto unload =
-      reinterpret_cast<LPWSAUSERAPC>(reinterpret_cast<uintptr_t>(&dlclose));
-  WSP_JUMP unload(pin);
+  const LPWSAUSERAPC unpin = UnpinFunction();
+  WSP_JUMP unpin(pin);
 }
 
 }  // namespace
@@ -187,12 +186,7 @@ void QueueCompletionRoutine(const WSPUPCALLTABLE& upcalls,
 void PinForQueuedApcs() {
   if (g_library.queued_apcs == 0 || g_library.pin != nullptr) return;
   g_library.mutex.Unlock();
-  Dl_info info;
-  void* pin = nullptr;
-  if (dladdr(reinterpret_cast<void*>(&RunRoutine), &info) != 0 &&
-      info.dli_fname != nullptr) {
-    pin = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
-  }
+  void* pin = PinLibrary();
   g_library.mutex.Lock();
   if (g_library.queued_apcs > 0 && g_library.pin == nullptr) {
     g_library.pin = pin;
@@ -201,7 +195,7 @@ void PinForQueuedApcs() {
   if (pin == nullptr) return;
   // Everything has run meanwhile.
   g_library.mutex.Unlock();
-  dlclose(pin);
+  UnpinLibrary(pin);
   g_library.mutex.Lock();
 }
 

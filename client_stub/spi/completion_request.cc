@@ -1,11 +1,11 @@
 #include "client_stub/spi/completion_request.h"
 
-#include <dlfcn.h>
 #include <ws2spi.h>
 
 #include <atomic>
 
 #include "client_stub/spi/library.h"
+#include "client_stub/spi/loader.h"
 
 namespace wsp {
 namespace {
@@ -22,10 +22,10 @@ std::atomic<HasPortFunction> g_has_port{nullptr};
 
 void FindCompletionRequest() {
   g_complete.store(reinterpret_cast<CompleteFunction>(
-                       dlsym(RTLD_DEFAULT, "WPUCompleteOverlappedRequest")),
+                       FindExport("WPUCompleteOverlappedRequest")),
                    std::memory_order_relaxed);
   g_has_port.store(reinterpret_cast<HasPortFunction>(
-                       dlsym(RTLD_DEFAULT, "WspHandleHasCompletionPort")),
+                       FindExport("WspHandleHasCompletionPort")),
                    std::memory_order_relaxed);
 }
 

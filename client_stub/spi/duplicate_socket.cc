@@ -1,26 +1,17 @@
 // WSPDuplicateSocket (reference, section 4.11); sockets.cc has the other half,
 // the WSPSocket of the process that the duplicate is for.
-#include <errno.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include "client_stub/spi/functions.h"
+#include "client_stub/spi/process.h"
 #include "client_stub/spi/protocol_info.h"
 #include "client_stub/spi/spi_call.h"
 
 namespace wsp {
 namespace {
 
-// Whether there is a process of this id, as far as this process can see.
-bool ProcessExists(DWORD process_id) {
-  const auto pid = static_cast<pid_t>(process_id);
-  return pid > 0 && (kill(pid, 0) == 0 || errno != ESRCH);
-}
-
 // As the wire has it, so that a process can name itself also where the daemon
 // doesn't see its ids.
 uint32_t WireProcessId(DWORD process_id) {
-  return static_cast<pid_t>(process_id) == getpid() ? 0 : process_id;
+  return process_id == OwnProcessId() ? 0 : process_id;
 }
 
 }  // namespace

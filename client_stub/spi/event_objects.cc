@@ -1,10 +1,9 @@
 #include "client_stub/spi/event_objects.h"
 
-#include <dlfcn.h>
-
 #include <atomic>
 
 #include "client_stub/spi/library.h"
+#include "client_stub/spi/loader.h"
 
 namespace wsp {
 namespace {
@@ -16,7 +15,7 @@ std::atomic<decltype(&WSAWaitForMultipleEvents)> wait_for_events{nullptr};
 
 void FindEventFunctions() {
   wait_for_events.store(reinterpret_cast<decltype(&WSAWaitForMultipleEvents)>(
-                            dlsym(RTLD_DEFAULT, "WSAWaitForMultipleEvents")),
+                            FindExport("WSAWaitForMultipleEvents")),
                         std::memory_order_release);
 }
 

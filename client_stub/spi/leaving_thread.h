@@ -1,8 +1,6 @@
 #ifndef WSPD_CLIENT_STUB_SPI_LEAVING_THREAD_H_
 #define WSPD_CLIENT_STUB_SPI_LEAVING_THREAD_H_
 
-#include <sys/types.h>
-
 #include <cstdint>
 
 namespace wsp {
@@ -24,12 +22,13 @@ class LeavingThread {
   void AwaitOutside() const;
 
  private:
-  LeavingThread(pid_t thread, int64_t enough_ns)
+  LeavingThread(int thread, int64_t enough_ns)
       : thread_(thread), enough_ns_(enough_ns) {}
 
   bool IsOutside() const;
 
-  pid_t thread_;
+  // Its id.
+  int thread_;
   // Once it has used this much processor time, it is out.
   int64_t enough_ns_;
 };

@@ -1,7 +1,5 @@
 // NSPStartup and NSPCleanup, and the functions of a name-space provider that
 // DNS has no use for.
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -10,6 +8,7 @@
 
 #include "client_stub/spi/fork_guard.h"
 #include "client_stub/spi/leaving_thread.h"
+#include "client_stub/spi/loader.h"
 #include "client_stub/spi/name_space.h"
 #include "client_stub/spi/name_space_call.h"
 #include "client_stub/spi/provider.h"
@@ -24,8 +23,7 @@ NameSpace::~NameSpace() {
 }
 
 SetLastErrorFunction FindSetLastError() {
-  return reinterpret_cast<SetLastErrorFunction>(
-      dlsym(RTLD_DEFAULT, "WSASetLastError"));
+  return reinterpret_cast<SetLastErrorFunction>(FindExport("WSASetLastError"));
 }
 
 namespace {

@@ -11,7 +11,7 @@
 #include "client_stub/base/intrusive_list.h"
 #include "client_stub/spi/event_target.h"
 #include "client_stub/transport/call.h"
-#include "client_stub/transport/posix/waiter.h"
+#include "client_stub/transport/waiter.h"
 
 namespace wsp {
 

@@ -1,10 +1,10 @@
 #include "client_stub/spi/provider.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
+
+#include "client_stub/base/random_number.h"
 
 namespace wsp {
 
@@ -15,10 +15,7 @@ Provider::Provider(uint64_t random)
 
 std::unique_ptr<Provider> Provider::Create() {
   uint64_t random;
-  if (getrandom(&random, sizeof random, 0) !=
-      static_cast<ssize_t>(sizeof random)) {
-    return nullptr;
-  }
+  if (!GetRandomNumber(&random)) return nullptr;
   std::unique_ptr<Provider> provider(new Provider(random));
   Waiter* spare = provider->AcquireWaiter(false);
   if (spare == nullptr) return nullptr;

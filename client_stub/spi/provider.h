@@ -1,7 +1,6 @@
 #ifndef WSPD_CLIENT_STUB_SPI_PROVIDER_H_
 #define WSPD_CLIENT_STUB_SPI_PROVIDER_H_
 
-#include <pthread.h>
 #include <winsock2.h>
 #include <ws2spi.h>
 
@@ -20,9 +19,9 @@
 #include "client_stub/spi/stub_socket.h"
 #include "client_stub/transport/attachment.h"
 #include "client_stub/transport/network_events.h"
-#include "client_stub/transport/posix/read_baton.h"
-#include "client_stub/transport/posix/unix_socket.h"
-#include "client_stub/transport/posix/waiter.h"
+#include "client_stub/transport/read_baton.h"
+#include "client_stub/transport/unix_socket.h"
+#include "client_stub/transport/waiter.h"
 
 namespace wsp {
 

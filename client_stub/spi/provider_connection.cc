@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "client_stub/spi/provider.h"
-#include "client_stub/transport/posix/descriptors.h"
 #include "proto/wire_fields.h"
 
 namespace wsp {
@@ -48,7 +47,7 @@ void Provider::CloseConnection() {
   if (fd_ < 0) return;
   baton_.DropConnection();
   io_.reset();
-  CloseDescriptor(fd_);
+  CloseUnixSocket(fd_);
   fd_ = -1;
 }
 

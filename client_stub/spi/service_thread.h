@@ -1,19 +1,15 @@
 #ifndef WSPD_CLIENT_STUB_SPI_SERVICE_THREAD_H_
 #define WSPD_CLIENT_STUB_SPI_SERVICE_THREAD_H_
 
-#include <pthread.h>
-
-#include <cstddef>
-
+#include "client_stub/base/own_thread.h"
 #include "client_stub/spi/library.h"
-#include "client_stub/transport/posix/waiter.h"
+#include "client_stub/transport/waiter.h"
 
 namespace wsp {
 
 // The stub's one thread of its own. It reads the connection while overlapped
 // operations are pending and no other thread reads, and does their upcalls. All
-// signals are blocked in it, and its stack is ours, so that nothing is left of
-// it once it is joined.
+// signals are blocked in it.
 class ServiceThread {
  public:
   ServiceThread() = default;
@@ -31,13 +27,9 @@ class ServiceThread {
   void Stop() WSP_REQUIRES(g_library.mutex);
 
  private:
-  static constexpr size_t kStackBytes = 256 << 10;
-
-  static void* Main(void* self);
   void Run();
 
-  pthread_t thread_ = {};
-  void* stack_ = nullptr;
+  OwnThread thread_;
   Waiter* waiter_ = nullptr;
   bool running_ = false;
   bool stopping_ = false;

@@ -1,7 +1,6 @@
 #ifndef WSPD_CLIENT_STUB_SPI_SPI_CALL_H_
 #define WSPD_CLIENT_STUB_SPI_SPI_CALL_H_
 
-#include <signal.h>
 #include <winsock2.h>
 #include <ws2spi.h>
 
@@ -159,9 +158,10 @@ class SpiCall {
   static void VanishInWait(void* frame);
   static void VanishInHandler(void* frame);
   static void VanishInCallback(void* callback_frame);
+  // Waits, and if the thread is cancelled in that, VanishInWait sees it off.
   static void WaitCancellably(WaitFrame* frame);
 
-  sigset_t SignalsToWatch() const;
+  SignalMask SignalsToWatch() const;
   uint32_t Check(SpiFunction function, SOCKET s) WSP_EXCLUDES(g_library.mutex);
   uint32_t FindSocket(SpiFunction function, SOCKET s)
       WSP_EXCLUDES(g_library.mutex);

@@ -104,27 +104,12 @@ SpiCall::WaitEnd SpiCall::Await(Operation* operation, int64_t deadline) {
 // A startup and a cleanup are over in seconds, so that signals, and
 // cancellation, can wait for their end: they always come to one, and the count
 // is what they say it is.
-sigset_t SpiCall::SignalsToWatch() const {
-  if (!has_lifecycle_) return shield_.HeldBack();
-  sigset_t none;
-  sigemptyset(&none);
-  return none;
+SignalMask SpiCall::SignalsToWatch() const {
+  return has_lifecycle_ ? 0 : shield_.HeldBack();
 }
 
-// ------------------------------------------------- cancellation, the frames
-// below hold nothing that a destructor would have to free.
-
-void SpiCall::WaitCancellably(WaitFrame* frame) {
-  if (frame->call->has_lifecycle_) {
-    frame->seen = frame->operation->waiter->WaitBriefly(frame->timeout_ms);
-    return;
-  }
-  pthread_cleanup_push(&SpiCall::VanishInWait, frame);
-  frame->call->shield_.AllowCancel();
-  frame->seen = frame->operation->waiter->WaitBriefly(frame->timeout_ms);
-  frame->call->shield_.ForbidCancel();
-  pthread_cleanup_pop(0);
-}
+// ---------------------------------------------- cancellation (see also
+// posix/), the frames below hold nothing that a destructor would have to free.
 
 void SpiCall::VanishInWait(void* argument) {
   auto* frame = static_cast<WaitFrame*>(argument);

@@ -1,8 +1,7 @@
 #ifndef WSPD_CLIENT_STUB_SPI_THREAD_SHIELD_H_
 #define WSPD_CLIENT_STUB_SPI_THREAD_SHIELD_H_
 
-#include <signal.h>
-
+#include "client_stub/base/signal_mask.h"
 #include "client_stub/spi/fork_guard.h"
 
 namespace wsp {
@@ -22,7 +21,7 @@ class ThreadShield {
   ProcessKind process() const { return process_; }
 
   // The signals that the caller would take, and the shield keeps away.
-  sigset_t HeldBack() const;
+  SignalMask HeldBack() const;
 
   // As the caller was: for application code, and to let signals in.
   void Open();
@@ -36,7 +35,7 @@ class ThreadShield {
   void GiveUp();
 
  private:
-  sigset_t caller_mask_;
+  SignalMask caller_mask_;
   int caller_cancel_state_;
   int caller_errno_;
   ProcessKind process_;

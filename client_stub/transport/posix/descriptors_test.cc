@@ -12,7 +12,7 @@
 
 #include <string>
 
-#include "client_stub/transport/posix/unix_socket.h"
+#include "client_stub/transport/unix_socket.h"
 
 namespace wsp {
 namespace {

@@ -1,4 +1,4 @@
-#include "client_stub/transport/posix/read_baton.h"
+#include "client_stub/transport/read_baton.h"
 
 #include <gtest/gtest.h>
 #include <pthread.h>
@@ -11,7 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "client_stub/transport/posix/waiter.h"
+#include "client_stub/base/posix/signal_set.h"
+#include "client_stub/transport/waiter.h"
 
 namespace wsp {
 namespace {
@@ -201,7 +202,7 @@ TEST(WaiterTest, SeesItsOwnThreadsPendingSignal) {
   sigset_t before;
   pthread_sigmask(SIG_BLOCK, &signals, &before);
   const std::unique_ptr<Waiter> waiter = Waiter::Create();
-  waiter->WatchSignals(signals);
+  waiter->WatchSignals(MaskOf(signals));
   EXPECT_EQ(waiter->Wait(0), 0u);
   pthread_kill(pthread_self(), SIGUSR1);
   EXPECT_EQ(waiter->Wait(-1), Waiter::kSignal);

@@ -1,4 +1,4 @@
-#include "client_stub/transport/posix/unix_socket.h"
+#include "client_stub/transport/unix_socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,6 +53,8 @@ int ConnectUnixSocket(const char* path) {
   close(fd);
   return error == EAGAIN ? kQueueFull : kNobodyListens;
 }
+
+void CloseUnixSocket(int fd) { CloseDescriptor(fd); }
 
 RawIo::Result SocketIo::Write(const ByteView* slices, size_t count) {
   iovec parts[kMostSlices];

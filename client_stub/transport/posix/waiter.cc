@@ -1,13 +1,13 @@
-#include "client_stub/transport/posix/waiter.h"
+#include "client_stub/transport/waiter.h"
 
 #include <sched.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "client_stub/base/posix/signal_set.h"
 #include "client_stub/transport/posix/descriptors.h"
 
 namespace wsp {
@@ -24,11 +24,6 @@ int64_t NowNs() {
   return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
 }
 
-bool SameSignals(const sigset_t& a, const sigset_t& b) {
-  // The kernel's signals fit into the first eight bytes.
-  return memcmp(&a, &b, 8) == 0;
-}
-
 bool Add(int epoll, int fd, unsigned tag, uint32_t events) {
   epoll_event event = {};
   event.events = events;
@@ -42,7 +37,6 @@ std::unique_ptr<Waiter> Waiter::Create() {
   const int epoll = AdoptDescriptor(epoll_create1(EPOLL_CLOEXEC));
   const int event = AdoptDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   std::unique_ptr<Waiter> waiter(new Waiter(epoll, event));
-  sigemptyset(&waiter->signals_);
   if (epoll < 0 || event < 0) return nullptr;
   // Edge-triggered, so that it needn't be read: a write is one wake-up.
   if (!Add(epoll, event, kWoken, EPOLLIN | EPOLLET)) return nullptr;
@@ -50,22 +44,23 @@ std::unique_ptr<Waiter> Waiter::Create() {
 }
 
 Waiter::~Waiter() {
-  CloseDescriptor(signal_fd_);
+  CloseDescriptor(signal_source_);
   CloseDescriptor(event_);
-  CloseDescriptor(epoll_);
+  CloseDescriptor(set_);
 }
 
-void Waiter::WatchSignals(const sigset_t& signals) {
-  if (signal_fd_ >= 0 && SameSignals(signals, signals_)) return;
+void Waiter::WatchSignals(SignalMask signals) {
+  if (signal_source_ >= 0 && signals == signals_) return;
   signals_ = signals;
-  if (signal_fd_ >= 0) {
-    signalfd(signal_fd_, &signals, 0);
+  const sigset_t set = SetOf(signals);
+  if (signal_source_ >= 0) {
+    signalfd(signal_source_, &set, 0);
     return;
   }
-  signal_fd_ =
-      AdoptDescriptor(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  signal_source_ =
+      AdoptDescriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   // Without one, signals wait until the call is over.
-  if (signal_fd_ >= 0) Add(epoll_, signal_fd_, kSignal, EPOLLIN);
+  if (signal_source_ >= 0) Add(set_, signal_source_, kSignal, EPOLLIN);
 }
 
 void Waiter::SetWatch(int fd, Watch watch) {
@@ -84,7 +79,7 @@ void Waiter::SetWatch(int fd, Watch watch) {
       event.events = EPOLLIN;
   }
   const int action = connection_ < 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  epoll_ctl(epoll_, action, fd, &event);
+  epoll_ctl(set_, action, fd, &event);
   connection_ = fd;
   watch_ = watch;
 }
@@ -99,7 +94,7 @@ void Waiter::IgnoreConnection() {
 
 void Waiter::ForgetConnection() {
   if (connection_ < 0) return;
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, connection_, nullptr);
+  epoll_ctl(set_, EPOLL_CTL_DEL, connection_, nullptr);
   connection_ = -1;
   watch_ = Watch::kNone;
 }
@@ -112,7 +107,7 @@ void Waiter::Wake() {
 
 unsigned Waiter::Wait(int timeout_ms) {
   epoll_event events[3];
-  const int count = epoll_wait(epoll_, events, 3, timeout_ms);
+  const int count = epoll_wait(set_, events, 3, timeout_ms);
   unsigned seen = 0;
   for (int i = 0; i < count; ++i) seen |= events[i].data.u32;
   return seen;

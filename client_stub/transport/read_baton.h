@@ -1,8 +1,8 @@
-#ifndef WSPD_CLIENT_STUB_TRANSPORT_POSIX_READ_BATON_H_
-#define WSPD_CLIENT_STUB_TRANSPORT_POSIX_READ_BATON_H_
+#ifndef WSPD_CLIENT_STUB_TRANSPORT_READ_BATON_H_
+#define WSPD_CLIENT_STUB_TRANSPORT_READ_BATON_H_
 
 #include "client_stub/base/intrusive_list.h"
-#include "client_stub/transport/posix/waiter.h"
+#include "client_stub/transport/waiter.h"
 
 namespace wsp {
 
@@ -62,4 +62,4 @@ class ReadBaton {
 
 }  // namespace wsp
 
-#endif  // WSPD_CLIENT_STUB_TRANSPORT_POSIX_READ_BATON_H_
+#endif  // WSPD_CLIENT_STUB_TRANSPORT_READ_BATON_H_

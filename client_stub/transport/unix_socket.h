@@ -1,5 +1,5 @@
-#ifndef WSPD_CLIENT_STUB_TRANSPORT_POSIX_UNIX_SOCKET_H_
-#define WSPD_CLIENT_STUB_TRANSPORT_POSIX_UNIX_SOCKET_H_
+#ifndef WSPD_CLIENT_STUB_TRANSPORT_UNIX_SOCKET_H_
+#define WSPD_CLIENT_STUB_TRANSPORT_UNIX_SOCKET_H_
 
 #include "client_stub/transport/raw_io.h"
 
@@ -8,13 +8,17 @@ namespace wsp {
 // Where the daemon listens: $WSPD_SOCKET, or the default.
 const char* ProviderSocketPath();
 
-// Connects to the Unix socket at `path` without blocking. Returns an adopted,
-// non-blocking descriptor, or one of these.
+// Connects to the Unix socket at `path` without blocking. Returns the system's
+// number for the connection, which is non-blocking and nobody else's, or one of
+// these.
 int ConnectUnixSocket(const char* path);
 constexpr int kNobodyListens = -1;
 // The listener's queue is full: try again in a moment. The kernel tells nobody
 // when it isn't any more, except who blocks in connect().
 constexpr int kQueueFull = -2;
+
+// Closes what ConnectUnixSocket returned.
+void CloseUnixSocket(int fd);
 
 // RawIo over a stream socket that stays its owner's.
 class SocketIo final : public RawIo {
@@ -30,4 +34,4 @@ class SocketIo final : public RawIo {
 
 }  // namespace wsp
 
-#endif  // WSPD_CLIENT_STUB_TRANSPORT_POSIX_UNIX_SOCKET_H_
+#endif  // WSPD_CLIENT_STUB_TRANSPORT_UNIX_SOCKET_H_

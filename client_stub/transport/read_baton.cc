@@ -1,4 +1,4 @@
-#include "client_stub/transport/posix/read_baton.h"
+#include "client_stub/transport/read_baton.h"
 
 namespace wsp {
 

@@ -1,21 +1,20 @@
-#ifndef WSPD_CLIENT_STUB_TRANSPORT_POSIX_WAITER_H_
-#define WSPD_CLIENT_STUB_TRANSPORT_POSIX_WAITER_H_
+#ifndef WSPD_CLIENT_STUB_TRANSPORT_WAITER_H_
+#define WSPD_CLIENT_STUB_TRANSPORT_WAITER_H_
 
-#include <signal.h>
-#include <stdint.h>
-
+#include <cstdint>
 #include <memory>
 
 #include "client_stub/base/intrusive_list.h"
+#include "client_stub/base/signal_mask.h"
 
 namespace wsp {
 
 struct InWaiting;
 struct InWaiters;
 
-// What one waiting thread waits on: an epoll set of an event of its own, the
-// signals that it would take if they weren't blocked, and, while it is the one
-// that reads, the connection.
+// What one waiting thread waits on: a set of an event of its own, the signals
+// that it would take if they weren't blocked, and, while it is the one that
+// reads, the connection.
 //
 // Wait() is for the waiting thread. Everything else happens under the session
 // lock; from other threads it works on a thread that is waiting, without waking
@@ -35,9 +34,10 @@ class Waiter : public ListNode<InWaiting>, public ListNode<InWaiters> {
   Waiter& operator=(const Waiter&) = delete;
 
   // Reports kSignal while one of `signals` is pending for the waiting thread.
-  void WatchSignals(const sigset_t& signals);
+  void WatchSignals(SignalMask signals);
 
-  // Watches the connection for EPOLLIN and, if `write`, EPOLLOUT.
+  // Watches the connection for what there is to read and, if `write`, for room
+  // to write.
   void WatchConnection(int fd, bool write);
   // No longer wakes up for the connection, which stays in the set.
   void IgnoreConnection();
@@ -61,19 +61,21 @@ class Waiter : public ListNode<InWaiting>, public ListNode<InWaiters> {
  private:
   enum class Watch : uint8_t { kNone, kNothing, kRead, kReadWrite };
 
-  Waiter(int epoll, int event) : epoll_(epoll), event_(event) {}
+  Waiter(int set, int event) : set_(set), event_(event) {}
 
   void SetWatch(int fd, Watch watch);
 
-  const int epoll_;
+  // The system's numbers for them, -1 for none.
+  const int set_;
   const int event_;
-  bool expects_short_wait_ = true;
-  int signal_fd_ = -1;
-  sigset_t signals_;
+  int signal_source_ = -1;
   int connection_ = -1;
+
+  bool expects_short_wait_ = true;
+  SignalMask signals_ = 0;
   Watch watch_ = Watch::kNone;
 };
 
 }  // namespace wsp
 
-#endif  // WSPD_CLIENT_STUB_TRANSPORT_POSIX_WAITER_H_
+#endif  // WSPD_CLIENT_STUB_TRANSPORT_WAITER_H_

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <string.h>
+#include <signal.h>
 
+#include "client_stub/base/posix/signal_set.h"
 #include "client_stub/spi/library.h"
 #include "client_stub/transport/posix/descriptors.h"
 
@@ -19,6 +19,11 @@ sigset_t AllButFaults() {
   sigfillset(&signals);
   for (const int fault : kFaults) sigdelset(&signals, fault);
   return signals;
+}
+
+void RestoreMask(SignalMask mask) {
+  const sigset_t caller = SetOf(mask);
+  pthread_sigmask(SIG_SETMASK, &caller, nullptr);
 }
 
 // Forgets everything of the parent's: it is a copy, perhaps taken in the middle
@@ -47,7 +52,9 @@ void StartAnewAfterFork() {
 ThreadShield::ThreadShield() : caller_errno_(errno) {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &caller_cancel_state_);
   const sigset_t blocked = AllButFaults();
-  pthread_sigmask(SIG_SETMASK, &blocked, &caller_mask_);
+  sigset_t caller;
+  pthread_sigmask(SIG_SETMASK, &blocked, &caller);
+  caller_mask_ = MaskOf(caller);
   process_ = CheckForkGuard();
   if (process_ == ProcessKind::kForked) StartAnewAfterFork();
 }
@@ -57,22 +64,12 @@ ThreadShield::~ThreadShield() {
   errno = caller_errno_;
 }
 
-sigset_t ThreadShield::HeldBack() const {
-  // The kernel's signals are the first 64 bits.
-  uint64_t caller;
-  uint64_t ours;
-  const sigset_t all = AllButFaults();
-  memcpy(&caller, &caller_mask_, sizeof caller);
-  memcpy(&ours, &all, sizeof ours);
-  ours &= ~caller;
-  sigset_t held;
-  sigemptyset(&held);
-  memcpy(&held, &ours, sizeof ours);
-  return held;
+SignalMask ThreadShield::HeldBack() const {
+  return MaskOf(AllButFaults()) & ~caller_mask_;
 }
 
 void ThreadShield::Open() {
-  pthread_sigmask(SIG_SETMASK, &caller_mask_, nullptr);
+  RestoreMask(caller_mask_);
   AllowCancel();
 }
 
@@ -91,8 +88,6 @@ void ThreadShield::ForbidCancel() {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
 }
 
-void ThreadShield::GiveUp() {
-  pthread_sigmask(SIG_SETMASK, &caller_mask_, nullptr);
-}
+void ThreadShield::GiveUp() { RestoreMask(caller_mask_); }
 
 }  // namespace wsp
