@@ -1,28 +1,9 @@
 #include "client_stub/spi/transmit_source.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-
-#include "client_stub/transport/posix/descriptors.h"
+#include <utility>
 
 namespace wsp {
-namespace {
-
-// The descriptor that a file's handle is (<mswsock.h>), -1 if it can't be one.
-int DescriptorOf(HANDLE file) {
-  const auto number = reinterpret_cast<intptr_t>(file);
-  return number > 0 && number <= INT32_MAX ? static_cast<int>(number) : -1;
-}
-
-}  // namespace
-
-TransmitSource::~TransmitSource() {
-  for (const Piece& piece : pieces_) CloseDescriptor(piece.fd);
-}
 
 void TransmitSource::MakeMessages(uint64_t message_bytes) {
   messages_ = true;
@@ -36,36 +17,30 @@ uint32_t TransmitSource::AddMemory(const void* data, uint64_t bytes,
   piece.memory = static_cast<const uint8_t*>(data);
   piece.left = bytes;
   piece.ends_message = ends_message;
-  pieces_.push_back(piece);
+  pieces_.push_back(std::move(piece));
   total_ += bytes;
   return 0;
 }
 
 uint32_t TransmitSource::AddFile(HANDLE file, From from, uint64_t offset,
                                  uint64_t bytes, bool ends_message) {
-  const int fd = DescriptorOf(file);
-  struct stat status;
-  if (fd < 0 || fstat(fd, &status) != 0) return WSA_INVALID_HANDLE;
-  if (!S_ISREG(status.st_mode)) return WSAEINVAL;
-  if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY) return WSAEACCES;
-  if (from != From::kOffset) {
-    const off_t position = lseek(fd, 0, SEEK_CUR);
-    if (position < 0) return WSAEINVAL;
-    offset = static_cast<uint64_t>(position);
+  const bool at_position = from != From::kOffset;
+  TransmitFile::State state;
+  if (const uint32_t error = TransmitFile::Examine(file, at_position, &state)) {
+    return error;
   }
-  const auto size = static_cast<uint64_t>(status.st_size);
+  if (at_position) offset = state.position;
   // A position may be beyond the end: then nothing is left.
-  if (offset > size && from == From::kOffset) return WSAEINVAL;
-  const uint64_t there = size - std::min(offset, size);
+  if (offset > state.size && !at_position) return WSAEINVAL;
+  const uint64_t there = state.size - std::min(offset, state.size);
   Piece piece;
-  piece.fd = AdoptDescriptor(fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (piece.fd < 0) return WSAENOBUFS;
+  if (!piece.file.Open(file)) return WSAENOBUFS;
   piece.from = from;
   piece.offset = offset;
   piece.left = bytes == 0 ? there : bytes;
   piece.ends_message = ends_message;
-  pieces_.push_back(piece);
   total_ += std::min(piece.left, there);
+  pieces_.push_back(std::move(piece));
   return 0;
 }
 
@@ -102,7 +77,7 @@ TransmitSource::Result TransmitSource::Next(size_t most, ByteBuffer* block) {
 
 bool TransmitSource::Take(Piece* piece, size_t most, ByteBuffer* block) {
   const auto size = static_cast<size_t>(std::min<uint64_t>(piece->left, most));
-  if (piece->fd < 0) {
+  if (!piece->file.is_open()) {
     block->insert(block->end(), piece->memory, piece->memory + size);
     piece->memory += size;
     piece->left -= size;
@@ -120,20 +95,11 @@ bool TransmitSource::Take(Piece* piece, size_t most, ByteBuffer* block) {
 }
 
 bool TransmitSource::Read(Piece* piece, size_t size, uint8_t* to, size_t* got) {
-  while (*got < size) {
-    const ssize_t count = piece->from == From::kMovingPosition
-                              ? read(piece->fd, to + *got, size - *got)
-                              : pread(piece->fd, to + *got, size - *got,
-                                      static_cast<off_t>(piece->offset + *got));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      error_ = WSAEFAULT;
-      return false;
-    }
-    if (count == 0) return true;
-    *got += static_cast<size_t>(count);
-  }
-  return true;
+  const bool read = piece->from == From::kMovingPosition
+                        ? piece->file.ReadOn(to, size, got)
+                        : piece->file.ReadAt(piece->offset, to, size, got);
+  if (!read) error_ = WSAEFAULT;
+  return read;
 }
 
 }  // namespace wsp

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "client_stub/spi/transmit_file.h"
 #include "client_stub/transport/wire_writer.h"
 
 namespace wsp {
@@ -28,7 +29,6 @@ class TransmitSource {
   static constexpr uint64_t kMostBytes = 2147483646;
 
   TransmitSource() = default;
-  ~TransmitSource();
   TransmitSource(const TransmitSource&) = delete;
   TransmitSource& operator=(const TransmitSource&) = delete;
 
@@ -62,7 +62,8 @@ class TransmitSource {
  private:
   struct Piece {
     const uint8_t* memory = nullptr;
-    int fd = -1;
+    // Open if it is one.
+    TransmitFile file;
     From from = From::kOffset;
     uint64_t offset = 0;
     uint64_t left = 0;
