@@ -13,6 +13,11 @@
 #include "client_stub/spi/overlapped.h"
 #include "client_stub/spi/spi_call.h"
 
+// Windows' own headers have it, mingw-w64's don't.
+#ifndef SIO_IDEAL_SEND_BACKLOG_QUERY
+#define SIO_IDEAL_SEND_BACKLOG_QUERY _IOR('t', 123, ULONG)
+#endif
+
 namespace wsp {
 namespace {
 

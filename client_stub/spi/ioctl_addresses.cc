@@ -228,14 +228,14 @@ uint32_t GetInterfaceList(SpiCall* call, const IoctlTraits& traits,
     return WSAEFAULT;
   }
   char* out = static_cast<char*>(buffers.out);
-  for (const IoctlLists::Interface& interface : lists.interfaces) {
+  for (const IoctlLists::Interface& entry : lists.interfaces) {
     INTERFACE_INFO info;
     std::memset(&info, 0, sizeof info);
-    info.iiFlags = interface.flags;
-    StoreAddress(interface.address, &info.iiAddress);
-    StoreAddress(interface.netmask, &info.iiNetmask);
-    if (interface.broadcast.family != Address::kNone) {
-      StoreAddress(interface.broadcast, &info.iiBroadcastAddress);
+    info.iiFlags = entry.flags;
+    StoreAddress(entry.address, &info.iiAddress);
+    StoreAddress(entry.netmask, &info.iiNetmask);
+    if (entry.broadcast.family != Address::kNone) {
+      StoreAddress(entry.broadcast, &info.iiBroadcastAddress);
     } else if (call->socket()->family == AF_INET) {
       StoreAddress(EverybodysAddress(), &info.iiBroadcastAddress);
     }

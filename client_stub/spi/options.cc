@@ -9,6 +9,11 @@
 #include "client_stub/spi/socket_addresses.h"
 #include "client_stub/spi/spi_call.h"
 
+// Windows' own headers have it, mingw-w64's don't.
+#ifndef SO_BSP_STATE
+#define SO_BSP_STATE 0x1009
+#endif
+
 namespace wsp {
 namespace {
 
