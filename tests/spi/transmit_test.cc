@@ -219,7 +219,9 @@ TEST_P(TransmitTest, OthersGoOnMeanwhile) {
 
 TEST_P(TransmitTest, AFileThatBecomesShorterEndsWhereItEnds) {
   ConnectSlowly();
-  const std::string content = Large();
+  // More than the connection, the daemon and the provider hold together, so
+  // that not all is read however late it becomes shorter.
+  const std::string content = Pattern(0, 16 << 20);
   TestFile file(content);
   ASSERT_EQ(Start(file.handle()), kPending);
   ASSERT_EQ(ftruncate(file.fd(), 1 << 20), 0);
