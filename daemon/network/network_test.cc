@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 
 #include <cstring>
+#include <string>
 #include <vector>
 
 #include "daemon/base/owned_fd.h"
@@ -49,6 +51,13 @@ class NetworkTest : public testing::Test {
     request.ifr_flags |= IFF_UP;
     ASSERT_EQ(ioctl(fd.get(), SIOCSIFFLAGS, &request), 0);
   }
+
+  // Instead of another one to the same addresses, if there is one.
+  static void AddRoute(const std::string& route) {
+    const std::string command =
+        "PATH=/usr/sbin:/sbin:/usr/bin:/bin exec ip route replace " + route;
+    ASSERT_EQ(system(command.c_str()), 0) << command;
+  }
 };
 
 TEST_F(NetworkTest, WithoutANetworkNothingIsReachable) {
@@ -89,6 +98,20 @@ TEST_F(NetworkTest, BroadcastAddressesAreThoseOfTheNetworksThatThereAre) {
     EXPECT_FALSE(IsBroadcastAddress(Ipv4(other))) << other;
   }
   EXPECT_FALSE(IsBroadcastAddress(Ipv6("ff02::1")));
+}
+
+TEST_F(NetworkTest, ARouteThatLeadsNowhereMakesNoBroadcastAddress) {
+  BringLoopbackUp();
+  for (const char* type : {"prohibit", "unreachable", "blackhole", "throw"}) {
+    AddRoute(std::string(type) + " 192.0.2.0/24");
+    EXPECT_FALSE(IsBroadcastAddress(Ipv4("192.0.2.1"))) << type;
+    EXPECT_FALSE(IsBroadcastAddress(Ipv4("192.0.2.255"))) << type;
+  }
+  // There may be a network among what is prohibited.
+  AddRoute("prohibit 192.0.2.0/24");
+  AddRoute("broadcast 192.0.2.127 dev lo");
+  EXPECT_TRUE(IsBroadcastAddress(Ipv4("192.0.2.127")));
+  EXPECT_FALSE(IsBroadcastAddress(Ipv4("192.0.2.255")));
 }
 
 TEST_F(NetworkTest, LoopbackIsListedAndReachableOverIpv6) {
