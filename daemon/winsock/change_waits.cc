@@ -78,13 +78,20 @@ void ChangeWaits::Begin(const SocketCall& call,
     } else if (waits && WaitingLocked() >= kMostWaiting) {
       error = kWsaNoBufs;
     } else {
-      if (!waits) {
-        // The latest counts; and as one, where there is room for no more.
-        replaced = ForgetEventLocked(made.event);
-        if (made.share == nullptr) made.share.swap(replaced);
+      const size_t before =
+          waits ? requests_.size() : FindEventLocked(made.event);
+      const bool replaces = before < requests_.size();
+      // As the one before, where there is room for no more.
+      if (replaces && made.share == nullptr) {
+        made.share = requests_[before].share;
       }
       share = made.share;
       error = KeepLocked(std::move(made));
+      if (error.ok() && replaces) {
+        // The latest counts.
+        replaced = std::move(requests_[before].share);
+        requests_.erase(requests_.begin() + before);
+      }
     }
   }
   share.reset();
@@ -93,15 +100,12 @@ void ChangeWaits::Begin(const SocketCall& call,
   if (call->report_pending) call.from()->sink()->ReportPending(call->call_id);
 }
 
-std::shared_ptr<void> ChangeWaits::ForgetEventLocked(uint32_t event) {
+size_t ChangeWaits::FindEventLocked(uint32_t event) const {
   const auto found = std::find_if(
       requests_.begin(), requests_.end(), [event](const Request& request) {
         return request.from == nullptr && request.event == event;
       });
-  if (found == requests_.end()) return nullptr;
-  std::shared_ptr<void> share = std::move(found->share);
-  requests_.erase(found);
-  return share;
+  return found - requests_.begin();
 }
 
 WsaError ChangeWaits::KeepLocked(Request request) {

@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_WINSOCK_CHANGE_WAITS_H_
 #define WSPD_DAEMON_WINSOCK_CHANGE_WAITS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -100,8 +101,9 @@ class ChangeWaits : public ChangeObserver,
   // Takes out those for which `match` is true.
   template <typename Match>
   std::vector<Request> Take(Match match) ABSL_LOCKS_EXCLUDED(mu_);
-  // Takes out the request that becomes `event`; what it counted by, or null.
-  std::shared_ptr<void> ForgetEventLocked(uint32_t event)
+  // The index of the request that becomes `event`; their number if there is
+  // none.
+  size_t FindEventLocked(uint32_t event) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Keeps a request that counts by its share; a Winsock code.
   WsaError KeepLocked(Request request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
