@@ -84,20 +84,19 @@ bool StreamSocket::CloseWouldBlockLocked() const {
   return unsent > 0 || engine()->waiting() > 0;
 }
 
+StreamSocket::Closure StreamSocket::ClosureNow() const {
+  absl::MutexLock lock(&mu_);
+  if (state_ != State::kConnected || lost_ != 0) return {CloseKind::kNothing};
+  if (!options_.linger_on) return {CloseKind::kInBackground};
+  if (options_.linger_seconds == 0) return {CloseKind::kReset};
+  return {CloseKind::kWithin, absl::Seconds(options_.linger_seconds)};
+}
+
 void StreamSocket::FinishClose(const SocketCall& call, Remains remains) {
   SocketDescriptor* const from = call.from().get();
-  bool connected;
-  bool linger_on;
-  int linger_seconds;
-  {
-    absl::MutexLock lock(&mu_);
-    connected = state_ == State::kConnected && lost_ == 0;
-    linger_on = options_.linger_on;
-    linger_seconds = options_.linger_seconds;
-  }
-  if (connected && linger_on && linger_seconds > 0) {
-    return LingerForCall(call, std::move(remains),
-                         absl::Seconds(linger_seconds));
+  const Closure closure = ClosureNow();
+  if (closure.kind == CloseKind::kWithin) {
+    return LingerForCall(call, std::move(remains), closure.time);
   }
   from->sink()->RemoveSocket(from->socket_id());
   FinishDrop(std::move(remains), from->owner());
@@ -176,26 +175,19 @@ void StreamSocket::FinishAbort(Remains remains) {
 }
 
 void StreamSocket::FinishDrop(Remains remains, const Lingerer::Owner& owner) {
-  bool connected;
-  bool linger_on;
-  int linger_seconds;
-  {
-    absl::MutexLock lock(&mu_);
-    connected = state_ == State::kConnected && lost_ == 0;
-    linger_on = options_.linger_on;
-    linger_seconds = options_.linger_seconds;
-  }
   Lingerer* const lingerer = environment()->lingerer;
-  if (!connected) return;
-  if (!linger_on) {
-    lingerer->Linger(std::move(remains.fd), engine()->loop(), owner,
-                     std::move(remains.address));
-  } else if (linger_seconds == 0) {
-    ResetAndClose(std::move(remains.fd));
-  } else {
-    lingerer->LingerAtMost(std::move(remains.fd), engine()->loop(), owner,
-                           absl::Seconds(linger_seconds), nullptr,
-                           std::move(remains.address));
+  const Closure closure = ClosureNow();
+  switch (closure.kind) {
+    case CloseKind::kNothing:
+      return;
+    case CloseKind::kReset:
+      return ResetAndClose(std::move(remains.fd));
+    case CloseKind::kInBackground:
+      return lingerer->Linger(std::move(remains.fd), engine()->loop(), owner,
+                              std::move(remains.address));
+    case CloseKind::kWithin:
+      lingerer->LingerAtMost(std::move(remains.fd), engine()->loop(), owner,
+                             closure.time, nullptr, std::move(remains.address));
   }
 }
 

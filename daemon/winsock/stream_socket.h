@@ -153,6 +153,14 @@ class StreamSocket final : public WinsockSocket {
   // For whom the connection counted that was just taken back out; may be null.
   std::shared_ptr<CallSink> TakeDeferred();
 
+  // How a close ends the connection (reference, section 4.8): there is none, or
+  // a reset, or it sends on for as long as the daemon lets it, or for `time`.
+  enum class CloseKind { kNothing, kReset, kInBackground, kWithin };
+  struct Closure {
+    CloseKind kind;
+    absl::Duration time = absl::ZeroDuration();
+  };
+  Closure ClosureNow() const ABSL_LOCKS_EXCLUDED(mu_);
   // Lingers for `time`, at whose end the call is answered.
   void LingerForCall(const SocketCall& call, Remains remains,
                      absl::Duration time);
