@@ -39,6 +39,8 @@ WsaError SetOption(const IoctlTarget& target, int level, int option,
   return target.engine->WithFd([&](int fd) {
     SocketView view = target.view;
     view.fd = fd;
+    // Only of the option itself it is an error.
+    view.lost = 0;
     return SetSocketOption(request, view, target.options);
   });
 }

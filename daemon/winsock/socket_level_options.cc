@@ -82,9 +82,15 @@ WsaError GetBuffer(const OptionRule& rule, const OptionTarget& target,
   return GetNumber(rule, target, value);
 }
 
-// With the times that Winsock has for it, where Linux has others.
+// With the times that Winsock has for it, where Linux has others. A connection
+// that is gone isn't kept alive (reference, section 2, WSPSetSockOpt).
 WsaError SetKeepAlive(const OptionRule& rule, const OptionTarget& target,
                       const Value& value) {
+  const uint32_t lost = target.socket.lost;
+  if (value.number() != 0 && lost != 0) {
+    const bool timed_out = lost == kWsaTimedOut || lost == kWsaNetReset;
+    return timed_out ? kWsaNetReset : kWsaNotConn;
+  }
   WsaError error = SetKernelFlag(rule, target, value);
   if (!error.ok() || value.number() == 0 || target.socket.type != SOCK_STREAM) {
     return error;

@@ -80,6 +80,9 @@ struct SocketView {
   int64_t connected_seconds;
   // SO_ERROR, a Winsock code. Kept until a connect succeeds.
   uint32_t* so_error;
+  // How its connection was lost, a Winsock code; 0 as long as nobody has
+  // noticed, or if it has none.
+  uint32_t lost = 0;
 };
 
 // WSPSetSockOpt and WSPGetSockOpt for the levels and options of section 4.10.

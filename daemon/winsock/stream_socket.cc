@@ -50,6 +50,7 @@ bool StreamSocket::MayBindLocked() const {
 
 void StreamSocket::FillViewLocked(SocketView* view) const {
   view->listening = state_ == State::kListening;
+  view->lost = lost_;
   absl::Time since = absl::InfiniteFuture();
   if (state_ == State::kConnected) since = connected_at_;
   // That is how it is found out that a peer sends nothing (AcceptEx).

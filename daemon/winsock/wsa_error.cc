@@ -39,7 +39,7 @@ constexpr Pair kPairs[] = {
     {ENODEV, kWsaAddrNotAvail},
     {ENETDOWN, kWsaNetDown},
     {ENETUNREACH, 10051},
-    {ENETRESET, 10052},
+    {ENETRESET, kWsaNetReset},
     {ECONNABORTED, kWsaConnAborted},
     {ECONNRESET, kWsaConnReset},
     {EPIPE, kWsaConnReset},

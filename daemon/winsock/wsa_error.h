@@ -26,6 +26,7 @@ inline constexpr uint32_t kWsaAfNoSupport = 10047;
 inline constexpr uint32_t kWsaAddrInUse = 10048;
 inline constexpr uint32_t kWsaAddrNotAvail = 10049;
 inline constexpr uint32_t kWsaNetDown = 10050;
+inline constexpr uint32_t kWsaNetReset = 10052;
 inline constexpr uint32_t kWsaConnAborted = 10053;
 inline constexpr uint32_t kWsaConnReset = 10054;
 inline constexpr uint32_t kWsaNoBufs = 10055;

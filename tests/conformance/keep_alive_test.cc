@@ -74,6 +74,24 @@ TEST_P(KeepAliveTest, ProbedConnectionGoesOn) {
   EXPECT_EQ(pair.peer.PeekEnd(), Ending::kStillOpen);
 }
 
+// 2 WSPSetSockOpt: on a dead connection WSAENETRESET or WSAENOTCONN; of which
+// kind of end which of them tells isn't said.
+TEST_P(KeepAliveTest, OptionIsNotForADeadConnection) {
+  const Pair pair = NewReset();
+  EXPECT_THAT(SetInt(pair.socket, SOL_SOCKET, SO_KEEPALIVE, 1),
+              ::testing::AnyOf(WsaCode{WSAENETRESET}, WsaCode{WSAENOTCONN}));
+  EXPECT_FALSE(IsOn(pair.socket));
+}
+
+TEST_P(KeepAliveTest, OptionStaysOnOnADeadConnection) {
+  Pair pair = NewConnection();
+  ASSERT_EQ(SetInt(pair.socket, SOL_SOCKET, SO_KEEPALIVE, 1), kOk);
+  pair.peer.Reset();
+  std::string data;
+  ASSERT_EQ(RecvText(pair.socket, 1, &data), WsaCode{WSAECONNRESET});
+  EXPECT_TRUE(IsOn(pair.socket));
+}
+
 // 4.10: accepted sockets inherit KEEPALIVE, here with its times.
 TEST_P(KeepAliveTest, AcceptedSocketProbesThePeer) {
   SockAddr name;
