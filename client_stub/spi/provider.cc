@@ -81,9 +81,13 @@ void Provider::RetireSocket(StubSocket* socket) {
   socket->closed = true;
   DropTargets(socket);
   sockets_.Erase(socket);
+  CancelUnbegun(socket);
+  Release(socket);
+}
+
+void Provider::CancelUnbegun(StubSocket* socket) {
   for (Operation* operation = operations_.front(); operation != nullptr;) {
     Operation* next = operations_.Next(operation);
-    // The daemon has ended what it had; what waits for its turn it never saw.
     if (operation->socket == socket && !operation->done &&
         (operation->kind == Operation::Kind::kSend || IsHeld(operation) ||
          operation->job.behind != nullptr)) {
@@ -92,7 +96,6 @@ void Provider::RetireSocket(StubSocket* socket) {
     }
     operation = next;
   }
-  Release(socket);
 }
 
 bool Provider::KeepHandle(StubSocket* socket) {

@@ -311,6 +311,9 @@ class Provider final : private Attachment::Observer {
   void SubmitReceive(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Takes the operation out of its socket's order of receives.
   void LeaveReceives(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // The daemon has closed the socket and ended what it had: the same for what
+  // waits for its turn, which it never saw.
+  void CancelUnbegun(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   // Begins what nothing holds back any more. The socket may go.
   void BeginHeldReceives(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   void StoreReceived(Operation* operation, ByteView data)

@@ -273,6 +273,11 @@ void Provider::OnOperationResult(Operation* operation, Call* call,
           completion.wsa_error == 0 && completion.offer_id == 0) {
         NewAccepted(operation, call->makes_socket);
       }
+      // Cancelled was the waiting alone: with the daemon it is closed.
+      if (operation->closes_socket && completion.wsa_error == WSAEINTR) {
+        DropTargets(operation->socket);
+        CancelUnbegun(operation->socket);
+      }
       Complete(operation, completion.wsa_error);
       if (operation->closes_socket) BeginHeldReceives(operation->socket);
       if (completion.final) EndRegistration();

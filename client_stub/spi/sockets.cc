@@ -172,11 +172,14 @@ uint32_t CloseWithDaemon(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
   if (const uint32_t error = call->PrepareToWait(operation)) return error;
   operation->closes_socket = true;
   provider->BeginClosing(call->socket());
-  Call* request = provider->NewCall(operation, CallHeader());
+  CallHeader header;
+  header.report_pending = call->has_hook();
+  Call* request = provider->NewCall(operation, header);
   AppendCloseSocket(&request->bytes);
   provider->attachment().Submit(request);
   const uint32_t error = call->FinishControl(operation, INT64_MAX, nullptr);
-  // It was closed by a close whose thread went away before it knew.
+  // It was closed by a close whose thread went away before it knew, or that
+  // was cancelled while it lingered.
   return error == WSAENOTSOCK ? 0 : error;
 }
 
@@ -185,6 +188,11 @@ uint32_t CloseWithDaemon(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
 int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
   SpiCall call(SpiFunction::kCloseSocket, s, error);
   if (!call.ok()) return SOCKET_ERROR;
+  // It waits if the connection lingers for a time, which the daemon knows
+  // (reference, section 4.8).
+  if (call.may_block() && !call.socket()->datagrams && !call.lost()) {
+    call.QueryHook();
+  }
   {
     MutexLock lock(&g_library.mutex);
     if (call.socket()->closing) return call.Result(WSAENOTSOCK);

@@ -38,6 +38,7 @@ class LingeringCloseTest : public WinsockSocketTest {
     SetNonBlocking(false);
     wsp::v1::Call close;
     close.mutable_close_socket();
+    close.set_report_pending(true);
     close_ = Begin(socket_.get(), close);
   }
 
@@ -69,6 +70,10 @@ TEST_F(LingeringCloseTest, EndsWhenAllHasArrived) {
   ExpectAllArrives();
   EXPECT_EQ(sink_->Await(close_).wsa_error, 0);
   EXPECT_EQ(sink_->FindSocket(kSocket), nullptr);
+}
+
+TEST_F(LingeringCloseTest, IsReportedAsPending) {
+  EXPECT_TRUE(sink_->IsPending(close_));
 }
 
 TEST_F(LingeringCloseTest, CancelEndsTheWaitAlone) {

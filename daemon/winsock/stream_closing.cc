@@ -119,15 +119,19 @@ void StreamSocket::LingerForCall(const SocketCall& call, Remains remains,
         AnswerClose(from.get(), call_id, CallResult());
       },
       std::move(remains.address));
+  bool waits = false;
   bool forgotten = false;
   {
     absl::MutexLock lock(&mu_);
     if (closing_ != nullptr) {
       closing_->linger = key;
+      waits = true;
       forgotten = closing_->forgotten;
     }
   }
   if (forgotten) environment()->lingerer->StopWaiting(key);
+  // If it has ended since, the sink knows.
+  if (waits && call->report_pending) from->sink()->ReportPending(call_id);
 }
 
 void StreamSocket::AnswerClose(SocketDescriptor* from, uint64_t call_id,

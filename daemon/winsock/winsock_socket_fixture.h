@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,7 +38,10 @@ class FakeCallSink : public CallSink {
     absl::MutexLock lock(&mu_);
     results_.emplace(call_id, std::move(result));
   }
-  void ReportPending(uint64_t) override {}
+  void ReportPending(uint64_t call_id) override {
+    absl::MutexLock lock(&mu_);
+    pending_.insert(call_id);
+  }
   void FlushResults() override {}
   int AddSocket(uint64_t socket_id,
                 std::shared_ptr<SocketDescriptor> socket) override {
@@ -74,6 +78,11 @@ class FakeCallSink : public CallSink {
     absl::MutexLock lock(&mu_);
     return results_.count(call_id) > 0;
   }
+  // Whether it was reported that the call has to wait.
+  bool IsPending(uint64_t call_id) {
+    absl::MutexLock lock(&mu_);
+    return pending_.count(call_id) > 0;
+  }
   int queued_events() const { return queued_events_; }
   // Accepted connections that aren't sockets; at most 2.
   uint32_t reserved() const { return reserved_; }
@@ -100,6 +109,7 @@ class FakeCallSink : public CallSink {
   std::atomic<int> queued_events_{0};
   mutable absl::Mutex mu_;
   std::map<uint64_t, CallResult> results_ ABSL_GUARDED_BY(mu_);
+  std::set<uint64_t> pending_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets_
       ABSL_GUARDED_BY(mu_);
 };
@@ -133,6 +143,7 @@ class WinsockSocketTest : public testing::Test {
     Call call;
     call.call_id = message.call_id();
     call.overlapped = message.overlapped();
+    call.report_pending = message.report_pending();
     call.timeout_ms = message.timeout_ms();
     call.request = message.request_case();
     const std::vector<iovec> pieces = {{&(*bytes)[0], bytes->size()}};

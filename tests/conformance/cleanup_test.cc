@@ -123,6 +123,20 @@ TEST_P(CleanupTest, BlockedConnectIsInterrupted) {
       WsaCode{WSAEINTR});
 }
 
+// A close that waits for its linger time (4.8).
+TEST_P(CleanupTest, BlockedCloseIsInterrupted) {
+  const Pair pair = NewSlowConnection();
+  FillSendBuffer(pair.socket);
+  ASSERT_EQ(SetNonBlocking(pair.socket, false), kOk);
+  const LINGER linger = {1, 60};
+  ASSERT_EQ(
+      SetOption(pair.socket, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)),
+      kOk);
+  EXPECT_EQ(WhileBlocked([&] { return Close(pair.socket); },
+                         [&] { EXPECT_EQ(Cleanup(), kOk); }),
+            WsaCode{WSAEINTR});
+}
+
 // C2: without signalling events.
 TEST_P(CleanupTest, SelectedEventIsNotSignalled) {
   Pair pair = NewConnection();

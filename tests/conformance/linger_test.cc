@@ -1,4 +1,7 @@
 // SO_LINGER, SO_DONTLINGER and what they make of WSPCloseSocket (4.8).
+#include <functional>
+
+#include "client_stub/spi_client/blocking_hook.h"
 #include "tests/conformance/stream_fixture.h"
 
 namespace wspd::conformance {
@@ -167,6 +170,94 @@ TEST_P(LingerTest, BlockingResetsAtItsTime) {
   EXPECT_GE(time, milliseconds(900));
   EXPECT_TRUE(
       WaitUntil([&] { return pair.peer.HasFailed(); }, milliseconds(kSoonMs)));
+}
+
+// --------------------------------- 4.4: a close that waits calls the hook
+
+class LingerHookTest : public LingerTest {
+ protected:
+  void TearDown() override {
+    spi_client::SetBlockingHook({});
+    LingerTest::TearDown();
+  }
+  // Calls `body` in the hook, which answers what that does.
+  void Install(std::function<bool()> body) {
+    body_ = std::move(body);
+    spi_client::SetBlockingHook(
+        {[](DWORD_PTR context) -> BOOL {
+           auto* const test = reinterpret_cast<LingerHookTest*>(context);
+           ++test->hook_calls_;
+           return test->body_() ? TRUE : FALSE;
+         },
+         reinterpret_cast<DWORD_PTR>(this)});
+  }
+
+  int hook_calls_ = 0;
+  std::function<bool()> body_;
+};
+WSPD_FOR_BOTH_FAMILIES(LingerHookTest);
+
+TEST_P(LingerHookTest, IsCalledByACloseThatWaits) {
+  size_t total = 0;
+  Pair pair = NewFull(60, &total);
+  PeerSocket::Rest rest;
+  Install([&] {
+    if (hook_calls_ == 2) rest = pair.peer.ReadToEnd();
+    return hook_calls_ < 2;
+  });
+  EXPECT_EQ(Close(pair.socket), kOk);
+  EXPECT_GE(hook_calls_, 2);
+  EXPECT_EQ(rest.data.size(), total);
+  EXPECT_EQ(rest.ending, Ending::kOrderly);
+}
+
+// Only if it would block.
+TEST_P(LingerHookTest, IsNotCalledByACloseInTheBackground) {
+  size_t total = 0;
+  Pair pair = NewFull(0, &total);
+  ASSERT_EQ(SetLinger(pair.socket, 0, 0), kOk);
+  Install([] { return false; });
+  EXPECT_EQ(Close(pair.socket), kOk);
+  EXPECT_EQ(hook_calls_, 0);
+}
+
+TEST_P(LingerHookTest, IsNotCalledByAHardClose) {
+  size_t total = 0;
+  Pair pair = NewFull(0, &total);
+  Install([] { return false; });
+  EXPECT_EQ(Close(pair.socket), kOk);
+  EXPECT_EQ(hook_calls_, 0);
+}
+
+// Only if the socket is blocking.
+TEST_P(LingerHookTest, IsNotCalledByANonBlockingClose) {
+  size_t total = 0;
+  Pair pair = NewFull(60, &total);
+  ASSERT_EQ(SetNonBlocking(pair.socket), kOk);
+  Install([] { return false; });
+  EXPECT_EQ(Close(pair.socket), WsaCode{WSAEWOULDBLOCK});
+  EXPECT_EQ(hook_calls_, 0);
+}
+
+// 2 WSPCancelBlockingCall: the close ends WSAEINTR. The stream has lost
+// nothing, and ends as 4.8 has it: gracefully if done in time.
+TEST_P(LingerHookTest, CancelledCloseIsInterrupted) {
+  size_t total = 0;
+  Pair pair = NewFull(60, &total);
+  WsaCode cancelled = kNoErrorGiven;
+  Install([&] {
+    if (hook_calls_ == 1) cancelled = CancelBlockingCall();
+    return true;
+  });
+  EXPECT_EQ(Close(pair.socket), WsaCode{WSAEINTR});
+  EXPECT_EQ(cancelled, kOk);
+  spi_client::SetBlockingHook({});
+  // Closing is always safe; whether it is needed isn't told.
+  const WsaCode again = Close(pair.socket);
+  EXPECT_TRUE(again.ok() || again == WsaCode{WSAENOTSOCK}) << again;
+  const PeerSocket::Rest rest = pair.peer.ReadToEnd();
+  EXPECT_EQ(rest.data.size(), total);
+  EXPECT_EQ(rest.ending, Ending::kOrderly);
 }
 
 // ------------------------------- 4.8: a time, non-blocking: WSAEWOULDBLOCK
