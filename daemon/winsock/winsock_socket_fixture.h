@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
@@ -162,6 +163,13 @@ class WinsockSocketTest : public testing::Test {
   }
   CallResult Run(SocketDescriptor* socket, const wsp::v1::Call& request) {
     return sink_->Await(Begin(socket, request));
+  }
+
+  // Until the loop is through with what it has begun.
+  void AwaitLoop() {
+    absl::Notification done;
+    loop_->Post([&done] { done.Notify(); });
+    done.WaitForNotification();
   }
 
   static wsp::v1::Call ConnectCall(int port) {
