@@ -72,13 +72,14 @@ void SetHelp() {
   absl::SetFlagsUsageConfig(help);
 }
 
-// Payload comes in bursts of up to a socket's credit that are freed at once. By
-// default glibc gives such memory back to the kernel each time, and the page
-// faults of getting it again cost a quarter of the throughput in bulk.
+// Payload comes in bursts of up to the credits of a few sockets that are freed
+// at once. By default glibc gives such memory back to the kernel each time, and
+// the page faults of getting it again cost a quarter of the throughput in bulk.
+// So each thread may keep some.
 void KeepFreedMemory() {
-  constexpr int kKeptBytesOfArena = 256 << 10;
+  constexpr int kKeptBytesOfArena = 1 << 20;
   mallopt(M_TRIM_THRESHOLD, kKeptBytesOfArena);
-  mallopt(M_MMAP_THRESHOLD, 2 * kKeptBytesOfArena);
+  mallopt(M_MMAP_THRESHOLD, kKeptBytesOfArena / 2);
 }
 
 // Debian's Abseil looks for cycles in the order in which mutexes are locked, in
