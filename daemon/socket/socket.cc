@@ -287,12 +287,15 @@ bool Socket::TryAcceptLocked(Outcome* outcome) {
     return true;
   }
   for (;;) {
+    // getpeername() wouldn't say whose it was once the peer has reset it.
+    NetAddress peer;
+    socklen_t size = NetAddress::kMostBytes;
     const int fd =
-        accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        accept4(fd_.get(), peer.Buffer(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       ++accepted_;
       outcome->accepted.Reset(fd);
-      outcome->peer = NetAddress::PeerOf(fd);
+      outcome->peer = peer;
       return true;
     }
     if (errno == EINTR || IsLostConnection(errno)) continue;

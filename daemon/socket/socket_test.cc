@@ -26,13 +26,15 @@ class RecordingSink : public OperationSink {
     size_t sent;
     bool accepted;
     uint64_t stream_offset;
+    NetAddress peer;
   };
 
   void OnOutcome(std::unique_ptr<Operation> operation,
                  Outcome outcome) override {
     absl::MutexLock lock(&mu_);
-    Record record{outcome.error, "", operation->sent, outcome.accepted.valid(),
-                  outcome.stream_offset};
+    Record record{outcome.error,         "",
+                  operation->sent,       outcome.accepted.valid(),
+                  outcome.stream_offset, outcome.peer};
     if (outcome.data != nullptr) {
       record.data.assign(outcome.data->data(), outcome.data->size());
       received_.fetch_add(outcome.data->size());
@@ -472,6 +474,26 @@ TEST_F(SocketTest, WhatTheKernelHasDoesNotComeAtOnceBeyondTheLimit) {
   for (uint64_t id = 1; total < expected; ++id) {
     total += sink_->Await(id).data.size();
   }
+}
+
+// Which getpeername() doesn't know any more.
+TEST_F(SocketTest, AcceptTellsWhoseAConnectionWasThatIsReset) {
+  TcpListener listener = ListenOnLoopback();
+  auto socket = Socket::Adopt(std::move(listener.fd), loop_.get());
+  NetAddress client;
+  {
+    const OwnedFd connection = ConnectToLoopback(listener.port);
+    client = NetAddress::LocalOf(connection.get());
+    const linger hard = {1, 0};
+    ASSERT_EQ(setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &hard,
+                         sizeof(hard)),
+              0);
+  }
+  socket->Submit(Make(Operation::Kind::kAccept, 1));
+  const auto record = sink_->Await(1);
+  ASSERT_TRUE(record.accepted);
+  EXPECT_TRUE(record.peer.SameEndpoint(client));
+  socket->Abandon();
 }
 
 TEST_F(SocketTest, AReturnedConnectionIsAcceptedBeforeNewerOnes) {
