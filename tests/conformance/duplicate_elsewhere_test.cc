@@ -86,6 +86,7 @@ class Target : private Calls {
       return EventSelect(socket_, number == 0 ? nullptr : event_.get(), number);
     }
     if (command == "event") return {event_.Wait(kSoonMs) ? 0 : -1};
+    if (command == "noevent") return {event_.Wait(kNotAtAllMs) ? -1 : 0};
     if (command == "accept") {
       SOCKET accepted;
       const WsaCode code = Accept(socket_, &accepted);
@@ -121,6 +122,11 @@ class DuplicateElsewhereTest : public FamilyTest {
     if (line.empty()) return kNoErrorGiven;
     if (answer != nullptr) *answer = line.substr(line.find(' ') + 1);
     return WsaCode{atoi(line.c_str())};
+  }
+  // What the target does, in this process.
+  WsaCode Open(WSAPROTOCOL_INFOW* info, SOCKET* copy) {
+    return Socket(copy, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
+                  FROM_PROTOCOL_INFO, WSA_FLAG_OVERLAPPED, info);
   }
   // Gives the other process a descriptor of `s`.
   void Share(SOCKET s) {
@@ -225,7 +231,7 @@ TEST_P(DuplicateElsewhereTest, SelectionThereReplacesTheOneHere) {
   EXPECT_EQ(Tell("select " + std::to_string(FD_READ)), kOk);
   ASSERT_TRUE(pair.peer.Write("x"));
   EXPECT_EQ(Tell("event"), kOk);
-  EXPECT_FALSE(event.IsSet());
+  EXPECT_FALSE(event.Wait(kNotAtAllMs));
 }
 
 TEST_P(DuplicateElsewhereTest, SelectionHereReplacesTheOneThere) {
@@ -236,6 +242,31 @@ TEST_P(DuplicateElsewhereTest, SelectionHereReplacesTheOneThere) {
   ASSERT_EQ(EventSelect(pair.socket, event.get(), FD_READ), kOk);
   ASSERT_TRUE(pair.peer.Write("x"));
   EXPECT_TRUE(event.Wait(kSoonMs));
+  EXPECT_EQ(Tell("noevent"), kOk);
+}
+
+// One for nothing, too; then the blocking mode is anybody's to set.
+TEST_P(DuplicateElsewhereTest, CancellingThereCancelsTheSelectionHere) {
+  Pair pair = NewConnection(family());
+  Share(pair.socket);
+  Event event;
+  ASSERT_EQ(EventSelect(pair.socket, event.get(), FD_READ), kOk);
+  EXPECT_EQ(Tell("select 0"), kOk);
+  ASSERT_TRUE(pair.peer.Write("x"));
+  EXPECT_TRUE(WaitReadable(pair.socket));
+  EXPECT_FALSE(event.Wait(kNotAtAllMs));
+  EXPECT_EQ(SetNonBlocking(pair.socket, false), kOk);
+}
+
+TEST_P(DuplicateElsewhereTest, CancellingHereCancelsTheSelectionThere) {
+  Pair pair = NewConnection(family());
+  Share(pair.socket);
+  EXPECT_EQ(Tell("select " + std::to_string(FD_READ)), kOk);
+  ASSERT_EQ(EventSelect(pair.socket, nullptr, 0), kOk);
+  ASSERT_TRUE(pair.peer.Write("x"));
+  EXPECT_TRUE(WaitReadable(pair.socket));
+  EXPECT_EQ(Tell("noevent"), kOk);
+  EXPECT_EQ(Tell("nonblocking 0"), kOk);
 }
 
 TEST_P(DuplicateElsewhereTest, ListenerAcceptsThere) {
@@ -257,14 +288,13 @@ TEST_P(DuplicateElsewhereTest, InfoForAnotherOpensNothingHere) {
   ASSERT_EQ(
       DuplicateSocket(pair.socket, static_cast<DWORD>(target_.pid()), &info),
       kOk);
+  WSAPROTOCOL_INFOW used_here = info;
   SOCKET copy;
-  if (!Socket(&copy, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO, FROM_PROTOCOL_INFO,
-              WSA_FLAG_OVERLAPPED, &info)
-           .ok()) {
-    return;
-  }
-  SockAddr name;
-  EXPECT_EQ(GetPeerName(copy, &name), WsaCode{WSAENOTCONN});
+  EXPECT_NE(Open(&used_here, &copy), kOk);
+  // Nor is it used up by that.
+  EXPECT_EQ(Tell("open " + ToHex(info)), kOk);
+  EXPECT_EQ(Tell("send hello"), kOk);
+  EXPECT_EQ(pair.peer.Read(5), "hello");
 }
 
 TEST_P(DuplicateElsewhereTest, InfoForHereOpensNothingThere) {
@@ -272,8 +302,11 @@ TEST_P(DuplicateElsewhereTest, InfoForHereOpensNothingThere) {
   WSAPROTOCOL_INFOW info = {};
   ASSERT_EQ(DuplicateSocket(pair.socket, static_cast<DWORD>(getpid()), &info),
             kOk);
-  if (!Tell("open " + ToHex(info)).ok()) return;
-  EXPECT_NE(Tell("send x"), kOk);
+  EXPECT_NE(Tell("open " + ToHex(info)), kOk);
+  SOCKET copy = INVALID_SOCKET;
+  EXPECT_EQ(Open(&info, &copy), kOk);
+  EXPECT_EQ(SendText(copy, "hello"), kOk);
+  EXPECT_EQ(pair.peer.Read(5), "hello");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tests/conformance/fixture.h"
+#include "tests/testing/peer_datagrams.h"
 
 namespace wspd::conformance {
 namespace {
@@ -22,11 +23,32 @@ class DuplicateSocketTest : public VariantTest {
     EXPECT_EQ(Open(&info, &copy), kOk);
     return copy;
   }
+  // A bound socket, listening if it can.
+  SOCKET NewAwaiting() {
+    return tcp() ? NewListener(family()) : NewBound(family(), protocol());
+  }
+  LONG awaited() { return tcp() ? FD_ACCEPT : FD_READ; }
+  // Has that happen to `s`.
+  void Happen(SOCKET s) {
+    SockAddr name;
+    ASSERT_EQ(GetSockName(s, &name), kOk);
+    if (tcp()) {
+      peer_ = PeerSocket::ConnectTo(name.ToEndpoint());
+      ASSERT_TRUE(peer_.is_open());
+    } else {
+      testing::PeerDatagrams sender(family());
+      ASSERT_TRUE(sender.Send("x", name.ToEndpoint()));
+    }
+  }
+  bool tcp() { return protocol() == Protocol::kTcp; }
   int Int(SOCKET s, int option) {
     int value = -1;
     EXPECT_EQ(GetInt(s, SOL_SOCKET, option, &value), kOk);
     return value;
   }
+
+ private:
+  PeerSocket peer_;
 };
 WSPD_FOR_ALL_VARIANTS(DuplicateSocketTest);
 
@@ -183,12 +205,24 @@ TEST_P(DuplicateSocketTest, CopyOfACopyIsTheSameSocket) {
 
 // 4.5: a new selection replaces any earlier one for all descriptors.
 TEST_P(DuplicateSocketTest, SelectionOnOneReplacesThatOnTheOther) {
-  const SOCKET s = NewBound(family(), protocol());
+  const SOCKET s = NewAwaiting();
   const SOCKET copy = Duplicate(s);
   Event event, other;
-  ASSERT_EQ(EventSelect(s, event.get(), FD_READ), kOk);
-  ASSERT_EQ(EventSelect(copy, other.get(), FD_READ), kOk);
+  ASSERT_EQ(EventSelect(s, event.get(), awaited()), kOk);
+  ASSERT_EQ(EventSelect(copy, other.get(), awaited()), kOk);
+  Happen(s);
+  EXPECT_TRUE(other.Wait(kSoonMs));
+  EXPECT_FALSE(event.Wait(kNotAtAllMs));
+}
+
+TEST_P(DuplicateSocketTest, CancellingOnOneCancelsTheOthersSelection) {
+  const SOCKET s = NewAwaiting();
+  const SOCKET copy = Duplicate(s);
+  Event event;
+  ASSERT_EQ(EventSelect(s, event.get(), awaited()), kOk);
   ASSERT_EQ(EventSelect(copy, nullptr, 0), kOk);
+  Happen(s);
+  EXPECT_FALSE(event.Wait(kNotAtAllMs));
   EXPECT_EQ(SetNonBlocking(s, false), kOk) << "nothing is registered";
 }
 

@@ -338,15 +338,66 @@ TEST_F(NameSpaceTest, ServiceClassesCannotBeChanged) {
               is_refusal);
 }
 
-TEST_F(NameSpaceTest, ServicesCannotBeRegistered) {
+// Nor is there a service that an empty query names.
+TEST_F(NameSpaceTest, ServicesCannotBeChanged) {
+  for (const WSAESETSERVICEOP operation :
+       {RNRSERVICE_REGISTER, RNRSERVICE_DEREGISTER, RNRSERVICE_DELETE}) {
+    GUID provider = kTcpIpNameSpace;
+    WSAQUERYSETW info = {};
+    info.dwSize = sizeof(info);
+    WSASetLastError(0);
+    const WsaCode code =
+        CodeOf(table().NSPSetService(&provider, nullptr, &info, operation, 0));
+    if (operation != RNRSERVICE_REGISTER &&
+        code == WsaCode{WSASERVICE_NOT_FOUND}) {
+      continue;
+    }
+    EXPECT_THAT(code, AnyOf(WsaCode{WSAEOPNOTSUPP}, WsaCode{WSAEACCES},
+                            WsaCode{WSAEINVAL}))
+        << operation;
+  }
+}
+
+// Of a class that nobody has installed.
+TEST_F(NameSpaceTest, UnknownClassHasNoInfo) {
   GUID provider = kTcpIpNameSpace;
-  WSAQUERYSETW info = {};
-  info.dwSize = sizeof(info);
+  GUID unknown = kByName;
+  unknown.Data1 ^= 0x5a5a5a5a;
+  WSASERVICECLASSINFOW* const info =
+      reinterpret_cast<WSASERVICECLASSINFOW*>(memory_.data());
+  *info = {};
+  info->lpServiceClassId = &unknown;
+  DWORD length = static_cast<DWORD>(memory_.size() * sizeof(uint64_t));
   WSASetLastError(0);
-  EXPECT_THAT(
-      CodeOf(table().NSPSetService(&provider, nullptr, &info,
-                                   RNRSERVICE_REGISTER, 0)),
-      AnyOf(WsaCode{WSAEOPNOTSUPP}, WsaCode{WSAEACCES}, WsaCode{WSAEINVAL}));
+  EXPECT_THAT(CodeOf(table().NSPGetServiceClassInfo(&provider, &length, info)),
+              AnyOf(WsaCode{WSATYPE_NOT_FOUND}, WsaCode{WSAEOPNOTSUPP},
+                    WsaCode{WSAEACCES}));
+}
+
+// A table of before there was the function has none.
+TEST_F(NameSpaceTest, IoctlOfAnEndedLookupIsAnInvalidHandle) {
+  if (table().NSPIoctl == nullptr) return;
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  EXPECT_EQ(End(lookup), kOk);
+  DWORD returned = 0;
+  WSASetLastError(0);
+  EXPECT_EQ(CodeOf(table().NSPIoctl(lookup, SIO_NSP_NOTIFY_CHANGE, nullptr, 0,
+                                    nullptr, 0, &returned, nullptr, nullptr)),
+            WsaCode{WSA_INVALID_HANDLE});
+}
+
+// Without a completion it would wait for a change.
+TEST_F(NameSpaceTest, IoctlThatIsNoneIsRefused) {
+  if (table().NSPIoctl == nullptr) return;
+  HANDLE lookup;
+  ASSERT_EQ(Begin(u"localhost", LUP_RETURN_ADDR, &lookup), kOk);
+  DWORD returned = 0;
+  WSASetLastError(0);
+  EXPECT_THAT(CodeOf(table().NSPIoctl(lookup, 0, nullptr, 0, nullptr, 0,
+                                      &returned, nullptr, nullptr)),
+              AnyOf(WsaCode{WSAEOPNOTSUPP}, WsaCode{WSAEINVAL}));
+  EXPECT_EQ(End(lookup), kOk);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // The ioctls that name routes, addresses and interfaces (4.9).
+#include <cstddef>
 #include <cstring>
 #include <vector>
 
@@ -116,6 +117,30 @@ TEST_P(NetworkIoctlTest, AddressListIsInTheBuffer) {
   }
 }
 
+// It has the addresses that one can bind to: also the one from which the way to
+// elsewhere leads.
+TEST_P(NetworkIoctlTest, AddressListHasTheOneTowardsOthers) {
+  SockAddr local;
+  DWORD returned = 0;
+  if (!QueryRoute(New(), SockAddr::Foreign(family(), 9), &local, &returned)
+           .ok()) {
+    GTEST_SKIP() << "no way leads elsewhere";
+  }
+  local.set_port(0);
+  std::vector<char> out(8192);
+  ASSERT_EQ(Query(New(), SIO_ADDRESS_LIST_QUERY, &out, &returned), kOk);
+  const auto* const list = reinterpret_cast<SOCKET_ADDRESS_LIST*>(out.data());
+  bool found = false;
+  for (int i = 0; i < list->iAddressCount; ++i) {
+    SockAddr entry;
+    std::memcpy(entry.get(), list->Address[i].lpSockaddr,
+                AddressLength(family()));
+    entry.set_port(0);
+    found |= entry == local;
+  }
+  EXPECT_TRUE(found);
+}
+
 // Small → WSAEFAULT and the needed size.
 TEST_P(NetworkIoctlTest, AddressListNeedsRoom) {
   const SOCKET s = New();
@@ -200,25 +225,48 @@ TEST_F(BroadcastAddressTest, IsAllOnes) {
 
 // ----------------------------------------------- SIO_ADDRESS_LIST_SORT
 
-class AddressListSortTest : public ConformanceTest {};
+class AddressListSortTest : public ConformanceTest {
+ protected:
+  // The list as it comes back.
+  std::vector<SockAddr> Sorted(std::vector<SockAddr> addresses) {
+    constexpr size_t kHead = offsetof(SOCKET_ADDRESS_LIST, Address);
+    std::vector<char> in(kHead + addresses.size() * sizeof(SOCKET_ADDRESS));
+    std::vector<char> out(1024);
+    auto* const list = reinterpret_cast<SOCKET_ADDRESS_LIST*>(in.data());
+    list->iAddressCount = static_cast<INT>(addresses.size());
+    for (size_t i = 0; i < addresses.size(); ++i) {
+      list->Address[i] = {addresses[i].get(), addresses[i].length()};
+    }
+    DWORD returned = 0;
+    EXPECT_EQ(Ioctl(NewSocket(Family::kIpv6), SIO_ADDRESS_LIST_SORT, in.data(),
+                    static_cast<DWORD>(in.size()), out.data(),
+                    static_cast<DWORD>(out.size()), &returned),
+              kOk);
+    const auto* const sorted =
+        reinterpret_cast<SOCKET_ADDRESS_LIST*>(out.data());
+    std::vector<SockAddr> result(static_cast<size_t>(sorted->iAddressCount));
+    for (size_t i = 0; i < result.size(); ++i) {
+      std::memcpy(result[i].get(), sorted->Address[i].lpSockaddr,
+                  AddressLength(Family::kIpv6));
+      result[i].set_length(AddressLength(Family::kIpv6));
+    }
+    return result;
+  }
+};
 
-// IPv6: a list in, the same addresses out.
-TEST_F(AddressListSortTest, GivesTheAddresses) {
-  SockAddr address = SockAddr::Loopback(Family::kIpv6);
-  std::vector<char> in(sizeof(SOCKET_ADDRESS_LIST)), out(1024);
-  auto* const list = reinterpret_cast<SOCKET_ADDRESS_LIST*>(in.data());
-  list->iAddressCount = 1;
-  list->Address[0] = {address.get(), address.length()};
-  DWORD returned = 0;
-  ASSERT_EQ(Ioctl(NewSocket(Family::kIpv6), SIO_ADDRESS_LIST_SORT, in.data(),
-                  static_cast<DWORD>(in.size()), out.data(),
-                  static_cast<DWORD>(out.size()), &returned),
-            kOk);
-  const auto* const sorted = reinterpret_cast<SOCKET_ADDRESS_LIST*>(out.data());
-  ASSERT_EQ(sorted->iAddressCount, 1);
-  SockAddr first;
-  std::memcpy(first.get(), sorted->Address[0].lpSockaddr, address.length());
-  EXPECT_EQ(first, address);
+// IPv6: a list in, the same addresses out, the best to be reached first. By RFC
+// 6724 that is loopback, whether or not a way leads to the other.
+TEST_F(AddressListSortTest, LoopbackIsFirst) {
+  const SockAddr loopback = SockAddr::Loopback(Family::kIpv6);
+  const SockAddr other = SockAddr::Foreign(Family::kIpv6);
+  const auto is_sorted = ::testing::ElementsAre(loopback, other);
+  EXPECT_THAT(Sorted({loopback, other}), is_sorted);
+  EXPECT_THAT(Sorted({other, loopback}), is_sorted);
+}
+
+TEST_F(AddressListSortTest, OneAddressStaysAlone) {
+  const SockAddr loopback = SockAddr::Loopback(Family::kIpv6);
+  EXPECT_THAT(Sorted({loopback}), ::testing::ElementsAre(loopback));
 }
 
 // ------------------------- SIO_ROUTING_INTERFACE_CHANGE, _ADDRESS_LIST_CHANGE

@@ -78,7 +78,10 @@ class NullValueTest : public OptionTest {};
 
 // NULL pointer → WSAEFAULT.
 TEST_P(NullValueTest, IsAFault) {
-  EXPECT_EQ(SetBytes(New(), nullptr, 4), WsaCode{WSAEFAULT});
+  const SOCKET s = New();
+  const int before = Get(s);
+  EXPECT_EQ(SetBytes(s, nullptr, 4), WsaCode{WSAEFAULT});
+  EXPECT_EQ(Get(s), before);
 }
 
 WSPD_FOR_OPTIONS(NullValueTest,
@@ -122,9 +125,13 @@ class TooShortValueTest : public OptionTest {};
 
 // These need 4 bytes → WSAEFAULT, and stay what they were.
 TEST_P(TooShortValueTest, IsAFault) {
+  const SOCKET s = New();
+  const int before = Get(s);
   const int value = 1;
+  ASSERT_NE(before, value);
   for (const int length : {1, 2, 3}) {
-    EXPECT_EQ(SetBytes(New(), &value, length), WsaCode{WSAEFAULT}) << length;
+    EXPECT_EQ(SetBytes(s, &value, length), WsaCode{WSAEFAULT}) << length;
+    EXPECT_EQ(Get(s), before) << length;
   }
 }
 
@@ -186,8 +193,11 @@ class NeededValueTest : public OptionTest {};
 
 // … all others WSAEFAULT.
 TEST_P(NeededValueTest, NoneIsAFault) {
-  const int value = 1;
-  EXPECT_EQ(SetBytes(New(), &value, 0), WsaCode{WSAEFAULT});
+  const SOCKET s = New();
+  const int before = Get(s);
+  const int value = before == 0 ? 1 : 0;
+  EXPECT_EQ(SetBytes(s, &value, 0), WsaCode{WSAEFAULT});
+  EXPECT_EQ(Get(s), before);
 }
 
 WSPD_FOR_OPTIONS(NeededValueTest,

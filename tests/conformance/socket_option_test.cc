@@ -84,6 +84,22 @@ WSPD_FOR_OPTIONS(
     Option{"ConditionalAccept", kTcp4, SOL_SOCKET, SO_CONDITIONAL_ACCEPT},
     Option{"ConditionalAccept", kTcp6, SOL_SOCKET, SO_CONDITIONAL_ACCEPT});
 
+class DebugOptionTest : public OptionTest {};
+
+// SO_DEBUG: stored, no effect; to set it fails on some releases.
+TEST_P(DebugOptionTest, IsStoredOrRefused) {
+  const SOCKET s = New();
+  const int stored = Set(s, 1).ok() ? 1 : 0;
+  EXPECT_EQ(Get(s), stored);
+  EXPECT_EQ(Set(s, 0).ok(), stored == 1);
+  EXPECT_EQ(Get(s), 0);
+}
+
+WSPD_FOR_OPTIONS(DebugOptionTest, Option{"Debug", kTcp4, SOL_SOCKET, SO_DEBUG},
+                 Option{"Debug", kTcp6, SOL_SOCKET, SO_DEBUG},
+                 Option{"Debug", kUdp4, SOL_SOCKET, SO_DEBUG},
+                 Option{"Debug", kUdp6, SOL_SOCKET, SO_DEBUG});
+
 // -------------------------------------------------------- 4.10: gs, a value
 
 class ValueOptionTest : public OptionTest {};

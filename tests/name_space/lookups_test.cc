@@ -274,9 +274,12 @@ TEST_F(LookupsTest, WhatDnsIsNotForIsNotSupported) {
   WSAQUERYSETW query = {};
   DWORD size = 0;
   const WsaCode not_supported{WSAEOPNOTSUPP};
-  EXPECT_EQ(NameSpace::Result(table.NSPSetService(&provider, &info, &query,
-                                                  RNRSERVICE_REGISTER, 0)),
-            not_supported);
+  for (const WSAESETSERVICEOP operation :
+       {RNRSERVICE_REGISTER, RNRSERVICE_DEREGISTER, RNRSERVICE_DELETE}) {
+    EXPECT_EQ(NameSpace::Result(
+                  table.NSPSetService(&provider, &info, &query, operation, 0)),
+              not_supported);
+  }
   EXPECT_EQ(NameSpace::Result(table.NSPInstallServiceClass(&provider, &info)),
             not_supported);
   EXPECT_EQ(
