@@ -77,9 +77,9 @@ class Client {
     Orders orders;
     std::vector<std::unique_ptr<Worker>> workers;
     for (int i = 0; i < options_.threads; ++i) {
-      workers.push_back(std::make_unique<Worker>(spi_.get(), &ledger_, &orders,
-                                                 options_.peer_ports,
-                                                 options_.sockets, random_()));
+      workers.push_back(std::make_unique<Worker>(
+          spi_.get(), &ledger_, &orders, options_.peer_ports,
+          options_.datagram_port, options_.sockets, random_()));
     }
     ThreadGroup threads;
     for (const auto& worker : workers) {
@@ -139,7 +139,8 @@ int RunClient(Role& role) {
   options.sockets = std::stoi(arguments[2]);
   options.seed = std::stoull(arguments[3]);
   options.cleans_up = arguments[4] == "1";
-  for (size_t i = 5; i < arguments.size(); ++i) {
+  options.datagram_port = static_cast<uint16_t>(std::stoi(arguments[5]));
+  for (size_t i = 6; i < arguments.size(); ++i) {
     options.peer_ports.push_back(
         static_cast<uint16_t>(std::stoi(arguments[i])));
   }
@@ -150,10 +151,12 @@ const RoleRegistration kClient("StressClient", RunClient);
 }  // namespace
 
 ChildProcess StartClient(const ClientOptions& options) {
-  std::vector<std::string> arguments = {
-      options.ledger_path, std::to_string(options.threads),
-      std::to_string(options.sockets), std::to_string(options.seed),
-      options.cleans_up ? "1" : "0"};
+  std::vector<std::string> arguments = {options.ledger_path,
+                                        std::to_string(options.threads),
+                                        std::to_string(options.sockets),
+                                        std::to_string(options.seed),
+                                        options.cleans_up ? "1" : "0",
+                                        std::to_string(options.datagram_port)};
   for (const uint16_t port : options.peer_ports) {
     arguments.push_back(std::to_string(port));
   }

@@ -11,6 +11,7 @@ namespace wspd::testing {
 
 struct ClientOptions {
   std::string ledger_path;
+  uint16_t datagram_port = 0;  // of the peers
   std::vector<uint16_t> peer_ports;
   int threads = 0;
   int sockets = 0;  // of each thread

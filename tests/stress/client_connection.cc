@@ -1,5 +1,7 @@
 #include "tests/stress/client_connection.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "client_stub/spi_client/event.h"
@@ -13,9 +15,6 @@ constexpr size_t kMostPendingHere = 4;
 // Of a thread: all together have to stay below what a client may have.
 constexpr int kMostPending = 64;
 
-constexpr WsaCode kInterrupted{WSAEINTR};
-constexpr WsaCode kWouldBlock{WSAEWOULDBLOCK};
-
 bool IsLoss(WsaCode code) {
   return code == WsaCode{WSAECONNRESET} || code == WsaCode{WSAECONNABORTED};
 }
@@ -27,19 +26,19 @@ bool TellsOfCleanup(WsaCode code) {
 
 }  // namespace
 
-size_t AnySize(Random* random, size_t most) {
-  size_t size = most;
-  while (size > 1 && (*random)() % 8 != 0) size /= 2;
-  return 1 + (*random)() % size;
-}
-
 ClientConnection::ClientConnection(ClientContext* context, SOCKET s,
-                                   uint32_t record)
+                                   uint32_t record, const First& first)
     : context_(context),
       spi_(context->spi),
       socket_(s),
       number_(record),
-      record_(&context->ledger->record(record)) {}
+      record_(&context->ledger->record(record)) {
+  record_->client_given = given_ = first.sent;
+  record_->client_acked = acked_ = first.sent;
+  if (!first.received.empty()) {
+    Account(first.received.data(), first.received.size());
+  }
+}
 
 ClientConnection::~ClientConnection() {
   context_->pending -= static_cast<int>(sends_.size() + receives_.size());
@@ -142,19 +141,9 @@ void ClientConnection::Settle() {
   }
 }
 
-// A final cleanup takes the notice away, whenever it comes.
-bool ClientConnection::AwaitUnlessCleaning(const Transfer& transfer) {
-  constexpr milliseconds kBetweenLooks(20);
-  const Clock::time_point end = Clock::now() + kDeadline;
-  while (!*context_->cleaning && Clock::now() < end) {
-    if (transfer.Await(kBetweenLooks)) return true;
-  }
-  return transfer.IsOver();
-}
-
 void ClientConnection::SettleAll(Queue* queue) {
   while (!queue->empty()) {
-    if (!AwaitUnlessCleaning(queue->front()->transfer)) {
+    if (!context_->Await(queue->front()->transfer)) {
       if (!*context_->cleaning) {
         Fault("a transfer doesn't end, or says nothing of its end");
       }
@@ -173,40 +162,46 @@ void ClientConnection::SettleAll(Queue* queue) {
 
 // ---------------------------------------------------------- the operations
 
-bool ClientConnection::DoSomething() {
+bool ClientConnection::Prepare() {
   Settle();
   if (!over_ && (lost_ || broken_)) Close();
   if (!over_ && saw_end_ && Chance(3)) Close();
-  if (over_) return false;
+  return !over_;
+}
+
+bool ClientConnection::DoSomething() {
+  if (!Prepare()) return false;
   switch ((*context_->random)() % 16) {
     case 0:
     case 1:
     case 2:
-      if (MaySend()) SendBlocking();
+      if (may_send()) SendBlocking();
       break;
     case 3:
     case 4:
     case 5:
-      if (!saw_end_) ReceiveBlocking();
+      if (may_receive()) ReceiveBlocking();
       break;
     case 6:
     case 7:
     case 8:
-      if (MaySend()) StartSend();
+      if (may_send()) StartSend();
       break;
     case 9:
     case 10:
     case 11:
-      if (!saw_end_) StartReceive();
+      if (may_receive()) StartReceive();
       break;
     case 12:
       CallWithoutBlocking();
       break;
     case 13:
-      if (!saw_end_ && receives_.empty()) Peek();
+      if (receives_alone()) Peek();
       break;
     case 14:
       AskAround();
+      if (usable() && Chance(2)) SetOptions();
+      if (usable() && Chance(2)) Duplicate();
       break;
     case 15:
       if (Chance(8)) {
@@ -273,34 +268,55 @@ void ClientConnection::Peek() {
 }
 
 void ClientConnection::CallWithoutBlocking() {
-  Judge("FIONBIO", spi_->SetNonBlocking(socket_, true));
-  context_->ledger->Add(Count::kNonBlockingCalls);
-  if (MaySend() && Chance(2)) {
-    const std::string data = NextToSend();
-    record_->client_given = given_ + data.size();
-    size_t sent = 0;
-    const WsaCode code = spi_->Send(socket_, data, &sent);
-    if (code.ok()) {
-      record_->client_acked = acked_ += sent;
-      record_->client_given = given_ += sent;
-    } else if (code == kWouldBlock) {
-      record_->client_given = given_;
-    } else {
-      given_ += data.size();
-      broken_ = true;
-      Judge("non-blocking WSPSend", code);
-    }
-  } else if (!saw_end_) {
-    std::string data;
-    const WsaCode code =
-        spi_->Recv(socket_, AnySize(context_->random, kMostAtOnce), &data);
-    if (code.ok()) {
-      AccountAfterPending(data);
-    } else if (code != kWouldBlock) {
-      Judge("non-blocking WSPRecv", code);
-    }
+  if (!SetNonBlocking(true)) return;
+  if (may_send() && Chance(2)) {
+    TrySend();
+  } else if (may_receive()) {
+    TryReceive();
   }
-  if (!over_) Judge("FIONBIO", spi_->SetNonBlocking(socket_, false));
+  if (!over_) SetNonBlocking(false);
+}
+
+bool ClientConnection::SetNonBlocking(bool on) {
+  const WsaCode code = spi_->SetNonBlocking(socket_, on);
+  Judge("FIONBIO", code);
+  return code.ok();
+}
+
+ClientConnection::Attempt ClientConnection::TrySend() {
+  context_->ledger->Add(Count::kNonBlockingCalls);
+  const std::string data = NextToSend();
+  record_->client_given = given_ + data.size();
+  size_t sent = 0;
+  const WsaCode code = spi_->Send(socket_, data, &sent);
+  if (code.ok()) {
+    if (sent == 0) Fault("a non-blocking send sent nothing");
+    record_->client_acked = acked_ += sent;
+    record_->client_given = given_ += sent;
+    return Attempt::kDone;
+  }
+  if (code == kWouldBlock) {
+    record_->client_given = given_;
+    return Attempt::kWouldBlock;
+  }
+  given_ += data.size();
+  broken_ = true;
+  Judge("non-blocking WSPSend", code);
+  return Attempt::kFailed;
+}
+
+ClientConnection::Attempt ClientConnection::TryReceive() {
+  context_->ledger->Add(Count::kNonBlockingCalls);
+  std::string data;
+  const WsaCode code =
+      spi_->Recv(socket_, AnySize(context_->random, kMostAtOnce), &data);
+  if (code == kWouldBlock) return Attempt::kWouldBlock;
+  if (!code.ok()) {
+    Judge("non-blocking WSPRecv", code);
+    return Attempt::kFailed;
+  }
+  AccountAfterPending(data);
+  return Attempt::kDone;
 }
 
 void ClientConnection::StartSend() {
@@ -345,6 +361,42 @@ void ClientConnection::AskAround() {
   Endpoint endpoint;
   if (!over_ && !lost_) {
     Judge("WSPGetSockName", spi_->GetSockName(socket_, &endpoint));
+  }
+}
+
+void ClientConnection::SetOptions() {
+  constexpr int kLeastBuffer = 8 << 10;
+  const int no_delay = Chance(2);
+  Judge("TCP_NODELAY",
+        spi_->SetOption(socket_, IPPROTO_TCP, TCP_NODELAY, no_delay));
+  Judge("SO_SNDBUF",
+        spi_->SetOption(socket_, SOL_SOCKET, SO_SNDBUF,
+                        kLeastBuffer << (*context_->random)() % 4));
+  int value = 0;
+  const WsaCode code =
+      spi_->GetOption(socket_, IPPROTO_TCP, TCP_NODELAY, &value);
+  Judge("TCP_NODELAY, asked for", code);
+  if (code.ok() && (value != 0) != (no_delay != 0)) Fault("not as it was set");
+  context_->ledger->Add(Count::kOptions);
+}
+
+// What is pending is the descriptor's by which it came: then the other one only
+// comes and goes.
+void ClientConnection::Duplicate() {
+  WSAPROTOCOL_INFOW info = {};
+  SOCKET other = INVALID_SOCKET;
+  WsaCode code = spi_->Duplicate(socket_, static_cast<DWORD>(getpid()), &info);
+  if (code.ok()) code = spi_->SocketFrom(&info, &other);
+  if (!code.ok()) return Judge("WSPDuplicateSocket", code);
+  context_->ledger->Add(Count::kDuplicates);
+  if (!has_pending()) std::swap(socket_, other);
+  Judge("WSPCloseSocket of one of two", spi_->Close(other));
+}
+
+void ClientConnection::HearOfClose(WsaCode code) {
+  if (std::exchange(heard_of_close_, true)) Fault("FD_CLOSE once more");
+  if (code.ok() ? !record_->peer_shut : !record_->peer_reset) {
+    Fault("FD_CLOSE with " + ToString(code) + " isn't what the peer did");
   }
 }
 
@@ -402,9 +454,7 @@ void ClientConnection::CheckCleanedUp() {
       if (transfer.operation.is_pending()) {
         Fault("a transfer goes on after the final cleanup");
       } else if (record_->client_end == ClientEnd::kOpen &&
-                 transfer.error() == WSA_OPERATION_ABORTED &&
-                 ((transfer.event != nullptr && transfer.event->IsSet()) ||
-                  transfer.routine_runs != 0)) {
+                 transfer.TellsOfAbort()) {
         Fault("a notice of a transfer that the final cleanup ended");
       }
     }

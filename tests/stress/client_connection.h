@@ -1,40 +1,34 @@
 #ifndef WSPD_TESTS_STRESS_CLIENT_CONNECTION_H_
 #define WSPD_TESTS_STRESS_CLIENT_CONNECTION_H_
 
-#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <random>
 #include <string>
 
-#include "tests/stress/caller.h"
+#include "tests/stress/client_context.h"
 #include "tests/stress/ledger.h"
 #include "tests/stress/transfer.h"
 #include "tests/testing/spi.h"
 
 namespace wspd::testing {
 
-using Random = std::mt19937_64;
-
-// What the connections of one thread have in common.
-struct ClientContext {
-  Spi* spi;
-  Ledger* ledger;
-  Caller* caller;
-  Random* random;
-  // The final cleanup has begun: calls may be told so.
-  const std::atomic<bool>* cleaning;
-  int pending = 0;  // transfers of all the thread's connections
-};
-
 // A connection of the provider, which keeps an exact account of its bytes: each
 // sent one is the next of a pattern, each received one is compared. For the
 // thread that made it.
 class ClientConnection {
  public:
+  // What was exchanged when it was made.
+  struct First {
+    size_t sent = 0;
+    std::string received;
+  };
+  // What a call did in non-blocking mode.
+  enum class Attempt { kDone, kWouldBlock, kFailed };
+
   // `s` is connected, and `record` the connection's number.
-  ClientConnection(ClientContext* context, SOCKET s, uint32_t record);
+  ClientConnection(ClientContext* context, SOCKET s, uint32_t record,
+                   const First& first);
   // Not while transfers are pending.
   ~ClientConnection();
 
@@ -44,6 +38,30 @@ class ClientConnection {
 
   // Closes it in any way.
   void Close();
+
+  // ---- For others who make calls on its socket.
+
+  // Before one, when the others are made: what is over is accounted for, what
+  // can't go on is closed. False if it is over then.
+  bool Prepare();
+  bool SetNonBlocking(bool on);
+  // In non-blocking mode, and if it may:
+  Attempt TrySend();
+  Attempt TryReceive();
+  // What FD_CLOSE says.
+  void HearOfClose(WsaCode code);
+  void Fault(const std::string& what);
+
+  SOCKET socket() const { return socket_; }
+  bool over() const { return over_; }
+  // Not to be closed next either.
+  bool usable() const { return !over_ && !lost_ && !broken_; }
+  bool may_send() const { return !shut_ && !broken_; }
+  bool may_receive() const { return !saw_end_; }
+  // With nothing pending that goes before.
+  bool sends_alone() const { return may_send() && sends_.empty(); }
+  bool receives_alone() const { return may_receive() && receives_.empty(); }
+  bool heard_of_close() const { return heard_of_close_; }
 
   // After the final cleanup, which has ended everything without a notice.
   void CheckCleanedUp();
@@ -66,6 +84,8 @@ class ClientConnection {
   void StartSend();
   void StartReceive();
   void AskAround();
+  void SetOptions();
+  void Duplicate();
   void ShutDown();
   void CloseHard();
 
@@ -73,7 +93,6 @@ class ClientConnection {
   void Settle();
   // Waits until all that were pending are over.
   void SettleAll(Queue* queue);
-  bool AwaitUnlessCleaning(const Transfer& transfer);
   void CheckNotice(const Transfer& transfer);
   void SettleSend(const Pending& pending);
   void SettleReceive(const Pending& pending);
@@ -85,15 +104,13 @@ class ClientConnection {
   void AccountAfterPending(const std::string& data);
   // Judges a call's error: the connection's end, the final cleanup, or a fault.
   void Judge(const char* call, WsaCode code);
-  void Fault(const std::string& what);
-  bool MaySend() const { return !shut_ && !broken_; }
-  bool Chance(uint64_t one_in) { return (*context_->random)() % one_in == 0; }
+  bool Chance(uint64_t one_in) { return context_->Chance(one_in); }
   std::string NextToSend();
   Transfer::Notice AnyNotice();
 
   ClientContext* const context_;
   Spi* const spi_;
-  const SOCKET socket_;
+  SOCKET socket_;
   const uint32_t number_;
   ConnectionRecord* const record_;
   Queue sends_;
@@ -105,12 +122,9 @@ class ClientConnection {
   bool saw_end_ = false;
   bool broken_ = false;  // a send was cancelled: who knows how far it got
   bool lost_ = false;
+  bool heard_of_close_ = false;
   bool over_ = false;
 };
-
-// A power of two at most `most`, and then anything up to it: small numbers come
-// as often as large ones.
-size_t AnySize(Random* random, size_t most);
 
 }  // namespace wspd::testing
 

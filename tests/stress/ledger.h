@@ -26,8 +26,9 @@ enum class PeerEnd : uint32_t { kNone, kOrderly, kReset };
 // hello isn't counted. Written by one process each, read at the end.
 struct ConnectionRecord {
   // The provider's side.
-  std::atomic<uint32_t> owner{0};           // pid
-  std::atomic<uint32_t> call_back_port{0};  // if it is to be accepted there
+  std::atomic<uint32_t> owner{0};  // pid
+  // If it is to be accepted there, or has datagrams.
+  std::atomic<uint32_t> call_back_port{0};
   std::atomic<ClientEnd> client_end{ClientEnd::kOpen};
   std::atomic<bool> client_shut{false};  // shutdown of sending had begun
   // A blocking send was cancelled: reset, if a part of it had gone.
@@ -49,10 +50,24 @@ struct ConnectionRecord {
 // What was done how often.
 enum class Count {
   kConnects,
+  kConnectExs,     // of the connects
+  kEventConnects,  // of the connects
   kAccepts,
+  kAcceptExs,     // perhaps of one more than accepted
+  kEventAccepts,  // the same
   kBlockingSends,
   kBlockingReceives,
   kNonBlockingCalls,
+  kSelects,
+  kSelected,
+  kEventExchanges,
+  kNetworkEvents,
+  kDuplicates,
+  kOptions,
+  kDatagramsSent,
+  kDatagramsAtPeers,
+  kDatagramsReceived,
+  kDatagramsCut,
   kOverlappedSends,
   kOverlappedReceives,
   kEvents,

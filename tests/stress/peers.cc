@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "tests/stress/datagram_peer.h"
 #include "tests/stress/peer_connection.h"
 #include "tests/testing/peer_socket.h"
 #include "tests/testing/role.h"
@@ -32,6 +33,7 @@ class PeerLoop {
   PeerLoop(Ledger* ledger, uint64_t seed);
 
   const std::vector<uint16_t>& ports() const { return ports_; }
+  uint16_t datagram_port() const { return datagrams_.port(); }
   // Until the parent says something; that then.
   std::string Serve(LineChannel* parent);
   // Until every connection has ended; how many haven't.
@@ -48,6 +50,8 @@ class PeerLoop {
   void StepOne(Id id);
   int MillisecondsToNext() const;
 
+  static constexpr Id kDatagrams = kListeners;
+
   struct Member {
     std::unique_ptr<PeerConnection> connection;
     Clock::time_point next = Clock::time_point::max();
@@ -58,13 +62,24 @@ class PeerLoop {
   OwnedFd epoll_;
   std::vector<OwnedFd> listeners_;
   std::vector<uint16_t> ports_;
-  Id next_id_ = kListeners;  // below: the listeners
+  DatagramPeer datagrams_;
+  Id next_id_ = kDatagrams + 1;  // below: the listeners and the datagrams
   std::unordered_map<Id, Member> members_;
   std::set<std::pair<Clock::time_point, Id>> due_;
 };
 
 PeerLoop::PeerLoop(Ledger* ledger, uint64_t seed)
-    : ledger_(ledger), random_(seed), epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+    : ledger_(ledger),
+      random_(seed),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      datagrams_(ledger) {
+  epoll_event datagrams = {};
+  datagrams.events = EPOLLIN;
+  datagrams.data.u64 = kDatagrams;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, datagrams_.fd(), &datagrams) !=
+      0) {
+    abort();
+  }
   for (int i = 0; i < kListeners; ++i) {
     PeerListener::Options options;
     options.backlog = kBacklog;
@@ -162,6 +177,10 @@ void PeerLoop::Turn() {
       Accept(static_cast<int>(id));
       continue;
     }
+    if (id == kDatagrams) {
+      datagrams_.OnReadable();
+      continue;
+    }
     const auto found = members_.find(id);
     if (found == members_.end()) continue;
     found->second.connection->OnReady();
@@ -197,7 +216,7 @@ size_t PeerLoop::ServeToEnd() {
 int RunPeers(Role& role) {
   Ledger ledger(role.arguments[0], true);
   PeerLoop loop(&ledger, std::stoull(role.arguments[1]));
-  std::string line;
+  std::string line = std::to_string(loop.datagram_port()) + " ";
   for (const uint16_t port : loop.ports()) line += std::to_string(port) + " ";
   role.parent.Send(line);
   if (loop.Serve(&role.parent) != "finish") return 1;
@@ -211,6 +230,7 @@ const RoleRegistration kPeers("StressPeers", RunPeers);
 Peers::Peers(const std::string& ledger_path, uint64_t seed)
     : process_("StressPeers", {ledger_path, std::to_string(seed)}) {
   std::istringstream line(process_.channel().Receive());
+  line >> datagram_port_;
   for (uint16_t port; line >> port;) ports_.push_back(port);
 }
 

@@ -14,13 +14,15 @@ namespace wspd::testing {
 // The other ends of all connections: a process of the kernel's own sockets. It
 // checks what it receives against the pattern of the connection, sends some of
 // its own in random pieces with random pauses, reads some connections slowly
-// and resets a few, and writes down what it saw.
+// and resets a few, and writes down what it saw. Datagrams are answered.
 class Peers {
  public:
   Peers(const std::string& ledger_path, uint64_t seed);
 
   // To connect to, at random: half of them have narrow receive buffers.
   const std::vector<uint16_t>& ports() const { return ports_; }
+  // To send datagrams to.
+  uint16_t datagram_port() const { return datagram_port_; }
 
   // No client is left. Waits until every connection has ended; how many
   // haven't by the deadline, or -1 if the process is gone.
@@ -28,6 +30,7 @@ class Peers {
 
  private:
   ChildProcess process_;
+  uint16_t datagram_port_ = 0;
   std::vector<uint16_t> ports_;
 };
 

@@ -34,6 +34,11 @@ bool Transfer::IsOver() const {
   return false;
 }
 
+bool Transfer::TellsOfAbort() const {
+  return error() == WSA_OPERATION_ABORTED &&
+         ((event != nullptr && event->IsSet()) || routine_runs != 0);
+}
+
 bool Transfer::Await(Clock::duration deadline) const {
   const Clock::time_point end = Clock::now() + deadline;
   while (!IsOver()) {

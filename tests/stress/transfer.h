@@ -27,6 +27,8 @@ struct Transfer {
   // As its status fields say, when it is over.
   DWORD error() const { return operation.error(); }
   size_t bytes() const { return operation.overlapped.InternalHigh; }
+  // It was aborted and has said so, as it may not after a final cleanup.
+  bool TellsOfAbort() const;
 
   Operation operation;  // first: the routine finds the whole from it
   const Notice notice;

@@ -5,8 +5,16 @@
 #include <string>
 
 #include "client_stub/spi_client/event.h"
+#include "tests/stress/selection.h"
+#include "tests/testing/pattern.h"
 
 namespace wspd::testing {
+namespace {
+
+constexpr size_t kMostSelected = 64;
+constexpr size_t kMostWithHello = 1000;
+
+}  // namespace
 
 void Orders::EndCleanup() {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -20,38 +28,30 @@ void Orders::AwaitCleanup() {
 }
 
 Worker::Worker(Spi* spi, Ledger* ledger, Orders* orders,
-               const std::vector<uint16_t>& peer_ports, int sockets,
-               uint64_t seed)
+               const std::vector<uint16_t>& peer_ports, uint16_t datagram_port,
+               int sockets, uint64_t seed)
     : spi_(spi),
       ledger_(ledger),
       orders_(orders),
-      peer_ports_(peer_ports),
       random_(seed),
       caller_(spi, ledger),
       context_{spi, ledger, &caller_, &random_, &orders->cleaning()},
-      // One is the listener.
-      slots_(static_cast<size_t>(sockets - 1)) {}
+      functions_(spi),
+      acceptor_(&context_, &functions_),
+      connector_(&context_, &functions_, peer_ports),
+      datagrams_(&context_, datagram_port),
+      exchange_(&context_),
+      // One is the listener, one is for datagrams.
+      slots_(static_cast<size_t>(sockets - 2)) {}
 
 void Worker::Run() {
-  if (Listen()) {
+  if (acceptor_.Listen() && datagrams_.Open()) {
     while (!orders_->stopping() && !orders_->cleaning()) Turn();
   }
   if (!orders_->cleaning()) CloseAll();
   if (!orders_->cleaning()) return;
   orders_->AwaitCleanup();
   CheckCleanedUp();
-}
-
-bool Worker::Check(const char* call, WsaCode code) {
-  if (code.ok()) return true;
-  if (!orders_->cleaning()) {
-    ledger_->Fault(0, std::string(call) + ": " + ToString(code));
-  }
-  return false;
-}
-
-bool Worker::Listen() {
-  return Check("listen", spi_->ListenNew(&listener_, &endpoint_));
 }
 
 // As often one with a connection as any.
@@ -75,33 +75,53 @@ void Worker::Turn() {
     }
     return;
   }
-  if (slot->DoSomething() || orders_->cleaning()) return;
+  Use(slot.get());
+  if (!slot->over() || orders_->cleaning()) return;
   if (slot->has_pending()) faulty_.push_back(std::move(slot));
   slot = nullptr;
 }
 
-bool Worker::ConnectToPeers(const Hello& hello, SOCKET* s) {
-  if (!Check("WSPSocket", spi_->Socket(s))) return false;
-  const uint16_t port = peer_ports_[random_() % peer_ports_.size()];
-  if (Check("WSPConnect", spi_->Connect(*s, {Family::kIpv4, port})) &&
-      Check("WSPSend of the hello", spi_->Send(*s, hello.ToBytes()))) {
-    return true;
+void Worker::Use(ClientConnection* connection) {
+  switch (random_() % 16) {
+    case 0:
+      return exchange_.Run(connection);
+    case 1:
+      return SelectSome();
+    case 2:
+      return datagrams_.Run();
+    default:
+      connection->DoSomething();
   }
-  if (!orders_->cleaning()) Check("WSPCloseSocket", spi_->Close(*s));
-  return false;
 }
 
+void Worker::SelectSome() {
+  std::vector<ClientConnection*> some;
+  const size_t most = AnySize(&random_, kMostSelected);
+  const size_t first = random_() % slots_.size();
+  for (size_t i = 0; i < slots_.size() && some.size() < most; ++i) {
+    const Slot& slot = slots_[(first + i) % slots_.size()];
+    if (slot != nullptr) some.push_back(slot.get());
+  }
+  Selection(&context_, some).Run();
+}
+
+// Some with data behind the hello.
 void Worker::Connect(Slot* slot) {
   const uint32_t number = ledger_->NewRecord();
   ConnectionRecord& record = ledger_->record(number);
   record.owner = static_cast<uint32_t>(getpid());
+  ClientConnection::First first;
+  if (context_.Chance(2)) first.sent = AnySize(&random_, kMostWithHello);
+  record.client_given = first.sent;
   SOCKET s;
-  if (!ConnectToPeers({number}, &s)) {
+  if (!connector_.Connect(
+          Hello{number}.ToBytes() + Pattern(0, first.sent, SeedToPeer(number)),
+          &s)) {
     record.client_end = ClientEnd::kNotConnected;
     return;
   }
   ledger_->Add(Count::kConnects);
-  *slot = std::make_unique<ClientConnection>(&context_, s, number);
+  *slot = std::make_unique<ClientConnection>(&context_, s, number, first);
 }
 
 // The peers are asked for it by a connection that is for nothing else.
@@ -109,52 +129,52 @@ void Worker::Accept(Slot* slot) {
   const uint32_t number = ledger_->NewRecord();
   ConnectionRecord& record = ledger_->record(number);
   record.owner = static_cast<uint32_t>(getpid());
-  record.call_back_port = endpoint_.port;
+  const uint16_t port = acceptor_.endpoint().port;
+  record.call_back_port = port;
   SOCKET request, s;
-  if (!ConnectToPeers({number, endpoint_.port}, &request) ||
-      !Check("WSPCloseSocket", spi_->Close(request)) ||
-      !AcceptCalledBack(number, &s)) {
+  ClientConnection::First first;
+  if (!connector_.Connect(Hello{number, port}.ToBytes(), &request) ||
+      !context_.Check("WSPCloseSocket", spi_->Close(request)) ||
+      !AcceptCalledBack(number, &s, &first.received)) {
     record.client_end = ClientEnd::kNotConnected;
     return;
   }
   ledger_->Add(Count::kAccepts);
-  *slot = std::make_unique<ClientConnection>(&context_, s, number);
+  *slot = std::make_unique<ClientConnection>(&context_, s, number, first);
 }
 
-bool Worker::AcceptNext(SOCKET* s) {
-  WsaCode code;
-  bool with_hook;
-  // A cancelled one takes nothing away.
-  do {
-    with_hook = random_() % 2 == 0;
-    caller_.Begin(with_hook);
-    code = spi_->Accept(listener_, s);
-    caller_.End();
-  } while (with_hook && code == WsaCode{WSAEINTR} && !orders_->cleaning());
-  return Check("WSPAccept", code);
-}
-
-bool Worker::AcceptCalledBack(uint32_t record, SOCKET* s) {
-  while (AcceptNext(s)) {
-    std::string bytes;
-    if (!Check("WSPRecv of the hello",
-               spi_->RecvExactly(*s, sizeof(Hello), &bytes))) {
+// `data` may begin with it.
+bool Worker::ReadHello(SOCKET s, std::string* data, Hello* hello) {
+  constexpr size_t kSize = sizeof(Hello);
+  if (data->size() < kSize) {
+    std::string rest;
+    if (!context_.Check("WSPRecv of the hello",
+                        spi_->RecvExactly(s, kSize - data->size(), &rest))) {
       return false;
     }
+    *data += rest;
+  }
+  if (!Hello::Parse(data->substr(0, kSize), hello)) {
+    ledger_->Fault(0, "no hello on an accepted connection");
+    return false;
+  }
+  data->erase(0, kSize);
+  return true;
+}
+
+bool Worker::AcceptCalledBack(uint32_t record, SOCKET* s, std::string* data) {
+  while (acceptor_.Next(s, data)) {
     Hello hello;
-    if (!Hello::Parse(bytes, &hello)) {
-      ledger_->Fault(record, "no hello on an accepted connection");
-      return false;
-    }
+    if (!ReadHello(*s, data, &hello)) return false;
     if (hello.record == record) return true;
     // Only a port of the dead, who had asked for it, may have come to us.
     ConnectionRecord& other = ledger_->record(hello.record);
-    if (other.call_back_port != endpoint_.port) {
+    if (other.call_back_port != acceptor_.endpoint().port) {
       ledger_->Fault(record, "accepted connection " +
                                  std::to_string(hello.record) + " instead");
     }
     other.client_end = ClientEnd::kNotConnected;
-    if (!Check("WSPCloseSocket", spi_->Close(*s))) return false;
+    if (!context_.Check("WSPCloseSocket", spi_->Close(*s))) return false;
   }
   return false;
 }
@@ -162,13 +182,12 @@ bool Worker::AcceptCalledBack(uint32_t record, SOCKET* s) {
 void Worker::CloseAll() {
   for (Slot& slot : slots_) {
     if (slot == nullptr) continue;
-    slot->Close();
+    if (!slot->over()) slot->Close();
     if (slot->has_pending()) faulty_.push_back(std::move(slot));
     slot = nullptr;
   }
-  if (listener_ != INVALID_SOCKET) {
-    Check("WSPCloseSocket", spi_->Close(listener_));
-  }
+  acceptor_.Close();
+  datagrams_.Close();
 }
 
 void Worker::CheckCleanedUp() {
@@ -176,6 +195,14 @@ void Worker::CheckCleanedUp() {
   spi_client::SleepAlertable(0);
   for (Slot& slot : slots_) {
     if (slot != nullptr) slot->CheckCleanedUp();
+  }
+  for (const auto& call : context_.overtaken) {
+    if (call->operation.is_pending()) {
+      ledger_->Fault(0, "AcceptEx or ConnectEx after the final cleanup");
+    } else if (call->TellsOfAbort()) {
+      ledger_->Fault(0,
+                     "a notice of AcceptEx or ConnectEx that was cleaned up");
+    }
   }
 }
 

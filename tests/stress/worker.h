@@ -6,12 +6,18 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
+#include "tests/stress/acceptor.h"
 #include "tests/stress/caller.h"
 #include "tests/stress/client_connection.h"
+#include "tests/stress/client_context.h"
+#include "tests/stress/connector.h"
+#include "tests/stress/datagram_exchange.h"
+#include "tests/stress/event_exchange.h"
+#include "tests/stress/extension_functions.h"
 #include "tests/stress/ledger.h"
-#include "tests/testing/endpoint.h"
 #include "tests/testing/spi.h"
 
 namespace wspd::testing {
@@ -42,7 +48,8 @@ class Orders {
 class Worker {
  public:
   Worker(Spi* spi, Ledger* ledger, Orders* orders,
-         const std::vector<uint16_t>& peer_ports, int sockets, uint64_t seed);
+         const std::vector<uint16_t>& peer_ports, uint16_t datagram_port,
+         int sockets, uint64_t seed);
 
   // The thread.
   void Run();
@@ -53,30 +60,32 @@ class Worker {
  private:
   using Slot = std::unique_ptr<ClientConnection>;
 
-  bool Listen();
   Slot& AnySlot();
   void Turn();
+  // Any operation on a connection, or something else.
+  void Use(ClientConnection* connection);
+  // WSPSelect over some of them.
+  void SelectSome();
   // Both leave it empty where nothing comes about.
   void Connect(Slot* slot);
   void Accept(Slot* slot);
-  // Connects and says hello. False if not.
-  bool ConnectToPeers(const Hello& hello, SOCKET* s);
-  bool AcceptNext(SOCKET* s);
-  bool AcceptCalledBack(uint32_t record, SOCKET* s);
-  // False, and a fault unless a cleanup explains it.
-  bool Check(const char* call, WsaCode code);
+  // `data` is what came behind the hello.
+  bool AcceptCalledBack(uint32_t record, SOCKET* s, std::string* data);
+  bool ReadHello(SOCKET s, std::string* data, Hello* hello);
   void CloseAll();
   void CheckCleanedUp();
 
   Spi* const spi_;
   Ledger* const ledger_;
   Orders* const orders_;
-  const std::vector<uint16_t> peer_ports_;
   Random random_;
   Caller caller_;
   ClientContext context_;
-  SOCKET listener_ = INVALID_SOCKET;
-  Endpoint endpoint_;
+  ExtensionFunctions functions_;
+  Acceptor acceptor_;
+  Connector connector_;
+  DatagramExchange datagrams_;
+  EventExchange exchange_;
   std::vector<Slot> slots_;
   std::vector<Slot> faulty_;  // with transfers that don't end
 };
