@@ -50,8 +50,7 @@ class NetworkEventsTest : public ProviderTest {
 class AboutToFireTest : public NetworkEventsTest {
  protected:
   void SetUp() override {
-    ProviderTest::SetUp();
-    ASSERT_EQ(spi_->Startup(), kOk);
+    NetworkEventsTest::SetUp();
     ASSERT_EQ(spi_->Cleanup(), kOk);
     UpcallGate::Reset();
     ASSERT_EQ(spi_->StartupWith(UpcallGate::Upcalls()), kOk);

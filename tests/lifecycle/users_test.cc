@@ -46,7 +46,7 @@ class UsersTest : public ProviderTest {
   static SocketHolder::Answer Connect(SocketHolder* holder,
                                       PeerListener* listener,
                                       PeerSocket* peer) {
-    const SocketHolder::Answer answer =
+    SocketHolder::Answer answer =
         holder->Do("connect " + std::to_string(listener->endpoint().port));
     *peer = listener->Accept();
     return answer;

@@ -25,8 +25,7 @@ class InterfaceOptionTest : public OptionTest {
   void SetUp() override {
     ASSERT_TRUE(EnterFreshNetwork());
     ASSERT_TRUE(Ip("addr add 192.0.2.1/24 brd + dev v0"));
-    ProviderTest::SetUp();
-    MakeSockets();
+    OptionTest::SetUp();
     sockaddr_in any = {};
     any.sin_family = AF_INET;
     int error = 0;
