@@ -74,18 +74,20 @@ if [ -n "$long" ]; then
   stress asan {race,cancel,vanish,resume,unload,death}_test
   # The others aren't for ThreadSanitizer.
   stress tsan {race,cancel,resume,unload}_test
+  # Of single functions, which have few threads; the short run has them under
+  # AddressSanitizer.
+  bazel_tests "tsan functions" --config=tsan --build_tests_only \
+    //tests/{spi,name_space}/...
   check "long fuzzing" bash tests/fuzz/run.sh --seconds 600 --together
   check "clang-tidy" bash tests/lint/tidy.sh
 else
   check "format" bash tests/lint/format.sh
   bazel_tests default --build_tests_only=false //...
   check "quickstart" bash deploy/quickstart.sh
-  # What crosses components and isn't made for one build alone.
-  crossing=(//tests/{lifecycle,spi,name_space,stress}/...)
   bazel_tests tsan --config=tsan --build_tests_only //daemon/... \
-    //client_stub/... "${crossing[@]}"
+    //client_stub/... //tests/{lifecycle,stress}/...
   bazel_tests asan --config=asan --build_tests_only //daemon/... \
-    //client_stub/... "${crossing[@]}" //tests/hostile/...
+    //client_stub/... //tests/{lifecycle,spi,name_space,stress,hostile}/...
   check "short fuzzing" bash tests/fuzz/run.sh --seconds 20
 fi
 
