@@ -1,11 +1,14 @@
 // The final cleanup and the calls of extension functions that are pending then:
-// cancelled in their OVERLAPPED, without event and routine, also later.
+// cancelled in their OVERLAPPED, without event and routine, also later; the
+// blocking ones of other threads are interrupted.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client_stub/spi_client/apc.h"
@@ -14,6 +17,7 @@
 #include "tests/testing/extensions.h"
 #include "tests/testing/peer_datagrams.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/thread_group.h"
 // After the Winsock headers.
 #include <mswsock.h>
 
@@ -172,11 +176,120 @@ TEST_P(ExtensionCleanupTest, MessagesEndInSilence) {
   ExpectSilence();
 }
 
+// ------------------------------------------------------------ blocking calls
+
+class BlockingExtensionCleanupTest : public ExtensionCleanupTest {
+ protected:
+  // More than the peer's side of a connection takes while nobody reads.
+  static constexpr size_t kSize = 8 << 20;
+
+  BlockingExtensionCleanupTest()
+      : slow_(PeerListener::Options{GetParam(), 10, 4096}) {}
+
+  WsaCode TransmitFile(SOCKET s) {
+    TempDir dir;
+    const OwnedFd file(open(dir.File("file").c_str(), O_RDWR | O_CREAT, 0600));
+    EXPECT_EQ(ftruncate(file.get(), kSize), 0);
+    return CodeOfBool(Get<LPFN_TRANSMITFILE>(WSAID_TRANSMITFILE)(
+        s, reinterpret_cast<HANDLE>(static_cast<INT_PTR>(file.get())), 0, 0,
+        nullptr, nullptr, 0));
+  }
+  WsaCode TransmitPackets(SOCKET s) {
+    std::string data(kSize, 'x');
+    TRANSMIT_PACKETS_ELEMENT element = {};
+    element.dwElFlags = TP_ELEMENT_MEMORY;
+    element.cLength = static_cast<ULONG>(data.size());
+    element.pBuffer = &data[0];
+    return CodeOfBool(Get<LPFN_TRANSMITPACKETS>(WSAID_TRANSMITPACKETS)(
+        s, &element, 1, 0, nullptr, 0));
+  }
+  WsaCode Disconnect(SOCKET s) {
+    return CodeOfBool(
+        Get<LPFN_DISCONNECTEX>(WSAID_DISCONNECTEX)(s, nullptr, 0, 0));
+  }
+  WsaCode RecvMsg(SOCKET s) {
+    char byte;
+    WSABUF buffer = {1, &byte};
+    WSAMSG message = {};
+    message.lpBuffers = &buffer;
+    message.dwBufferCount = 1;
+    DWORD received = 0;
+    return CodeOfInt(Get<LPFN_WSARECVMSG>(WSAID_WSARECVMSG)(
+        s, &message, &received, nullptr, nullptr));
+  }
+  WsaCode Poll(SOCKET s) {
+    WSAPOLLFD entry = {s, POLLRDNORM, 0};
+    return CodeOfInt(Get<LPFN_WSAPOLL>(WSAID_WSAPOLL)(&entry, 1, -1));
+  }
+  // Makes `call` in a thread of its own, which the cleanup has to interrupt.
+  void Start(const char* name, std::function<WsaCode()> call) {
+    threads_.Start(name, [name, call = std::move(call)] {
+      EXPECT_EQ(call(), WsaCode{WSAEINTR}) << name;
+    });
+  }
+  void ExpectBlocked() {
+    ASSERT_TRUE(threads_.WaitUntilBlocked());
+    ASSERT_EQ(threads_.ended(), 0);
+  }
+  // From this thread; an earlier cleanup leaves them alone.
+  void CleanUpMeanwhile() {
+    ASSERT_NO_FATAL_FAILURE(ExpectBlocked());
+    ASSERT_EQ(spi_->Startup(), kOk);
+    ASSERT_EQ(spi_->Cleanup(), kOk);
+    ASSERT_NO_FATAL_FAILURE(ExpectBlocked());
+    ASSERT_EQ(spi_->Cleanup(), kOk);
+    threads_.JoinAll();
+    ExpectSilence();
+  }
+
+  PeerListener slow_;
+  ThreadGroup threads_;
+};
+
+TEST_P(BlockingExtensionCleanupTest, WhatSendsIsInterrupted) {
+  Connection file = ProviderTest::Connect(slow_);
+  Connection packets = ProviderTest::Connect(slow_);
+  Start("TransmitFile", [this, s = file.socket] { return TransmitFile(s); });
+  Start("TransmitPackets",
+        [this, s = packets.socket] { return TransmitPackets(s); });
+  CleanUpMeanwhile();
+  EXPECT_EQ(file.peer.WaitForEnd(), Ending::kReset);
+  EXPECT_EQ(packets.peer.WaitForEnd(), Ending::kReset);
+}
+
+// It waits for the send before it.
+TEST_P(BlockingExtensionCleanupTest, DisconnectExIsInterrupted) {
+  Connection connection = ProviderTest::Connect(slow_);
+  ASSERT_EQ(spi_->StartSend(connection.socket, &Add()->operation,
+                            std::string(kSize, 'x')),
+            kPending);
+  Start("DisconnectEx",
+        [this, s = connection.socket] { return Disconnect(s); });
+  CleanUpMeanwhile();
+  EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+}
+
+TEST_P(BlockingExtensionCleanupTest, WhatWaitsForOthersIsInterrupted) {
+  Connection connection = Connect();
+  SOCKET datagrams = INVALID_SOCKET;
+  ASSERT_EQ(spi_->DatagramSocket(&datagrams, GetParam()), kOk);
+  ASSERT_EQ(spi_->Bind(datagrams, {GetParam(), 0}), kOk);
+  Start("WSARecvMsg", [this, datagrams] { return RecvMsg(datagrams); });
+  Start("WSAPoll", [this, s = connection.socket] { return Poll(s); });
+  CleanUpMeanwhile();
+  EXPECT_EQ(connection.peer.WaitForEnd(), Ending::kReset);
+}
+
+constexpr auto kFamilyName = [](const auto& info) {
+  return info.param == Family::kIpv4 ? "Ipv4" : "Ipv6";
+};
+
 INSTANTIATE_TEST_SUITE_P(Families, ExtensionCleanupTest,
                          ::testing::Values(Family::kIpv4, Family::kIpv6),
-                         [](const auto& info) {
-                           return info.param == Family::kIpv4 ? "Ipv4" : "Ipv6";
-                         });
+                         kFamilyName);
+INSTANTIATE_TEST_SUITE_P(Families, BlockingExtensionCleanupTest,
+                         ::testing::Values(Family::kIpv4, Family::kIpv6),
+                         kFamilyName);
 
 }  // namespace
 }  // namespace wspd::testing
