@@ -106,6 +106,13 @@ struct Operation {
   }
 };
 
+// A connection that was accepted, and whose it is: getpeername() doesn't know
+// that any more once the peer has reset it.
+struct AcceptedConnection {
+  OwnedFd fd;
+  NetAddress peer;
+};
+
 // How an operation ended.
 struct Outcome {
   // errno; 0: it did what it was to do. ECANCELED: Cancel() ended it.
@@ -117,10 +124,10 @@ struct Outcome {
   // and urgent data don't count.
   uint64_t stream_offset = 0;
   // kAccept.
-  OwnedFd accepted;
+  AcceptedConnection accepted;
   // kAccept: it is one that Socket::ReturnAccepted() put back.
   bool returned = false;
-  // kAccept, kReceiveDatagram: who is at the other end.
+  // kReceiveDatagram: who is at the other end.
   NetAddress peer;
   // kReceiveDatagram: MSG_TRUNC and the like, and ancillary data as recvmsg()
   // gives it, if it was wanted.

@@ -283,19 +283,16 @@ bool Socket::TryAcceptLocked(Outcome* outcome) {
     outcome->returned = true;
     outcome->accepted = std::move(returned_->back());
     returned_->pop_back();
-    outcome->peer = NetAddress::PeerOf(outcome->accepted.get());
     return true;
   }
   for (;;) {
-    // getpeername() wouldn't say whose it was once the peer has reset it.
     NetAddress peer;
     socklen_t size = NetAddress::kMostBytes;
     const int fd =
         accept4(fd_.get(), peer.Buffer(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       ++accepted_;
-      outcome->accepted.Reset(fd);
-      outcome->peer = peer;
+      outcome->accepted = {OwnedFd(fd), peer};
       return true;
     }
     if (errno == EINTR || IsLostConnection(errno)) continue;
@@ -433,12 +430,12 @@ void Socket::OnEvents(uint32_t events) {
   Notify(observers);
 }
 
-void Socket::ReturnAccepted(OwnedFd connection) {
+void Socket::ReturnAccepted(AcceptedConnection connection) {
   {
     absl::MutexLock lock(&mu_);
-    if (!fd_.valid()) return ResetAndClose(std::move(connection));
+    if (!fd_.valid()) return ResetAndClose(std::move(connection.fd));
     if (returned_ == nullptr) {
-      returned_ = std::make_unique<std::vector<OwnedFd>>();
+      returned_ = std::make_unique<std::vector<AcceptedConnection>>();
     }
     returned_->push_back(std::move(connection));
   }
@@ -568,8 +565,8 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Abandon() {
     if (!fd_.valid()) return {};
     operations = ReleaseLocked();
     if (returned_ != nullptr) {
-      for (OwnedFd& connection : *returned_) {
-        ResetAndClose(std::move(connection));
+      for (AcceptedConnection& connection : *returned_) {
+        ResetAndClose(std::move(connection.fd));
       }
       returned_.reset();
     }

@@ -55,7 +55,7 @@ class Socket : public EventHandler,
   // Puts an accepted connection back: the next accept, perhaps one that waits,
   // gets it before any newer one. On a closed socket it is reset, as are those
   // that nobody has accepted when the socket is closed.
-  void ReturnAccepted(OwnedFd connection);
+  void ReturnAccepted(AcceptedConnection connection);
 
   // Goes on with receives that their sink held back.
   void Poke();
@@ -298,7 +298,8 @@ class Socket : public EventHandler,
   bool edge_triggered_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<Observer> observers_ ABSL_GUARDED_BY(mu_);
   // Connections that were put back, newest last; null for all but listeners.
-  std::unique_ptr<std::vector<OwnedFd>> returned_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<std::vector<AcceptedConnection>> returned_
+      ABSL_GUARDED_BY(mu_);
   // Bytes of the stream that receives took.
   uint64_t received_ ABSL_GUARDED_BY(mu_) = 0;
   // Connections that accepts took from the kernel.

@@ -254,7 +254,7 @@ TEST_F(SocketObserversTest, AConnectionThatIsPutBackIsTold) {
   EXPECT_FALSE(socket->Look().readable);
   const int calls = observer_->calls();
   TcpPair pair = MakeTcpPair();
-  socket->ReturnAccepted(std::move(pair.ours));
+  socket->ReturnAccepted({std::move(pair.ours), NetAddress()});
   EXPECT_GT(observer_->calls(), calls);
   EXPECT_TRUE(socket->Look().readable);
   socket->Abandon();

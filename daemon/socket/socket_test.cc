@@ -11,6 +11,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "daemon/socket/reset.h"
 #include "daemon/testing/tcp_pair.h"
 #include "gtest/gtest.h"
 
@@ -26,6 +27,7 @@ class RecordingSink : public OperationSink {
     size_t sent;
     bool accepted;
     uint64_t stream_offset;
+    // Of the accepted connection.
     NetAddress peer;
   };
 
@@ -33,8 +35,8 @@ class RecordingSink : public OperationSink {
                  Outcome outcome) override {
     absl::MutexLock lock(&mu_);
     Record record{outcome.error,         "",
-                  operation->sent,       outcome.accepted.valid(),
-                  outcome.stream_offset, outcome.peer};
+                  operation->sent,       outcome.accepted.fd.valid(),
+                  outcome.stream_offset, outcome.accepted.peer};
     if (outcome.data != nullptr) {
       record.data.assign(outcome.data->data(), outcome.data->size());
       received_.fetch_add(outcome.data->size());
@@ -77,7 +79,7 @@ class RecordingSink : public OperationSink {
     absl::MutexLock lock(&mu_);
     return parked_;
   }
-  OwnedFd TakeAccepted() {
+  AcceptedConnection TakeAccepted() {
     absl::MutexLock lock(&mu_);
     return std::move(accepted_);
   }
@@ -91,7 +93,7 @@ class RecordingSink : public OperationSink {
   std::map<uint64_t, Record> records_ ABSL_GUARDED_BY(mu_);
   std::vector<uint64_t> order_ ABSL_GUARDED_BY(mu_);
   std::vector<uint64_t> parked_ ABSL_GUARDED_BY(mu_);
-  OwnedFd accepted_ ABSL_GUARDED_BY(mu_);
+  AcceptedConnection accepted_ ABSL_GUARDED_BY(mu_);
   int flushes_ ABSL_GUARDED_BY(mu_) = 0;
   std::atomic<bool> closed_{false};
   std::atomic<bool> may_receive_{true};
@@ -482,12 +484,9 @@ TEST_F(SocketTest, AcceptTellsWhoseAConnectionWasThatIsReset) {
   auto socket = Socket::Adopt(std::move(listener.fd), loop_.get());
   NetAddress client;
   {
-    const OwnedFd connection = ConnectToLoopback(listener.port);
+    OwnedFd connection = ConnectToLoopback(listener.port);
     client = NetAddress::LocalOf(connection.get());
-    const linger hard = {1, 0};
-    ASSERT_EQ(setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &hard,
-                         sizeof(hard)),
-              0);
+    ResetAndClose(std::move(connection));
   }
   socket->Submit(Make(Operation::Kind::kAccept, 1));
   const auto record = sink_->Await(1);
@@ -502,14 +501,30 @@ TEST_F(SocketTest, AReturnedConnectionIsAcceptedBeforeNewerOnes) {
   const OwnedFd first = ConnectToLoopback(listener.port);
   socket->Submit(Make(Operation::Kind::kAccept, 1));
   ASSERT_TRUE(sink_->Await(1).accepted);
-  OwnedFd connection = sink_->TakeAccepted();
-  const NetAddress peer = NetAddress::PeerOf(connection.get());
+  AcceptedConnection connection = sink_->TakeAccepted();
+  const NetAddress peer = NetAddress::PeerOf(connection.fd.get());
   const OwnedFd second = ConnectToLoopback(listener.port);
   socket->ReturnAccepted(std::move(connection));
   socket->Submit(Make(Operation::Kind::kAccept, 2));
   ASSERT_TRUE(sink_->Await(2).accepted);
-  EXPECT_EQ(NetAddress::PeerOf(sink_->TakeAccepted().get()).port(),
+  EXPECT_EQ(NetAddress::PeerOf(sink_->TakeAccepted().fd.get()).port(),
             peer.port());
+  socket->Abandon();
+}
+
+TEST_F(SocketTest, AcceptTellsWhoseAReturnedConnectionWasThatIsReset) {
+  TcpListener listener = ListenOnLoopback();
+  auto socket = Socket::Adopt(std::move(listener.fd), loop_.get());
+  OwnedFd client = ConnectToLoopback(listener.port);
+  const NetAddress address = NetAddress::LocalOf(client.get());
+  socket->Submit(Make(Operation::Kind::kAccept, 1));
+  ASSERT_TRUE(sink_->Await(1).accepted);
+  socket->ReturnAccepted(sink_->TakeAccepted());
+  ResetAndClose(std::move(client));
+  socket->Submit(Make(Operation::Kind::kAccept, 2));
+  const auto record = sink_->Await(2);
+  ASSERT_TRUE(record.accepted);
+  EXPECT_TRUE(record.peer.SameEndpoint(address));
   socket->Abandon();
 }
 
@@ -518,7 +533,7 @@ TEST_F(SocketTest, AReturnedConnectionIsResetWithItsListener) {
   auto socket = Socket::Adopt(std::move(listener.fd), loop_.get());
   const OwnedFd peers[] = {ConnectToLoopback(listener.port),
                            ConnectToLoopback(listener.port)};
-  OwnedFd connections[2];
+  AcceptedConnection connections[2];
   for (int i = 0; i < 2; ++i) {
     socket->Submit(Make(Operation::Kind::kAccept, i));
     ASSERT_TRUE(sink_->Await(i).accepted);

@@ -105,16 +105,13 @@ void PendingAccept::OnConnection(Outcome outcome) {
     std::shared_ptr<CallSink> counted = listening_socket()->TakeDeferred();
     if (counted != nullptr) counted->ReleaseSockets(1);
   }
-  {
-    absl::MutexLock lock(&mu_);
-    peer_ = outcome.peer;
-  }
   if (arguments_.max_bytes == 0) {
     if (!Claim()) return PutBack(std::move(outcome.accepted));
     return Deliver(std::move(outcome.accepted), nullptr);
   }
+  const NetAddress peer = outcome.accepted.peer;
   std::shared_ptr<Socket> connection = Socket::Adopt(
-      std::move(outcome.accepted), listening_socket()->engine()->loop());
+      std::move(outcome.accepted.fd), listening_socket()->engine()->loop());
   bool ended;
   {
     absl::MutexLock lock(&mu_);
@@ -122,10 +119,11 @@ void PendingAccept::OnConnection(Outcome outcome) {
     ended = ended_ || ending_;
     if (!ended) {
       connection_ = connection;
+      peer_ = peer;
       connected_at_ = absl::Now();
     }
   }
-  if (ended) return PutBack(connection->Abandon().first);
+  if (ended) return PutBack({connection->Abandon().first, peer});
   auto operation = NewOperation(Operation::Kind::kReceive);
   operation->max_bytes = std::min<size_t>(arguments_.max_bytes, kChunkBytes);
   connection->Submit(std::move(operation));
@@ -134,39 +132,38 @@ void PendingAccept::OnConnection(Outcome outcome) {
 }
 
 void PendingAccept::OnFirstData(Outcome outcome) {
-  std::shared_ptr<Socket> connection;
+  std::shared_ptr<Socket> socket;
+  AcceptedConnection connection;
   Ending ending;
   {
     absl::MutexLock lock(&mu_);
-    connection = connection_;
+    socket = connection_;
+    connection.peer = peer_;
     ending = ending_as_;
   }
-  OwnedFd fd = connection->Abandon().first;
+  connection.fd = socket->Abandon().first;
   if (outcome.error == 0) {
     // As long as the connection waits here nobody else ends the call.
-    if (Claim()) Deliver(std::move(fd), std::move(outcome.data));
+    if (Claim()) Deliver(std::move(connection), std::move(outcome.data));
     return;
   }
   if (outcome.error != ECANCELED || ending == Ending::kReset) {
-    ResetAndClose(std::move(fd));
+    ResetAndClose(std::move(connection.fd));
   } else {
-    PutBack(std::move(fd));
+    PutBack(std::move(connection));
   }
   FinishWith(outcome.error);
 }
 
-void PendingAccept::Deliver(OwnedFd connection, std::shared_ptr<Bytes> data) {
+void PendingAccept::Deliver(AcceptedConnection connection,
+                            std::shared_ptr<Bytes> data) {
   wsp::v1::AcceptResult message;
-  NetAddress peer;
-  {
-    absl::MutexLock lock(&mu_);
-    peer = peer_;
-  }
-  EncodeAddress(peer, message.mutable_peer());
-  EncodeAddress(NetAddress::LocalOf(connection.get()), message.mutable_local());
+  EncodeAddress(connection.peer, message.mutable_peer());
+  EncodeAddress(NetAddress::LocalOf(connection.fd.get()),
+                message.mutable_local());
   const uint64_t received = data == nullptr ? 0 : data->size();
-  const int error = accepting_socket()->TakeConnection(
-      this, std::move(connection), peer, received);
+  const int error =
+      accepting_socket()->TakeConnection(this, std::move(connection), received);
   if (error != 0) return Finish(ErrorResult(error));
   CallResult result;
   result.body = message.SerializeAsString();
@@ -174,7 +171,7 @@ void PendingAccept::Deliver(OwnedFd connection, std::shared_ptr<Bytes> data) {
   Finish(std::move(result));
 }
 
-void PendingAccept::PutBack(OwnedFd connection) {
+void PendingAccept::PutBack(AcceptedConnection connection) {
   listening_socket()->PutBack(std::move(connection), nullptr);
 }
 

@@ -79,8 +79,8 @@ class PendingAccept final : public OperationSink,
   void OnConnection(Outcome outcome);
   void OnFirstData(Outcome outcome);
   // After Claim(): gives the connection to the socket that accepts it.
-  void Deliver(OwnedFd connection, std::shared_ptr<Bytes> data);
-  void PutBack(OwnedFd connection);
+  void Deliver(AcceptedConnection connection, std::shared_ptr<Bytes> data);
+  void PutBack(AcceptedConnection connection);
 
   bool ending() const;
   // Whether this is the first to end the call: whoever is says the result.
@@ -105,7 +105,7 @@ class PendingAccept final : public OperationSink,
   // End() was called.
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   Ending ending_as_ ABSL_GUARDED_BY(mu_) = Ending::kReset;
-  // The connection that waits for its first data.
+  // The connection that waits for its first data, and whose it is.
   std::shared_ptr<Socket> connection_ ABSL_GUARDED_BY(mu_);
   NetAddress peer_ ABSL_GUARDED_BY(mu_);
   absl::Time connected_at_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();

@@ -12,6 +12,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "daemon/socket/reset.h"
 #include "daemon/testing/tcp_pair.h"
 #include "daemon/winsock/winsock_socket_fixture.h"
 #include "daemon/winsock/wsa_error.h"
@@ -195,6 +196,22 @@ TEST_F(AcceptExTest, CancellingPutsBackAConnectionThatWaitsForItsFirstData) {
   ASSERT_NE(result.payload, nullptr);
   EXPECT_EQ(std::string(result.payload->data(), result.payload->size()),
             "data");
+}
+
+// getpeername() doesn't know it any more, and AcceptEx has to write it.
+TEST_F(AcceptExTest, AConnectionThatIsResetWhenPutBackHasItsAddress) {
+  const uint64_t cancelled = Start(10);
+  OwnedFd client = ConnectToLoopback(port_);
+  const NetAddress address = NetAddress::LocalOf(client.get());
+  AwaitConnection();
+  listener_->Cancel(cancelled);
+  EXPECT_EQ(sink_->Await(cancelled).wsa_error, kWsaOperationAborted);
+  ResetAndClose(std::move(client));
+  const CallResult result = sink_->Await(Start(0));
+  EXPECT_EQ(result.wsa_error, 0u);
+  wsp::v1::AcceptResult accepted;
+  ASSERT_TRUE(accepted.ParseFromString(result.body));
+  EXPECT_EQ(accepted.peer().ipv4().port(), address.port());
 }
 
 TEST_F(AcceptExTest, CancellingBeforeAConnectionTakesNone) {

@@ -76,11 +76,11 @@ void SocketDescriptor::Flush() { sink_->FlushResults(); }
 
 // ------------------------------------------------------------------ offers
 
-int SocketDescriptor::AddOffer(OwnedFd connection, bool reserved,
+int SocketDescriptor::AddOffer(AcceptedConnection connection, bool reserved,
                                uint64_t* offer_id) {
   if (!reserved) {
     if (const int error = sink_->ReserveSocket(); error != 0) {
-      ResetAndClose(std::move(connection));
+      ResetAndClose(std::move(connection.fd));
       return error;
     }
   }
@@ -93,24 +93,24 @@ int SocketDescriptor::AddOffer(OwnedFd connection, bool reserved,
       return 0;
     }
   }
-  ResetAndClose(std::move(connection));
+  ResetAndClose(std::move(connection.fd));
   sink_->ReleaseSockets(1);
   return EBADF;
 }
 
-OwnedFd SocketDescriptor::TakeOffer(uint64_t offer_id) {
+AcceptedConnection SocketDescriptor::TakeOffer(uint64_t offer_id) {
   absl::MutexLock lock(&mu_);
-  if (offers_ == nullptr) return OwnedFd();
+  if (offers_ == nullptr) return {};
   auto offer = offers_->connections.find(offer_id);
-  if (offer == offers_->connections.end()) return OwnedFd();
-  OwnedFd connection = std::move(offer->second);
+  if (offer == offers_->connections.end()) return {};
+  AcceptedConnection connection = std::move(offer->second);
   offers_->connections.erase(offer);
   return connection;
 }
 
-std::map<uint64_t, OwnedFd> SocketDescriptor::TakeAllOffers() {
+std::map<uint64_t, AcceptedConnection> SocketDescriptor::TakeAllOffers() {
   absl::MutexLock lock(&mu_);
-  std::map<uint64_t, OwnedFd> connections;
+  std::map<uint64_t, AcceptedConnection> connections;
   if (offers_ != nullptr) connections.swap(offers_->connections);
   return connections;
 }

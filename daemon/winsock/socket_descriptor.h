@@ -83,11 +83,12 @@ class SocketDescriptor : public OperationSink,
 
   // Keeps an accepted connection for a condition function's decision; errno.
   // `reserved`: it counts as one of the client's sockets already.
-  int AddOffer(OwnedFd connection, bool reserved, uint64_t* offer_id);
-  // Invalid if there is no such offer.
-  OwnedFd TakeOffer(uint64_t offer_id);
+  int AddOffer(AcceptedConnection connection, bool reserved,
+               uint64_t* offer_id);
+  // Without a descriptor if there is no such offer.
+  AcceptedConnection TakeOffer(uint64_t offer_id);
   // What nobody has decided about; no offer can be added any more.
-  std::map<uint64_t, OwnedFd> TakeAllOffers();
+  std::map<uint64_t, AcceptedConnection> TakeAllOffers();
 
   // OperationSink.
   void OnOutcome(std::unique_ptr<Operation> operation,
@@ -101,7 +102,7 @@ class SocketDescriptor : public OperationSink,
   // Connections that a condition function is deciding about, reserved with the
   // sink. Few sockets ever have any.
   struct Offers {
-    std::map<uint64_t, OwnedFd> connections;
+    std::map<uint64_t, AcceptedConnection> connections;
     uint64_t next = 1;
   };
 

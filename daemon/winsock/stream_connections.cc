@@ -63,8 +63,8 @@ CallResult StreamSocket::AcceptResult(SocketDescriptor* from,
                                       Outcome outcome) {
   if (outcome.error != 0) return ErrorResult(operation, outcome.error);
   wsp::v1::AcceptResult message;
-  EncodeAddress(outcome.peer, message.mutable_peer());
-  EncodeAddress(NetAddress::LocalOf(outcome.accepted.get()),
+  EncodeAddress(outcome.accepted.peer, message.mutable_peer());
+  EncodeAddress(NetAddress::LocalOf(outcome.accepted.fd.get()),
                 message.mutable_local());
   std::shared_ptr<CallSink> counted;
   if (outcome.returned) counted = TakeDeferred();
@@ -77,19 +77,20 @@ CallResult StreamSocket::AcceptResult(SocketDescriptor* from,
     message.set_offer_id(offer);
   } else {
     if (counted != nullptr) counted->ReleaseSockets(1);
-    error = AddAccepted(from, std::move(outcome.accepted), outcome.peer,
-                        operation.sink_value, operation.id);
+    error = AddAccepted(from, std::move(outcome.accepted), operation.sink_value,
+                        operation.id);
   }
   CallResult result(WsaFromErrno(error), error);
   if (error == 0) result.body = message.SerializeAsString();
   return result;
 }
 
-int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
-                              const NetAddress& peer, uint64_t socket_id,
+int StreamSocket::AddAccepted(SocketDescriptor* from,
+                              AcceptedConnection connection, uint64_t socket_id,
                               uint64_t call_id) {
   auto accepted = std::make_shared<StreamSocket>(
-      Socket::Adopt(std::move(fd), engine()->loop()), family(), environment());
+      Socket::Adopt(std::move(connection.fd), engine()->loop()), family(),
+      environment());
   Inheritance inherited;
   {
     absl::MutexLock lock(&mu_);
@@ -101,7 +102,7 @@ int StreamSocket::AddAccepted(SocketDescriptor* from, OwnedFd fd,
     accepted->state_ = State::kConnected;
     accepted->bound_ = true;
     accepted->accepted_ = true;
-    accepted->peer_ = peer;
+    accepted->peer_ = connection.peer;
     accepted->connected_at_ = absl::Now();
     accepted->options_ = inherited.options;
     accepted->options_.conditional_accept = false;
@@ -125,7 +126,8 @@ AddressTable::Hold StreamSocket::AddressForAccepted() const {
   return options_.exclusive_address ? address_ : nullptr;
 }
 
-void StreamSocket::PutBack(OwnedFd connection, std::shared_ptr<CallSink> sink) {
+void StreamSocket::PutBack(AcceptedConnection connection,
+                           std::shared_ptr<CallSink> sink) {
   {
     absl::MutexLock lock(&mu_);
     if (deferred_ == nullptr) {
@@ -150,7 +152,7 @@ void StreamSocket::ReleaseHoldings(SocketDescriptor* from, bool last) {
   for (auto& [id, connection] : from->TakeAllOffers()) {
     ++reserved;
     if (last) {
-      ResetAndClose(std::move(connection));
+      ResetAndClose(std::move(connection.fd));
     } else {
       PutBack(std::move(connection), nullptr);
     }
@@ -172,28 +174,26 @@ void StreamSocket::AcceptDecision(const SocketCall& call) {
   wsp::v1::AcceptDecisionRequest request;
   if (!call.Parse(&request)) return;
   SocketDescriptor* const from = call.from().get();
-  OwnedFd connection = from->TakeOffer(request.offer_id());
-  if (!connection.valid()) return call.Finish(WsaError(kWsaInval));
+  AcceptedConnection connection = from->TakeOffer(request.offer_id());
+  if (!connection.fd.valid()) return call.Finish(WsaError(kWsaInval));
   int error = 0;
   switch (request.decision()) {
-    case wsp::v1::AcceptDecisionRequest::DECISION_ACCEPT: {
+    case wsp::v1::AcceptDecisionRequest::DECISION_ACCEPT:
       from->sink()->ReleaseSockets(1);
-      const NetAddress peer = NetAddress::PeerOf(connection.get());
-      error = AddAccepted(from, std::move(connection), peer,
+      error = AddAccepted(from, std::move(connection),
                           request.accepted_socket_id(), call->call_id);
       break;
-    }
     case wsp::v1::AcceptDecisionRequest::DECISION_DEFER:
       PutBack(std::move(connection), from->sink());
       // Closed meanwhile: what it holds was released before this was held.
       if (from->closed()) ReleaseHoldings(from, false);
       break;
     case wsp::v1::AcceptDecisionRequest::DECISION_REJECT:
-      ResetAndClose(std::move(connection));
+      ResetAndClose(std::move(connection.fd));
       from->sink()->ReleaseSockets(1);
       break;
     default:
-      ResetAndClose(std::move(connection));
+      ResetAndClose(std::move(connection.fd));
       from->sink()->ReleaseSockets(1);
       error = EINVAL;
       break;

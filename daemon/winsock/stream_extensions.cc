@@ -100,7 +100,7 @@ void StreamSocket::EndReservation(const PendingAccept* pending) {
 }
 
 int StreamSocket::TakeConnection(const PendingAccept* pending,
-                                 OwnedFd connection, const NetAddress& peer,
+                                 AcceptedConnection connection,
                                  uint64_t received) {
   const std::shared_ptr<WinsockSocket>& listener =
       pending->listener()->socket();
@@ -112,21 +112,21 @@ int StreamSocket::TakeConnection(const PendingAccept* pending,
       if (fd < 0) return ECANCELED;
       // The kernel gave it the listener's options, which are this socket's only
       // when the context is updated.
-      return KernelOptions::Of(fd).ApplyTo(connection.get(), options_);
+      return KernelOptions::Of(fd).ApplyTo(connection.fd.get(), options_);
     });
     if (reserved_by_.get() != pending) error = ECANCELED;
     if (error != 0) {
-      ResetAndClose(std::move(connection));
+      ResetAndClose(std::move(connection.fd));
       return error;
     }
-    engine()->Exchange(std::move(connection), received);
+    engine()->Exchange(std::move(connection.fd), received);
     environment()->bytes_received.fetch_add(received,
                                             std::memory_order_relaxed);
     state_ = State::kConnected;
     bound_ = true;
     accepted_ = true;
     context_due_ = ContextDue::kAccept;
-    peer_ = peer;
+    peer_ = connection.peer;
     connected_at_ = absl::Now();
     connect_ended_ = false;
     listener_ = listener;

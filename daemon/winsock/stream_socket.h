@@ -132,8 +132,8 @@ class StreamSocket final : public WinsockSocket {
   // Gives it the connection that it was reserved for; of that `received` bytes
   // were received already. Returns errno, with the connection reset: ECANCELED
   // if the socket was closed.
-  int TakeConnection(const PendingAccept* pending, OwnedFd connection,
-                     const NetAddress& peer, uint64_t received);
+  int TakeConnection(const PendingAccept* pending,
+                     AcceptedConnection connection, uint64_t received);
   // False if there is no such AcceptEx.
   bool CancelAccept(const SocketDescriptor* from, uint64_t call_id);
   // Ends the AcceptEx calls that `from` has made, or is to be the connection
@@ -143,13 +143,13 @@ class StreamSocket final : public WinsockSocket {
   CallResult ErrorResult(const Operation& operation, int error);
   // Makes an accepted connection a socket of `from`'s client, which hears of it
   // by the result of `call_id`; errno.
-  int AddAccepted(SocketDescriptor* from, OwnedFd fd, const NetAddress& peer,
+  int AddAccepted(SocketDescriptor* from, AcceptedConnection connection,
                   uint64_t socket_id, uint64_t call_id);
   // What an accepted connection holds of the listener's address.
   AddressTable::Hold AddressForAccepted() const;
   // Puts a connection back to be accepted again; it goes on counting as one of
   // the sockets of `sink`'s client, if not null.
-  void PutBack(OwnedFd connection, std::shared_ptr<CallSink> sink);
+  void PutBack(AcceptedConnection connection, std::shared_ptr<CallSink> sink);
   // For whom the connection counted that was just taken back out; may be null.
   std::shared_ptr<CallSink> TakeDeferred();
 
