@@ -18,7 +18,9 @@ for library in protozero nghttp2; do
     ln -s "/usr/include/$library" "$dir/include/$library"
 done
 
-flags=(-Wall -Wextra -Werror -Wno-missing-field-initializers -O1
+# What isn't run isn't optimised.
+[[ $mode = --link ]] && optimise=-O1 || optimise=-O0
+flags=(-Wall -Wextra -Werror -Wno-missing-field-initializers "$optimise"
   -D_WIN32_WINNT=0x0A00 -DNGHTTP2_STATICLIB -I. -isystem "$dir/include")
 
 count=0

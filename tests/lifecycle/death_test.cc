@@ -29,7 +29,7 @@ constexpr int kConnections = 4;
 // than the grace time, which a client has whose stream breaks while it lives.
 // How fast it is otherwise, the bench measures.
 constexpr seconds kResetTime(20);
-constexpr char kLongGrace[] = "times { grace_ms: 120000 }";
+constexpr char kLongGrace[] = "grace_ms: 120000";
 
 enum class Manner { kKill, kAbort, kExit, kForkedChildStays };
 enum class Moment { kIdle, kBlocked, kTransfer, kMidFrame };
@@ -257,7 +257,7 @@ class DeathTest : public ProviderTest,
   DeathTest()
       : ProviderTest([] {
           DaemonOptions options;
-          options.config = kLongGrace;
+          options.times = kLongGrace;
           if (std::get<2>(GetParam())) options.flags = {"--test_old_pidfd"};
           return options;
         }()) {}
@@ -323,7 +323,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 class ManyDeathsTest : public ProviderTest {
  protected:
-  ManyDeathsTest() : ProviderTest(DaemonOptions{{}, kLongGrace}) {}
+  ManyDeathsTest() : ProviderTest(DaemonOptions{{}, "", kLongGrace}) {}
 
   // A death in every manner at every moment.
   void AllDeaths() {

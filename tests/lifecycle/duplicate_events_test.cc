@@ -322,7 +322,7 @@ class ShortTicketTest : public TicketTest {
   ShortTicketTest()
       : TicketTest([] {
           DaemonOptions options;
-          options.config = "times { ticket_ms: 300 }";
+          options.times = "ticket_ms: 300";
           return options;
         }()) {}
 };

@@ -26,7 +26,7 @@ class BrokenStreamTest : public ProviderTest {
   BrokenStreamTest()
       : ProviderTest([] {
           DaemonOptions options;
-          options.config = "times { grace_ms: 60000 }";
+          options.times = "grace_ms: 60000";
           return options;
         }()) {}
 

@@ -211,7 +211,7 @@ class LingerBoundTest : public ProviderTest {
   LingerBoundTest()
       : ProviderTest([] {
           DaemonOptions options;
-          options.config = "times { linger_ms: 300 }";
+          options.times = "linger_ms: 300";
           return options;
         }()) {}
 };

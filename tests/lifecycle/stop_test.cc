@@ -21,7 +21,7 @@ constexpr size_t kSize = 16 << 20;
 
 DaemonOptions StopWithin(const std::string& milliseconds) {
   DaemonOptions options;
-  options.config = "times { stop_ms: " + milliseconds + " }";
+  options.times = "stop_ms: " + milliseconds;
   return options;
 }
 

@@ -69,8 +69,8 @@ DaemonOptions Options() {
   // Not a line for each socket.
   options.flags = {"--log_level=INFO"};
   // Limits are for others; a sanitizer's processes are slow.
+  options.times = "attach_ms: 60000 grace_ms: 60000";
   options.config =
-      "times { attach_ms: 60000 grace_ms: 60000 } "
       "limits { sockets_per_client: 20000 lingering_per_client: 20000 "
       "lingering_per_uid: 100000 }";
   return options;

@@ -60,7 +60,12 @@ class DaemonProcess::NotifySocket {
 };
 
 DaemonProcess::DaemonProcess(const DaemonOptions& options) : options_(options) {
-  WriteFile(dir_.File("wspd.textproto"), options.config);
+  std::string times = options.times;
+  if (times.find("stop_ms") == std::string::npos) {
+    times += " stop_ms: " + std::to_string(DaemonOptions::kStopMs);
+  }
+  WriteFile(dir_.File("wspd.textproto"),
+            options.config + " times { " + times + " }");
 }
 
 DaemonProcess::~DaemonProcess() {

@@ -14,7 +14,14 @@ namespace wspd::testing {
 
 struct DaemonOptions {
   std::vector<std::string> flags;
-  std::string config;  // textproto, besides the sockets
+  // Textproto, besides the sockets and the times.
+  std::string config;
+  // Of Config.Times, in textproto; stop_ms is kStopMs unless it is among them.
+  std::string times;
+
+  // A test's end doesn't wait for what is closed and goes on sending to a peer
+  // that nobody reads from any more.
+  static constexpr int kStopMs = 200;
 };
 
 // A wspd of its own, on sockets in a folder of its own. If the test has failed
