@@ -345,14 +345,23 @@ TEST_F(ManyDeathsTest, GiveTheDaemonItsMemoryBack) {
   constexpr int kRounds = 8;
   const size_t descriptors = OpenDescriptors(daemon_.pid()).size();
   for (int i = 0; i < kWarmUp; ++i) AllDeaths();
-  const size_t memory = AnonymousMemory(daemon_.pid());
-  for (int i = 0; i < kRounds && !HasFailure(); ++i) AllDeaths();
-  EXPECT_TRUE(WaitUntil(
-      [&] { return OpenDescriptors(daemon_.pid()).size() <= descriptors; }));
-  if (!kMemoryTells) return;
-  // The allocator's own needs change by less than a third of this. Over 128
-  // deaths a leak of 4 KiB each shows: a socket's buffers, a frame, a client.
-  EXPECT_LT(AnonymousMemory(daemon_.pid()), memory + (512 << 10));
+  // Over 128 deaths a leak of 4 KiB each shows: a socket's buffers, a frame, a
+  // client. Each thread's allocator may come to keep a mebibyte, in any of the
+  // rounds, but once; a leak comes again.
+  constexpr size_t kMostGrowth = 512 << 10;
+  constexpr int kMostTries = 4;
+  size_t growth = SIZE_MAX;
+  for (int i = 0; i < kMostTries && growth >= kMostGrowth && !HasFailure();
+       ++i) {
+    const size_t memory = AnonymousMemory(daemon_.pid());
+    for (int j = 0; j < kRounds && !HasFailure(); ++j) AllDeaths();
+    EXPECT_TRUE(WaitUntil(
+        [&] { return OpenDescriptors(daemon_.pid()).size() <= descriptors; }));
+    if (!kMemoryTells) return;
+    const size_t now = AnonymousMemory(daemon_.pid());
+    growth = now - std::min(now, memory);
+  }
+  EXPECT_LT(growth, kMostGrowth);
 }
 
 }  // namespace
