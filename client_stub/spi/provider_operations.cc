@@ -376,7 +376,10 @@ void Provider::StoreReceived(Operation* operation, ByteView data) {
 void Provider::Complete(Operation* operation, uint32_t error) {
   if (operation->done) return;
   const StubSocket* socket = operation->socket;
-  if (error != 0 && socket != nullptr && socket->closed && !ended) {
+  // What was pending at the close was cancelled by it. A receive that has its
+  // datagram, cut or not, had it before: only its result came later.
+  const bool came = error == 0 || error == WSAEMSGSIZE;
+  if (!came && socket != nullptr && socket->closed && !ended) {
     error = CancelledError(*operation);
   }
   operation->done = true;

@@ -28,7 +28,7 @@ class ClosingTest : public ProviderTest {
     WSPUPCALLTABLE upcalls = UpcallGate::Upcalls();
     upcalls.lpWPUCloseSocketHandle = CloseSocketHandle;
     ASSERT_EQ(spi_->StartupWith(upcalls), kOk);
-    closing_ = Connect();
+    closing_ = Open();
     watched_ = closing_.socket;
     ASSERT_TRUE(port_.Bind(closing_.socket, kKey));
   }
@@ -38,6 +38,10 @@ class ClosingTest : public ProviderTest {
     closing_.peer.Close();
     ProviderTest::TearDown();
   }
+
+  // The socket that is going to be closed, a connection unless a test wants
+  // another.
+  virtual Connection Open() { return Connect(); }
 
   // How often the handle of `closing_` has been given back.
   static int given_back() { return given_back_; }

@@ -7,10 +7,13 @@
 #include "client_stub/spi_client/event.h"
 #include "tests/lifecycle/closing_fixture.h"
 #include "tests/testing/admin_view.h"
+#include "tests/testing/peer_datagrams.h"
 #include "tests/testing/thread_group.h"
 
 namespace wspd::testing {
 namespace {
+
+constexpr ULONG_PTR kStatusBufferOverflow = 0x80000005;
 
 class OvertakenPacketTest : public ClosingTest {
  protected:
@@ -31,13 +34,19 @@ class OvertakenPacketTest : public ClosingTest {
     return client ? client->pending_calls : 0;
   }
 
+  virtual size_t receive_size() const { return kEach; }
+  // Sends what ends one receive.
+  virtual bool SendForOne() {
+    return closing_.peer.Write(std::string(kEach, 'x'));
+  }
+
   // The daemon has had data for all receives, of which nobody has read the
   // results: the stub's own thread is held up.
   void HaveResultsOnTheirWay() {
     for (size_t i = 0; i < kReceives; ++i) {
-      ASSERT_EQ(
-          spi_->StartRecv(closing_.socket, &receives_.emplace_back(), kEach),
-          kPending);
+      ASSERT_EQ(spi_->StartRecv(closing_.socket, &receives_.emplace_back(),
+                                receive_size()),
+                kPending);
     }
     gate_.overlapped.hEvent = event_.get();
     ASSERT_EQ(spi_->StartRecv(gated_.socket, &gate_, 1), kPending);
@@ -47,7 +56,7 @@ class OvertakenPacketTest : public ClosingTest {
     ASSERT_EQ(pending_calls(), kReceives);
     ASSERT_TRUE(WaitUntil([this] {
       if (pending_calls() == 0) return true;
-      EXPECT_TRUE(closing_.peer.Write(std::string(kEach, 'x')));
+      EXPECT_TRUE(SendForOne());
       return false;
     }));
   }
@@ -114,6 +123,44 @@ TEST_F(OvertakenPacketTest, CleanupGivesTheHandleBack) {
   for (const Operation& receive : receives_) {
     EXPECT_FALSE(receive.is_pending());
   }
+}
+
+// Datagrams, each of which is too long for its buffer.
+class OvertakenDatagramTest : public OvertakenPacketTest {
+ protected:
+  static constexpr size_t kRoom = 60000;
+
+  Connection Open() override {
+    Connection datagrams;
+    EXPECT_EQ(spi_->DatagramSocket(&datagrams.socket), kOk);
+    EXPECT_EQ(spi_->Bind(datagrams.socket, {Family::kIpv4, 0}), kOk);
+    EXPECT_EQ(spi_->GetSockName(datagrams.socket, &own_), kOk);
+    return datagrams;
+  }
+  size_t receive_size() const override { return kRoom; }
+  bool SendForOne() override {
+    return peer_.Send(std::string(kRoom + 1, 'x'), own_);
+  }
+
+ private:
+  Endpoint own_;
+  PeerDatagrams peer_;
+};
+
+// They were there before the close, too: what was pending then is aborted
+// (reference, section 2, WSPCloseSocket), not what had ended.
+TEST_F(OvertakenDatagramTest, ReceivesThatWereFilledSaySo) {
+  HaveResultsOnTheirWay();
+  ASSERT_EQ(spi_->Close(closing_.socket), kOk);
+  UpcallGate::Open();
+  ExpectAllPackets();
+  for (const Operation& receive : receives_) {
+    EXPECT_EQ(receive.error(), DWORD{WSAEMSGSIZE});
+    EXPECT_EQ(receive.status(), kStatusBufferOverflow);
+    EXPECT_EQ(receive.overlapped.InternalHigh, kRoom);
+    EXPECT_EQ(receive.buffer, std::string(kRoom, 'x'));
+  }
+  EXPECT_TRUE(WaitUntilGivenBack());
 }
 
 }  // namespace
