@@ -1,8 +1,10 @@
 #include "daemon/socket/socket.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -37,6 +39,14 @@ bool IsLostConnection(int error) {
     default:
       return false;
   }
+}
+
+// Whether something was sent that the peer hasn't acknowledged; that is known
+// also after the connection's end. Only as long as there is nothing does the
+// kernel ask by keep-alive probes whether the peer is there.
+bool HasUnacknowledged(int fd) {
+  int bytes = 0;
+  return ioctl(fd, SIOCOUTQ, &bytes) != 0 || bytes > 0;
 }
 
 // Takes `size` bytes off the front of `pieces`.
@@ -183,10 +193,11 @@ bool Socket::TryLocked(Operation* operation, Outcome* outcome) {
 }
 
 void Socket::FailLocked(int error, Outcome* outcome) {
+  if (error == ETIMEDOUT && !HasUnacknowledged(fd_.get())) error = ENETRESET;
   outcome->error = error;
   // EPIPE isn't among them: who gets it had the peer's end before.
   if (error == ECONNRESET || error == ETIMEDOUT || error == ECONNABORTED ||
-      error == EHOSTUNREACH || error == ENETUNREACH) {
+      error == EHOSTUNREACH || error == ENETUNREACH || error == ENETRESET) {
     lost_error_ = error;
   }
 }
@@ -255,7 +266,8 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
       ready = recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     } while (ready < 0 && errno == EINTR);
     if (ready < 0 && errno == EAGAIN) return false;
-    outcome->error = ready < 0 ? errno : 0;
+    if (ready < 0) FailLocked(errno, outcome);
+    if (ready == 0) outcome->error = lost_error_;
     return true;
   }
   std::shared_ptr<Bytes> data = Bytes::Allocate(operation->max_bytes);

@@ -199,7 +199,8 @@ class Socket : public EventHandler,
   // Tries `operation` once. False: it has to wait.
   bool TryLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Ends a send or receive with `error`.
+  // Ends a send or receive with `error`, or with ENETRESET if it is ETIMEDOUT
+  // and what timed out was keep-alive probes: Linux doesn't tell them apart.
   void FailLocked(int error, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TrySendLocked(Operation* operation, Outcome* outcome)

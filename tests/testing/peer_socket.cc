@@ -1,6 +1,7 @@
 #include "tests/testing/peer_socket.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -198,6 +199,16 @@ uint32_t PeerSocket::SegmentsReceived() {
   socklen_t length = sizeof(info);
   getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &length);
   return info.tcpi_segs_in;
+}
+
+void PeerSocket::FallSilent() {
+  // Takes no byte of any segment.
+  sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program = {1, &none};
+  if (setsockopt(fd_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                 sizeof(program)) != 0) {
+    abort();
+  }
 }
 
 void PeerSocket::ShutdownSend() { shutdown(fd_.get(), SHUT_WR); }

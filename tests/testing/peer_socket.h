@@ -64,6 +64,11 @@ class PeerSocket {
   // are. 0 if the kernel doesn't tell.
   uint32_t SegmentsReceived();
 
+  // From now on the kernel drops what comes and answers nothing, as if the host
+  // were gone. Some kernels want CAP_NET_ADMIN for it, which one has in a fresh
+  // network (network_namespace.h). Aborts on failure.
+  void FallSilent();
+
   void ShutdownSend();
   // Data that comes nevertheless is thrown away by the kernel.
   void ShutdownReceive();
