@@ -368,6 +368,46 @@ class DatagramEventTest : public DatagramFamilyTest {
     return RecvFrom(s, &operation->wsabuf, 1, &operation->bytes,
                     &operation->flags, nullptr, nullptr, overlap);
   }
+  // Tells of its end by Record(), with an event in hEvent beside it.
+  WsaCode StartWithRoutine(SOCKET s, Overlapped* operation) {
+    completions.clear();
+    operation->overlapped.hEvent = operation->event.get();
+    return StartReceive(s, operation, operation->WithRoutine(Record));
+  }
+  // By its event, whose handle has its low bit set.
+  static Overlap WithLowBit(Overlapped* operation) {
+    operation->overlapped.hEvent = reinterpret_cast<HANDLE>(
+        reinterpret_cast<ULONG_PTR>(operation->event.get()) | 1);
+    return operation->WithoutEvent();
+  }
+
+  // 4.2: fWait TRUE, while it is pending.
+  void ExpectCanBeWaitedFor(SOCKET s, Overlapped* operation) {
+    ThreadGroup threads;
+    WsaCode code;
+    DWORD bytes = 0, flags = 0;
+    threads.Start("wait", [&] {
+      code =
+          GetOverlappedResult(s, &operation->overlapped, &bytes, true, &flags);
+    });
+    ASSERT_TRUE(threads.WaitUntilBlocked());
+    SendFrom(&peer_, s, "hello");
+    threads.JoinAll();
+    EXPECT_EQ(code, kOk);
+    EXPECT_EQ(bytes, 5u);
+  }
+  void ExpectCannotBeWaitedFor(SOCKET s, Overlapped* operation) {
+    DWORD bytes = 0, flags = 0;
+    EXPECT_EQ(
+        GetOverlappedResult(s, &operation->overlapped, &bytes, true, &flags),
+        WsaCode{WSA_INVALID_HANDLE});
+  }
+  // Before its memory goes.
+  void CloseAndAwaitEnd(SOCKET s, const Overlapped& operation) {
+    EXPECT_EQ(Close(s), kOk);
+    EXPECT_TRUE(
+        WaitUntil([&] { return operation.status() != STATUS_PENDING; }));
+  }
 };
 WSPD_FOR_BOTH_FAMILIES(DatagramEventTest);
 
@@ -387,10 +427,7 @@ TEST_P(DatagramEventTest, StartResetsTheEvent) {
 TEST_P(DatagramEventTest, LowBitOfTheEventIsIgnored) {
   const SOCKET s = NewDatagrams(family());
   Overlapped operation(kRoom);
-  const Overlap overlap = operation.WithEvent();
-  operation.overlapped.hEvent = reinterpret_cast<HANDLE>(
-      reinterpret_cast<ULONG_PTR>(operation.event.get()) | 1);
-  ASSERT_EQ(StartReceive(s, &operation, overlap), kPending);
+  ASSERT_EQ(StartReceive(s, &operation, WithLowBit(&operation)), kPending);
   SendFrom(&peer_, s, "x");
   EXPECT_TRUE(operation.event.Wait(kSoonMs));
 }
@@ -399,10 +436,7 @@ TEST_P(DatagramEventTest, LowBitOfTheEventIsIgnored) {
 TEST_P(DatagramEventTest, RoutineLeavesTheEventAlone) {
   const SOCKET s = NewDatagrams(family());
   Overlapped operation(kRoom);
-  completions.clear();
-  operation.overlapped.hEvent = operation.event.get();
-  ASSERT_EQ(StartReceive(s, &operation, operation.WithRoutine(Record)),
-            kPending);
+  ASSERT_EQ(StartWithRoutine(s, &operation), kPending);
   SendFrom(&peer_, s, "x");
   EXPECT_TRUE(WaitUntil([&] {
     SleepAlertable(1);
@@ -438,17 +472,7 @@ TEST_P(DatagramEventTest, ResultCanBeWaitedFor) {
   const SOCKET s = NewDatagrams(family());
   Overlapped operation(kRoom);
   ASSERT_EQ(StartReceive(s, &operation, operation.WithEvent()), kPending);
-  ThreadGroup threads;
-  WsaCode code;
-  DWORD bytes = 0, flags = 0;
-  threads.Start("wait", [&] {
-    code = GetOverlappedResult(s, &operation.overlapped, &bytes, true, &flags);
-  });
-  ASSERT_TRUE(threads.WaitUntilBlocked());
-  SendFrom(&peer_, s, "hello");
-  threads.JoinAll();
-  EXPECT_EQ(code, kOk);
-  EXPECT_EQ(bytes, 5u);
+  ExpectCanBeWaitedFor(s, &operation);
 }
 
 // 4.2: WSA_INVALID_HANDLE without an event to wait for.
@@ -456,11 +480,8 @@ TEST_P(DatagramEventTest, ResultWithoutAnEventCannotBeWaitedFor) {
   const SOCKET s = NewDatagrams(family());
   Overlapped operation(kRoom);
   ASSERT_EQ(StartReceive(s, &operation, operation.WithoutEvent()), kPending);
-  DWORD bytes = 0, flags = 0;
-  EXPECT_EQ(GetOverlappedResult(s, &operation.overlapped, &bytes, true, &flags),
-            WsaCode{WSA_INVALID_HANDLE});
-  EXPECT_EQ(Close(s), kOk);
-  EXPECT_TRUE(WaitUntil([&] { return operation.status() != STATUS_PENDING; }));
+  ExpectCannotBeWaitedFor(s, &operation);
+  CloseAndAwaitEnd(s, operation);
 }
 
 TEST_P(DatagramEventTest, ResultWithAClosedEventCannotBeWaitedFor) {
@@ -471,24 +492,16 @@ TEST_P(DatagramEventTest, ResultWithAClosedEventCannotBeWaitedFor) {
   ASSERT_EQ(StartReceive(s, &operation, operation.WithoutEvent()), kPending);
   ASSERT_TRUE(
       spi_client::CloseEventObject(operation.overlapped.hEvent, &error));
-  DWORD bytes = 0, flags = 0;
-  EXPECT_EQ(GetOverlappedResult(s, &operation.overlapped, &bytes, true, &flags),
-            WsaCode{WSA_INVALID_HANDLE});
-  EXPECT_EQ(Close(s), kOk);
-  EXPECT_TRUE(WaitUntil([&] { return operation.status() != STATUS_PENDING; }));
+  ExpectCannotBeWaitedFor(s, &operation);
+  CloseAndAwaitEnd(s, operation);
 }
 
 // 4.1: with a routine hEvent is the application's own, whatever it has there.
 TEST_P(DatagramEventTest, ResultThatARoutineTellsCannotBeWaitedFor) {
   const SOCKET s = NewDatagrams(family());
   Overlapped operation(kRoom);
-  completions.clear();
-  operation.overlapped.hEvent = operation.event.get();
-  ASSERT_EQ(StartReceive(s, &operation, operation.WithRoutine(Record)),
-            kPending);
-  DWORD bytes = 0, flags = 0;
-  EXPECT_EQ(GetOverlappedResult(s, &operation.overlapped, &bytes, true, &flags),
-            WsaCode{WSA_INVALID_HANDLE});
+  ASSERT_EQ(StartWithRoutine(s, &operation), kPending);
+  ExpectCannotBeWaitedFor(s, &operation);
   SendFrom(&peer_, s, "x");
   EXPECT_EQ(SleepAlertable(kSoonMs), DWORD{WSA_WAIT_IO_COMPLETION});
   ASSERT_EQ(completions.size(), 1u);
@@ -499,20 +512,8 @@ TEST_P(DatagramEventTest, ResultThatARoutineTellsCannotBeWaitedFor) {
 TEST_P(DatagramEventTest, ResultCanBeWaitedForWithTheLowBitOfTheEvent) {
   const SOCKET s = NewDatagrams(family());
   Overlapped operation(kRoom);
-  operation.overlapped.hEvent = reinterpret_cast<HANDLE>(
-      reinterpret_cast<ULONG_PTR>(operation.event.get()) | 1);
-  ASSERT_EQ(StartReceive(s, &operation, operation.WithoutEvent()), kPending);
-  ThreadGroup threads;
-  WsaCode code;
-  DWORD bytes = 0, flags = 0;
-  threads.Start("wait", [&] {
-    code = GetOverlappedResult(s, &operation.overlapped, &bytes, true, &flags);
-  });
-  ASSERT_TRUE(threads.WaitUntilBlocked());
-  SendFrom(&peer_, s, "hello");
-  threads.JoinAll();
-  EXPECT_EQ(code, kOk);
-  EXPECT_EQ(bytes, 5u);
+  ASSERT_EQ(StartReceive(s, &operation, WithLowBit(&operation)), kPending);
+  ExpectCanBeWaitedFor(s, &operation);
 }
 
 // 4.1, 4.3: without the overlapped attribute it is a blocking call.
