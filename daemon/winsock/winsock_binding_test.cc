@@ -1,19 +1,15 @@
 // Binds of several clients' sockets: who may have an address, and until when.
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "daemon/testing/tcp_pair.h"
 #include "daemon/winsock/address_table.h"
-#include "daemon/winsock/winsock_socket.h"
+#include "daemon/winsock/winsock_socket_fixture.h"
 #include "daemon/winsock/wsa_error.h"
 #include "gtest/gtest.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -25,119 +21,21 @@ constexpr int kSolSocket = 0xffff;
 constexpr int kReuseAddr = 4;
 constexpr int kExclusiveAddrUse = ~4;
 
-// A client of one user: keeps results, and accepted sockets.
-class FakeClient : public CallSink {
- public:
-  explicit FakeClient(uid_t uid) : uid_(uid) {}
-
-  void Finish(uint64_t call_id, CallResult result) override {
-    absl::MutexLock lock(&mu_);
-    results_.emplace(call_id, std::move(result));
-  }
-  void ReportPending(uint64_t) override {}
-  void FlushResults() override {}
-  int AddSocket(uint64_t socket_id,
-                std::shared_ptr<SocketDescriptor> socket) override {
-    absl::MutexLock lock(&mu_);
-    sockets_[socket_id] = std::move(socket);
-    return 0;
-  }
-  int ReserveSocket() override { return 0; }
-  void ReleaseSockets(uint32_t) override {}
-  std::shared_ptr<void> ReserveChangeRequest() override {
-    return std::make_shared<int>();
-  }
-  void RemoveSocket(uint64_t socket_id) override {
-    std::shared_ptr<SocketDescriptor> removed;
-    absl::MutexLock lock(&mu_);
-    removed = std::move(sockets_[socket_id]);
-    sockets_.erase(socket_id);
-  }
-  std::shared_ptr<SocketDescriptor> FindSocket(uint64_t) const override {
-    return nullptr;
-  }
-  void QueueNetworkEvents(uint64_t) override {}
-  bool MayReceive() const override { return true; }
-  Lingerer::Owner OwnerOf(uint64_t socket_id) const override {
-    return {1, 2, uid_, socket_id};
-  }
-
-  std::shared_ptr<SocketDescriptor> Find(uint64_t socket_id) {
-    absl::MutexLock lock(&mu_);
-    return sockets_[socket_id];
-  }
-  // They know their client, which knows them.
-  void AbortSockets() {
-    std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets;
-    {
-      absl::MutexLock lock(&mu_);
-      sockets.swap(sockets_);
-    }
-    for (const auto& [id, socket] : sockets) {
-      if (socket != nullptr) socket->Abort();
-    }
-  }
-  CallResult Await(uint64_t call_id) {
-    absl::MutexLock lock(&mu_);
-    auto there = [this, call_id]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return results_.count(call_id) > 0;
-    };
-    EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&there), absl::Minutes(1)))
-        << "call " << call_id << " never ended";
-    return results_[call_id];
-  }
-
- private:
-  const uid_t uid_;
-  absl::Mutex mu_;
-  std::map<uint64_t, CallResult> results_ ABSL_GUARDED_BY(mu_);
-  std::map<uint64_t, std::shared_ptr<SocketDescriptor>> sockets_
-      ABSL_GUARDED_BY(mu_);
-};
-
-class WinsockBindingTest : public testing::Test {
+class WinsockBindingTest : public WinsockSocketTest {
  protected:
   ~WinsockBindingTest() override {
-    for (auto& socket : made_) {
-      socket->Abort();
-      static_cast<FakeClient*>(socket->sink().get())->AbortSockets();
-    }
-    lingerer_.ResetAll();
+    user_->AbortAll();
+    other_user_->AbortAll();
   }
 
+  using Client = std::shared_ptr<FakeCallSink>;
   using Descriptor = std::shared_ptr<SocketDescriptor>;
 
-  Descriptor Make(const std::shared_ptr<FakeClient>& client,
-                  int type = SOCK_STREAM) {
-    std::shared_ptr<WinsockSocket> socket;
-    EXPECT_EQ(WinsockSocket::Create(AF_INET, type, loop_.get(), &environment_,
-                                    &socket),
-              0);
-    made_.push_back(std::make_shared<SocketDescriptor>(std::move(socket),
-                                                       client, ++last_socket_));
-    client->AddSocket(last_socket_, made_.back());
-    return made_.back();
+  Descriptor Make(const Client& client, int type = SOCK_STREAM) {
+    return MakeFor(client, ++last_socket_, type);
   }
-
-  CallResult Run(const Descriptor& socket, wsp::v1::Call message) {
-    message.set_call_id(++last_call_);
-    auto bytes = std::make_shared<std::string>(message.SerializeAsString());
-    Call call;
-    call.call_id = message.call_id();
-    call.request = message.request_case();
-    const std::vector<iovec> pieces = {{&(*bytes)[0], bytes->size()}};
-    WireReader reader(pieces);
-    while (reader.Next()) {
-      if (reader.field() == call.request) {
-        call.body = reader.ReadBytes();
-      } else {
-        reader.Skip();
-      }
-    }
-    call.frame_bytes = bytes->size();
-    call.frame = std::move(bytes);
-    socket->Handle(call);
-    return static_cast<FakeClient*>(socket->sink().get())->Await(last_call_);
+  CallResult Run(const Descriptor& socket, const wsp::v1::Call& message) {
+    return WinsockSocketTest::Run(socket.get(), message);
   }
 
   static wsp::v1::Call BindCall(uint32_t address, int port) {
@@ -169,15 +67,9 @@ class WinsockBindingTest : public testing::Test {
     return Run(socket, call).wsa_error;
   }
 
-  std::unique_ptr<EventLoop> loop_ = *EventLoop::Create("test");
-  Lingerer lingerer_{{}};
-  const WinsockSocket::Environment environment_{&lingerer_};
-  const std::shared_ptr<FakeClient> user_ = std::make_shared<FakeClient>(1000);
-  const std::shared_ptr<FakeClient> other_user_ =
-      std::make_shared<FakeClient>(1001);
-  std::vector<Descriptor> made_;
+  const Client user_ = std::make_shared<FakeCallSink>(1000);
+  const Client other_user_ = std::make_shared<FakeCallSink>(1001);
   uint64_t last_socket_ = 0;
-  uint64_t last_call_ = 0;
 };
 
 TEST_F(WinsockBindingTest, AnAddressIsSharedAmongOneUsersSocketsOnly) {
@@ -232,11 +124,7 @@ TEST_F(WinsockBindingTest, WhatLingersKeepsTheAddressUntilItEnds) {
   int port = 0;
   const Descriptor socket = Make(user_);
   EXPECT_EQ(Bind(socket, &port), 0);
-  wsp::v1::Call connect;
-  auto* ipv4 = connect.mutable_connect()->mutable_address()->mutable_ipv4();
-  ipv4->set_address(INADDR_LOOPBACK);
-  ipv4->set_port(listener.port);
-  EXPECT_EQ(Run(socket, connect).wsa_error, 0);
+  EXPECT_EQ(Run(socket, ConnectCall(listener.port)).wsa_error, 0);
   OwnedFd peer(accept(listener.fd.get(), nullptr, nullptr));
   EXPECT_EQ(Close(socket), 0);
   EXPECT_EQ(lingerer_.size(), 1);
@@ -300,7 +188,7 @@ TEST_F(WinsockBindingTest, ConnectionsOfAnExclusiveListenerHoldItsAddress) {
     wsp::v1::Call accept;
     accept.mutable_accept()->set_accepted_socket_id(++last_socket_);
     EXPECT_EQ(Run(listener, accept).wsa_error, 0);
-    const Descriptor accepted = user_->Find(last_socket_);
+    const Descriptor accepted = user_->FindSocket(last_socket_);
     EXPECT_EQ(Close(listener), 0);
     EXPECT_EQ(Bind(Make(user_), &port), exclusive ? kWsaAddrInUse : 0);
     accepted->Abort();

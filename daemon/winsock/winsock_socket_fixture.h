@@ -32,9 +32,11 @@ namespace wspd {
 inline constexpr uint64_t kSocket = 7;
 inline constexpr uint32_t kFionbio = 0x8004667e;
 
-// Stands for an attachment: keeps results and sockets.
+// Stands for an attachment of a user's: keeps results and sockets.
 class FakeCallSink : public CallSink {
  public:
+  explicit FakeCallSink(uint32_t uid = 3) : uid_(uid) {}
+
   void Finish(uint64_t call_id, CallResult result) override {
     absl::MutexLock lock(&mu_);
     results_.emplace(call_id, std::move(result));
@@ -67,12 +69,17 @@ class FakeCallSink : public CallSink {
   }
   void QueueNetworkEvents(uint64_t) override { ++queued_events_; }
   void RemoveSocket(uint64_t socket_id) override {
+    // Perhaps the last of it, which ends without the lock.
+    std::shared_ptr<SocketDescriptor> removed;
     absl::MutexLock lock(&mu_);
-    sockets_.erase(socket_id);
+    auto found = sockets_.find(socket_id);
+    if (found == sockets_.end()) return;
+    removed = std::move(found->second);
+    sockets_.erase(found);
   }
   bool MayReceive() const override { return true; }
   Lingerer::Owner OwnerOf(uint64_t socket_id) const override {
-    return {1, 2, 3, socket_id};
+    return {1, 2, uid_, socket_id};
   }
 
   bool Has(uint64_t call_id) {
@@ -106,6 +113,7 @@ class FakeCallSink : public CallSink {
   }
 
  private:
+  const uint32_t uid_;
   std::atomic<uint32_t> reserved_{0};
   std::atomic<int> queued_events_{0};
   mutable absl::Mutex mu_;
@@ -115,7 +123,7 @@ class FakeCallSink : public CallSink {
       ABSL_GUARDED_BY(mu_);
 };
 
-// Sockets of one client.
+// Sockets of one client, or of others that a test has beside it.
 class WinsockSocketTest : public testing::Test {
  protected:
   ~WinsockSocketTest() override {
@@ -126,13 +134,18 @@ class WinsockSocketTest : public testing::Test {
   // A socket that the client has under `socket_id`.
   std::shared_ptr<SocketDescriptor> Make(uint64_t socket_id,
                                          int type = SOCK_STREAM) {
+    return MakeFor(sink_, socket_id, type);
+  }
+  std::shared_ptr<SocketDescriptor> MakeFor(
+      const std::shared_ptr<FakeCallSink>& client, uint64_t socket_id,
+      int type) {
     std::shared_ptr<WinsockSocket> socket;
     EXPECT_EQ(WinsockSocket::Create(AF_INET, type, loop_.get(), &environment_,
                                     &socket),
               0);
-    auto descriptor =
-        std::make_shared<SocketDescriptor>(std::move(socket), sink_, socket_id);
-    sink_->AddSocket(socket_id, descriptor);
+    auto descriptor = std::make_shared<SocketDescriptor>(std::move(socket),
+                                                         client, socket_id);
+    client->AddSocket(socket_id, descriptor);
     return descriptor;
   }
 
@@ -162,7 +175,8 @@ class WinsockSocketTest : public testing::Test {
     return call.call_id;
   }
   CallResult Run(SocketDescriptor* socket, const wsp::v1::Call& request) {
-    return sink_->Await(Begin(socket, request));
+    auto* const client = static_cast<FakeCallSink*>(socket->sink().get());
+    return client->Await(Begin(socket, request));
   }
 
   // Until the loop is through with what it has begun.
