@@ -50,7 +50,7 @@ TEST_P(AcceptTest, PeersNameIsGiven) {
   SockAddr from;
   ASSERT_EQ(Accept(listening_, &s, &from), kOk);
   EXPECT_EQ(from.length(), AddressLength(family()));
-  EXPECT_EQ(from, Loopback(from.port()));
+  EXPECT_EQ(from, Loopback(peer.port()));
   EXPECT_EQ(from, PeerNameOf(s));
 }
 

@@ -111,7 +111,7 @@ TEST_P(StreamNameTest, AcceptedHasThePeers) {
   const SOCKET listening = NewListener(&own);
   const Pair pair = AcceptOne(listening, own);
   EXPECT_EQ(NameOf(pair.socket), own);
-  EXPECT_EQ(PeerNameOf(pair.socket), Loopback(PeerNameOf(pair.socket).port()));
+  EXPECT_EQ(PeerNameOf(pair.socket), Loopback(pair.peer.port()));
 }
 
 // 4.12, 5.2: after the peer's end, after a reset, both names stay.
@@ -173,10 +173,10 @@ TEST_P(StreamNameTest, DualModeListenerNamesIpv4PeersAsMapped) {
   const Pair pair = AcceptOne(listening, Loopback(port));
   const SockAddr peer = PeerNameOf(pair.socket);
   if (family() == Family::kIpv4) {
-    EXPECT_EQ(peer, SockAddr::MappedLoopback(peer.port()));
+    EXPECT_EQ(peer, SockAddr::MappedLoopback(pair.peer.port()));
     EXPECT_EQ(NameOf(pair.socket), SockAddr::MappedLoopback(port));
   } else {
-    EXPECT_EQ(peer, Loopback(peer.port()));
+    EXPECT_EQ(peer, Loopback(pair.peer.port()));
   }
 }
 

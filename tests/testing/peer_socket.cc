@@ -116,6 +116,8 @@ PeerSocket PeerSocket::ConnectTo(const Endpoint& endpoint, int* error) {
   return failure == 0 ? PeerSocket(std::move(fd)) : PeerSocket();
 }
 
+uint16_t PeerSocket::port() const { return PortOf(fd_.get()); }
+
 bool PeerSocket::Write(const std::string& data) {
   return WriteAll(fd_.get(), data, 0);
 }

@@ -28,6 +28,8 @@ class PeerSocket {
   static PeerSocket ConnectTo(const Endpoint& endpoint, int* error = nullptr);
 
   bool is_open() const { return fd_.is_open(); }
+  // Its own.
+  uint16_t port() const;
 
   // Writes all; false if the connection ended or nobody reads.
   bool Write(const std::string& data);
