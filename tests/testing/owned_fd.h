@@ -21,6 +21,8 @@ class OwnedFd {
 
   int get() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
+  // Leaves closing it to the caller.
+  int Release() { return std::exchange(fd_, -1); }
   void Reset(int fd) {
     if (fd_ >= 0) close(fd_);
     fd_ = fd;

@@ -1,0 +1,249 @@
+#!/usr/bin/env -S /usr/bin/python3 -B
+"""Runs the behaviour cases natively and on planes, and compares.
+
+Each case is a process of its own, so that one that hangs or crashes is one
+failed case and none finds what another left. Natively all have to pass: that
+proves the case. On a plane the same program runs under wsprun in a network
+namespace without anything; what it does otherwise than natively has to be on
+the list of known differences, and what is on the list has to differ.
+"""
+
+import argparse
+import concurrent.futures
+import contextlib
+import dataclasses
+import fnmatch
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+
+import daemon_process
+import known_failures
+
+PLANES = ["native", "relayed", "lent"]
+CASE_SECONDS = 120
+# What GoogleTest prints of a case that skips itself.
+SKIPPED = "[  SKIPPED ] 1 test"
+PASS, SKIP, FAIL = "pass", "skip", "FAIL"
+
+
+@dataclasses.dataclass
+class Result:
+    outcome: str
+    output: str
+    seconds: float
+
+
+class Peer:
+    """The process that makes sockets in this network for the cases."""
+
+    def __init__(self, program, folder):
+        self.path = os.path.join(folder, "peer")
+        self.process = subprocess.Popen(
+            [program, self.path], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline() != "ready\n":
+            raise RuntimeError("the peer process doesn't start")
+        # For the cases that drop their privileges.
+        os.chmod(folder, 0o755)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate()
+
+
+class Runner:
+    def __init__(self, body, wrapper, environment):
+        self.body = os.path.abspath(body)
+        self.wrapper = wrapper
+        self.environment = environment
+
+    def list_cases(self):
+        """All, as "Suite.Case/Parameter"."""
+        listing = subprocess.run([self.body, "--gtest_list_tests"], check=True,
+                                 stdout=subprocess.PIPE, text=True).stdout
+        suite, cases = "", []
+        for line in listing.splitlines():
+            text = line.split("#")[0].rstrip()
+            if line.startswith(" "):
+                cases.append(suite + text.strip())
+            elif text.endswith("."):
+                suite = text
+        return cases
+
+    def run(self, name):
+        begin = time.monotonic()
+        with tempfile.TemporaryFile() as log:
+            # A file and no pipe: a child that a case left behind would hold it.
+            process = subprocess.Popen(
+                [*self.wrapper, self.body, f"--gtest_filter={name}",
+                 "--gtest_brief=1", "--gtest_catch_exceptions=0"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self.environment, start_new_session=True)
+            try:
+                status = process.wait(timeout=CASE_SECONDS)
+                end = f"ended by signal {-status}" if status < 0 else ""
+            except subprocess.TimeoutExpired:
+                status, end = 1, f"still running after {CASE_SECONDS} s"
+            # The case and what it left behind.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            log.seek(0)
+            output = log.read().decode(errors="replace") + end
+        outcome = FAIL
+        if status == 0:
+            outcome = SKIP if SKIPPED in output else PASS
+        return Result(outcome, output, time.monotonic() - begin)
+
+
+def run_all(runner, cases, jobs):
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        return dict(zip(cases, pool.map(runner.run, cases)))
+
+
+def judge(plane, native, results, known):
+    """What is wrong on a plane, by case."""
+    wrong = {}
+    for name, result in results.items():
+        if plane == "native":
+            if result.outcome == FAIL:
+                wrong[name] = "fails natively"
+            continue
+        differs = result.outcome != native[name].outcome
+        pattern = known.pattern_of(f"{plane}:{name}")
+        if differs and pattern is None:
+            wrong[name] = (f"{result.outcome} and not {native[name].outcome} "
+                           f"on the plane {plane}")
+        elif not differs and pattern == f"{plane}:{name}":
+            wrong[name] = f"is as natively, so take {pattern} off the list"
+    return wrong
+
+
+def print_table(results, known):
+    """The cases that aren't the same everywhere."""
+    planes = list(results)
+    native = results["native"]
+    differing = [name for name in native
+                 if len({results[plane][name].outcome for plane in planes}) > 1]
+    if not differing:
+        return
+    width = max(len(name) for name in differing)
+    print(f"{'':{width}}  " + "  ".join(f"{plane:7}" for plane in planes))
+    for name in differing:
+        row = "  ".join(f"{results[plane][name].outcome:7}"
+                        for plane in planes)
+        reasons = {known.reasons[pattern] for plane in planes
+                   if (pattern := known.pattern_of(f"{plane}:{name}"))}
+        print(f"{name:{width}}  {row}  {'; '.join(sorted(reasons))}".rstrip())
+
+
+def report(plane, results, wrong):
+    for name, reason in wrong.items():
+        print(f"---- {name}: {reason}\n{results[name].output.strip()}")
+    counts = [sum(result.outcome == outcome for result in results.values())
+              for outcome in (PASS, SKIP, FAIL)]
+    seconds = sum(result.seconds for result in results.values())
+    print(f"{plane}: {len(results)} cases: {counts[0]} pass, {counts[1]} are "
+          f"skipped, {counts[2]} fail; {seconds:.0f} s of processes")
+
+
+def write_xml(path, results, wrong):
+    root = ElementTree.Element("testsuites")
+    for plane, by_name in results.items():
+        suite = ElementTree.SubElement(root, "testsuite", name=plane,
+                                       tests=str(len(by_name)))
+        for name, result in by_name.items():
+            group, _, case = name.partition(".")
+            element = ElementTree.SubElement(
+                suite, "testcase", classname=f"{plane}.{group}", name=case,
+                time=f"{result.seconds:.3f}")
+            if name in wrong[plane]:
+                ElementTree.SubElement(element, "failure",
+                                       message=wrong[plane][name])
+            elif result.outcome == SKIP:
+                ElementTree.SubElement(element, "skipped")
+    ElementTree.ElementTree(root).write(path)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--body", required=True, help="the cases' program")
+    parser.add_argument("--peer", required=True, help="the peers' program")
+    parser.add_argument("--known", required=True,
+                        help="the list of known differences")
+    parser.add_argument("--wsprun", help="the launcher of the planes")
+    parser.add_argument("--daemon", help="wspd, to be run beside the cases")
+    parser.add_argument("--plane", choices=[*PLANES, "all"], default="all")
+    parser.add_argument("--filter", default="*", help="of cases, a pattern")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    if arguments.plane not in ("native", "all") and not arguments.wsprun:
+        parser.error(f"--plane={arguments.plane} needs --wsprun and --daemon")
+    return arguments
+
+
+def planes_of(arguments):
+    """What to run; native is always there, to compare with."""
+    if arguments.plane == "all":
+        return PLANES if arguments.wsprun else ["native"]
+    return ["native"] + [arguments.plane] * (arguments.plane != "native")
+
+
+def wrapper_of(plane, wsprun):
+    if plane == "native":
+        return []
+    # As a user who isn't root can, too.
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    return ["unshare", *user, "--net", os.path.abspath(wsprun),
+            f"--plane={plane}"]
+
+
+def main():
+    arguments = parse_arguments()
+    known = known_failures.KnownFailures(arguments.known)
+    results, wrong = {}, {}
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir="/tmp"))
+        peer = stack.enter_context(Peer(os.path.abspath(arguments.peer),
+                                        folder))
+        environment = dict(os.environ, WSPD_PRELOAD_PEER=peer.path)
+        # Each case is a process that knows nothing of Bazel's test.
+        for variable in ("XML_OUTPUT_FILE", "TESTBRIDGE_TEST_ONLY",
+                         "TEST_PREMATURE_EXIT_FILE", "TEST_TOTAL_SHARDS",
+                         "TEST_SHARD_INDEX", "TEST_SHARD_STATUS_FILE"):
+            environment.pop(variable, None)
+        if arguments.wsprun:
+            daemon = stack.enter_context(
+                daemon_process.DaemonProcess(arguments.daemon))
+            os.chmod(daemon.folder, 0o755)  # as the peer's
+            environment["WSPD_SOCKET"] = daemon.provider_socket
+        for plane in planes_of(arguments):
+            runner = Runner(arguments.body,
+                            wrapper_of(plane, arguments.wsprun), environment)
+            cases = [name for name in runner.list_cases()
+                     if fnmatch.fnmatchcase(name, arguments.filter)]
+            if not cases:
+                print("no such case")
+                return 1
+            results[plane] = run_all(runner, cases, arguments.jobs)
+            wrong[plane] = judge(plane, results["native"], results[plane],
+                                 known)
+            report(plane, results[plane], wrong[plane])
+    print_table(results, known)
+    if "XML_OUTPUT_FILE" in os.environ:
+        write_xml(os.environ["XML_OUTPUT_FILE"], results, wrong)
+    ran = sum(len(by_name) for by_name in results.values())
+    failed = sum(len(by_name) for by_name in wrong.values())
+    print(f"{ran - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
