@@ -19,10 +19,13 @@
 #include "daemon/base/version.h"
 #include "daemon/config/group.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/linux/lent_sockets.h"
 #include "daemon/resolver/dns_server.h"
 #include "daemon/resolver/resolver.h"
 #include "daemon/server/attach_server.h"
+#include "daemon/server/connection_sorter.h"
 #include "daemon/server/connection_table.h"
+#include "daemon/server/descriptor_channel.h"
 #include "daemon/server/listener.h"
 #include "daemon/server/socket_file.h"
 #include "daemon/session/environment.h"
@@ -94,10 +97,15 @@ struct Daemon::Parts {
   std::vector<std::unique_ptr<EventLoop>> loops;
   std::unique_ptr<Lingerer> lingerer;
   std::unique_ptr<Resolver> resolver;
+  // Null if nothing is to be lent. The loop is nobody else's: reading what the
+  // kernel says of a busy system's sockets takes its time.
+  std::unique_ptr<EventLoop> lent_loop;
+  std::shared_ptr<LentSockets> lent_sockets;
   std::unique_ptr<SessionEnvironment> environment;
   std::unique_ptr<Registry> registry;
   std::unique_ptr<ConnectionTable> connections;
   std::unique_ptr<AttachServer> server;
+  std::unique_ptr<ConnectionSorter> sorter;
   std::unique_ptr<Listener> listener;
   std::unique_ptr<AdminServer> admin;
   bool stopped = false;
@@ -153,6 +161,11 @@ absl::Status Daemon::Parts::MakeLoops() {
     if (!loop.ok()) return loop.status();
     loops.push_back(*std::move(loop));
   }
+  if (options.config.planes().lent()) {
+    auto loop = EventLoop::Create("wspd-lent");
+    if (!loop.ok()) return loop.status();
+    lent_loop = *std::move(loop);
+  }
   return absl::OkStatus();
 }
 
@@ -174,9 +187,12 @@ absl::Status Daemon::Parts::Serve() {
   lingerer = std::make_unique<Lingerer>(linger);
   std::vector<EventLoop*> raw_loops;
   for (auto& loop : loops) raw_loops.push_back(loop.get());
+  if (lent_loop != nullptr) {
+    lent_sockets = LentSockets::Create({}, lent_loop.get());
+  }
   environment = std::make_unique<SessionEnvironment>(
       std::move(raw_loops), lingerer.get(), resolver.get(),
-      absl::Milliseconds(config.times().ticket_ms()));
+      absl::Milliseconds(config.times().ticket_ms()), lent_sockets.get());
   Registry::Options registry_options;
   registry_options.limits = LimitsOf(config);
   registry_options.provider_socket = config.provider_socket();
@@ -199,9 +215,18 @@ absl::Status Daemon::Parts::Serve() {
       absl::Milliseconds(config.times().attach_ms());
   listener_options.max_connections_per_uid =
       config.limits().connections_per_uid();
-  auto listening = Listener::Start(
-      listener_options, provider_file->listen_fd(), control.get(),
-      connections.get(), [this](int fd) { server->AddConnection(fd); });
+  sorter = std::make_unique<ConnectionSorter>(
+      control.get(), connections.get(),
+      [this](int fd) { server->AddConnection(fd); },
+      [this](OwnedFd fd, std::shared_ptr<Connection> connection,
+             const std::string& token) {
+        DescriptorChannel::Serve(
+            {control.get(), connections.get(), registry.get()}, std::move(fd),
+            std::move(connection), token);
+      });
+  auto listening = Listener::Start(listener_options, provider_file->listen_fd(),
+                                   control.get(), connections.get(),
+                                   [this](int fd) { sorter->Add(fd); });
   if (!listening.ok()) return listening.status();
   listener = *std::move(listening);
   AdminServerOptions admin_options;
@@ -225,6 +250,7 @@ void Daemon::Stop() {
   LogFailure(NotifyStopping());
   parts.admin->SetServing(false);
   parts.listener->Stop();
+  parts.sorter->Stop();
   parts.provider_file.reset();
   parts.environment->Stop();
   auto finished = std::make_shared<absl::Notification>();

@@ -137,6 +137,7 @@ void FillDefaults(Config* config) {
   if (resolver->services_file().empty()) {
     resolver->set_services_file("/etc/services");
   }
+  if (!config->planes().has_lent()) config->mutable_planes()->set_lent(true);
   for (const NumberRule& rule : NumberRules()) {
     if (Get(*config, rule) == 0) Set(config, rule, rule.default_value);
   }

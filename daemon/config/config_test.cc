@@ -63,6 +63,11 @@ TEST(ConfigTest, SetValuesStay) {
   EXPECT_EQ(config.threads().queues(), 3u);
 }
 
+TEST(ConfigTest, AFalseThatIsWrittenDownIsNotTheDefault) {
+  EXPECT_TRUE(DefaultConfig().planes().lent());
+  EXPECT_FALSE(ParseConfig("planes { lent: false }", "f")->planes().lent());
+}
+
 TEST(ConfigTest, SyntaxErrorsNameThePlace) {
   EXPECT_THAT(ErrorOf("group: 'a'\n  log_level DEBUG\n"),
               StartsWith("f:2:13: "));

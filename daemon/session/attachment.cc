@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "daemon/base/log.h"
@@ -36,6 +37,9 @@ Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
       version_(NegotiateVersion(hello.version())),
       personality_(hello.personality()),
       environment_(environment),
+      lends_(absl::c_linear_search(
+          NegotiateCapabilities(hello, environment->lent_sockets() != nullptr),
+          wsp::v1::CAPABILITY_LENT)),
       lookups_(environment->resolver(), &client_->usage().lookups,
                client_->limits().lookups_per_client) {}
 
@@ -106,6 +110,8 @@ bool Attachment::bound() const {
 }
 
 bool Attachment::worth_keeping() const {
+  // Its sockets are the program's, and live on by themselves.
+  if (is_linux()) return false;
   if (client_->startups() > 0) return true;
   absl::MutexLock lock(&mu_);
   return !calls_.empty();
@@ -258,13 +264,7 @@ void Attachment::LogSocket(absl::string_view event, uint64_t socket_id) const {
 
 int Attachment::ReserveSocket() {
   if (client_->startups() == 0) return ESHUTDOWN;
-  std::atomic<uint32_t>& sockets = client_->usage().sockets;
-  if (sockets.fetch_add(1, std::memory_order_relaxed) >=
-      client_->limits().sockets_per_client) {
-    sockets.fetch_sub(1, std::memory_order_relaxed);
-    return EMFILE;
-  }
-  return 0;
+  return client_->CountSocket();
 }
 
 void Attachment::ReleaseSockets(uint32_t count) {
@@ -323,10 +323,13 @@ void Attachment::RemoveSocket(uint64_t socket_id) {
 }
 
 bool Attachment::Retire() {
+  std::shared_ptr<DescriptorSink> descriptors;
   {
     absl::MutexLock lock(&mu_);
     retired_ = true;
+    descriptors = std::move(descriptors_);
   }
+  if (descriptors != nullptr) descriptors->Close();
   return DropAll(0);
 }
 
@@ -429,7 +432,10 @@ bool Attachment::MayReceive() const {
 // -------------------------------------------------------------- listings
 
 void Attachment::Describe(wsp::v1::Client* out) const {
-  out->set_personality(personality_);
+  // A process may have both.
+  if (out->personality() != wsp::v1::PERSONALITY_WINSOCK) {
+    out->set_personality(personality_);
+  }
   *out->mutable_version() = version_;
   out->set_client_name(client_name_);
   out->set_last_call_at_ns(

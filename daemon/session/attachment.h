@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "daemon/session/client.h"
+#include "daemon/session/descriptor_sink.h"
 #include "daemon/session/environment.h"
 #include "daemon/session/frame_stream.h"
 #include "daemon/session/pending_lookups.h"
@@ -45,6 +46,10 @@ class Attachment : public CallSink,
 
   const std::string& token() const { return token_; }
   Client* client() const { return client_.get(); }
+  // PERSONALITY_LINUX: no startup count, no sockets of the daemon's, no grace.
+  bool is_linux() const { return personality_ == wsp::v1::PERSONALITY_LINUX; }
+  // Whether CAPABILITY_LENT is in force.
+  bool lends() const { return lends_; }
 
   // Takes over `stream`, instead of one that it may have had (which is ended),
   // and writes `welcome`. `ack_sequence` acknowledges results of the stream
@@ -101,6 +106,12 @@ class Attachment : public CallSink,
   bool IsPending(uint64_t call_id) const;
 
   void ResumeReceives();
+
+  // Takes a descriptor connection, instead of one that it may have had (which
+  // is closed). False if the attachment was retired.
+  bool BindDescriptors(std::shared_ptr<DescriptorSink> sink);
+  // The connection has ended; ignored if it isn't the present one.
+  void UnbindDescriptors(const DescriptorSink* sink);
 
   // Adds to the client's entry what its attachments know.
   void Describe(wsp::v1::Client* out) const;
@@ -164,6 +175,12 @@ class Attachment : public CallSink,
   absl::Status ChargeCredit(const Call& call, CallRecord* record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Dispatch(const Call& call, SocketDescriptor* descriptor);
+  // The same for PERSONALITY_LINUX.
+  void DispatchLinux(const Call& call);
+  void LendSocket(const Call& call);
+  // Makes a socket and gives it to the client; errno.
+  int LendSocket(const Call& call, const wsp::v1::LinuxSocketRequest& request,
+                 uint64_t* cookie);
 
   // Calls that are on no socket, or make one.
   void Startup(const Call& call);
@@ -211,6 +228,7 @@ class Attachment : public CallSink,
   const wsp::v1::ProtocolVersion version_;
   const wsp::v1::Personality personality_;
   const SessionEnvironment* const environment_;
+  const bool lends_;
   PendingLookups lookups_;
   PendingSelects selects_;
   // Guarded by the client's lock.
@@ -229,6 +247,7 @@ class Attachment : public CallSink,
 
   mutable absl::Mutex mu_;
   std::shared_ptr<FrameStream> stream_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<DescriptorSink> descriptors_ ABSL_GUARDED_BY(mu_);
   bool retired_ ABSL_GUARDED_BY(mu_) = false;
   // A frame is on its way; the next waits for OnWritten().
   bool writing_ ABSL_GUARDED_BY(mu_) = false;

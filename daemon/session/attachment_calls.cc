@@ -177,6 +177,10 @@ void Attachment::Dispatch(const Call& call, SocketDescriptor* descriptor) {
       call.request != wire::Call::kCloseSocket) {
     return Finish(call.call_id, CallResult(kWsaNetDown, ENETDOWN));
   }
+  if (is_linux()) return DispatchLinux(call);
+  if (call.request == wire::Call::kLinuxSocket) {
+    return Finish(call.call_id, CallResult(kWsaOpNotSupp, EOPNOTSUPP));
+  }
   if (call.request == wire::Call::kStartup) return Startup(call);
   // Of the name space, which a process uses without WSPStartup, too.
   if (call.request == wire::Call::kLookup) return LookUp(call);

@@ -1,5 +1,7 @@
 #include "daemon/session/client.h"
 
+#include <errno.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -12,15 +14,46 @@ namespace {
 // Finished attachments of one client whose streams haven't ended yet.
 constexpr size_t kMostFinished = 2048;
 
+// Counts one more, unless it would be above the limit together with `others`.
+int CountUpTo(uint32_t limit, std::atomic<uint32_t>* count, uint32_t others) {
+  if (count->fetch_add(1, std::memory_order_relaxed) + others < limit) return 0;
+  count->fetch_sub(1, std::memory_order_relaxed);
+  return EMFILE;
+}
+
 }  // namespace
 
 Client::Client(uint64_t id, ProcessKey key, Peer peer,
-               const SessionLimits& limits)
+               const SessionLimits& limits, std::shared_ptr<LentOwner> lent)
     : id_(id),
       key_(std::move(key)),
       peer_(std::move(peer)),
       limits_(limits),
-      attached_at_(absl::Now()) {}
+      attached_at_(absl::Now()),
+      lent_(std::move(lent)) {
+  if (lent_ != nullptr) lent_->client_id.store(id_);
+}
+
+int Client::CountSocket() {
+  const uint32_t lent = lent_ == nullptr ? 0 : lent_->sockets.load();
+  return CountUpTo(limits_.sockets_per_client, &usage_.sockets, lent);
+}
+
+int Client::CountLentSocket() {
+  return CountUpTo(limits_.sockets_per_client, &lent_->sockets,
+                   usage_.sockets.load());
+}
+
+uint32_t Client::sockets() const {
+  return usage_.sockets.load() + (lent_ == nullptr ? 0 : lent_->sockets.load());
+}
+
+void Client::LeaveLentSockets() {
+  if (lent_ == nullptr) return;
+  // Unless it is the next one's already.
+  uint64_t own = id_;
+  lent_->client_id.compare_exchange_strong(own, 0);
+}
 
 uint64_t Client::Startup(Attachment* caller, uint64_t call_id, uint64_t owed) {
   absl::MutexLock lock(&mu_);
@@ -57,6 +90,8 @@ void Client::EndRegistration(wsp::v1::RegistrationEnded::Reason reason) {
 void Client::SweepLocked(wsp::v1::RegistrationEnded::Reason reason,
                          const Attachment* caller, uint64_t call_id) {
   for (const auto& attachment : attachments_) {
+    // Nothing of it was the registration's.
+    if (attachment->is_linux()) continue;
     const bool is_caller = attachment.get() == caller;
     attachment->DropAll(is_caller ? call_id : 0);
     if (!is_caller) attachment->ReportRegistrationEnded(reason);
@@ -96,8 +131,10 @@ void Client::RemoveAttachment(Attachment* attachment) {
     const int64_t own = std::max<int64_t>(removed->net_startups(), 0);
     resume = removed->Retire();
     const uint64_t before = startups_.load(std::memory_order_relaxed);
-    const uint64_t left =
-        attachments_.empty() ? 0 : before - std::min<uint64_t>(before, own);
+    const bool last =
+        std::all_of(attachments_.begin(), attachments_.end(),
+                    [](const auto& entry) { return entry->is_linux(); });
+    const uint64_t left = last ? 0 : before - std::min<uint64_t>(before, own);
     startups_.store(left, std::memory_order_release);
     if (left == 0 && before > 0) {
       SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, nullptr, 0);
@@ -135,7 +172,7 @@ void Client::Describe(wsp::v1::Client* out) const {
     out->add_command_line(argument);
   }
   out->set_startups(startups());
-  out->set_sockets(usage_.sockets.load(std::memory_order_relaxed));
+  out->set_sockets(sockets());
   out->set_kept_result_bytes(usage_.kept_bytes.load(std::memory_order_relaxed));
   out->set_attached_at_ns(absl::ToUnixNanos(attached_at_));
   const auto all = attachments();

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "daemon/identity/peer_identity.h"
 #include "daemon/identity/process_key.h"
+#include "daemon/linux/lent_sockets.h"
 #include "daemon/session/limits.h"
 #include "proto/wsp/v1/admin.pb.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -39,7 +40,9 @@ class Client {
     std::atomic<uint64_t> kept_bytes{0};
   };
 
-  Client(uint64_t id, ProcessKey key, Peer peer, const SessionLimits& limits);
+  // `lent`: what counts the sockets lent to the process; null if none are.
+  Client(uint64_t id, ProcessKey key, Peer peer, const SessionLimits& limits,
+         std::shared_ptr<LentOwner> lent = nullptr);
 
   uint64_t id() const { return id_; }
   const ProcessKey& key() const { return key_; }
@@ -48,6 +51,17 @@ class Client {
   int pidfd() const { return peer_.pidfd.get(); }
   const SessionLimits& limits() const { return limits_; }
   Usage& usage() { return usage_; }
+
+  // May be null.
+  const std::shared_ptr<LentOwner>& lent() const { return lent_; }
+  // Counts one more socket of the client's; EMFILE at the limit, else 0. Of a
+  // lent one the owner has the count.
+  int CountSocket();
+  int CountLentSocket();
+  // Lent ones, which may be older than the client, among them.
+  uint32_t sockets() const;
+  // The process is no client any more.
+  void LeaveLentSockets();
 
   // The count, without waiting for startups and cleanups under way.
   uint64_t startups() const {
@@ -99,6 +113,7 @@ class Client {
   const Peer peer_;
   const SessionLimits limits_;
   const absl::Time attached_at_;
+  const std::shared_ptr<LentOwner> lent_;
   Usage usage_;
   // Written under mu_.
   std::atomic<uint64_t> startups_{0};

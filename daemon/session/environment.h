@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/linux/lent_sockets.h"
 #include "daemon/resolver/resolver.h"
 #include "daemon/session/ticket_table.h"
 #include "daemon/winsock/winsock_socket.h"
@@ -19,20 +20,25 @@ namespace wspd {
 class SessionEnvironment {
  public:
   // Without a resolver there is no name space: WSAEOPNOTSUPP. Tickets of
-  // WSPDuplicateSocket that nobody claims end after `ticket_time`.
+  // WSPDuplicateSocket that nobody claims end after `ticket_time`. Without
+  // `lent_sockets` nothing is lent.
   SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer,
                      Resolver* resolver = nullptr,
-                     absl::Duration ticket_time = absl::Minutes(1))
+                     absl::Duration ticket_time = absl::Minutes(1),
+                     LentSockets* lent_sockets = nullptr)
       : sockets_{lingerer},
         loops_(std::move(loops)),
         resolver_(resolver),
-        tickets_(TicketTable::Create(loops_.front(), ticket_time)) {}
+        tickets_(TicketTable::Create(loops_.front(), ticket_time)),
+        lent_sockets_(lent_sockets) {}
 
   const WinsockSocket::Environment* sockets() const { return &sockets_; }
   TicketTable* tickets() const { return tickets_.get(); }
 
   // May be null.
   Resolver* resolver() const { return resolver_; }
+  // May be null.
+  LentSockets* lent_sockets() const { return lent_sockets_; }
 
   // The loop for a new socket; they take turns.
   EventLoop* NextLoop() const {
@@ -53,6 +59,7 @@ class SessionEnvironment {
   const std::vector<EventLoop*> loops_;
   Resolver* const resolver_;
   const std::shared_ptr<TicketTable> tickets_;
+  LentSockets* const lent_sockets_;
   mutable std::atomic<uint32_t> next_loop_{0};
   std::atomic<bool> stopping_{false};
   mutable std::atomic<uint64_t> calls_{0};

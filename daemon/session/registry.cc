@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/linux/lent_listing.h"
 #include "daemon/session/startup.h"
 #include "daemon/winsock/address_codec.h"
 
@@ -85,7 +86,9 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::Attach(
     Peer peer, const wsp::v1::Hello& hello, uint64_t ack_sequence,
     std::shared_ptr<FrameStream> stream) {
   if (absl::Status status = CheckHello(hello); !status.ok()) return status;
-  if (!hello.resume_token().empty()) {
+  // A Linux attachment is never there any more.
+  if (!hello.resume_token().empty() &&
+      hello.personality() == wsp::v1::PERSONALITY_WINSOCK) {
     auto resumed = Resume(peer.identity, hello, ack_sequence, stream);
     if (!resumed.ok() || *resumed != nullptr) return resumed;
   }
@@ -119,13 +122,8 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::Resume(
     auto found = attachments_.find(hello.resume_token());
     if (found == attachments_.end()) return nullptr;
     attachment = found->second.attachment;
-    // Of a process that the kernel can't name the token itself is the key.
-    const Client& client = *attachment->client();
-    const bool same = ProcessKey::NeedsToken(identity)
-                          ? ProcessKey::NeedsToken(client.identity()) &&
-                                identity.uid == client.identity().uid
-                          : ProcessKey::Of(identity, "") == client.key();
-    if (!same) {
+    if (attachment->is_linux()) return nullptr;
+    if (!IsOwn(identity, *attachment)) {
       return absl::PermissionDeniedError(
           "the resume token belongs to another process");
     }
@@ -150,6 +148,34 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::Resume(
   return attachment;
 }
 
+bool Registry::IsOwn(const PeerIdentity& identity,
+                     const Attachment& attachment) {
+  const Client& client = *attachment.client();
+  // Of a process that the kernel can't name the token itself is the key.
+  return ProcessKey::NeedsToken(identity)
+             ? ProcessKey::NeedsToken(client.identity()) &&
+                   identity.uid == client.identity().uid
+             : ProcessKey::Of(identity, "") == client.key();
+}
+
+absl::StatusOr<std::shared_ptr<Attachment>> Registry::FindForDescriptors(
+    const PeerIdentity& identity, const std::string& token) const {
+  absl::MutexLock lock(&mu_);
+  auto found = attachments_.find(token);
+  if (found == attachments_.end()) {
+    return absl::NotFoundError("no attachment has this token");
+  }
+  const std::shared_ptr<Attachment>& attachment = found->second.attachment;
+  if (!IsOwn(identity, *attachment)) {
+    return absl::PermissionDeniedError("the token belongs to another process");
+  }
+  if (!attachment->lends()) {
+    return absl::FailedPreconditionError(
+        "CAPABILITY_LENT isn't in force on the attachment");
+  }
+  return attachment;
+}
+
 absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
     Peer peer, const wsp::v1::Hello& hello, const std::string& token) {
   absl::MutexLock lock(&mu_);
@@ -160,9 +186,13 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
       return absl::ResourceExhaustedError(absl::StrCat(
           "the daemon's limit of ", options_.limits.clients, " clients"));
     }
+    std::shared_ptr<LentOwner> lent;
+    if (LentSockets* const table = environment_->lent_sockets()) {
+      lent = table->OwnerOf(key, peer.identity);
+    }
     found = clients_.emplace(key, ClientEntry()).first;
     found->second.client = std::make_shared<Client>(
-        next_client_++, key, std::move(peer), options_.limits);
+        next_client_++, key, std::move(peer), options_.limits, std::move(lent));
     WatchLocked(&found->second);
   }
   auto attachment = std::make_shared<Attachment>(found->second.client, token,
@@ -197,11 +227,9 @@ wsp::v1::Welcome Registry::MakeWelcome(const Attachment& attachment,
                                        bool resumed) const {
   wsp::v1::Welcome welcome;
   *welcome.mutable_version() = NegotiateVersion(hello.version());
-  for (int capability : hello.capabilities()) {
-    if (capability == wsp::v1::CAPABILITY_FORWARDED ||
-        capability == wsp::v1::CAPABILITY_RESUME) {
-      welcome.add_capabilities(static_cast<wsp::v1::Capability>(capability));
-    }
+  for (const wsp::v1::Capability capability :
+       NegotiateCapabilities(hello, environment_->lent_sockets() != nullptr)) {
+    welcome.add_capabilities(capability);
   }
   FillLimits(options_.limits, welcome.mutable_limits());
   welcome.set_attachment_token(attachment.token());
@@ -279,6 +307,7 @@ bool Registry::UnlistLocked(const Attachment& attachment) {
     if (found->second.watched) {
       control_->Unwatch(found->second.watch, client->pidfd());
     }
+    found->second.client->LeaveLentSockets();
     clients_.erase(found);
   }
   return true;
@@ -299,6 +328,7 @@ bool Registry::Unlist(const std::shared_ptr<Client>& client,
   if (found->second.watched) {
     control_->Unwatch(found->second.watch, client->pidfd());
   }
+  client->LeaveLentSockets();
   clients_.erase(found);
   return true;
 }
@@ -421,6 +451,9 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(
     EncodeAddress(entry.local, socket.mutable_local());
     EncodeAddress(entry.peer, socket.mutable_peer());
   }
+  if (const LentSockets* const lent = environment_->lent_sockets()) {
+    DescribeLentSockets(*lent, filter, &out);
+  }
   return out;
 }
 
@@ -434,12 +467,18 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
   info->set_instance(instance_);
   FillLimits(options_.limits, info->mutable_limits());
   const WinsockSocket::Environment& sums = *environment_->sockets();
-  info->set_bytes_sent_total(sums.bytes_sent.load(std::memory_order_relaxed));
-  info->set_bytes_received_total(
-      sums.bytes_received.load(std::memory_order_relaxed));
+  uint64_t sent = sums.bytes_sent.load(std::memory_order_relaxed);
+  uint64_t received = sums.bytes_received.load(std::memory_order_relaxed);
+  uint32_t sockets = 0;
+  if (const LentSockets* const lent = environment_->lent_sockets()) {
+    sent += lent->bytes_sent();
+    received += lent->bytes_received();
+    sockets += static_cast<uint32_t>(lent->size());
+  }
+  info->set_bytes_sent_total(sent);
+  info->set_bytes_received_total(received);
   info->set_calls_total(environment_->calls());
   info->set_lingering_sockets(static_cast<uint32_t>(lingerer_->size()));
-  uint32_t sockets = 0;
   for (const auto& client : clients()) {
     sockets += client->usage().sockets.load(std::memory_order_relaxed);
   }

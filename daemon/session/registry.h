@@ -52,6 +52,12 @@ class Registry : public Inventory {
       Peer peer, const wsp::v1::Hello& hello, uint64_t ack_sequence,
       std::shared_ptr<FrameStream> stream);
 
+  // The attachment that a descriptor connection of `identity` names by its
+  // token. NOT_FOUND, PERMISSION_DENIED (another process's), or
+  // FAILED_PRECONDITION (one that has no use for descriptors).
+  absl::StatusOr<std::shared_ptr<Attachment>> FindForDescriptors(
+      const PeerIdentity& identity, const std::string& token) const;
+
   // The stream has ended: the attachment has the grace time to come back.
   void OnStreamEnded(const std::shared_ptr<Attachment>& attachment,
                      const FrameStream* stream);
@@ -91,6 +97,8 @@ class Registry : public Inventory {
   absl::StatusOr<std::shared_ptr<Attachment>> Resume(
       const PeerIdentity& identity, const wsp::v1::Hello& hello,
       uint64_t ack_sequence, const std::shared_ptr<FrameStream>& stream);
+  // Whether `identity` may have the attachment that it has the token of.
+  static bool IsOwn(const PeerIdentity& identity, const Attachment& attachment);
   absl::StatusOr<std::shared_ptr<Attachment>> AttachNew(
       Peer peer, const wsp::v1::Hello& hello, const std::string& token);
   wsp::v1::Welcome MakeWelcome(const Attachment& attachment,

@@ -37,12 +37,30 @@ absl::Status CheckHello(const wsp::v1::Hello& hello) {
                      " of the wire, the client ", hello.version().major(), ".",
                      hello.version().minor()));
   }
-  if (hello.personality() != wsp::v1::PERSONALITY_WINSOCK) {
+  if (hello.personality() != wsp::v1::PERSONALITY_WINSOCK &&
+      hello.personality() != wsp::v1::PERSONALITY_LINUX) {
     return absl::FailedPreconditionError(absl::StrCat(
         "the daemon offers PERSONALITY_WINSOCK (", wsp::v1::PERSONALITY_WINSOCK,
+        ") and PERSONALITY_LINUX (", wsp::v1::PERSONALITY_LINUX,
         "), the client asks for ", hello.personality()));
   }
   return absl::OkStatus();
+}
+
+std::vector<wsp::v1::Capability> NegotiateCapabilities(
+    const wsp::v1::Hello& hello, bool lends) {
+  const bool is_linux = hello.personality() == wsp::v1::PERSONALITY_LINUX;
+  std::vector<wsp::v1::Capability> in_force;
+  for (const int capability : hello.capabilities()) {
+    const bool offered = is_linux
+                             ? capability == wsp::v1::CAPABILITY_LENT && lends
+                             : capability == wsp::v1::CAPABILITY_FORWARDED ||
+                                   capability == wsp::v1::CAPABILITY_RESUME;
+    if (offered) {
+      in_force.push_back(static_cast<wsp::v1::Capability>(capability));
+    }
+  }
+  return in_force;
 }
 
 wsp::v1::ProtocolVersion NegotiateVersion(

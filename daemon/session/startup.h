@@ -2,6 +2,7 @@
 #define WSPD_DAEMON_SESSION_STARTUP_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -14,6 +15,11 @@ wsp::v1::ProtocolVersion OwnVersion();
 // Whether a client's hello can be served; FAILED_PRECONDITION says what is
 // offered instead.
 absl::Status CheckHello(const wsp::v1::Hello& hello);
+
+// What of the client's capabilities is in force, by its personality.
+// `lends`: whether the daemon lends sockets.
+std::vector<wsp::v1::Capability> NegotiateCapabilities(
+    const wsp::v1::Hello& hello, bool lends);
 
 // The lower of both versions; the majors are equal.
 wsp::v1::ProtocolVersion NegotiateVersion(

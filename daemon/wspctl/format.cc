@@ -53,7 +53,21 @@ std::string ShortName(absl::string_view name, absl::string_view prefix) {
 std::string ProtocolName(int protocol) {
   if (protocol == IPPROTO_TCP) return "tcp";
   if (protocol == IPPROTO_UDP) return "udp";
+  if (protocol == IPPROTO_UDPLITE) return "udplite";
+  if (protocol == IPPROTO_MPTCP) return "mptcp";
+  if (protocol == IPPROTO_ICMP) return "icmp";
+  if (protocol == IPPROTO_ICMPV6) return "icmpv6";
   return absl::StrCat(protocol);
+}
+
+std::string PlaneName(wsp::v1::Plane plane) {
+  return plane == wsp::v1::PLANE_UNSPECIFIED
+             ? "forwarded"
+             : ShortName(wsp::v1::Plane_Name(plane), "PLANE_");
+}
+
+std::string ByteCount(const wsp::v1::Socket& socket, uint64_t bytes) {
+  return socket.bytes_unknown() ? kNothing : absl::StrCat(bytes);
 }
 
 std::string AgeSince(int64_t unix_ns, absl::Time now) {
@@ -170,19 +184,19 @@ std::string FormatClients(const wsp::v1::ListClientsResponse& response,
 std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
                           absl::Time now) {
   std::vector<std::vector<std::string>> rows = {
-      {"CLIENT", "PID", "UID", "SOCKET", "PROTO", "STATE", "LOCAL", "PEER",
-       "PENDING", "SENT", "RECEIVED", "AGE"}};
+      {"CLIENT", "PID", "UID", "SOCKET", "PLANE", "PROTO", "STATE", "LOCAL",
+       "PEER", "PENDING", "SENT", "RECEIVED", "AGE"}};
   for (const wsp::v1::Socket& socket : response.sockets()) {
     rows.push_back(
         {absl::StrCat(socket.client_id()), absl::StrCat(socket.pid()),
          absl::StrCat(socket.uid()),
          absl::StrFormat("%016x", socket.socket_id()),
-         ProtocolName(socket.protocol()),
+         PlaneName(socket.plane()), ProtocolName(socket.protocol()),
          ShortName(wsp::v1::SocketState_Name(socket.state()), "SOCKET_STATE_"),
          FormatAddress(socket.local()), FormatAddress(socket.peer()),
          absl::StrCat(socket.pending_calls()),
-         absl::StrCat(socket.bytes_sent()),
-         absl::StrCat(socket.bytes_received()),
+         ByteCount(socket, socket.bytes_sent()),
+         ByteCount(socket, socket.bytes_received()),
          AgeSince(socket.opened_at_ns(), now)});
   }
   return FormatTable(rows);

@@ -112,11 +112,23 @@ wsp::v1::ListSocketsResponse OneSocket() {
 
 TEST(FormatSocketsTest, OneLineEach) {
   EXPECT_EQ(FormatSockets(OneSocket(), kNow),
-            "CLIENT   PID   UID  SOCKET            PROTO  STATE      LOCAL     "
-            "       PEER          PENDING  SENT             RECEIVED  AGE\n"
-            "     1  4242  1000  0000000000abcdef  tcp    connected  "
-            "127.0.0.1:40000  127.0.0.1:80        0    10  "
+            "CLIENT   PID   UID  SOCKET            PLANE      PROTO  STATE     "
+            " LOCAL            PEER          PENDING  SENT             RECEIVED"
+            "  AGE\n"
+            "     1  4242  1000  0000000000abcdef  forwarded  tcp    connected "
+            " 127.0.0.1:40000  127.0.0.1:80        0    10  "
             "9223372036854775808  5s\n");
+}
+
+TEST(FormatSocketsTest, UnknownCountsAreNoZeros) {
+  wsp::v1::ListSocketsResponse response = OneSocket();
+  auto* socket = response.mutable_sockets(0);
+  socket->set_plane(wsp::v1::PLANE_LENT);
+  socket->set_protocol(17);
+  socket->set_bytes_unknown(true);
+  EXPECT_THAT(FormatSockets(response, kNow),
+              HasSubstr("  lent   udp    connected  127.0.0.1:40000  "
+                        "127.0.0.1:80        0     -         -  5s\n"));
 }
 
 TEST(FormatSocketsTest, JsonHasAddressesAsText) {
@@ -126,6 +138,8 @@ TEST(FormatSocketsTest, JsonHasAddressesAsText) {
             "\"pending_calls\":0,\"bytes_sent\":\"10\","
             "\"bytes_received\":\"9223372036854775808\","
             "\"opened_at_ns\":\"1699999995000000000\",\"uid\":1000,"
+            "\"plane\":\"PLANE_UNSPECIFIED\",\"cookie\":\"0\","
+            "\"bytes_unknown\":false,"
             "\"local\":\"127.0.0.1:40000\",\"peer\":\"127.0.0.1:80\"}\n");
 }
 

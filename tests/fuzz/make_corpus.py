@@ -80,6 +80,12 @@ def client_sequences(types, provider):
                              ("lookup", 0, {"kind": 2, "address": loopback}),
                              ("lookup", 0, {"kind": 3, "service": "80"}),
                              ("lookup", 0, {"kind": 4}))],
+        "linux": [frame_of(provider,
+                           ("linux_socket", 5, {"plane": 2, "family": 1,
+                                                "type": 2, "protocol": 17,
+                                                "nonblocking": True}),
+                           ("linux_socket", 6, {"plane": 2, "family": 2,
+                                                "type": 1}))],
         "cleanup": [frame_of(provider, socket, ("cleanup", 0, {}),
                              ("startup", 0, {"version_requested": 0x202}))],
     }

@@ -18,7 +18,8 @@ import wire_client  # noqa: E402
 
 WSPD = os.path.abspath(sys.argv[1])
 PROTO_ROOT = sys.argv[2]
-TYPES, PROVIDER, _ = wire_client.load_protos(PROTO_ROOT)
+PROTOS = wire_client.load_protos(PROTO_ROOT)
+TYPES, PROVIDER, _ = PROTOS
 LOOPBACK = 0x7f000001
 ATTACH_SECONDS = 1.0
 

@@ -131,6 +131,7 @@ def sample_calls(port):
         ("lookup", {"kind": 2, "address": echo}),
         ("lookup", {"kind": 3, "service": "80"}),
         ("lookup", {"kind": 4}),
+        ("linux_socket", {"plane": 2, "family": 1, "type": 1}),
     ]
     requests = PROVIDER.Call.DESCRIPTOR.oneofs_by_name["request"].fields
     missing = {field.name for field in requests} - {name for name, _ in calls}

@@ -10,10 +10,14 @@ import tempfile
 import grpc
 
 
+class Protos(list):
+    """The modules of types, provider and admin, and `linux`."""
+
+
 def load_protos(root):
     """Compiles the .proto files below `root` and returns their modules."""
     out = tempfile.mkdtemp(prefix="wspd-protos-")
-    names = ["types", "provider", "admin"]
+    names = ["types", "linux", "provider", "admin"]
     subprocess.run(
         ["/usr/bin/protoc", f"-I{root}", f"--python_out={out}"]
         + [f"{root}/proto/wsp/v1/{name}.proto" for name in names],
@@ -21,8 +25,10 @@ def load_protos(root):
     for folder in ["proto", "proto/wsp", "proto/wsp/v1"]:
         open(os.path.join(out, folder, "__init__.py"), "w").close()
     sys.path.insert(0, out)
-    return [importlib.import_module(f"proto.wsp.v1.{name}_pb2")
-            for name in names]
+    protos = Protos(importlib.import_module(f"proto.wsp.v1.{name}_pb2")
+                    for name in ["types", "provider", "admin"])
+    protos.linux = importlib.import_module("proto.wsp.v1.linux_pb2")
+    return protos
 
 
 class WireClient:
@@ -42,11 +48,13 @@ class WireClient:
         self._ack = 0
         self.welcome = None
 
-    def attach(self, **hello):
+    def attach(self, capabilities=None, **hello):
         frame = self.provider.ClientFrame()
         frame.hello.version.major = 1
         frame.hello.personality = self.types.PERSONALITY_WINSOCK
-        frame.hello.capabilities.append(self.types.CAPABILITY_FORWARDED)
+        frame.hello.capabilities.extend(
+            [self.types.CAPABILITY_FORWARDED] if capabilities is None
+            else capabilities)
         frame.hello.client_name = "python"
         for name, value in hello.items():
             setattr(frame.hello, name, value)

@@ -84,9 +84,13 @@ IncomingFrame CutFrame(const std::string& bytes, size_t piece_bytes) {
 SessionHarness::SessionHarness(const SessionLimits& limits, Resolver* resolver)
     : loop_(*EventLoop::Create("session")),
       lingerer_({}),
-      environment_({loop_.get()}, &lingerer_, resolver),
+      lent_sockets_(LentSockets::Create({}, loop_.get())),
+      environment_({loop_.get()}, &lingerer_, resolver, absl::Minutes(1),
+                   lent_sockets_.get()),
       client_(std::make_shared<Client>(
-          1, ProcessKey::Of(OwnPeer().identity, ""), OwnPeer(), limits)) {}
+          1, ProcessKey::Of(OwnPeer().identity, ""), OwnPeer(), limits,
+          lent_sockets_->OwnerOf(ProcessKey::Of(OwnPeer().identity, ""),
+                                 OwnPeer().identity))) {}
 
 SessionHarness::~SessionHarness() {
   for (const auto& attachment : client_->attachments()) {
@@ -95,10 +99,12 @@ SessionHarness::~SessionHarness() {
   lingerer_.ResetAll();
 }
 
-SessionHarness::Attached SessionHarness::Attach() {
+SessionHarness::Attached SessionHarness::Attach(
+    wsp::v1::Personality personality) {
   wsp::v1::Hello hello;
   hello.mutable_version()->set_major(1);
-  hello.set_personality(wsp::v1::PERSONALITY_WINSOCK);
+  hello.set_personality(personality);
+  hello.add_capabilities(wsp::v1::CAPABILITY_LENT);
   Attached attached;
   attached.attachment = std::make_shared<Attachment>(
       client_, std::string(16, 't'), hello, &environment_);

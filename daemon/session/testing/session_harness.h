@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/linux/lent_sockets.h"
 #include "daemon/session/attachment.h"
 #include "daemon/session/client.h"
 #include "daemon/session/environment.h"
@@ -55,7 +56,8 @@ class SessionHarness {
     std::shared_ptr<Attachment> attachment;
     std::shared_ptr<RecordingStream> stream;
   };
-  Attached Attach();
+  Attached Attach(
+      wsp::v1::Personality personality = wsp::v1::PERSONALITY_WINSOCK);
   // Binds to a new stream, as a resume does.
   std::shared_ptr<RecordingStream> Resume(const Attached& attached,
                                           uint64_t ack_sequence);
@@ -79,6 +81,7 @@ class SessionHarness {
  private:
   const std::unique_ptr<EventLoop> loop_;
   Lingerer lingerer_;
+  const std::shared_ptr<LentSockets> lent_sockets_;
   SessionEnvironment environment_;
   const std::shared_ptr<Client> client_;
 };

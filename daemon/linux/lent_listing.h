@@ -1,0 +1,21 @@
+#ifndef WSPD_DAEMON_LINUX_LENT_LISTING_H_
+#define WSPD_DAEMON_LINUX_LENT_LISTING_H_
+
+#include <vector>
+
+#include "daemon/admin/inventory.h"
+#include "daemon/linux/lent_sockets.h"
+#include "proto/wsp/v1/admin.pb.h"
+
+namespace wspd {
+
+// Adds the lent sockets that `filter` lets through, with what the kernel says
+// of them at this moment. Takes time in proportion to the sockets of the
+// network namespace, if there is one at all.
+void DescribeLentSockets(const LentSockets& table,
+                         const InventoryFilter& filter,
+                         std::vector<wsp::v1::Socket>* out);
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_LINUX_LENT_LISTING_H_

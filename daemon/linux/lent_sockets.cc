@@ -1,0 +1,247 @@
+#include "daemon/linux/lent_sockets.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <set>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/time/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/linux/socket_mark.h"
+
+namespace wspd {
+namespace {
+
+// Whether the kernel has a group for the ends of such sockets.
+bool IsTold(const LentSocket& socket) {
+  return socket.protocol == IPPROTO_TCP || socket.protocol == IPPROTO_UDP;
+}
+
+// Of `cookies`, those that the kernel's lists have. Where a list can't be had
+// all of its kind count as had.
+absl::flat_hash_set<uint64_t> FindListed(
+    const std::vector<LentSocket>& candidates) {
+  absl::flat_hash_set<uint64_t> listed;
+  std::set<std::pair<int, int>> kinds;
+  for (const LentSocket& socket : candidates) {
+    kinds.emplace(socket.family, socket.protocol);
+  }
+  for (const auto& [family, protocol] : kinds) {
+    // Their end is known by their marks alone.
+    if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) continue;
+    const absl::Status status = ListSockets(
+        family, protocol,
+        [&](const SocketReport& report) { listed.insert(report.cookie); });
+    if (status.ok()) continue;
+    static LogLimit limit(1);
+    if (auto suppressed = limit.Admit()) {
+      Log(LogLevel::kWarning, "sockets not listed",
+          {{"family", family},
+           {"protocol", protocol},
+           {"cause", status.message()}},
+          *suppressed);
+    }
+    for (const LentSocket& socket : candidates) {
+      if (socket.family == family && socket.protocol == protocol) {
+        listed.insert(socket.cookie);
+      }
+    }
+  }
+  return listed;
+}
+
+}  // namespace
+
+std::shared_ptr<LentSockets> LentSockets::Create(const Options& options,
+                                                 EventLoop* loop) {
+  return std::shared_ptr<LentSockets>(new LentSockets(options, loop));
+}
+
+LentSockets::~LentSockets() {
+  if (ends_ != nullptr) ends_->Stop();
+  if (check_timer_ != 0) loop_->CancelTimer(check_timer_);
+}
+
+// ---------------------------------------------------------------- owners
+
+std::shared_ptr<LentOwner> LentSockets::OwnerOf(const ProcessKey& key,
+                                                const PeerIdentity& identity) {
+  absl::MutexLock lock(&mu_);
+  std::weak_ptr<LentOwner>& entry = owners_[key];
+  if (auto owner = entry.lock()) return owner;
+  std::shared_ptr<LentOwner> owner(
+      new LentOwner(identity.pid, identity.uid),
+      [weak = weak_from_this(), key](LentOwner* raw) {
+        delete raw;
+        if (auto self = weak.lock()) self->ForgetOwner(key);
+      });
+  entry = owner;
+  return owner;
+}
+
+void LentSockets::ForgetOwner(const ProcessKey& key) {
+  absl::MutexLock lock(&mu_);
+  // Unless there is a new one already.
+  auto found = owners_.find(key);
+  if (found != owners_.end() && found->second.expired()) owners_.erase(found);
+}
+
+// --------------------------------------------------------------- entries
+
+void LentSockets::Add(const LentSocket& socket) {
+  absl::MutexLock lock(&mu_);
+  if (ends_ == nullptr) ListenLocked();
+  sockets_.emplace(socket.cookie, socket);
+  if (!IsTold(socket)) ++untold_;
+  if (NeedsChecksLocked()) ScheduleCheckLocked(options_.check_time);
+}
+
+void LentSockets::ListenLocked() {
+  auto ends = SocketEnds::Listen(loop_, weak_from_this());
+  if (ends.ok()) {
+    ends_ = *std::move(ends);
+    return;
+  }
+  static LogLimit limit(1);
+  if (auto suppressed = limit.Admit()) {
+    Log(LogLevel::kWarning, "ends of lent sockets are seen late",
+        {{"cause", ends.status().message()}}, *suppressed);
+  }
+}
+
+bool LentSockets::Take(uint64_t cookie, LentSocket* socket) {
+  absl::MutexLock lock(&mu_);
+  auto found = sockets_.find(cookie);
+  if (found == sockets_.end()) return false;
+  // The owner's last hold may be this one, and its end needs the lock.
+  *socket = std::move(found->second);
+  sockets_.erase(found);
+  if (!IsTold(*socket)) --untold_;
+  socket->owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+  if (sockets_.empty() && ends_ != nullptr && !idle_timer_) {
+    idle_timer_ = true;
+    loop_->RunAfter(options_.idle_time, [weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->StopWhenIdle();
+    });
+  }
+  return true;
+}
+
+void LentSockets::StopWhenIdle() {
+  std::shared_ptr<SocketEnds> ends;
+  absl::MutexLock lock(&mu_);
+  idle_timer_ = false;
+  if (!sockets_.empty() || ends_ == nullptr) return;
+  ends_->Stop();
+  ends = std::move(ends_);
+}
+
+void LentSockets::Forget(uint64_t cookie) {
+  LentSocket socket;
+  (void)Take(cookie, &socket);
+}
+
+void LentSockets::LogEnd(const LentSocket& socket, const SocketReport* report) {
+  if (!LogEnabled(LogLevel::kDebug)) return;
+  const bool counted = report != nullptr && report->has_bytes;
+  Log(LogLevel::kDebug, "lent socket ended",
+      {{"client", socket.owner->client_id.load(std::memory_order_relaxed)},
+       {"pid", socket.owner->pid},
+       {"socket", absl::Hex(socket.socket_id, absl::kZeroPad16)},
+       {"cookie", socket.cookie},
+       {"bytes_sent", counted ? absl::StrCat(report->bytes_sent) : "unknown"},
+       {"bytes_received",
+        counted ? absl::StrCat(report->bytes_received) : "unknown"}});
+}
+
+void LentSockets::OnSocketEnded(const SocketReport& report) {
+  LentSocket socket;
+  if (!Take(report.cookie, &socket)) return;
+  if (report.has_bytes) {
+    bytes_sent_.fetch_add(report.bytes_sent, std::memory_order_relaxed);
+    bytes_received_.fetch_add(report.bytes_received, std::memory_order_relaxed);
+  }
+  LogEnd(socket, &report);
+}
+
+std::vector<LentSocket> LentSockets::List() const {
+  std::vector<LentSocket> all;
+  absl::MutexLock lock(&mu_);
+  all.reserve(sockets_.size());
+  for (const auto& [cookie, socket] : sockets_) all.push_back(socket);
+  return all;
+}
+
+size_t LentSockets::size() const {
+  absl::MutexLock lock(&mu_);
+  return sockets_.size();
+}
+
+// ---------------------------------------------------------------- checks
+
+bool LentSockets::NeedsChecksLocked() const {
+  return untold_ > 0 || (ends_ == nullptr && !sockets_.empty());
+}
+
+void LentSockets::ScheduleCheckLocked(absl::Duration delay) {
+  const absl::Time due = absl::Now() + delay;
+  if (check_timer_ != 0) {
+    if (check_due_ <= due) return;
+    loop_->CancelTimer(check_timer_);
+  }
+  check_due_ = due;
+  const uint64_t round = ++check_round_;
+  check_timer_ = loop_->RunAfter(delay, [weak = weak_from_this(), round] {
+    if (auto self = weak.lock()) self->OnCheckTime(round);
+  });
+}
+
+void LentSockets::OnEndsLost() {
+  absl::MutexLock lock(&mu_);
+  ScheduleCheckLocked(options_.lost_time);
+}
+
+void LentSockets::CheckSoon() { OnEndsLost(); }
+
+void LentSockets::OnCheckTime(uint64_t round) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (round != check_round_) return;
+    check_timer_ = 0;
+  }
+  Check();
+  absl::MutexLock lock(&mu_);
+  if (NeedsChecksLocked()) ScheduleCheckLocked(options_.check_time);
+}
+
+void LentSockets::Check() {
+  // Before it is looked what lives: who comes later isn't asked for.
+  std::vector<LentSocket> candidates = List();
+  const auto marked = ReadMarkedSockets();
+  if (marked.ok()) {
+    candidates.erase(std::remove_if(candidates.begin(), candidates.end(),
+                                    [&](const LentSocket& socket) {
+                                      return marked->contains(socket.inode);
+                                    }),
+                     candidates.end());
+  } else {
+    static LogLimit limit(1);
+    if (auto suppressed = limit.Admit()) {
+      Log(LogLevel::kWarning, "unbound lent sockets may be lost sight of",
+          {{"cause", marked.status().message()}}, *suppressed);
+    }
+  }
+  if (candidates.empty()) return;
+  // Closed ones that still send, and those whose mark was taken off.
+  const absl::flat_hash_set<uint64_t> listed = FindListed(candidates);
+  for (const LentSocket& candidate : candidates) {
+    LentSocket socket;
+    if (listed.contains(candidate.cookie) || !Take(candidate.cookie, &socket)) {
+      continue;
+    }
+    LogEnd(socket, nullptr);
+  }
+}
+
+}  // namespace wspd

@@ -1,0 +1,151 @@
+#ifndef WSPD_DAEMON_LINUX_LENT_SOCKETS_H_
+#define WSPD_DAEMON_LINUX_LENT_SOCKETS_H_
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "daemon/event/event_loop.h"
+#include "daemon/identity/peer_identity.h"
+#include "daemon/identity/process_key.h"
+#include "daemon/linux/socket_ends.h"
+
+namespace wspd {
+
+// A process that sockets were lent to. It counts them until they end, however
+// often it attaches, and is remembered for that when it has gone.
+struct LentOwner {
+  LentOwner(pid_t of_pid, uid_t of_uid) : pid(of_pid), uid(of_uid) {}
+
+  const pid_t pid;
+  const uid_t uid;
+  // The client that the process is now; 0: none, it has detached or died.
+  std::atomic<uint64_t> client_id{0};
+  std::atomic<uint32_t> sockets{0};
+};
+
+// What is known of a lent socket. The daemon has no descriptor of it.
+struct LentSocket {
+  // As SO_COOKIE.
+  uint64_t cookie = 0;
+  uint64_t inode = 0;
+  // The client's number for it.
+  uint64_t socket_id = 0;
+  // AF_*, SOCK_*, IPPROTO_*; the protocol is never 0.
+  int family = 0;
+  int type = 0;
+  int protocol = 0;
+  // Unix time, nanoseconds.
+  int64_t opened_at_ns = 0;
+  std::shared_ptr<LentOwner> owner;
+};
+
+// The real sockets that clients have descriptors of. An entry ends when the
+// kernel says that the socket has: after the last close of whoever has it, and
+// the last byte that was still to be sent.
+//
+// The kernel tells of the ends of TCP and UDP. Of others, and when it had too
+// much to tell, the daemon looks what lives.
+//
+// Thread-safe; no other lock but the loop's is taken under this one's.
+class LentSockets : public SocketEndObserver,
+                    public std::enable_shared_from_this<LentSockets> {
+ public:
+  struct Options {
+    // How long the kernel is listened to when nothing is lent any more: each
+    // socket of the system that ends costs a message meanwhile.
+    absl::Duration idle_time = absl::Seconds(10);
+    // How often it is looked what lives, where the kernel doesn't tell; and how
+    // soon again where it had too much to tell.
+    absl::Duration check_time = absl::Seconds(10);
+    absl::Duration lost_time = absl::Seconds(1);
+  };
+
+  // `loop`, which reads what the kernel says, outlives the table.
+  static std::shared_ptr<LentSockets> Create(const Options& options,
+                                             EventLoop* loop);
+  ~LentSockets() override;
+
+  // The owner of a process, the same one as long as the process has sockets or
+  // somebody has the owner.
+  std::shared_ptr<LentOwner> OwnerOf(const ProcessKey& key,
+                                     const PeerIdentity& identity);
+
+  // Enters a socket, marked by MarkSocket(), before anybody else has a
+  // descriptor of it. Its owner has counted it already; the entry's end takes
+  // one off.
+  void Add(const LentSocket& socket);
+  // Ends an entry whose socket was lent to nobody.
+  void Forget(uint64_t cookie);
+
+  // Looks soon what lives: somebody is at a limit.
+  void CheckSoon();
+
+  // In no order.
+  std::vector<LentSocket> List() const;
+  size_t size() const;
+
+  // Of sockets that have ended, where the kernel counts.
+  uint64_t bytes_sent() const {
+    return bytes_sent_.load(std::memory_order_relaxed);
+  }
+  uint64_t bytes_received() const {
+    return bytes_received_.load(std::memory_order_relaxed);
+  }
+
+  // SocketEndObserver.
+  void OnSocketEnded(const SocketReport& report) override;
+  void OnEndsLost() override;
+
+ private:
+  LentSockets(const Options& options, EventLoop* loop)
+      : options_(options), loop_(loop) {}
+
+  void ForgetOwner(const ProcessKey& key);
+  // Takes an entry out. False if there is none.
+  bool Take(uint64_t cookie, LentSocket* socket);
+  static void LogEnd(const LentSocket& socket, const SocketReport* report);
+  void ListenLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether there are entries whose end nobody tells of.
+  bool NeedsChecksLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Sees to it that a check comes within `delay`.
+  void ScheduleCheckLocked(absl::Duration delay)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnCheckTime(uint64_t round);
+  // Ends the entries whose sockets don't live any more.
+  void Check();
+  void StopWhenIdle();
+
+  const Options options_;
+  EventLoop* const loop_;
+  std::atomic<uint64_t> bytes_sent_{0};
+  std::atomic<uint64_t> bytes_received_{0};
+  mutable absl::Mutex mu_;
+  // By cookie.
+  absl::flat_hash_map<uint64_t, LentSocket> sockets_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<ProcessKey, std::weak_ptr<LentOwner>> owners_
+      ABSL_GUARDED_BY(mu_);
+  // Entries of protocols whose ends the kernel doesn't tell.
+  size_t untold_ ABSL_GUARDED_BY(mu_) = 0;
+  // Null: nothing is lent, or the kernel can't be listened to.
+  std::shared_ptr<SocketEnds> ends_ ABSL_GUARDED_BY(mu_);
+  bool idle_timer_ ABSL_GUARDED_BY(mu_) = false;
+  EventLoop::TimerId check_timer_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Time check_due_ ABSL_GUARDED_BY(mu_);
+  // Of the timer that counts: an older one may have fired already.
+  uint64_t check_round_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_LINUX_LENT_SOCKETS_H_

@@ -1,0 +1,107 @@
+#include "daemon/linux/linux_socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/linux/socket_mark.h"
+
+namespace wspd {
+namespace {
+
+using Request = wsp::v1::LinuxSocketRequest;
+
+// That of the kernel, 0 for none.
+int FamilyOf(const Request& request) {
+  switch (request.family()) {
+    case Request::FAMILY_IPV4:
+      return AF_INET;
+    case Request::FAMILY_IPV6:
+      return AF_INET6;
+    default:
+      return AF_UNSPEC;
+  }
+}
+
+int TypeOf(const Request& request) {
+  switch (request.type()) {
+    case Request::TYPE_STREAM:
+      return SOCK_STREAM;
+    case Request::TYPE_DATAGRAM:
+      return SOCK_DGRAM;
+    default:
+      return 0;
+  }
+}
+
+// Of others the kernel might load what no client is to load.
+bool IsLentProtocol(uint32_t protocol) {
+  switch (protocol) {
+    case IPPROTO_IP:
+    case IPPROTO_ICMP:
+    case IPPROTO_TCP:
+    case IPPROTO_UDP:
+    case IPPROTO_ICMPV6:
+    case IPPROTO_UDPLITE:
+    case IPPROTO_MPTCP:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The protocol that 0 stands for, too.
+int ProtocolOf(int type, uint32_t protocol) {
+  if (protocol != 0) return static_cast<int>(protocol);
+  return type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+}
+
+// The kernel compares the users of two sockets by their inodes.
+void GiveToUser(int fd, uid_t uid) {
+  if (uid == geteuid() || fchown(fd, uid, static_cast<gid_t>(-1)) == 0) return;
+  const absl::Status status = absl::ErrnoToStatus(errno, "fchown(socket)");
+  static LogLimit limit(1);
+  if (auto suppressed = limit.Admit()) {
+    Log(LogLevel::kWarning,
+        "a lent socket shares addresses with those of all users",
+        {{"uid", uid}, {"cause", status.ToString()}}, *suppressed);
+  }
+}
+
+}  // namespace
+
+int MakeLinuxSocket(const Request& request, std::shared_ptr<LentOwner> owner,
+                    OwnedFd* fd, LentSocket* entry) {
+  if (request.type() == Request::TYPE_RAW) return EPERM;
+  const int family = FamilyOf(request);
+  const int type = TypeOf(request);
+  if (family == AF_UNSPEC) return EAFNOSUPPORT;
+  if (type == 0) return ESOCKTNOSUPPORT;
+  if (!IsLentProtocol(request.protocol())) return EPROTONOSUPPORT;
+  const int flags = SOCK_CLOEXEC | (request.nonblocking() ? SOCK_NONBLOCK : 0);
+  fd->Reset(socket(family, type | flags, static_cast<int>(request.protocol())));
+  if (!fd->valid()) return errno;
+  GiveToUser(fd->get(), owner->uid);
+  socklen_t size = sizeof(entry->cookie);
+  if (getsockopt(fd->get(), SOL_SOCKET, SO_COOKIE, &entry->cookie, &size) !=
+      0) {
+    return errno;
+  }
+  const auto inode = MarkSocket(fd->get());
+  if (!inode.ok()) return ENFILE;
+  entry->inode = *inode;
+  entry->family = family;
+  entry->type = type;
+  entry->protocol = ProtocolOf(type, request.protocol());
+  entry->opened_at_ns = absl::GetCurrentTimeNanos();
+  entry->owner = std::move(owner);
+  return 0;
+}
+
+}  // namespace wspd

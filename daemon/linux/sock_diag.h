@@ -1,0 +1,56 @@
+#ifndef WSPD_DAEMON_LINUX_SOCK_DIAG_H_
+#define WSPD_DAEMON_LINUX_SOCK_DIAG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/base/owned_fd.h"
+#include "daemon/socket/net_address.h"
+
+namespace wspd {
+
+// What the kernel says of a socket by NETLINK_SOCK_DIAG.
+struct SocketReport {
+  // As SO_COOKIE: never that of another socket until the system restarts.
+  uint64_t cookie = 0;
+  // TCP_ESTABLISHED and the like; UDP's is one of these two: TCP_ESTABLISHED
+  // (connected) or TCP_CLOSE.
+  uint8_t state = 0;
+  // Whether there is a descriptor of it. Of an end this says nothing.
+  bool open = false;
+  NetAddress local;
+  // Port 0: none.
+  NetAddress peer;
+  // The kernel counts TCP's bytes and nobody else's.
+  bool has_bytes = false;
+  // What has been sent at least once.
+  uint64_t bytes_sent = 0;
+  // May count the peer's end as one more.
+  uint64_t bytes_received = 0;
+};
+
+// States that Linux's headers for programs don't have.
+inline constexpr uint8_t kTcpBoundInactive = 13;
+
+using ReportSink = std::function<void(const SocketReport&)>;
+
+// A non-blocking netlink socket that brings a report of every TCP and UDP
+// socket of the network namespace that ends from now on. Needs no privilege.
+absl::StatusOr<OwnedFd> OpenSocketEnds();
+
+// Reads one datagram of such a socket. False: there was none (EAGAIN). An error
+// is ENOBUFS's: reports were lost.
+absl::StatusOr<bool> ReadSocketEnds(int fd, const ReportSink& sink);
+
+// Reports the sockets of a family and protocol in the network namespace of the
+// calling thread. Sockets that are neither bound nor connected aren't among
+// them, since the kernel has no list of these. Takes time in proportion to the
+// namespace's sockets.
+absl::Status ListSockets(int family, int protocol, const ReportSink& sink);
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_LINUX_SOCK_DIAG_H_

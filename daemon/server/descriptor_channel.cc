@@ -1,0 +1,134 @@
+#include "daemon/server/descriptor_channel.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "daemon/base/log.h"
+
+namespace wspd {
+namespace {
+
+// Room for at least 64 messages that the client leaves unread, by the kernel's
+// way of counting, and for not many more: descriptors under way count against
+// the daemon's limit of open files, those of all clients together.
+constexpr int kSendBufferBytes = 32 << 10;
+
+struct Message {
+  uint64_t call_id;
+  uint64_t cookie;
+};
+static_assert(sizeof(Message) == 16, "as the wire has it");
+
+// A warning about a connection that ends.
+void LogRefusal(const Connection& connection, absl::string_view cause) {
+  static LogLimit limit(10);
+  if (auto suppressed = limit.Admit()) {
+    Log(LogLevel::kWarning, "descriptor connection refused",
+        {{"pid", connection.identity().pid},
+         {"uid", connection.identity().uid},
+         {"cause", cause}},
+        *suppressed);
+  }
+}
+
+// With a descriptor unless `fd` is negative. Returns errno.
+int SendMessage(int to, uint64_t call_id, uint64_t cookie, int fd) {
+  Message message = {htole64(call_id), htole64(cookie)};
+  iovec bytes = {&message, sizeof(message)};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(fd))] = {};
+  msghdr header{};
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  if (fd >= 0) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof(control);
+    cmsghdr* const rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(fd));
+    memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
+  }
+  for (;;) {
+    // So few bytes are taken as a whole, or not at all.
+    if (sendmsg(to, &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return 0;
+    if (errno != EINTR) return errno;
+  }
+}
+
+}  // namespace
+
+void DescriptorChannel::Serve(const Context& context, OwnedFd fd,
+                              std::shared_ptr<Connection> connection,
+                              const std::string& token) {
+  auto attachment =
+      context.registry->FindForDescriptors(connection->identity(), token);
+  if (!attachment.ok()) {
+    LogRefusal(*connection, attachment.status().message());
+    return connection->Shutdown();
+  }
+  std::shared_ptr<DescriptorChannel> channel(new DescriptorChannel(
+      context.loop, std::move(fd), connection, *attachment));
+  auto watch =
+      context.loop->Watch(channel->fd_.get(), EPOLLIN | EPOLLRDHUP, channel);
+  if (!watch.ok()) {
+    LogRefusal(*connection, watch.status().message());
+    return connection->Shutdown();
+  }
+  channel->watch_ = *watch;
+  (void)setsockopt(channel->fd_.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes,
+                   sizeof(kSendBufferBytes));
+  context.connections->OnAttachBegun(connection.get());
+  // Ended meanwhile: the event that comes with it does the rest.
+  if (!channel->Greet(attachment->get())) channel->Close();
+}
+
+bool DescriptorChannel::Greet(Attachment* attachment) {
+  absl::MutexLock lock(&sending_mu_);
+  // Who has the message may rely on the attachment's having the channel.
+  if (!attachment->BindDescriptors(shared_from_this())) return false;
+  // Never for want of room: the buffer is empty.
+  return SendMessage(fd_.get(), 0, 0, -1) == 0;
+}
+
+int DescriptorChannel::SendDescriptor(uint64_t call_id, uint64_t cookie,
+                                      int fd) {
+  int error;
+  {
+    absl::MutexLock lock(&sending_mu_);
+    error = SendMessage(fd_.get(), call_id, cookie, fd);
+  }
+  switch (error) {
+    case EAGAIN:
+      return ENOBUFS;
+    case EPIPE:
+    case ECONNRESET:
+      return ENOTCONN;
+    case ETOOMANYREFS:
+      // Of all clients together.
+      return ENFILE;
+    default:
+      return error;
+  }
+}
+
+void DescriptorChannel::OnEvents(uint32_t /*events*/) {
+  if (ended_) return;
+  char byte;
+  const ssize_t size = recv(fd_.get(), &byte, 1, MSG_DONTWAIT);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (size > 0) {
+    LogRefusal(*connection_, "the client sent more than magic and token");
+  }
+  loop_->Unwatch(watch_, fd_.get());
+  connection_->Shutdown();
+  ended_ = true;
+  if (auto attachment = attachment_.lock()) attachment->UnbindDescriptors(this);
+}
+
+}  // namespace wspd
