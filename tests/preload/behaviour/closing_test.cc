@@ -258,9 +258,9 @@ Aftermath BySpawnClosefromAction(Closing& closing) {
 Aftermath ByVforkAndExec(Closing& closing) {
   Aftermath holder = Holder([&](const RoleCommand& hold, int) {
     const int fd = closing.fd;
-    const pid_t pid = vfork();
+    const pid_t pid = vfork();  // NOLINT: it is what is tested
     if (pid == 0) {
-      close(fd);
+      close(fd);  // NOLINT: as programs do
       execv(hold.path(), hold.argv());
       _exit(127);
     }

@@ -225,9 +225,9 @@ TEST_P(ProcessTest, SpawnedProgramHasItOnStandardInput) {
 // A vfork child has descriptors of its own, though its memory is its parent's.
 TEST_P(ProcessTest, VforkChildClosesOnlyItsOwn) {
   const int fd = ours();
-  const pid_t pid = vfork();
+  const pid_t pid = vfork();  // NOLINT: it is what is tested
   if (pid == 0) {
-    close(fd);
+    close(fd);  // NOLINT: as programs do
     _exit(0);
   }
   Child child(pid);
@@ -237,9 +237,9 @@ TEST_P(ProcessTest, VforkChildClosesOnlyItsOwn) {
 }
 
 TEST_P(ProcessTest, VforkChildSweepsOnlyItsOwn) {
-  const pid_t pid = vfork();
+  const pid_t pid = vfork();  // NOLINT: it is what is tested
   if (pid == 0) {
-    close_range(3, ~0u, 0);
+    close_range(3, ~0u, 0);  // NOLINT: as programs do
     _exit(0);
   }
   Child child(pid);
@@ -253,10 +253,10 @@ TEST_P(ProcessTest, VforkChildMovesOnlyItsOwn) {
   const int fd = ours();
   const Connection other = MakeConnection(family(), origin());
   const int over = other.ours.get();
-  const pid_t pid = vfork();
+  const pid_t pid = vfork();  // NOLINT: it is what is tested
   if (pid == 0) {
-    dup2(fd, over);
-    close(fd);
+    dup2(fd, over);  // NOLINT: as programs do
+    close(fd);       // NOLINT: as programs do
     _exit(0);
   }
   Child child(pid);
@@ -269,7 +269,7 @@ TEST_P(ProcessTest, VforkChildMovesOnlyItsOwn) {
 
 TEST_P(ProcessTest, VforkChildExecutesAServer) {
   const RoleCommand echo("echo", {std::to_string(ours())});
-  const pid_t pid = vfork();
+  const pid_t pid = vfork();  // NOLINT: it is what is tested
   if (pid == 0) {
     execv(echo.path(), echo.argv());
     _exit(127);
