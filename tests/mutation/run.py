@@ -67,9 +67,15 @@ def run_tests(copy, tests, cases=""):
     return done.returncode, done.stdout, failed
 
 
+def name_of(case):
+    """Suite and case, without what an instantiation adds to both."""
+    suite, dot, name = case.partition(".")
+    return suite.split("/")[-1] + dot + name.split("/")[0]
+
+
 def describe(failed):
     """What goes into the table: the cases that failed, or the first of them."""
-    cases = sorted({case.split("/")[0] for _, case in failed})
+    cases = sorted({name_of(case) for _, case in failed})
     named = ", ".join(f"`{case}`" for case in cases[:MOST_CASES_NAMED])
     more = len(cases) - MOST_CASES_NAMED
     rest = f" and {more} more" if more > 0 else ""
