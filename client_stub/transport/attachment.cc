@@ -10,7 +10,6 @@ namespace {
 
 constexpr size_t kMostTokenBytes = 64;
 constexpr uint32_t kMostChunkBytes = 64 << 10;
-constexpr const char kClientName[] = "libwsp";
 // MSG_OOB, as Winsock numbers it.
 constexpr uint32_t kUrgentFlag = 1;
 
@@ -52,7 +51,11 @@ void TakeRequestOut(Call* call) {
 }  // namespace
 
 Attachment::Attachment(uint64_t first_call_id, Observer* observer)
-    : observer_(observer), next_call_id_(first_call_id) {
+    : Attachment(first_call_id, observer, Options()) {}
+
+Attachment::Attachment(uint64_t first_call_id, Observer* observer,
+                       const Options& options)
+    : observer_(observer), options_(options), next_call_id_(first_call_id) {
   credit_.SetLimits(limits_);
 }
 
@@ -81,7 +84,7 @@ IoStatus Attachment::Connect(RawIo* io, bool resume) {
   welcomed_ = false;
   sent_acks_.clear();
   // Only here is the private base accessible.
-  client_.reset(new Http2Client(io, this));
+  client_.reset(new Http2Client(io, this, options_.read_bytes));
   grpc_status_ = Http2Client::kNoStatus;
   hello_due_ = true;
   resuming_ = !token_.empty();
@@ -633,7 +636,8 @@ bool Attachment::NextMessage(OutgoingMessage* message) {
   if (!attached_) {
     HelloParams hello;
     hello.resume_token = {token_.data(), token_.size()};
-    hello.client_name = kClientName;
+    hello.linux_personality = options_.linux_personality;
+    hello.client_name = options_.client_name;
     AppendAck(message->bytes(), hello_ack_);
     AppendHello(message->bytes(), hello);
     hello_due_ = false;

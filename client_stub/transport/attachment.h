@@ -45,8 +45,20 @@ class Attachment final : private Http2Client::Delegate,
     ~Observer() = default;
   };
 
+  // Whose rules the attachment lives by, and what it takes.
+  struct Options {
+    // LINUX, which has nothing to resume, instead of WINSOCK.
+    bool linux_personality = false;
+    // What the client calls itself in the daemon's log.
+    const char* client_name = "libwsp";
+    // Of what is read from the connection at a time.
+    size_t read_bytes = Http2Client::kReadBytes;
+  };
+
   // Call ids count up from `first_call_id`, which should be random.
   Attachment(uint64_t first_call_id, Observer* observer);
+  Attachment(uint64_t first_call_id, Observer* observer,
+             const Options& options);
   ~Attachment();
 
   Attachment(const Attachment&) = delete;
@@ -62,6 +74,9 @@ class Attachment final : private Http2Client::Delegate,
   bool connected() const { return client_ != nullptr; }
   // Whether the welcome was received on this connection.
   bool attached() const { return attached_; }
+  // What names the attachment to the daemon, for whatever else the process
+  // connects; empty before the first welcome.
+  ByteView token() const { return {token_.data(), token_.size()}; }
   // The gRPC status that ended the last connection, or Http2Client::kNoStatus.
   int grpc_status() const { return grpc_status_; }
 
@@ -187,6 +202,7 @@ class Attachment final : private Http2Client::Delegate,
   void UndoAbandoned(const Call& call, const Completion& completion);
 
   Observer* const observer_;
+  const Options options_;
   uint64_t next_call_id_;
   AttachmentLimits limits_;
   ByteBuffer token_;

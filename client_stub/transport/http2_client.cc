@@ -11,7 +11,6 @@ constexpr uint32_t kMaxFrameBytes = 1 << 20;
 constexpr size_t kMaxMessageBytes = 1 << 20;
 // A chunk of payload with what goes around it.
 constexpr size_t kBatchBytes = (64 << 10) + (4 << 10);
-constexpr size_t kReadBytes = 256 << 10;
 constexpr int kReadsInOneGo = 4;
 constexpr size_t kGrpcPrefixBytes = 5;
 constexpr size_t kFrameHeaderBytes = 9;
@@ -59,9 +58,9 @@ void OutgoingMessage::Clear() {
   payload_bytes_ = 0;
 }
 
-Http2Client::Http2Client(RawIo* io, Delegate* delegate)
+Http2Client::Http2Client(RawIo* io, Delegate* delegate, size_t read_bytes)
     : io_(io), delegate_(delegate), deframer_(kMaxMessageBytes) {
-  read_buffer_.resize(kReadBytes);
+  read_buffer_.resize(read_bytes);
 }
 
 Http2Client::~Http2Client() {

@@ -64,8 +64,11 @@ class Http2Client final : private GrpcDeframer::Sink {
   // gRPC's status code of a stream that ended, or one of these.
   static constexpr int kNoStatus = -1;
 
+  // Bytes that are read at a time, where bulk comes.
+  static constexpr size_t kReadBytes = 256 << 10;
+
   // Both have to outlive this object.
-  Http2Client(RawIo* io, Delegate* delegate);
+  Http2Client(RawIo* io, Delegate* delegate, size_t read_bytes = kReadBytes);
   ~Http2Client();
 
   Http2Client(const Http2Client&) = delete;
@@ -77,8 +80,8 @@ class Http2Client final : private GrpcDeframer::Sink {
   // Sends what there is to send. kBlocked: call again when writable.
   IoStatus Flush();
 
-  // Reads and handles what there is, at most about 1 MiB in one go. kDone:
-  // there may be more. kBlocked: nothing more for now.
+  // Reads and handles what there is, at most four times `read_bytes` in one go.
+  // kDone: there may be more. kBlocked: nothing more for now.
   IoStatus Read();
 
   // Whether Flush has something to do.

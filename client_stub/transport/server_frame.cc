@@ -274,6 +274,16 @@ bool DecodeSocketResult(ByteView bytes, Completion* out) {
   return reader.ok();
 }
 
+bool DecodeLinuxSocketResult(ByteView bytes, Completion* out) {
+  WireReader reader(bytes);
+  while (reader.Next()) {
+    if (reader.field() == wire::LinuxSocketResult::kCookie) {
+      out->cookie = reader.AsFixed64();
+    }
+  }
+  return reader.ok();
+}
+
 bool DecodeDuplicateSocketResult(ByteView bytes, Completion* out) {
   WireReader reader(bytes);
   while (reader.Next()) {
@@ -348,6 +358,8 @@ bool DecodeResult(uint32_t field, ByteView bytes, Completion* out) {
       return DecodeSocketResult(bytes, out);
     case Field::kDuplicateSocket:
       return DecodeDuplicateSocketResult(bytes, out);
+    case Field::kLinuxSocket:
+      return DecodeLinuxSocketResult(bytes, out);
     case Field::kBind:
       return DecodeOnlyField(bytes, wire::BindResult::kLocal, local);
     case Field::kAccept:

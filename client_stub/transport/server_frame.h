@@ -64,6 +64,7 @@ struct Completion {
   bool nonblocking = false;     // socket
   bool linger_on = false;       // option
   uint32_t linger_seconds = 0;  // option
+  uint64_t cookie = 0;          // linux_socket
 };
 
 // How many FD_* bits there are.

@@ -1,9 +1,11 @@
 #include "tests/testing/scripted_daemon.h"
 
+#include <endian.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 
 #include <algorithm>
@@ -87,6 +89,43 @@ bool ScriptedDaemon::AwaitEnd() {
 }
 
 void ScriptedDaemon::Break() { connection_.Reset(-1); }
+
+std::string ScriptedDaemon::AcceptDescriptors() {
+  constexpr size_t kGreetingBytes = 24;
+  if (!AwaitReadable(listener_.get())) return "";
+  descriptors_ =
+      OwnedFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  std::string greeting;
+  while (greeting.size() < kGreetingBytes &&
+         AwaitReadable(descriptors_.get())) {
+    char bytes[kGreetingBytes];
+    const ssize_t size =
+        recv(descriptors_.get(), bytes, kGreetingBytes - greeting.size(), 0);
+    if (size <= 0) break;
+    greeting.append(bytes, static_cast<size_t>(size));
+  }
+  return greeting;
+}
+
+void ScriptedDaemon::SendDescriptor(uint64_t call_id, uint64_t cookie, int fd) {
+  uint64_t message[] = {htole64(call_id), htole64(cookie)};
+  iovec part = {message, sizeof(message)};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (fd >= 0) {
+    header.msg_control = control;
+    header.msg_controllen = sizeof(control);
+    cmsghdr* const item = CMSG_FIRSTHDR(&header);
+    item->cmsg_level = SOL_SOCKET;
+    item->cmsg_type = SCM_RIGHTS;
+    item->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(item), &fd, sizeof(fd));
+  }
+  // A client that has gone shows when it's read from.
+  (void)sendmsg(descriptors_.get(), &header, MSG_NOSIGNAL);
+}
 
 bool ScriptedDaemon::Exchange() {
   if (!connection_.is_open() || stream_->saw_end ||

@@ -15,7 +15,8 @@ namespace wspd::testing {
 
 // A daemon that does what a test tells it, step by step, at a real socket: for
 // orders of events in which the real one comes only by chance. It has one
-// connection at a time. For one thread; what waits gives up at kDeadline.
+// connection at a time, and one for descriptors. For one thread; what waits
+// gives up at kDeadline.
 class ScriptedDaemon {
  public:
   static constexpr char kToken[] = "0123456789abcdef";
@@ -36,6 +37,13 @@ class ScriptedDaemon {
   // Ends the connection as a fault in the transport would.
   void Break();
 
+  // Takes the next connection as one for descriptors. The bytes that it begins
+  // with, as many as a greeting has; fewer if no more come.
+  std::string AcceptDescriptors();
+  // A message on that connection, with `fd` unless that is -1.
+  void SendDescriptor(uint64_t call_id, uint64_t cookie, int fd);
+  void BreakDescriptors() { descriptors_.Reset(-1); }
+
   // The last result of this connection that was acknowledged.
   uint64_t acknowledged() const { return acknowledged_; }
 
@@ -46,6 +54,7 @@ class ScriptedDaemon {
 
   OwnedFd listener_;
   OwnedFd connection_;
+  OwnedFd descriptors_;
   std::unique_ptr<wsp::FakePipe> pipe_;
   std::unique_ptr<wsp::FakeDaemon> stream_;
   std::optional<wsp::v1::Hello> hello_;
