@@ -15,7 +15,7 @@ test_packages=(
   # Test.
   libgtest-dev libgmock-dev python3-grpcio g++-mingw-w64-x86-64
   clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
-  binutils iproute2 linux-perf
+  binutils curl iproute2 linux-perf
 )
 run_packages=(nginx-light util-linux)
 

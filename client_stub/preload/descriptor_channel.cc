@@ -1,0 +1,72 @@
+#include "client_stub/preload/descriptor_channel.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "client_stub/preload/kernel_calls.h"
+
+namespace wsp {
+namespace {
+
+// In place of HTTP/2's preface.
+constexpr uint8_t kPreface[8] = {'W', 'S', 'P', 'D', 'F', 'D', '1', '\n'};
+constexpr size_t kTokenBytes = 16;
+// {call id, SO_COOKIE}, little endian.
+constexpr size_t kMessageBytes = 16;
+
+uint64_t LittleEndian(const uint8_t* bytes) {
+  uint64_t value = 0;
+  for (int i = 7; i >= 0; --i) value = value << 8 | bytes[i];
+  return value;
+}
+
+}  // namespace
+
+int DescriptorChannel::Open(ByteView token, int64_t deadline_ms) {
+  if (token.size != kTokenBytes) return -ENETDOWN;
+  const int error = connection_.Open(deadline_ms);
+  if (error != 0) return error;
+  const ByteView greeting[] = {{kPreface, sizeof kPreface}, token};
+  // So few bytes go into an empty connection at once.
+  const RawIo::Result sent = connection_.Write(greeting, 2);
+  if (sent.status != IoStatus::kDone ||
+      sent.bytes != sizeof kPreface + kTokenBytes) {
+    return -ENETDOWN;
+  }
+  uint8_t answer[kMessageBytes];
+  for (size_t size = 0; size < sizeof answer;) {
+    if (connection_.Await(false, deadline_ms, nullptr) ==
+        DaemonConnection::Waited::kTimeout) {
+      return -ENETDOWN;
+    }
+    const RawIo::Result read =
+        connection_.Read(answer + size, sizeof answer - size);
+    if (read.status == IoStatus::kBroken) return -ENETDOWN;
+    size += read.bytes;
+  }
+  constexpr uint8_t kWelcome[kMessageBytes] = {};
+  return memcmp(answer, kWelcome, sizeof answer) == 0 ? 0 : -ENETDOWN;
+}
+
+int DescriptorChannel::Take(uint64_t call_id, bool close_on_exec) {
+  for (;;) {
+    uint8_t message[kMessageBytes];
+    int fd;
+    const int size = connection_.ReadWithDescriptor(message, sizeof message,
+                                                    close_on_exec, &fd);
+    if (size == -ENOBUFS) {
+      // The kernel drops what it has no number for.
+      if (LittleEndian(message) == call_id) return -EMFILE;
+      continue;
+    }
+    if (size == static_cast<int>(kMessageBytes) && fd >= 0) {
+      if (LittleEndian(message) == call_id) return fd;
+      kernel::Close(fd);
+      continue;
+    }
+    if (fd >= 0) kernel::Close(fd);
+    return -EPIPE;
+  }
+}
+
+}  // namespace wsp

@@ -1,0 +1,33 @@
+#ifndef WSPD_CLIENT_STUB_PRELOAD_DESCRIPTOR_CHANNEL_H_
+#define WSPD_CLIENT_STUB_PRELOAD_DESCRIPTOR_CHANNEL_H_
+
+#include <cstdint>
+
+#include "client_stub/preload/daemon_connection.h"
+
+namespace wsp {
+
+// The client's end of an attachment's descriptor connection (proto/README.md,
+// "Descriptors"): on it come the sockets that the stream's calls made, each
+// before its call's result. Not thread-safe.
+class DescriptorChannel {
+ public:
+  // Connects and ties the connection to the attachment that `token` names,
+  // until `deadline_ms`. 0 or a negative errno, as DaemonConnection::Open().
+  int Open(ByteView token, int64_t deadline_ms);
+
+  bool IsIntact() const { return connection_.IsIntact(); }
+
+  // The descriptor of the call, whose result is there. It gets the lowest
+  // number that is free, as those of socket() do. -EMFILE if none is; -EPIPE if
+  // it didn't come, after which the channel is of no use. Those of calls whose
+  // result nobody has waited for are closed.
+  int Take(uint64_t call_id, bool close_on_exec);
+
+ private:
+  DaemonConnection connection_;
+};
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_PRELOAD_DESCRIPTOR_CHANNEL_H_

@@ -1,0 +1,93 @@
+#include "client_stub/preload/linux_attachment.h"
+
+#include <errno.h>
+
+#include "client_stub/preload/kernel_calls.h"
+#include "client_stub/preload/process.h"
+
+namespace wsp {
+namespace {
+
+// Its answers are short.
+constexpr size_t kReadBytes = 16 << 10;
+
+Attachment::Options LinuxOptions() {
+  Attachment::Options options;
+  options.linux_personality = true;
+  options.client_name = "libwsp_preload";
+  options.read_bytes = kReadBytes;
+  return options;
+}
+
+}  // namespace
+
+LinuxAttachment::LinuxAttachment(uint64_t first_call_id)
+    : attachment_(first_call_id, this, LinuxOptions()) {}
+
+int64_t LinuxAttachment::TimeMs() { return kernel::NowMs(); }
+
+int LinuxAttachment::Open(int64_t deadline_ms) {
+  const int error = connection_.Open(deadline_ms);
+  if (error != 0) return error;
+  if (attachment_.Connect(&connection_, false) == IoStatus::kBroken ||
+      Await(&attached_, deadline_ms, nullptr) != Answer::kResult) {
+    return -ENETDOWN;
+  }
+  return 0;
+}
+
+Call* LinuxAttachment::NewCall(uint64_t socket_id) {
+  CallHeader header;
+  header.socket_id = socket_id;
+  return attachment_.NewCall(this, header);
+}
+
+LinuxAttachment::Answer LinuxAttachment::Ask(Call* call, int64_t deadline_ms,
+                                             const sigset_t* signals) {
+  answered_ = false;
+  call_id_ = call->id;
+  attachment_.Submit(call);
+  return Await(&answered_, deadline_ms, signals);
+}
+
+LinuxAttachment::Answer LinuxAttachment::Await(const bool* done,
+                                               int64_t deadline_ms,
+                                               const sigset_t* signals) {
+  const uint32_t generation = ProcessGeneration();
+  while (!*done) {
+    if (attachment_.Flush() == IoStatus::kBroken) return Answer::kLost;
+    switch (connection_.Await(attachment_.WantsWrite(), deadline_ms, signals)) {
+      case DaemonConnection::Waited::kTimeout:
+        return Answer::kTimeout;
+      case DaemonConnection::Waited::kInterrupted:
+        // By a handler that may have closed everything, or forked: in the child
+        // not even this object is there any more.
+        if (ProcessGenerationAfterHandlers() != generation ||
+            !connection_.IsIntact()) {
+          return Answer::kLost;
+        }
+        continue;
+      case DaemonConnection::Waited::kReady:
+        break;
+    }
+    // What came before the end counts.
+    if (attachment_.Read() == IoStatus::kBroken && !*done) {
+      return Answer::kLost;
+    }
+  }
+  return Answer::kResult;
+}
+
+void LinuxAttachment::OnResult(Call* call, const Completion& completion) {
+  if (call->id != call_id_) return;
+  result_ = completion;
+  data_.clear();
+  if (completion.data.size > 0) {
+    data_.assign(completion.data.data,
+                 completion.data.data + completion.data.size);
+  }
+  result_.data = result_.body = {};
+  answered_ = true;
+}
+
+}  // namespace wsp

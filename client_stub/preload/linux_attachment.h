@@ -1,0 +1,75 @@
+#ifndef WSPD_CLIENT_STUB_PRELOAD_LINUX_ATTACHMENT_H_
+#define WSPD_CLIENT_STUB_PRELOAD_LINUX_ATTACHMENT_H_
+
+#include <signal.h>
+
+#include <cstdint>
+
+#include "client_stub/preload/daemon_connection.h"
+#include "client_stub/transport/attachment.h"
+
+namespace wsp {
+
+// An attachment of the LINUX personality whose caller waits for each call.
+// There is no thread and nothing to resume: a connection that is lost is the
+// end, and whoever needs the daemon again makes another one. One thread at a
+// time.
+class LinuxAttachment final : private CallOwner, private Attachment::Observer {
+ public:
+  explicit LinuxAttachment(uint64_t first_call_id);
+
+  LinuxAttachment(const LinuxAttachment&) = delete;
+  LinuxAttachment& operator=(const LinuxAttachment&) = delete;
+
+  // Connects and says hello. 0 or a negative errno, as
+  // DaemonConnection::Open().
+  int Open(int64_t deadline_ms);
+
+  // Whether nobody else has the connection's number.
+  bool IsIntact() const { return connection_.IsIntact(); }
+  ByteView token() const { return attachment_.token(); }
+
+  // A new call, to which the caller appends the request.
+  Call* NewCall(uint64_t socket_id);
+
+  // What came of a call.
+  enum class Answer {
+    kResult,   // the daemon has answered
+    kLost,     // the connection is gone, or nonsense came
+    kTimeout,  // no answer: the connection is of no use, either
+  };
+  // Submits the call and waits for its result. `signals`: the mask while it
+  // waits, null: the thread's own. A handler that runs meanwhile changes
+  // nothing.
+  Answer Ask(Call* call, int64_t deadline_ms, const sigset_t* signals);
+
+  // Of the last call.
+  uint64_t call_id() const { return call_id_; }
+  const Completion& result() const { return result_; }
+  // The result's data, which are gone from `result()`.
+  const ByteBuffer& data() const { return data_; }
+
+ private:
+  void OnResult(Call* call, const Completion& completion) override;
+  void OnPending(Call*) override {}
+  void OnAttached(bool, uint64_t) override { attached_ = true; }
+  void OnRegistrationEnded(uint32_t) override {}
+  void OnNetworkEvent(const NetworkEvent&) override {}
+  void OnAbandonedCleanup(bool, uint64_t) override {}
+  int64_t TimeMs() override;
+
+  // Moves bytes until `*done`.
+  Answer Await(const bool* done, int64_t deadline_ms, const sigset_t* signals);
+
+  DaemonConnection connection_;
+  Attachment attachment_;
+  bool attached_ = false;
+  bool answered_ = false;
+  uint64_t call_id_ = 0;
+  Completion result_;
+  ByteBuffer data_;
+};
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_PRELOAD_LINUX_ATTACHMENT_H_

@@ -1,0 +1,54 @@
+#ifndef WSPD_CLIENT_STUB_PRELOAD_REAL_FUNCTIONS_H_
+#define WSPD_CLIENT_STUB_PRELOAD_REAL_FUNCTIONS_H_
+
+#include <fcntl.h>
+#include <grp.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace wsp {
+
+// The functions that the library stands in front of, as the program would have
+// them without it: the C library's, or those of whatever else is preloaded.
+struct RealFunctions {
+  decltype(&::socket) socket;
+  decltype(&::close) close;
+  decltype(&::close_range) close_range;
+  decltype(&::closefrom) closefrom;
+  decltype(&::dup2) dup2;
+  decltype(&::dup3) dup3;
+  decltype(&::fcntl) fcntl;
+  decltype(&::fcntl64) fcntl64;
+  decltype(&::chroot) chroot;
+  decltype(&::setuid) setuid;
+  decltype(&::seteuid) seteuid;
+  decltype(&::setreuid) setreuid;
+  decltype(&::setresuid) setresuid;
+  decltype(&::setgid) setgid;
+  decltype(&::setegid) setegid;
+  decltype(&::setregid) setregid;
+  decltype(&::setresgid) setresgid;
+  decltype(&::setgroups) setgroups;
+  decltype(&::initgroups) initgroups;
+  decltype(&::getaddrinfo) getaddrinfo;
+  decltype(&::getnameinfo) getnameinfo;
+  decltype(&::gethostbyname) gethostbyname;
+  decltype(&::gethostbyname2) gethostbyname2;
+  decltype(&::gethostbyname_r) gethostbyname_r;
+  decltype(&::gethostbyname2_r) gethostbyname2_r;
+  decltype(&::gethostbyaddr) gethostbyaddr;
+  decltype(&::gethostbyaddr_r) gethostbyaddr_r;
+  // Not the library's: the program's own, which freeaddrinfo() frees with.
+  decltype(&::malloc) malloc;
+  decltype(&::free) free;
+};
+
+// Found when the library is loaded; or at the first call, if another library's
+// constructor makes one before that. After that it only reads.
+const RealFunctions& Real();
+
+}  // namespace wsp
+
+#endif  // WSPD_CLIENT_STUB_PRELOAD_REAL_FUNCTIONS_H_

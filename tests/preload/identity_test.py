@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+"""Programs that change who and where they are: set*uid, chroot."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import preload_case  # noqa: E402
+
+OTHER = 70001
+
+
+def may_become_others():
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(OTHER)
+            os.setuid(OTHER)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+@unittest.skipUnless(may_become_others(), "there is one user only")
+class IdentityTest(preload_case.PreloadCase):
+
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.daemon.folder, 0o755)
+        os.chmod(self.daemon.provider_socket, 0o666)
+
+    def test_after_setuid_the_daemon_sees_the_new_user(self):
+        # Each of the calls has the attachment made anew.
+        program = self.start(f"""
+            check()
+            changes = [lambda: os.setgroups([]),
+                       lambda: os.initgroups("daemon", {OTHER}),
+                       lambda: os.setregid(-1, -1),
+                       lambda: os.setresgid({OTHER}, {OTHER}, {OTHER}),
+                       lambda: os.setegid({OTHER}),
+                       lambda: os.setgid({OTHER}),
+                       lambda: os.setreuid(-1, -1),
+                       lambda: os.seteuid({OTHER}),
+                       lambda: os.seteuid(0),
+                       lambda: os.setresuid({OTHER}, {OTHER}, 0),
+                       lambda: os.setuid({OTHER})]
+            before = set(own_descriptors().values())
+            for number, change in enumerate(changes):
+                change()
+                check()
+                after = set(own_descriptors().values())
+                assert len(after) == 2, after
+                assert not after & before, number
+                before = after
+            print("changed", flush=True)
+            sys.stdin.readline()
+        """)
+        self.expect_line(program, "changed")
+        clients = self.wspctl("clients")
+        self.assertEqual([client["uid"] for client in clients], [OTHER],
+                         clients)
+        self.go_on(program)
+        self.finish(program)
+
+    def test_a_failed_change_is_none(self):
+        self.run_body(f"""
+            os.setgid({OTHER})
+            os.setuid({OTHER})
+            check()
+            before = own_descriptors()
+            assert error_of(os.setuid, 0) == errno.EPERM
+            check()
+            assert own_descriptors() == before
+        """)
+
+    def test_after_chroot_the_daemon_is_still_reached(self):
+        self.run_body(f"""
+            import encodings.idna
+            lost = []
+            root = {self.daemon.folder!r} + "/root"
+            os.mkdir(root)
+            check()
+            os.chroot(root)
+            os.chdir("/")
+            assert os.listdir("/") == [], os.listdir("/")
+            check()
+            # Nothing is left but the folder.
+            for fd in range(700, 4096):
+                copy = libc.dup(fd)
+                if copy >= 0:
+                    if libc.shutdown(copy, socket.SHUT_RDWR) == 0:
+                        lost.append(fd)
+                    libc.close(copy)
+            assert len(lost) == 2, lost
+            check()
+            # Its working folder is still its own.
+            assert os.getcwd() == "/"
+            in_child(check)
+            in_child(lambda: in_child(check))
+            os.setgid({OTHER})
+            os.setuid({OTHER})
+            check()
+            assert len(os.listdir("/")) == 0
+        """)
+
+    def test_chroot_comes_first(self):
+        self.run_body(f"""
+            root = {self.daemon.folder!r} + "/root"
+            os.mkdir(root)
+            os.chroot(root)
+            os.chdir("/")
+            check()
+            # A second one, from where the socket's path leads nowhere.
+            os.mkdir("/inner")
+            os.chroot("/inner")
+            check()
+            in_child(check)
+        """)
+
+    def test_a_failed_chroot_is_none(self):
+        self.run_body("""
+            assert error_of(os.chroot, "/nowhere") == errno.ENOENT
+            check()
+        """)
+
+
+if __name__ == "__main__":
+    preload_case.main()

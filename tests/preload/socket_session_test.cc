@@ -1,0 +1,266 @@
+// What the preloaded library's conversation with the daemon makes of each order
+// of events, against a scripted daemon.
+#include "client_stub/preload/socket_session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+#include <memory>
+#include <string>
+
+#include "client_stub/preload/credentials.h"
+#include "client_stub/preload/settings.h"
+#include "gtest/gtest.h"
+#include "proto/wsp/v1/provider.pb.h"
+#include "tests/testing/owned_fd.h"
+#include "tests/testing/scripted_daemon.h"
+#include "tests/testing/temp_dir.h"
+
+namespace wspd::testing {
+namespace {
+
+constexpr uint64_t kCookie = 4711;
+
+class SocketSessionTest : public ::testing::Test {
+ protected:
+  SocketSessionTest() {
+    setenv("WSPD_SOCKET", dir_.File("s").c_str(), 1);
+    wsp::ReadProcessSettings();
+    Listen();
+  }
+  ~SocketSessionTest() override {
+    // The next test's is another daemon.
+    wsp::CountCredentialsChange();
+  }
+
+  void Listen() { daemon_ = std::make_unique<ScriptedDaemon>(dir_.File("s")); }
+
+  static std::future<int> Ask(int family = AF_INET, int type = SOCK_STREAM,
+                              int protocol = 0) {
+    return std::async(std::launch::async, [=] {
+      return wsp::MakeLentSocket(family, type, protocol);
+    });
+  }
+
+  // Both connections, of a new session.
+  void Attach() {
+    const auto hello = daemon_->Accept();
+    ASSERT_TRUE(hello.has_value());
+    EXPECT_EQ(hello->personality(), wsp::v1::PERSONALITY_LINUX);
+    EXPECT_EQ(hello->resume_token(), "");
+    daemon_->Welcome(false, 0);
+    ASSERT_EQ(daemon_->AcceptDescriptors(),
+              std::string("WSPDFD1\n") + ScriptedDaemon::kToken);
+    daemon_->SendDescriptor(0, 0, -1);
+  }
+
+  wsp::v1::Call NextCall() {
+    const auto call = daemon_->NextCall();
+    EXPECT_TRUE(call.has_value() && call->has_linux_socket());
+    return call.value_or(wsp::v1::Call());
+  }
+
+  void Answer(const wsp::v1::Call& call, int linux_errno = 0) {
+    wsp::v1::ServerFrame frame;
+    wsp::v1::Completion* const result =
+        daemon_->AddResult(&frame, call.call_id());
+    if (linux_errno == 0) {
+      result->mutable_linux_socket()->set_cookie(kCookie);
+    } else {
+      result->set_linux_errno(static_cast<uint32_t>(linux_errno));
+      result->set_wsa_error(10000);
+    }
+    daemon_->Send(frame);
+  }
+
+  // A socket, as a daemon gives it. It is a Unix one: its family is its sign.
+  void Lend(const wsp::v1::Call& call) {
+    const OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    daemon_->SendDescriptor(call.call_id(), kCookie, fd.get());
+    Answer(call);
+  }
+
+  static bool IsLent(int fd) {
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+           domain == AF_UNIX;
+  }
+
+  const TempDir dir_;
+  std::unique_ptr<ScriptedDaemon> daemon_;
+};
+
+TEST_F(SocketSessionTest, AsksForWhatTheProgramAsksFor) {
+  auto first = Ask(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDPLITE);
+  Attach();
+  wsp::v1::Call call = NextCall();
+  EXPECT_EQ(call.linux_socket().plane(), wsp::v1::PLANE_LENT);
+  EXPECT_EQ(call.linux_socket().family(),
+            wsp::v1::LinuxSocketRequest::FAMILY_IPV6);
+  EXPECT_EQ(call.linux_socket().type(),
+            wsp::v1::LinuxSocketRequest::TYPE_DATAGRAM);
+  EXPECT_EQ(call.linux_socket().protocol(), IPPROTO_UDPLITE);
+  EXPECT_TRUE(call.linux_socket().nonblocking());
+  const uint64_t socket_id = call.socket_id();
+  EXPECT_NE(socket_id, 0u);
+  Lend(call);
+  const OwnedFd open(first.get());
+  EXPECT_TRUE(IsLent(open.get()));
+  EXPECT_EQ(fcntl(open.get(), F_GETFD), 0);
+
+  auto second = Ask(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
+  call = NextCall();
+  EXPECT_EQ(call.linux_socket().family(),
+            wsp::v1::LinuxSocketRequest::FAMILY_IPV4);
+  EXPECT_EQ(call.linux_socket().type(),
+            wsp::v1::LinuxSocketRequest::TYPE_STREAM);
+  EXPECT_FALSE(call.linux_socket().nonblocking());
+  EXPECT_NE(call.socket_id(), socket_id);
+  Lend(call);
+  const OwnedFd closing(second.get());
+  EXPECT_EQ(fcntl(closing.get(), F_GETFD), FD_CLOEXEC);
+}
+
+TEST_F(SocketSessionTest, RefusalsAreTheCalls) {
+  auto refused = Ask();
+  Attach();
+  Answer(NextCall(), EPROTONOSUPPORT);
+  EXPECT_EQ(refused.get(), -EPROTONOSUPPORT);
+  // The session goes on.
+  auto limited = Ask();
+  Answer(NextCall(), EMFILE);
+  EXPECT_EQ(limited.get(), -EMFILE);
+}
+
+TEST_F(SocketSessionTest, DescriptorsThatNobodyWaitsForAreClosed) {
+  auto asked = Ask();
+  Attach();
+  const wsp::v1::Call call = NextCall();
+  OwnedFd stale[2];
+  {
+    int ends[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    stale[0] = OwnedFd(ends[0]);
+    stale[1] = OwnedFd(ends[1]);
+  }
+  daemon_->SendDescriptor(call.call_id() - 1, 1, stale[1].get());
+  stale[1].Reset(-1);
+  Lend(call);
+  const OwnedFd lent(asked.get());
+  EXPECT_TRUE(IsLent(lent.get()));
+  // The library's was the last copy.
+  char byte;
+  EXPECT_EQ(recv(stale[0].get(), &byte, 1, 0), 0);
+}
+
+TEST_F(SocketSessionTest, WithoutANumberItIsEmfile) {
+  auto asked = Ask();
+  Attach();
+  const wsp::v1::Call call = NextCall();
+  const OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none = {3, limit.rlim_max};
+  daemon_->SendDescriptor(call.call_id(), kCookie, fd.get());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  Answer(call);
+  EXPECT_EQ(asked.get(), -EMFILE);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  // And the one after it is.
+  auto next = Ask();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(next.get()).get()));
+}
+
+TEST_F(SocketSessionTest, ALostStreamIsMadeAnew) {
+  auto first = Ask();
+  Attach();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(first.get()).get()));
+  daemon_->Break();
+  daemon_->BreakDescriptors();
+  auto second = Ask();
+  Attach();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(second.get()).get()));
+}
+
+TEST_F(SocketSessionTest, AStreamThatIsLostInACallIsMadeAnewOnce) {
+  auto first = Ask();
+  Attach();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(first.get()).get()));
+  auto second = Ask();
+  NextCall();
+  daemon_->Break();
+  Attach();
+  NextCall();
+  daemon_->Break();
+  EXPECT_EQ(second.get(), -ENETDOWN);
+}
+
+TEST_F(SocketSessionTest, ALostDescriptorConnectionIsMadeAnew) {
+  auto first = Ask();
+  Attach();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(first.get()).get()));
+  // The daemon noticed.
+  auto second = Ask();
+  Answer(NextCall(), ENOTCONN);
+  Attach();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(second.get()).get()));
+  // It didn't: the result comes without the descriptor.
+  auto third = Ask();
+  Answer(NextCall());
+  Attach();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(third.get()).get()));
+}
+
+TEST_F(SocketSessionTest, NewCredentialsAreShownToTheDaemon) {
+  auto first = Ask();
+  Attach();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(first.get()).get()));
+  wsp::CountCredentialsChange();
+  auto second = Ask();
+  Attach();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(second.get()).get()));
+}
+
+TEST_F(SocketSessionTest, WhatIsNoDaemonIsEnetdown) {
+  // It refuses the stream.
+  auto refused = Ask();
+  ASSERT_TRUE(daemon_->Accept().has_value());
+  daemon_->Break();
+  EXPECT_EQ(refused.get(), -ENETDOWN);
+  // Or the descriptor connection.
+  auto without = Ask();
+  ASSERT_TRUE(daemon_->Accept().has_value());
+  daemon_->Welcome(false, 0);
+  EXPECT_EQ(daemon_->AcceptDescriptors().size(), 24u);
+  daemon_->BreakDescriptors();
+  EXPECT_EQ(without.get(), -ENETDOWN);
+  // Or welcomes it with something else.
+  auto wrong = Ask();
+  ASSERT_TRUE(daemon_->Accept().has_value());
+  daemon_->Welcome(false, 0);
+  EXPECT_EQ(daemon_->AcceptDescriptors().size(), 24u);
+  daemon_->SendDescriptor(1, 0, -1);
+  EXPECT_EQ(wrong.get(), -ENETDOWN);
+  // Or isn't there.
+  daemon_.reset();
+  EXPECT_EQ(Ask().get(), -ENETDOWN);
+}
+
+}  // namespace
+}  // namespace wspd::testing
