@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Installs, by name, the Debian 12 packages that wspd builds and tests with.
 # Does nothing when all are there. Needs root or sudo.
+#   deploy/install_packages.sh [--tests | --interop]
+# --tests    also what the tests need
+# --interop  also the programs that tests/interop runs
 set -euo pipefail
 
 packages=(
@@ -18,9 +21,22 @@ test_packages=(
   binutils curl iproute2 linux-perf
 )
 run_packages=(nginx-light util-linux)
+# tests/interop.
+interop_packages=(
+  curl haproxy iperf3 iproute2 memcached nodejs openssh-client openssh-server
+  openssl postgresql redis-server redis-tools socat sockperf wget wrk
+)
 
 wanted=("${packages[@]}" "${run_packages[@]}")
-if [ "${1:-}" = --tests ]; then wanted+=("${test_packages[@]}"); fi
+case "${1:-}" in
+  "") ;;
+  --tests) wanted+=("${test_packages[@]}") ;;
+  --interop) wanted+=("${interop_packages[@]}") ;;
+  *)
+    echo "usage: $0 [--tests | --interop]" >&2
+    exit 64
+    ;;
+esac
 
 missing=()
 for package in "${wanted[@]}"; do
@@ -38,7 +54,7 @@ if [ "$(id -u)" -ne 0 ]; then
   as_root=(sudo)
 fi
 echo "Installing: ${missing[*]}"
-# nginx must not take port 80 on the machine: it is only run by the scripts.
+# Servers must not start on the machine: they are only run by the scripts.
 # Debian's way to say so is a policy; where there is none, one stands in for as
 # long as this takes.
 policy=/usr/sbin/policy-rc.d

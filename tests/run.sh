@@ -2,7 +2,8 @@
 # Runs the tests; the last line is "N passed, N failed".
 #   tests/run.sh          all that fits 25 minutes on 2 cores
 #   tests/run.sh --long   the soak and other long tests, stress under sanitizers,
-#                         long fuzzing, clang-tidy (tests/LONG.md)
+#                         Debian's programs, long fuzzing, clang-tidy
+#                         (tests/LONG.md)
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -68,6 +69,21 @@ stress() {
     //tests/stress:stress_long_test
 }
 
+# Debian's programs on the planes; its last line counts its cases.
+interop() {
+  echo "== programs"
+  local case_passed case_failed
+  bash tests/interop/run.sh --long | tee "$work/interop"
+  if read -r case_passed case_failed < <(tail -n 1 "$work/interop" |
+    sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p'); then
+    passed=$((passed + case_passed))
+    failed=$((failed + case_failed))
+  else
+    echo "FAILED: tests/interop/run.sh didn't end"
+    failed=$((failed + 1))
+  fi
+}
+
 if [ -n "$long" ]; then
   stress_runs=10
   bazel_tests long --test_tag_filters=long_run --test_timeout=3600 //tests/...
@@ -78,6 +94,7 @@ if [ -n "$long" ]; then
   # AddressSanitizer.
   bazel_tests "tsan functions" --config=tsan --build_tests_only \
     //tests/{spi,name_space}/...
+  interop
   check "long fuzzing" bash tests/fuzz/run.sh --seconds 600 --together
   check "clang-tidy" bash tests/lint/tidy.sh
 else

@@ -1,0 +1,1 @@
+"""A module for each program, or for a few that are alike."""
