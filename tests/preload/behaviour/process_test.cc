@@ -271,7 +271,7 @@ TEST_P(ProcessTest, VforkChildExecutesAServer) {
   const RoleCommand echo("echo", {std::to_string(ours())});
   const pid_t pid = vfork();  // NOLINT: it is what is tested
   if (pid == 0) {
-    execv(echo.path(), echo.argv());
+    execv(echo.path(), echo.argv());  // NOLINT: as programs do
     _exit(127);
   }
   Child child(pid);

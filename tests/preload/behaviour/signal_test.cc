@@ -9,6 +9,7 @@
 #include <atomic>
 
 #include "tests/preload/behaviour/waiting_call.h"
+#include "tests/testing/pattern.h"
 #include "tests/testing/thread_group.h"
 
 namespace wspd::preload {
@@ -188,7 +189,7 @@ TEST_P(SignalTest, InterruptedWaitAllGivesWhatItHas) {
 // How much went out before the signal is said.
 TEST_P(SignalTest, InterruptedSendSaysHowMuch) {
   Handle(SIGUSR1, Count, 0);
-  const std::string data(32'000'000, 'x');
+  const std::string data = testing::Pattern(0, 32'000'000);
   std::atomic<ssize_t> sent{0};
   ThreadGroup threads;
   threads.Start("send",
