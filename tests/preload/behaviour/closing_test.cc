@@ -201,47 +201,15 @@ Aftermath ByExec(Closing& closing) {
   return holder;
 }
 
-Aftermath BySpawnFileAction(Closing& closing) {
-  Aftermath holder = Holder([&](const RoleCommand& hold, int) {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addclose(&actions, closing.fd);
-    pid_t pid = -1;
-    EXPECT_EQ(
-        posix_spawn(&pid, hold.path(), &actions, nullptr, hold.argv(), environ),
-        0);
-    posix_spawn_file_actions_destroy(&actions);
-    return pid;
-  });
-  closing.Now();
-  EXPECT_SUCCESS(close(closing.fd));
-  return holder;
-}
-
-Aftermath BySpawnDup2Action(Closing& closing) {
-  Aftermath holder = Holder([&](const RoleCommand& hold, int) {
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, closing.fd);
-    pid_t pid = -1;
-    EXPECT_EQ(
-        posix_spawn(&pid, hold.path(), &actions, nullptr, hold.argv(), environ),
-        0);
-    posix_spawn_file_actions_destroy(&actions);
-    return pid;
-  });
-  closing.Now();
-  EXPECT_SUCCESS(close(closing.fd));
-  return holder;
-}
-
-Aftermath BySpawnClosefromAction(Closing& closing) {
+// A program that posix_spawn() starts hasn't got the descriptor by its file
+// actions, which `add` adds; the parent's goes last.
+Aftermath BySpawn(
+    Closing& closing,
+    const std::function<void(posix_spawn_file_actions_t*, int)>& add) {
   Aftermath holder = Holder([&](const RoleCommand& hold, int inherited) {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, inherited, STDIN_FILENO);
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, inherited);
+    add(&actions, inherited);
     pid_t pid = -1;
     EXPECT_EQ(
         posix_spawn(&pid, hold.path(), &actions, nullptr, hold.argv(), environ),
@@ -252,6 +220,27 @@ Aftermath BySpawnClosefromAction(Closing& closing) {
   closing.Now();
   EXPECT_SUCCESS(close(closing.fd));
   return holder;
+}
+
+Aftermath BySpawnFileAction(Closing& closing) {
+  return BySpawn(closing, [&](posix_spawn_file_actions_t* actions, int) {
+    posix_spawn_file_actions_addclose(actions, closing.fd);
+  });
+}
+
+Aftermath BySpawnDup2Action(Closing& closing) {
+  return BySpawn(closing, [&](posix_spawn_file_actions_t* actions, int) {
+    posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, closing.fd);
+  });
+}
+
+Aftermath BySpawnClosefromAction(Closing& closing) {
+  return BySpawn(
+      closing, [](posix_spawn_file_actions_t* actions, int inherited) {
+        posix_spawn_file_actions_adddup2(actions, inherited, STDIN_FILENO);
+        posix_spawn_file_actions_addclosefrom_np(actions, 3);
+        posix_spawn_file_actions_adddup2(actions, STDIN_FILENO, inherited);
+      });
 }
 
 // A vfork child's descriptors are copies too.
