@@ -29,7 +29,7 @@ constexpr time_t kPatienceSeconds = 5;
 
 std::string FindPreloadLibrary(const std::string& folder) {
   for (const char* const place : kFolders) {
-    const std::string path = folder + place + "/" + kLibrary;
+    std::string path = folder + place + "/" + kLibrary;
     if (access(path.c_str(), R_OK) == 0) return path;
   }
   return "";
@@ -37,7 +37,7 @@ std::string FindPreloadLibrary(const std::string& folder) {
 
 std::string PreloadBefore(const std::string& library, const char* present) {
   if (present == nullptr || *present == '\0') return library;
-  const std::string others = present;
+  std::string others = present;
   if (others == library ||
       others.compare(0, library.size() + 1, library + ":") == 0) {
     return others;

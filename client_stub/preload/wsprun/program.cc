@@ -133,7 +133,9 @@ std::string WhyNotElf(const std::string& path, const File& file,
             .c_str();
     const size_t slash = loader.rfind('/');
     if (loader.substr(slash + 1) == strrchr(kLoader, '/') + 1) return "";
-    return path + " has another C library's loader, " + loader;
+    return std::string(path)
+        .append(" has another C library's loader, ")
+        .append(loader);
   }
   // The loader itself, as a command, preloads for what it is given.
   if (IsLoader(file)) return "";

@@ -36,7 +36,7 @@ class ProgramTest : public ::testing::Test {
 
   std::string Write(const std::string& name, const std::string& contents,
                     mode_t mode = 0755) {
-    const std::string path = folder_ + "/" + name;
+    std::string path = folder_ + "/" + name;
     std::ofstream(path) << contents;
     EXPECT_EQ(chmod(path.c_str(), mode), 0);
     return path;
