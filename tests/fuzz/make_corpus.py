@@ -15,13 +15,9 @@ def frame_of(provider, *calls, **fields):
     frame = provider.ClientFrame(**fields)
     for number, (request, socket_id, values) in enumerate(calls):
         call = frame.calls.add(call_id=100 + number, socket_id=socket_id)
-        getattr(call, request).SetInParent()
-        for name, value in values.items():
-            field = getattr(getattr(call, request), name)
-            if hasattr(field, "CopyFrom"):
-                field.CopyFrom(value)
-            else:
-                setattr(getattr(call, request), name, value)
+        message = getattr(call, request)
+        message.SetInParent()
+        message.CopyFrom(type(message)(**values))
     return frame.SerializeToString()
 
 
@@ -85,7 +81,13 @@ def client_sequences(types, provider):
                                                 "type": 2, "protocol": 17,
                                                 "nonblocking": True}),
                            ("linux_socket", 6, {"plane": 2, "family": 2,
-                                                "type": 1}))],
+                                                "type": 1}),
+                           ("linux_call", 7, {"connect": {"address": loopback,
+                                                          "filler": 6}}),
+                           ("linux_call", 7, {"get_option": {"level": 6,
+                                                             "name": 11,
+                                                             "length": 232}}),
+                           ("linux_call", 7, {"state": {}}))],
         "cleanup": [frame_of(provider, socket, ("cleanup", 0, {}),
                              ("startup", 0, {"version_requested": 0x202}))],
     }

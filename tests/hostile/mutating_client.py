@@ -36,13 +36,7 @@ def add_call(frame, request, socket_id=0, call_id=None, **fields):
                            socket_id=socket_id)
     message = getattr(call, request)
     message.SetInParent()
-    for name, value in fields.items():
-        if hasattr(value, "CopyFrom"):
-            getattr(message, name).CopyFrom(value)
-        elif isinstance(value, list):
-            getattr(message, name).extend(value)
-        else:
-            setattr(message, name, value)
+    message.CopyFrom(type(message)(**fields))
     return call
 
 
@@ -132,6 +126,10 @@ def sample_calls(port):
         ("lookup", {"kind": 3, "service": "80"}),
         ("lookup", {"kind": 4}),
         ("linux_socket", {"plane": 2, "family": 1, "type": 1}),
+        ("linux_call", {"state": {}}),
+        ("linux_call", {"connect": {"address": echo, "filler": 6}}),
+        ("linux_call", {"set_option": {"level": 6, "name": 1,
+                                       "value": b"\1\0\0\0"}}),
     ]
     requests = PROVIDER.Call.DESCRIPTOR.oneofs_by_name["request"].fields
     missing = {field.name for field in requests} - {name for name, _ in calls}
