@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs, by name, the Debian 12 packages that wspd builds and tests with.
 # Does nothing when all are there. Needs root or sudo.
-#   deploy/install_packages.sh [--tests | --interop]
-# --tests    also what the tests need
+#   deploy/install_packages.sh [--tests | --interop | --bench]
+# --tests    also what the tests need, --bench's among it
 # --interop  also the programs that tests/interop runs
+# --bench    also the programs that tests/bench measures
 set -euo pipefail
 
 packages=(
@@ -26,14 +27,20 @@ interop_packages=(
   curl haproxy iperf3 iproute2 memcached nodejs openssh-client openssh-server
   openssl postgresql redis-server redis-tools socat sockperf wget wrk
 )
+# tests/bench.
+bench_packages=(
+  dante-server iperf3 iproute2 procps proxychains4 redis-server redis-tools
+  sockperf wrk
+)
 
 wanted=("${packages[@]}" "${run_packages[@]}")
 case "${1:-}" in
   "") ;;
-  --tests) wanted+=("${test_packages[@]}") ;;
+  --tests) wanted+=("${test_packages[@]}" "${bench_packages[@]}") ;;
   --interop) wanted+=("${interop_packages[@]}") ;;
+  --bench) wanted+=("${bench_packages[@]}") ;;
   *)
-    echo "usage: $0 [--tests | --interop]" >&2
+    echo "usage: $0 [--tests | --interop | --bench]" >&2
     exit 64
     ;;
 esac

@@ -100,13 +100,13 @@ def _proxy(place, more):
     return observed
 
 
-@case("haproxy")
+@case("haproxy", known={"lent": "it forbids itself new threads, which the "
+                                "library needs to reach wspd from a chroot"})
 def proxies_out_of_a_chroot(place):
-    """Where it has forbidden itself new processes and threads, too."""
     return _proxy(place, "")
 
 
 @case("haproxy")
 def proxies_out_of_a_chroot_with_threads(place):
-    """As above, but it may still make them."""
+    """As above, but with what lets it make processes and threads."""
     return _proxy(place, "insecure-fork-wanted")

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Every row can be measured whose programs are installed, and says so if they
+# aren't; how fast, nobody asks.
+set -euo pipefail
+rows=$TEST_TMPDIR/rows.json
+status=0
+tests/bench/programs/run.sh --bin "$PWD" --smoke --json "$rows" || status=$?
+if [ "$status" -eq 77 ]; then
+  echo "skipped: no namespaces here"
+  exit 0
+fi
+[ "$status" -eq 0 ]
+/usr/bin/python3 - "$rows" <<'END'
+import json
+import sys
+
+rows = [json.loads(line) for line in open(sys.argv[1])]
+assert len({(row["name"], row["plane"]) for row in rows}) == len(rows) >= 14, rows
+assert {row["plane"] for row in rows} == {"lent", "relayed"}, rows
+for row in rows:
+    if "reason" in row:
+        assert row["reason"].startswith("skipped: "), row
+        continue
+    assert row["lo"] <= row["hi"] and row["ok"] in (True, False), row
+    assert row["bounds"] == "ours" or row["ratio"] > 0, row
+END
