@@ -19,6 +19,8 @@ void Find(Function* function, void* where, const char* name) {
 void FindAll() {
   RealFunctions* const f = &g_functions;
   Find(&f->socket, RTLD_NEXT, "socket");
+  Find(&f->sendmsg, RTLD_NEXT, "sendmsg");
+  Find(&f->recvmsg, RTLD_NEXT, "recvmsg");
   Find(&f->close, RTLD_NEXT, "close");
   Find(&f->close_range, RTLD_NEXT, "close_range");
   Find(&f->closefrom, RTLD_NEXT, "closefrom");

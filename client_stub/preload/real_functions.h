@@ -14,6 +14,8 @@ namespace wsp {
 // them without it: the C library's, or those of whatever else is preloaded.
 struct RealFunctions {
   decltype(&::socket) socket;
+  decltype(&::sendmsg) sendmsg;
+  decltype(&::recvmsg) recvmsg;
   decltype(&::close) close;
   decltype(&::close_range) close_range;
   decltype(&::closefrom) closefrom;
