@@ -4,12 +4,12 @@ import argparse
 import importlib
 import os
 import pkgutil
-import signal
 import sys
 import time
 import traceback
 
 import cases
+import ending
 import process_tree
 import programs
 import world
@@ -32,6 +32,8 @@ def parse():
     parser.add_argument("--seconds", type=int, help="how long a load lasts")
     parser.add_argument("--bin", metavar="FOLDER", required=True,
                         help="where Bazel put the programs: nothing is built")
+    parser.add_argument("--parent", metavar="PID", type=int,
+                        default=os.getppid(), help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help="PROGRAM or PROGRAM.CASE, also with * and ?")
@@ -43,34 +45,30 @@ def parse():
     return arguments
 
 
-def _on_alarm(*_):
-    raise world.Failure("the case's time is over")
-
-
 def observe(function, plane, arguments):
     """What an observer of the case sees there; None, after saying why, if it
     failed."""
-    signal.alarm(CASE_DEADLINE + 4 * arguments.seconds + arguments.body)
+    seconds = CASE_DEADLINE + 4 * arguments.seconds + arguments.body
+    ending.raise_if_ended()
     try:
         with world.World(plane, arguments.bin, arguments.body,
                          arguments.seconds) as place:
             try:
-                observed = function(place)
-                place.finish()
-                return observed
+                with ending.open_to(seconds):
+                    observed = function(place)
+                    place.finish()
+                    return observed
             except Exception as error:  # pylint: disable=broad-except
-                signal.alarm(0)
-                if not isinstance(error, world.Failure):
+                if isinstance(error, ending.TimeOver):
+                    error = f"the case went on for {seconds} s"
+                elif not isinstance(error, world.Failure):
                     traceback.print_exc(file=sys.stdout)
                 print(f"  {plane}: {error}\n{place.logs()}")
                 return None
     except Exception:  # pylint: disable=broad-except
         # The world can't be made, or ended.
-        signal.alarm(0)
         traceback.print_exc(file=sys.stdout)
         return None
-    finally:
-        signal.alarm(0)
 
 
 def compare(name, plane, expected, observed):
@@ -134,7 +132,7 @@ def main():
         print("\n".join(selected))
         return 0
     process_tree.adopt_orphans()
-    signal.signal(signal.SIGALRM, _on_alarm)
+    ending.listen_for(arguments.parent)
     os.umask(0o022)
     results = []
     for name, function in selected.items():
@@ -147,4 +145,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ending.Ended as ended:
+        sys.stdout.flush()
+        ending.end_by(ended.number)

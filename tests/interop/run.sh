@@ -12,8 +12,9 @@
 #                of 10
 # --bin FOLDER   takes wspd, wspctl, wsprun and libwsp_preload.so from below there,
 #                as Bazel puts them, instead of building them
-# Needs root, for network namespaces and for programs that give root up. Installs by
-# name what is missing of the packages.
+# Ended by SIGTERM, SIGINT, SIGHUP or the end of who started it, it leaves no
+# process, namespace or folder behind. Needs root, for network namespaces and for
+# programs that give root up. Installs by name what is missing of the packages.
 set -euo pipefail
 
 bin=
@@ -21,7 +22,7 @@ arguments=()
 while [ $# -gt 0 ]; do
   case "$1" in
     --help | -h)
-      sed -n '2,/^# name what/s/^# //p' "${BASH_SOURCE[0]}"
+      sed -n '2,/^# programs that/s/^# //p' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     --bin) bin=$(realpath -- "${2:?--bin needs a folder}"); shift ;;
@@ -44,4 +45,5 @@ if [ -z "$bin" ]; then
     //client_stub:libwsp_preload.so >&2
   bin=$PWD/bazel-bin
 fi
-exec /usr/bin/python3 -B tests/interop/run.py --bin "$bin" "${arguments[@]}"
+exec /usr/bin/python3 -B tests/interop/run.py --bin "$bin" --parent "$PPID" \
+  "${arguments[@]}"

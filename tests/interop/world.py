@@ -6,6 +6,7 @@ namespace of its own with nothing in it, not even a loopback interface that is
 up: what it reaches, it reaches by the daemon. The peer always runs natively.
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -161,21 +162,26 @@ class World:
         self.seconds = seconds
         self._binaries = binaries
         self._daemon = None
-        self._network = network.Network()
 
     def __enter__(self):
-        self.folder = tempfile.mkdtemp(prefix="wspd-interop.", dir="/tmp")
-        os.chmod(self.folder, 0o755)
-        os.mkdir(self.path("logs"))
-        self._network.__enter__()
-        try:
-            self._make_sides()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+        with contextlib.ExitStack() as ends:
+            self.folder = tempfile.mkdtemp(prefix="wspd-interop.", dir="/tmp")
+            ends.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            os.chmod(self.folder, 0o755)
+            os.mkdir(self.path("logs"))
+            ends.enter_context(network.Network())
+            # All that has been started by then, also if it was for nothing.
+            ends.callback(process_tree.end_descendants, ())
+            self._make_sides(ends)
+            ends.callback(
+                lambda: process_tree.end_descendants(self._daemon_pids()))
+            self._ends = ends.pop_all()
         return self
 
-    def _make_sides(self):
+    def __exit__(self, *_):
+        self._ends.close()
+
+    def _make_sides(self, ends):
         become = ["setpriv", f"--reuid={USER}", f"--regid={GROUP}",
                   "--clear-groups"]
         self.peer = Side(self.folder, ([], []), "peer", become)
@@ -188,8 +194,9 @@ class World:
         config = self.write("wspd.textproto", f'group: "{GROUP}"\n')
         self._daemon = daemon_process.DaemonProcess(
             self.path("wspd"), "--config", config)
+        ends.callback(shutil.rmtree, self._daemon.folder, ignore_errors=True)
         os.chmod(self._daemon.folder, 0o755)
-        self._daemon.__enter__()
+        ends.enter_context(self._daemon)
         self.subject = Side(
             self.folder,
             (["unshare", "--net"],
@@ -256,9 +263,10 @@ class World:
         check(self._daemon.alive(), "wspd has ended")
         await_true(lambda: not self._sockets(), "wspd to forget the sockets of "
                    "programs that have ended", SHORT)
-        daemon, self._daemon = self._daemon, None
-        daemon.__exit__(None, None, None)
-        check(daemon.status == 0, f"wspd ended with {daemon.status}")
+        # Once more at the world's end, which changes nothing.
+        self._daemon.__exit__(None, None, None)
+        check(self._daemon.status == 0,
+              f"wspd ended with {self._daemon.status}")
 
     def _sockets(self):
         return subprocess.run(
@@ -267,7 +275,8 @@ class World:
             timeout=SHORT).stdout.strip()
 
     def _daemon_pids(self):
-        return [self._daemon.process.pid] if self._daemon else []
+        return ([self._daemon.process.pid]
+                if self._daemon and self._daemon.alive() else [])
 
     def logs(self):
         """The end of what each wrote, for who looks for a fault."""
@@ -291,12 +300,3 @@ class World:
                 parts.append((name, lines))
         return "\n".join(f"--- {name}\n" + "\n".join(lines)
                          for name, lines in parts)
-
-    def __exit__(self, *_):
-        try:
-            process_tree.end_descendants(self._daemon_pids())
-            if self._daemon:
-                self._daemon.__exit__(None, None, None)
-        finally:
-            self._network.__exit__()
-            shutil.rmtree(self.folder, ignore_errors=True)
