@@ -14,6 +14,7 @@
 
 #include <algorithm>
 
+#include "client_stub/preload/descriptor_hints.h"
 #include "client_stub/preload/exported.h"
 #include "client_stub/preload/own_descriptors.h"
 #include "client_stub/preload/real_functions.h"
@@ -28,6 +29,7 @@ int RefuseAsUnknown() {
 
 // Closes the numbers from `first` to `last` but the library's own.
 int CloseAround(unsigned first, unsigned last, int flags) {
+  ForgetHints(first, last);
   for (;;) {
     const int own = FirstOwnDescriptor(first, last);
     if (own < 0) return Real().close_range(first, last, flags);
@@ -40,10 +42,19 @@ int CloseAround(unsigned first, unsigned last, int flags) {
   }
 }
 
+// Of a number that has just become another descriptor.
+int ForgetDuplicate(int fd) {
+  if (fd >= 0) ForgetHint(fd);
+  return fd;
+}
+
 template <typename Function>
 int Control(Function real, int fd, int command, void* argument) {
   if (IsOwnDescriptor(fd)) return RefuseAsUnknown();
-  return real(fd, command, argument);
+  const int result = real(fd, command, argument);
+  return command == F_DUPFD || command == F_DUPFD_CLOEXEC
+             ? ForgetDuplicate(result)
+             : result;
 }
 
 }  // namespace
@@ -51,6 +62,8 @@ int Control(Function real, int fd, int command, void* argument) {
 
 WSP_INTERPOSED int close(int fd) {
   if (wsp::IsOwnDescriptor(fd)) return wsp::RefuseAsUnknown();
+  // Before somebody else gets the number.
+  wsp::ForgetHint(fd);
   return wsp::Real().close(fd);
 }
 
@@ -73,19 +86,25 @@ WSP_INTERPOSED void closefrom(int lowest) noexcept {
     // A kernel without close_range: the library's go, too, and are made anew.
     errno = caller_errno;
   }
+  wsp::ForgetHints(first, UINT_MAX);
   wsp::Real().closefrom(lowest);
+}
+
+WSP_INTERPOSED int dup(int fd) noexcept {
+  if (wsp::IsOwnDescriptor(fd)) return wsp::RefuseAsUnknown();
+  return wsp::ForgetDuplicate(wsp::Real().dup(fd));
 }
 
 WSP_INTERPOSED int dup2(int fd, int number) noexcept {
   if (wsp::IsOwnDescriptor(fd)) return wsp::RefuseAsUnknown();
   if (wsp::IsOwnDescriptor(number)) wsp::MakeWay(number);
-  return wsp::Real().dup2(fd, number);
+  return wsp::ForgetDuplicate(wsp::Real().dup2(fd, number));
 }
 
 WSP_INTERPOSED int dup3(int fd, int number, int flags) noexcept {
   if (wsp::IsOwnDescriptor(fd)) return wsp::RefuseAsUnknown();
   if (wsp::IsOwnDescriptor(number)) wsp::MakeWay(number);
-  return wsp::Real().dup3(fd, number, flags);
+  return wsp::ForgetDuplicate(wsp::Real().dup3(fd, number, flags));
 }
 
 // Every command's argument, if it has one, fits a pointer.

@@ -116,6 +116,29 @@ int DaemonConnection::ReadWithDescriptor(uint8_t* buffer, size_t size,
   return static_cast<int>(bytes);
 }
 
+bool DaemonConnection::WriteWithDescriptor(const uint8_t* bytes, size_t size,
+                                           int fd) {
+  iovec part = {const_cast<uint8_t*>(bytes), size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message;
+  memset(&message, 0, sizeof message);
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const item = CMSG_FIRSTHDR(&message);
+  item->cmsg_level = SOL_SOCKET;
+  item->cmsg_type = SCM_RIGHTS;
+  item->cmsg_len = CMSG_LEN(sizeof fd);
+  memcpy(CMSG_DATA(item), &fd, sizeof fd);
+  long sent;
+  do {
+    sent = kernel::SendMessage(descriptor_->number(), &message,
+                               MSG_NOSIGNAL | MSG_DONTWAIT);
+  } while (sent == -EINTR);
+  return sent == static_cast<long>(size);
+}
+
 DaemonConnection::Waited DaemonConnection::Await(bool write,
                                                  int64_t deadline_ms,
                                                  const sigset_t* signals) {

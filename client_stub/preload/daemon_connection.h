@@ -41,6 +41,10 @@ class DaemonConnection final : public RawIo {
   int ReadWithDescriptor(uint8_t* buffer, size_t size, bool close_on_exec,
                          int* fd);
 
+  // Writes few bytes with a descriptor, whose number stays the caller's. False
+  // if they don't all go at once.
+  bool WriteWithDescriptor(const uint8_t* bytes, size_t size, int fd);
+
   enum class Waited { kReady, kTimeout, kInterrupted };
   // Waits until there is something to read or, if `write`, room to write.
   // `signals` is the mask while it waits; null: the thread's own.

@@ -13,11 +13,18 @@ constexpr uint8_t kPreface[8] = {'W', 'S', 'P', 'D', 'F', 'D', '1', '\n'};
 constexpr size_t kTokenBytes = 16;
 // {call id, SO_COOKIE}, little endian.
 constexpr size_t kMessageBytes = 16;
+constexpr uint64_t kHighestErrno = 4095;
 
 uint64_t LittleEndian(const uint8_t* bytes) {
   uint64_t value = 0;
   for (int i = 7; i >= 0; --i) value = value << 8 | bytes[i];
   return value;
+}
+
+void PutLittleEndian(uint64_t value, uint8_t* bytes) {
+  for (int i = 0; i < 8; ++i, value >>= 8) {
+    bytes[i] = static_cast<uint8_t>(value);
+  }
 }
 
 }  // namespace
@@ -34,18 +41,40 @@ int DescriptorChannel::Open(ByteView token, int64_t deadline_ms) {
     return -ENETDOWN;
   }
   uint8_t answer[kMessageBytes];
-  for (size_t size = 0; size < sizeof answer;) {
-    if (connection_.Await(false, deadline_ms, nullptr) ==
-        DaemonConnection::Waited::kTimeout) {
-      return -ENETDOWN;
-    }
-    const RawIo::Result read =
-        connection_.Read(answer + size, sizeof answer - size);
-    if (read.status == IoStatus::kBroken) return -ENETDOWN;
-    size += read.bytes;
-  }
+  if (!ReadMessage(answer, deadline_ms)) return -ENETDOWN;
   constexpr uint8_t kWelcome[kMessageBytes] = {};
   return memcmp(answer, kWelcome, sizeof answer) == 0 ? 0 : -ENETDOWN;
+}
+
+bool DescriptorChannel::ReadMessage(uint8_t* message, int64_t deadline_ms) {
+  for (size_t size = 0; size < kMessageBytes;) {
+    if (connection_.Await(false, deadline_ms, nullptr) ==
+        DaemonConnection::Waited::kTimeout) {
+      return false;
+    }
+    const RawIo::Result read =
+        connection_.Read(message + size, kMessageBytes - size);
+    if (read.status == IoStatus::kBroken) return false;
+    size += read.bytes;
+  }
+  return true;
+}
+
+int DescriptorChannel::Adopt(uint64_t number, int fd, int64_t deadline_ms) {
+  uint8_t request[kMessageBytes] = {};
+  PutLittleEndian(number, request);
+  if (!connection_.WriteWithDescriptor(request, sizeof request, fd)) {
+    return -EPIPE;
+  }
+  for (;;) {
+    uint8_t answer[kMessageBytes];
+    // Read without room for descriptors: one of a call whose result nobody has
+    // waited for is closed by that.
+    if (!ReadMessage(answer, deadline_ms)) return -EPIPE;
+    if (LittleEndian(answer) != number) continue;
+    const uint64_t error = LittleEndian(answer + 8);
+    return error <= kHighestErrno ? -static_cast<int>(error) : -EPIPE;
+  }
 }
 
 int DescriptorChannel::Take(uint64_t call_id, bool close_on_exec) {

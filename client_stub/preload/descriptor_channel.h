@@ -9,7 +9,8 @@ namespace wsp {
 
 // The client's end of an attachment's descriptor connection (proto/README.md,
 // "Descriptors"): on it come the sockets that the stream's calls made, each
-// before its call's result. Not thread-safe.
+// before its call's result, and the daemon is shown relayed sockets that others
+// have made. Not thread-safe.
 class DescriptorChannel {
  public:
   // Connects and ties the connection to the attachment that `token` names,
@@ -24,7 +25,16 @@ class DescriptorChannel {
   // result nobody has waited for are closed.
   int Take(uint64_t call_id, bool close_on_exec);
 
+  // Shows the daemon that the process has the relayed socket of that number. 0;
+  // an errno of the daemon's, negative: EBADF if it isn't that socket; -EPIPE
+  // if no answer came until `deadline_ms`, after which the channel is of no
+  // use.
+  int Adopt(uint64_t number, int fd, int64_t deadline_ms);
+
  private:
+  // Waits for a message; false if none comes.
+  bool ReadMessage(uint8_t* message, int64_t deadline_ms);
+
   DaemonConnection connection_;
 };
 

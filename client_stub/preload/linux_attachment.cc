@@ -19,6 +19,13 @@ Attachment::Options LinuxOptions() {
   return options;
 }
 
+// Makes what the view names the buffer's own.
+void Keep(ByteView* view, ByteBuffer* buffer) {
+  buffer->clear();
+  if (view->size > 0) buffer->assign(view->data, view->data + view->size);
+  *view = {buffer->data(), buffer->size()};
+}
+
 }  // namespace
 
 LinuxAttachment::LinuxAttachment(uint64_t first_call_id)
@@ -81,12 +88,9 @@ LinuxAttachment::Answer LinuxAttachment::Await(const bool* done,
 void LinuxAttachment::OnResult(Call* call, const Completion& completion) {
   if (call->id != call_id_) return;
   result_ = completion;
-  data_.clear();
-  if (completion.data.size > 0) {
-    data_.assign(completion.data.data,
-                 completion.data.data + completion.data.size);
-  }
-  result_.data = result_.body = {};
+  Keep(&result_.data, &data_);
+  Keep(&result_.linux_result.control, &control_);
+  result_.body = {};
   answered_ = true;
 }
 

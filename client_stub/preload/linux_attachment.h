@@ -28,6 +28,9 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   // Whether nobody else has the connection's number.
   bool IsIntact() const { return connection_.IsIntact(); }
   ByteView token() const { return attachment_.token(); }
+  // Which planes are in force.
+  bool relays() const { return attachment_.relays(); }
+  bool lends() const { return attachment_.lends(); }
 
   // A new call, to which the caller appends the request.
   Call* NewCall(uint64_t socket_id);
@@ -46,7 +49,7 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   // Of the last call.
   uint64_t call_id() const { return call_id_; }
   const Completion& result() const { return result_; }
-  // The result's data, which are gone from `result()`.
+  // The same as the result's data.
   const ByteBuffer& data() const { return data_; }
 
  private:
@@ -68,6 +71,7 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   uint64_t call_id_ = 0;
   Completion result_;
   ByteBuffer data_;
+  ByteBuffer control_;
 };
 
 }  // namespace wsp

@@ -7,6 +7,7 @@
 
 #include "client_stub/preload/arena.h"
 #include "client_stub/preload/daemon_folder.h"
+#include "client_stub/preload/descriptor_hints.h"
 #include "client_stub/preload/name_slots.h"
 #include "client_stub/preload/own_descriptors.h"
 #include "client_stub/preload/real_functions.h"
@@ -23,6 +24,9 @@ std::atomic<pid_t> g_process{0};
 std::atomic<bool> g_guarded{false};
 std::atomic<uint32_t> g_generation{0};
 
+// In the parent, before the child has its copy.
+void OnFork() { AgeHintsAtFork(); }
+
 // In the child, before fork() returns. The shield notices and does it all, if a
 // child handler of somebody else's hasn't used the library before.
 void OnForkedChild() {
@@ -34,9 +38,10 @@ void Load() {
   ReadProcessSettings();
   Real();
   g_process.store(getpid());
+  OwnHints();
   // Without it the handler alone tells children from their parents.
   g_guarded.store(RaiseForkGuard());
-  pthread_atfork(nullptr, nullptr, OnForkedChild);
+  pthread_atfork(OnFork, nullptr, OnForkedChild);
 }
 
 }  // namespace
@@ -55,6 +60,8 @@ void StartAnewAfterFork() {
   ForgetNameSlotsAfterFork();
   CloseOwnDescriptorsAfterFork(DaemonFolderAfterFork());
   g_process.store(getpid());
+  OwnHints();
+  AgeHintsAtFork();
   g_generation.fetch_add(1);
   ForkHandled();
   g_guarded.store(RaiseForkGuard());

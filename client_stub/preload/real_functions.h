@@ -5,7 +5,10 @@
 #include <grp.h>
 #include <netdb.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace wsp {
@@ -14,8 +17,42 @@ namespace wsp {
 // them without it: the C library's, or those of whatever else is preloaded.
 struct RealFunctions {
   decltype(&::socket) socket;
+  decltype(&::bind) bind;
+  decltype(&::connect) connect;
+  decltype(&::listen) listen;
+  decltype(&::accept) accept;
+  decltype(&::accept4) accept4;
+  decltype(&::getsockname) getsockname;
+  decltype(&::getpeername) getpeername;
+  decltype(&::getsockopt) getsockopt;
+  decltype(&::setsockopt) setsockopt;
+  decltype(&::shutdown) shutdown;
+  decltype(&::send) send;
+  decltype(&::recv) recv;
+  decltype(&::sendto) sendto;
+  decltype(&::recvfrom) recvfrom;
   decltype(&::sendmsg) sendmsg;
   decltype(&::recvmsg) recvmsg;
+  decltype(&::sendmmsg) sendmmsg;
+  decltype(&::recvmmsg) recvmmsg;
+  decltype(&::read) read;
+  decltype(&::write) write;
+  decltype(&::readv) readv;
+  decltype(&::writev) writev;
+  decltype(&::preadv2) preadv2;
+  decltype(&::pwritev2) pwritev2;
+  decltype(&::preadv64v2) preadv64v2;
+  decltype(&::pwritev64v2) pwritev64v2;
+  decltype(&::sendfile) sendfile;
+  decltype(&::sendfile64) sendfile64;
+  decltype(&::splice) splice;
+  decltype(&::ioctl) ioctl;
+  decltype(&::dup) dup;
+  ssize_t (*read_chk)(int fd, void* buffer, size_t size, size_t room);
+  ssize_t (*recv_chk)(int fd, void* buffer, size_t size, size_t room,
+                      int flags);
+  ssize_t (*recvfrom_chk)(int fd, void* buffer, size_t size, size_t room,
+                          int flags, sockaddr* from, socklen_t* from_size);
   decltype(&::close) close;
   decltype(&::close_range) close_range;
   decltype(&::closefrom) closefrom;

@@ -30,6 +30,13 @@ void MakeAbsolute(const char* path, char (&absolute)[108]) {
   memcpy(absolute + folder_size, path, size);
 }
 
+Plane PlaneOf(const char* name) {
+  if (name == nullptr) return Plane::kAuto;
+  if (strcmp(name, "lent") == 0) return Plane::kLent;
+  if (strcmp(name, "relayed") == 0) return Plane::kRelayed;
+  return Plane::kAuto;
+}
+
 }  // namespace
 
 void ReadSettings(Settings* settings) {
@@ -38,6 +45,7 @@ void ReadSettings(Settings* settings) {
   MakeAbsolute(path, settings->socket_path);
   const char* fallback = getenv("WSPD_FALLBACK");
   settings->fallback = fallback != nullptr && strcmp(fallback, "1") == 0;
+  settings->plane = PlaneOf(getenv("WSPD_PLANE"));
 }
 
 const Settings& ProcessSettings() { return g_settings; }

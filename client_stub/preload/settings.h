@@ -5,6 +5,14 @@
 
 namespace wsp {
 
+// Which of the two ways the program's sockets are its own.
+enum class Plane {
+  // Lent where the daemon lends to this client, else relayed.
+  kAuto,
+  kLent,
+  kRelayed,
+};
+
 // What wsprun hands to the library by environment variables. Read once, when
 // the library is loaded: programs change their environment, or use its memory
 // for something else.
@@ -14,6 +22,8 @@ struct Settings {
   char socket_path[sizeof(sockaddr_un::sun_path)] = {};
   // WSPD_FALLBACK=1: without a daemon, the kernel's own sockets and names.
   bool fallback = false;
+  // WSPD_PLANE: lent, relayed, or anything else.
+  Plane plane = Plane::kAuto;
 };
 
 void ReadSettings(Settings* settings);

@@ -34,6 +34,19 @@ TEST(SettingsTest, TheEnvironmentSaysOtherwise) {
   EXPECT_FALSE(Read("/x/s", "0").fallback);
 }
 
+TEST(SettingsTest, ThePlaneMayBeChosen) {
+  setenv("WSPD_PLANE", "relayed", 1);
+  EXPECT_EQ(Read("/x/s", "0").plane, Plane::kRelayed);
+  setenv("WSPD_PLANE", "lent", 1);
+  EXPECT_EQ(Read("/x/s", "0").plane, Plane::kLent);
+  for (const char* either : {"auto", "", "LENT"}) {
+    setenv("WSPD_PLANE", either, 1);
+    EXPECT_EQ(Read("/x/s", "0").plane, Plane::kAuto);
+  }
+  unsetenv("WSPD_PLANE");
+  EXPECT_EQ(Read("/x/s", "0").plane, Plane::kAuto);
+}
+
 TEST(SettingsTest, RelativePathsAreOfTheFolderAtTheStart) {
   ASSERT_EQ(chdir("/tmp"), 0);
   EXPECT_STREQ(Read("s", nullptr).socket_path, "/tmp/s");

@@ -2,6 +2,7 @@
 // own making.
 #include <sys/socket.h>
 
+#include "client_stub/preload/descriptor_hints.h"
 #include "client_stub/preload/exported.h"
 #include "client_stub/preload/real_functions.h"
 #include "client_stub/preload/settings.h"
@@ -18,17 +19,31 @@ bool IsTheDaemons(int family, int type) {
   return kind == SOCK_STREAM || kind == SOCK_DGRAM;
 }
 
+Hint HintOfNewSocket(int type, bool relayed) {
+  if (!relayed) return Hint::kPlain;
+  return (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_STREAM
+             ? Hint::kNewStream
+             : Hint::kDatagram;
+}
+
 }  // namespace
 }  // namespace wsp
 
 WSP_INTERPOSED int socket(int domain, int type, int protocol) noexcept {
   const wsp::RealFunctions& real = wsp::Real();
   if (!wsp::IsTheDaemons(domain, type)) {
-    return real.socket(domain, type, protocol);
+    const int fd = real.socket(domain, type, protocol);
+    if (fd >= 0) wsp::SetHint(fd, wsp::Hint::kPlain);
+    return fd;
   }
-  const int result = wsp::MakeLentSocket(domain, type, protocol);
+  bool relayed = false;
+  const int result = wsp::MakeSocket(domain, type, protocol,
+                                     wsp::ProcessSettings().plane, &relayed);
   if (result == -ENETDOWN && wsp::ProcessSettings().fallback) {
-    return real.socket(domain, type, protocol);
+    const int fd = real.socket(domain, type, protocol);
+    if (fd >= 0) wsp::SetHint(fd, wsp::Hint::kPlain);
+    return fd;
   }
+  if (result >= 0) wsp::SetHint(result, wsp::HintOfNewSocket(type, relayed));
   return wsp::ReturnOrSetErrno(result);
 }

@@ -13,7 +13,7 @@
 #include "client_stub/preload/linux_attachment.h"
 #include "client_stub/preload/session_state.h"
 #include "client_stub/preload/shield.h"
-#include "client_stub/transport/requests.h"
+#include "client_stub/transport/linux_requests.h"
 #include "proto/wire_fields.h"
 
 namespace wsp {
@@ -34,9 +34,15 @@ class SocketSession {
            descriptors_.IsIntact();
   }
 
+  // Of those that the welcome has put in force.
+  uint32_t ChoosePlane(Plane wanted) const;
+
   // A descriptor, a negative errno, or kLost.
   int AskForSocket(const LinuxSocketParams& params, bool close_on_exec,
                    int64_t deadline_ms);
+
+  // 0, a negative errno, or kLost.
+  int AskAbout(int fd, uint64_t number, RelayedCall* call, int64_t deadline_ms);
 
   // Not an errno: the daemon is to be asked again on another connection.
   static constexpr int kLost = -4096;
@@ -63,6 +69,18 @@ uint64_t SocketSession::TakeSocketId() {
   return next_socket_id_++;
 }
 
+uint32_t SocketSession::ChoosePlane(Plane wanted) const {
+  switch (wanted) {
+    case Plane::kLent:
+      return wire::PLANE_LENT;
+    case Plane::kRelayed:
+      return wire::PLANE_RELAYED;
+    case Plane::kAuto:
+      break;
+  }
+  return attachment_.lends() ? wire::PLANE_LENT : wire::PLANE_RELAYED;
+}
+
 int SocketSession::AskForSocket(const LinuxSocketParams& params,
                                 bool close_on_exec, int64_t deadline_ms) {
   Call* call = attachment_.NewCall(TakeSocketId());
@@ -78,6 +96,32 @@ int SocketSession::AskForSocket(const LinuxSocketParams& params,
   if (result.wsa_error != 0) return -EOPNOTSUPP;
   const int fd = descriptors_.Take(attachment_.call_id(), close_on_exec);
   return fd == -EPIPE ? kLost : fd;
+}
+
+int SocketSession::AskAbout(int fd, uint64_t number, RelayedCall* call,
+                            int64_t deadline_ms) {
+  for (bool shown = false;; shown = true) {
+    Call* const request = attachment_.NewCall(number);
+    call->Append(&request->bytes);
+    if (attachment_.Ask(request, deadline_ms, nullptr) !=
+        LinuxAttachment::Answer::kResult) {
+      return kLost;
+    }
+    const Completion& result = attachment_.result();
+    if (result.linux_errno == 0 && result.wsa_error == 0) {
+      call->Take(result);
+      return 0;
+    }
+    if (result.linux_errno == 0) return -EOPNOTSUPP;
+    if (result.linux_errno != EBADF) {
+      return -static_cast<int>(result.linux_errno);
+    }
+    // Another attachment's, or another daemon's.
+    if (shown) return -ENETDOWN;
+    const int error = descriptors_.Adopt(number, fd, deadline_ms);
+    if (error == -EPIPE) return kLost;
+    if (error != 0) return error == -EBADF ? -ENETDOWN : error;
+  }
 }
 
 namespace {
@@ -101,13 +145,11 @@ int OpenSession(SocketSessionState* state, int64_t deadline_ms)
   return error;
 }
 
-struct Wanted {
-  LinuxSocketParams params;
-  bool close_on_exec;
-};
-
-int AskDaemon(SocketSessionState* state, const Wanted& wanted,
-              int64_t deadline_ms) WSP_REQUIRES(state->mutex) {
+// Asks by `ask(SocketSession*)`, which may say kLost; on a new session, if
+// there is none or it was lost.
+template <typename Ask>
+int AskDaemon(SocketSessionState* state, int64_t deadline_ms, Ask ask)
+    WSP_REQUIRES(state->mutex) {
   for (;;) {
     if (state->session != nullptr && !state->session->MayBeAsked()) {
       DropSession(state);
@@ -117,8 +159,7 @@ int AskDaemon(SocketSessionState* state, const Wanted& wanted,
       const int error = OpenSession(state, deadline_ms);
       if (error != 0) return error;
     }
-    const int result = state->session->AskForSocket(
-        wanted.params, wanted.close_on_exec, deadline_ms);
+    const int result = ask(state->session);
     if (result != SocketSession::kLost) return result;
     DropSession(state);
     // An older one may have been lost at any time before.
@@ -126,24 +167,10 @@ int AskDaemon(SocketSessionState* state, const Wanted& wanted,
   }
 }
 
-Wanted WantedSocket(int family, int type, int protocol) {
-  using Field = wire::LinuxSocketRequest;
-  Wanted wanted;
-  wanted.params.family =
-      family == AF_INET ? Field::FAMILY_IPV4 : Field::FAMILY_IPV6;
-  wanted.params.type = (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_STREAM
-                           ? Field::TYPE_STREAM
-                           : Field::TYPE_DATAGRAM;
-  wanted.params.protocol = static_cast<uint32_t>(protocol);
-  wanted.params.nonblocking = (type & SOCK_NONBLOCK) != 0;
-  wanted.close_on_exec = (type & SOCK_CLOEXEC) != 0;
-  return wanted;
-}
-
-}  // namespace
-
-int MakeLentSocket(int family, int type, int protocol) {
-  const Wanted wanted = WantedSocket(family, type, protocol);
+// The same with all that it takes to do it, by `ask(SocketSession*,
+// int64_t deadline_ms)`.
+template <typename Ask>
+int AskShielded(Ask ask) {
   Shield shield;
   if (shield.process() == ProcessKind::kVforked) return -ENETDOWN;
   const uint32_t silences = g_silences.load();
@@ -152,11 +179,44 @@ int MakeLentSocket(int family, int type, int protocol) {
   // lock; one after the other would make it long.
   if (g_silences.load() != silences) return -ENETDOWN;
   const int64_t deadline_ms = kernel::NowMs() + kDaemonPatienceMs;
-  const int result = AskDaemon(&g_socket_session, wanted, deadline_ms);
+  const int result = AskDaemon(
+      &g_socket_session, deadline_ms,
+      [&](SocketSession* session) { return ask(session, deadline_ms); });
   if (result == -ENETDOWN && kernel::NowMs() >= deadline_ms) {
     g_silences.fetch_add(1);
   }
   return result;
+}
+
+LinuxSocketParams ParamsOf(int family, int type, int protocol) {
+  using Field = wire::LinuxSocketRequest;
+  LinuxSocketParams params;
+  params.family = family == AF_INET ? Field::FAMILY_IPV4 : Field::FAMILY_IPV6;
+  params.type = (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_STREAM
+                    ? Field::TYPE_STREAM
+                    : Field::TYPE_DATAGRAM;
+  params.protocol = static_cast<uint32_t>(protocol);
+  params.nonblocking = (type & SOCK_NONBLOCK) != 0;
+  return params;
+}
+
+}  // namespace
+
+int MakeSocket(int family, int type, int protocol, Plane plane, bool* relayed) {
+  LinuxSocketParams params = ParamsOf(family, type, protocol);
+  const bool close_on_exec = (type & SOCK_CLOEXEC) != 0;
+  const int fd = AskShielded([&](SocketSession* session, int64_t deadline_ms) {
+    params.plane = session->ChoosePlane(plane);
+    return session->AskForSocket(params, close_on_exec, deadline_ms);
+  });
+  *relayed = params.plane == wire::PLANE_RELAYED;
+  return fd;
+}
+
+int AskAboutSocket(int fd, uint64_t number, RelayedCall* call) {
+  return AskShielded([&](SocketSession* session, int64_t deadline_ms) {
+    return session->AskAbout(fd, number, call, deadline_ms);
+  });
 }
 
 }  // namespace wsp

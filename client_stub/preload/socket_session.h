@@ -1,6 +1,11 @@
 #ifndef WSPD_CLIENT_STUB_PRELOAD_SOCKET_SESSION_H_
 #define WSPD_CLIENT_STUB_PRELOAD_SOCKET_SESSION_H_
 
+#include <cstdint>
+
+#include "client_stub/preload/settings.h"
+#include "client_stub/transport/server_frame.h"
+
 namespace wsp {
 
 // The process's conversation with the daemon about sockets: one attachment and
@@ -13,11 +18,31 @@ constexpr int kDaemonPatienceMs = 5000;
 
 // Linux's socket() in the daemon's network, for AF_INET and AF_INET6. `type` is
 // SOCK_STREAM or SOCK_DGRAM, perhaps with SOCK_NONBLOCK and SOCK_CLOEXEC. The
-// descriptor, the lowest that was free, or a negative errno: what the kernel
-// says there, the daemon's limits (EMFILE), what it doesn't allow (EPERM),
-// ENETDOWN if it isn't there, at once, or says nothing for kDaemonPatienceMs;
-// and in a vfork child.
-int MakeLentSocket(int family, int type, int protocol);
+// descriptor, the lowest that was free, and whether it is relayed; or a
+// negative errno: what the kernel says there, the daemon's limits (EMFILE),
+// what it doesn't allow (EPERM), ENETDOWN if it isn't there, at once, or says
+// nothing for kDaemonPatienceMs; and in a vfork child.
+int MakeSocket(int family, int type, int protocol, Plane plane, bool* relayed);
+
+// A call of a relayed socket's (proto/wsp/v1/linux.proto). Both functions are
+// run with the session's lock held and signals blocked.
+class RelayedCall {
+ public:
+  // Appends the LinuxCallRequest; perhaps more than once, for another
+  // attachment.
+  virtual void Append(ByteBuffer* call) const = 0;
+  // The result, if it is a success; views end with the call.
+  virtual void Take(const Completion& result) = 0;
+
+ protected:
+  ~RelayedCall() = default;
+};
+
+// Asks the daemon about the relayed socket `number`, which the process has as
+// `fd`; shows it that descriptor, if it hasn't seen it from this attachment.
+// 0 or a negative errno: what the daemon says, ENETDOWN as above and if that
+// socket's daemon is gone.
+int AskAboutSocket(int fd, uint64_t number, RelayedCall* call);
 
 }  // namespace wsp
 

@@ -143,6 +143,8 @@ bool Attachment::OnWelcome(const Welcome& welcome) {
   attached_ = true;
   token_.assign(welcome.attachment_token.data,
                 welcome.attachment_token.data + welcome.attachment_token.size);
+  relays_ = welcome.relays;
+  lends_ = welcome.lends;
   welcomed_ = true;
   unconfirmed_.clear();
   const bool resumed = resuming_ && welcome.resumed;

@@ -77,6 +77,10 @@ class Attachment final : private Http2Client::Delegate,
   // What names the attachment to the daemon, for whatever else the process
   // connects; empty before the first welcome.
   ByteView token() const { return {token_.data(), token_.size()}; }
+  // Which of the planes for the LINUX personality the last welcome put in
+  // force.
+  bool relays() const { return relays_; }
+  bool lends() const { return lends_; }
   // The gRPC status that ended the last connection, or Http2Client::kNoStatus.
   int grpc_status() const { return grpc_status_; }
 
@@ -206,6 +210,8 @@ class Attachment final : private Http2Client::Delegate,
   uint64_t next_call_id_;
   AttachmentLimits limits_;
   ByteBuffer token_;
+  bool relays_ = false;
+  bool lends_ = false;
 
   std::unique_ptr<Http2Client> client_;
   bool hello_due_ = false;

@@ -51,7 +51,8 @@ void AppendHello(ByteBuffer* frame, const HelloParams& hello) {
       version.Varint(wire::ProtocolVersion::kMinor, kWireMinor);
     });
     if (hello.linux_personality) {
-      const uint8_t capabilities[] = {wire::CAPABILITY_LENT};
+      const uint8_t capabilities[] = {wire::CAPABILITY_RELAYED,
+                                      wire::CAPABILITY_LENT};
       out.Varint(Field::kPersonality, wire::PERSONALITY_LINUX);
       out.Bytes(Field::kCapabilities, capabilities, sizeof capabilities);
     } else {
@@ -109,17 +110,6 @@ void AppendSocket(ByteBuffer* call, uint32_t family, uint32_t type,
     out.Int32(Field::kProtocol, protocol);
     out.Varint(Field::kFlags, flags);
     out.Varint(Field::kTicket, ticket);
-  });
-}
-
-void AppendLinuxSocket(ByteBuffer* call, const LinuxSocketParams& params) {
-  using Field = wire::LinuxSocketRequest;
-  AppendRequest(call, CallField::kLinuxSocket, [&](WireWriter& out) {
-    out.Varint(Field::kPlane, wire::PLANE_LENT);
-    out.Varint(Field::kFamily, params.family);
-    out.Varint(Field::kType, params.type);
-    out.Varint(Field::kProtocol, params.protocol);
-    out.Bool(Field::kNonblocking, params.nonblocking);
   });
 }
 

@@ -25,19 +25,11 @@ struct CallHeader {
 };
 
 struct HelloParams {
-  // WINSOCK, over the forwarded plane and resumable, or LINUX, with lent
-  // sockets.
+  // WINSOCK, over the forwarded plane and resumable, or LINUX, with relayed and
+  // lent sockets.
   bool linux_personality = false;
   ByteView resume_token;  // empty: a new attachment
   const char* client_name = "";
-};
-
-// A LinuxSocketRequest of the lent plane.
-struct LinuxSocketParams {
-  uint32_t family = 0;  // wire::LinuxSocketRequest's
-  uint32_t type = 0;    // the same's
-  uint32_t protocol = 0;
-  bool nonblocking = false;
 };
 
 struct IoctlParams {
@@ -67,7 +59,6 @@ void AppendCleanup(ByteBuffer* call);
 // `ticket` is that of a duplicate; 0 for a new socket.
 void AppendSocket(ByteBuffer* call, uint32_t family, uint32_t type,
                   int32_t protocol, uint32_t flags, uint32_t ticket);
-void AppendLinuxSocket(ByteBuffer* call, const LinuxSocketParams& params);
 // 0: for the calling process.
 void AppendDuplicateSocket(ByteBuffer* call, uint32_t process_id);
 void AppendBind(ByteBuffer* call, const Address& address);

@@ -1,5 +1,6 @@
 #include "client_stub/transport/server_frame.h"
 
+#include "client_stub/transport/linux_results.h"
 #include "client_stub/transport/wire_reader.h"
 #include "proto/wire_fields.h"
 
@@ -111,6 +112,16 @@ bool DecodeVersion(ByteView bytes, Welcome* welcome) {
   return reader.ok();
 }
 
+bool DecodeCapabilities(ByteView packed, Welcome* welcome) {
+  PackedVarints numbers(packed);
+  uint64_t number;
+  while (numbers.Next(&number)) {
+    welcome->relays |= number == wire::CAPABILITY_RELAYED;
+    welcome->lends |= number == wire::CAPABILITY_LENT;
+  }
+  return numbers.ok();
+}
+
 bool DecodeWelcome(ByteView bytes, Welcome* welcome) {
   using Field = wire::Welcome;
   bool valid = true;
@@ -119,6 +130,9 @@ bool DecodeWelcome(ByteView bytes, Welcome* welcome) {
     switch (reader.field()) {
       case Field::kVersion:
         valid &= DecodeVersion(reader.AsBytes(), welcome);
+        break;
+      case Field::kCapabilities:
+        valid &= DecodeCapabilities(reader.AsBytes(), welcome);
         break;
       case Field::kLimits:
         valid &= DecodeLimits(reader.AsBytes(), &welcome->limits);
@@ -274,16 +288,6 @@ bool DecodeSocketResult(ByteView bytes, Completion* out) {
   return reader.ok();
 }
 
-bool DecodeLinuxSocketResult(ByteView bytes, Completion* out) {
-  WireReader reader(bytes);
-  while (reader.Next()) {
-    if (reader.field() == wire::LinuxSocketResult::kCookie) {
-      out->cookie = reader.AsFixed64();
-    }
-  }
-  return reader.ok();
-}
-
 bool DecodeDuplicateSocketResult(ByteView bytes, Completion* out) {
   WireReader reader(bytes);
   while (reader.Next()) {
@@ -360,6 +364,8 @@ bool DecodeResult(uint32_t field, ByteView bytes, Completion* out) {
       return DecodeDuplicateSocketResult(bytes, out);
     case Field::kLinuxSocket:
       return DecodeLinuxSocketResult(bytes, out);
+    case Field::kLinuxCall:
+      return DecodeLinuxCallResult(bytes, out);
     case Field::kBind:
       return DecodeOnlyField(bytes, wire::BindResult::kLocal, local);
     case Field::kAccept:

@@ -34,6 +34,19 @@ struct Welcome {
   ByteView attachment_token;
   bool resumed = false;
   uint64_t startups = 0;
+  // Which of the planes for the LINUX personality are in force.
+  bool relays = false;
+  bool lends = false;
+};
+
+// What only results of the LINUX personality have.
+struct LinuxResult {
+  uint64_t number = 0;       // socket: of a relayed one
+  bool in_progress = false;  // connect
+  uint32_t state = 0;        // state: wire::LinuxStateResult's
+  int32_t error = 0;         // state
+  int32_t result = 0;        // ioctl
+  ByteView control;          // receive_error
 };
 
 // A result of any kind, flat: what a kind doesn't have stays zero. `result` is
@@ -46,15 +59,16 @@ struct Completion {
   bool pending = false;
   uint32_t result = 0;
 
-  uint32_t bytes_sent = 0;     // send, send_to
-  uint32_t flags = 0;          // recv, recv_from, socket
+  uint32_t bytes_sent = 0;     // send, send_to, linux_call
+  uint32_t flags = 0;          // recv, recv_from, socket, linux_call
   uint64_t stream_offset = 0;  // recv
   // recv, accept, option raw, ioctl output, description; all of a lookup, of an
-  // ioctl's lists, a select and an enum_network_events
+  // ioctl's lists, a select and an enum_network_events; linux_call: option,
+  // ioctl, receive_error
   ByteView data;
   // recv_from: all of it, for its ancillary data
   ByteView body;
-  Address peer;                 // accept, get_peer_name, recv_from
+  Address peer;                 // accept, get_peer_name, recv_from, linux_call
   Address local;                // accept, bind, connect, get_sock_name
   uint64_t offer_id = 0;        // accept
   uint64_t startups = 0;        // startup, cleanup
@@ -65,6 +79,7 @@ struct Completion {
   bool linger_on = false;       // option
   uint32_t linger_seconds = 0;  // option
   uint64_t cookie = 0;          // linux_socket
+  LinuxResult linux_result;     // linux_socket, linux_call
 };
 
 // How many FD_* bits there are.

@@ -88,31 +88,16 @@ TEST(RequestsTest, HelloNamesVersionPersonalityAndToken) {
   EXPECT_EQ(frame.hello().client_name(), "me");
 }
 
-TEST(RequestsTest, HelloOfLinuxOffersLentSockets) {
+TEST(RequestsTest, HelloOfLinuxOffersBothPlanes) {
   ByteBuffer bytes;
   HelloParams params;
   params.linux_personality = true;
   AppendHello(&bytes, params);
   const auto frame = Parse<v1::ClientFrame>(bytes);
   EXPECT_EQ(frame.hello().personality(), v1::PERSONALITY_LINUX);
-  ASSERT_EQ(frame.hello().capabilities_size(), 1);
-  EXPECT_EQ(frame.hello().capabilities(0), v1::CAPABILITY_LENT);
-}
-
-TEST(RequestsTest, LinuxSocketCarriesEverything) {
-  ByteBuffer bytes;
-  LinuxSocketParams params;
-  params.family = v1::LinuxSocketRequest::FAMILY_IPV6;
-  params.type = v1::LinuxSocketRequest::TYPE_DATAGRAM;
-  params.protocol = 136;
-  params.nonblocking = true;
-  AppendLinuxSocket(&bytes, params);
-  const auto call = Parse<v1::Call>(bytes);
-  EXPECT_EQ(call.linux_socket().plane(), v1::PLANE_LENT);
-  EXPECT_EQ(call.linux_socket().family(), v1::LinuxSocketRequest::FAMILY_IPV6);
-  EXPECT_EQ(call.linux_socket().type(), v1::LinuxSocketRequest::TYPE_DATAGRAM);
-  EXPECT_EQ(call.linux_socket().protocol(), 136u);
-  EXPECT_TRUE(call.linux_socket().nonblocking());
+  ASSERT_EQ(frame.hello().capabilities_size(), 2);
+  EXPECT_EQ(frame.hello().capabilities(0), v1::CAPABILITY_RELAYED);
+  EXPECT_EQ(frame.hello().capabilities(1), v1::CAPABILITY_LENT);
 }
 
 TEST(RequestsTest, CallHeaderCarriesEverything) {
@@ -292,6 +277,18 @@ TEST(ServerFrameTest, Welcome) {
   EXPECT_EQ(got.token, "0123456789abcdef");
   EXPECT_TRUE(got.welcome.resumed);
   EXPECT_EQ(got.welcome.startups, 4u);
+  EXPECT_FALSE(got.welcome.relays);
+  EXPECT_FALSE(got.welcome.lends);
+}
+
+TEST(ServerFrameTest, WelcomeSaysWhichPlanesAreInForce) {
+  v1::ServerFrame frame;
+  frame.mutable_welcome()->add_capabilities(v1::CAPABILITY_LENT);
+  EXPECT_TRUE(Decode(frame).welcome.lends);
+  EXPECT_FALSE(Decode(frame).welcome.relays);
+  frame.mutable_welcome()->add_capabilities(v1::CAPABILITY_RELAYED);
+  EXPECT_TRUE(Decode(frame).welcome.lends);
+  EXPECT_TRUE(Decode(frame).welcome.relays);
 }
 
 TEST(ServerFrameTest, ReceivedData) {

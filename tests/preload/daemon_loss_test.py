@@ -98,7 +98,7 @@ class DaemonLossTest(preload_case.PreloadCase):
             check()
             for number in 0, 1:
                 fd = sorted(own_descriptors())[number]
-                with socket.socket(fileno=libc.dup(fd)) as own:
+                with socket.socket(fileno=raw_dup(fd)) as own:
                     own.shutdown(socket.SHUT_RDWR)
                 check()
                 assert len(own_descriptors()) == 2

@@ -89,7 +89,7 @@ class IdentityTest(preload_case.PreloadCase):
             check()
             # Nothing is left but the folder.
             for fd in range(700, 4096):
-                copy = libc.dup(fd)
+                copy = raw_dup(fd)
                 if copy >= 0:
                     if libc.shutdown(copy, socket.SHUT_RDWR) == 0:
                         lost.append(fd)

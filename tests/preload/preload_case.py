@@ -50,6 +50,10 @@ def own_descriptors():
             pass
     return own
 
+def raw_dup(fd):
+    '''As dup(), of the library's own descriptors too: past the library.'''
+    return libc.syscall(32, fd)
+
 def connection(family=socket.AF_INET):
     '''One to the test's echo server.'''
     host = "::1" if family == socket.AF_INET6 else "127.0.0.1"

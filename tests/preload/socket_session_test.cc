@@ -15,6 +15,7 @@
 #include <string>
 
 #include "client_stub/preload/credentials.h"
+#include "client_stub/preload/relayed_calls.h"
 #include "client_stub/preload/settings.h"
 #include "gtest/gtest.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -42,10 +43,54 @@ class SocketSessionTest : public ::testing::Test {
   void Listen() { daemon_ = std::make_unique<ScriptedDaemon>(dir_.File("s")); }
 
   static std::future<int> Ask(int family = AF_INET, int type = SOCK_STREAM,
-                              int protocol = 0) {
+                              int protocol = 0,
+                              wsp::Plane plane = wsp::Plane::kLent) {
     return std::async(std::launch::async, [=] {
-      return wsp::MakeLentSocket(family, type, protocol);
+      bool relayed;
+      const int fd = wsp::MakeSocket(family, type, protocol, plane, &relayed);
+      EXPECT_EQ(relayed && fd >= 0, fd >= 0 && plane == wsp::Plane::kRelayed);
+      return fd;
     });
+  }
+
+  // A state call about the socket `number`, as `fd`.
+  static std::future<int> AskState(int fd, uint64_t number,
+                                   wsp::RelayedState* state) {
+    return std::async(std::launch::async, [=] {
+      wsp::relay::Name name;
+      name.number = number;
+      return wsp::StateOfRelayed(fd, name, 0, state);
+    });
+  }
+
+  wsp::v1::Call NextStateCall() {
+    const auto call = daemon_->NextCall();
+    EXPECT_TRUE(call.has_value() && call->linux_call().has_state());
+    return call.value_or(wsp::v1::Call());
+  }
+
+  void AnswerState(const wsp::v1::Call& call, int linux_errno,
+                   int pending = 0) {
+    wsp::v1::ServerFrame frame;
+    wsp::v1::Completion* const result =
+        daemon_->AddResult(&frame, call.call_id());
+    if (linux_errno == 0) {
+      auto* const state = result->mutable_linux_call()->mutable_state();
+      state->set_state(wsp::v1::LinuxStateResult::STATE_ENDED);
+      state->set_error(pending);
+    } else {
+      result->set_linux_errno(static_cast<uint32_t>(linux_errno));
+      result->set_wsa_error(10000);
+    }
+    daemon_->Send(frame);
+  }
+
+  // Attaches by a lent socket.
+  void Begin() {
+    auto first = Ask();
+    Attach();
+    Lend(NextCall());
+    const OwnedFd lent(first.get());
   }
 
   // Both connections, of a new session.
@@ -235,6 +280,97 @@ TEST_F(SocketSessionTest, NewCredentialsAreShownToTheDaemon) {
   Attach();
   Lend(NextCall());
   EXPECT_TRUE(IsLent(OwnedFd(second.get()).get()));
+}
+
+TEST_F(SocketSessionTest, ThePlaneIsTheOneThatIsWanted) {
+  auto asked = Ask(AF_INET, SOCK_STREAM, 0, wsp::Plane::kRelayed);
+  Attach();
+  const wsp::v1::Call call = NextCall();
+  EXPECT_EQ(call.linux_socket().plane(), wsp::v1::PLANE_RELAYED);
+  Lend(call);
+  EXPECT_GE(OwnedFd(asked.get()).get(), 0);
+}
+
+// The welcome of the scripted daemon has no lent sockets.
+TEST_F(SocketSessionTest, WithoutLentSocketsTheyAreRelayed) {
+  auto asked = std::async(std::launch::async, [] {
+    bool relayed = false;
+    const int fd =
+        wsp::MakeSocket(AF_INET, SOCK_STREAM, 0, wsp::Plane::kAuto, &relayed);
+    EXPECT_TRUE(relayed);
+    return fd;
+  });
+  Attach();
+  const wsp::v1::Call call = NextCall();
+  EXPECT_EQ(call.linux_socket().plane(), wsp::v1::PLANE_RELAYED);
+  Lend(call);
+  EXPECT_GE(OwnedFd(asked.get()).get(), 0);
+}
+
+TEST_F(SocketSessionTest, ACallNamesItsSocket) {
+  Begin();
+  wsp::RelayedState state;
+  auto asked = AskState(0, 4711, &state);
+  const wsp::v1::Call call = NextStateCall();
+  EXPECT_EQ(call.socket_id(), 4711u);
+  AnswerState(call, 0, ECONNRESET);
+  EXPECT_EQ(asked.get(), 0);
+  EXPECT_EQ(state.state,
+            static_cast<uint32_t>(wsp::v1::LinuxStateResult::STATE_ENDED));
+  EXPECT_EQ(state.error, ECONNRESET);
+  auto failing = AskState(0, 4711, &state);
+  AnswerState(NextStateCall(), ENOMEM);
+  EXPECT_EQ(failing.get(), -ENOMEM);
+}
+
+// As after fork and exec: the attachment has no right to the socket yet.
+TEST_F(SocketSessionTest, ASocketThatTheDaemonHasNotSeenIsShown) {
+  Begin();
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const OwnedFd held(ends[0]);
+  const OwnedFd other(ends[1]);
+  wsp::RelayedState state;
+  auto asked = AskState(held.get(), 4711, &state);
+  AnswerState(NextStateCall(), EBADF);
+  OwnedFd shown;
+  EXPECT_EQ(daemon_->TakeShown(&shown), 4711u);
+  // It is the same one.
+  EXPECT_EQ(write(other.get(), "x", 1), 1);
+  char byte;
+  EXPECT_EQ(read(shown.get(), &byte, 1), 1);
+  daemon_->AnswerShown(4711, 0);
+  AnswerState(NextStateCall(), 0);
+  EXPECT_EQ(asked.get(), 0);
+}
+
+// Another daemon's, which is gone.
+TEST_F(SocketSessionTest, ASocketThatTheDaemonDoesNotKnowIsEnetdown) {
+  Begin();
+  const OwnedFd held(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  wsp::RelayedState state;
+  auto asked = AskState(held.get(), 4711, &state);
+  AnswerState(NextStateCall(), EBADF);
+  OwnedFd shown;
+  EXPECT_EQ(daemon_->TakeShown(&shown), 4711u);
+  daemon_->AnswerShown(4711, EBADF);
+  EXPECT_EQ(asked.get(), -ENETDOWN);
+  // The session goes on.
+  auto next = Ask();
+  Lend(NextCall());
+  EXPECT_TRUE(IsLent(OwnedFd(next.get()).get()));
+}
+
+// The call is made on the next one.
+TEST_F(SocketSessionTest, AnAttachmentIsMadeAnewForACall) {
+  Begin();
+  wsp::RelayedState state;
+  auto asked = AskState(0, 4711, &state);
+  NextStateCall();
+  daemon_->Break();
+  Attach();
+  AnswerState(NextStateCall(), 0);
+  EXPECT_EQ(asked.get(), 0);
 }
 
 TEST_F(SocketSessionTest, WhatIsNoDaemonIsEnetdown) {

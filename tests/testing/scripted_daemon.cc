@@ -127,6 +127,32 @@ void ScriptedDaemon::SendDescriptor(uint64_t call_id, uint64_t cookie, int fd) {
   (void)sendmsg(descriptors_.get(), &header, MSG_NOSIGNAL);
 }
 
+uint64_t ScriptedDaemon::TakeShown(OwnedFd* descriptor) {
+  if (!AwaitReadable(descriptors_.get())) return 0;
+  uint64_t message[2] = {};
+  iovec part = {message, sizeof(message)};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header = {};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  if (recvmsg(descriptors_.get(), &header, MSG_CMSG_CLOEXEC) !=
+      sizeof(message)) {
+    return 0;
+  }
+  const cmsghdr* const item = CMSG_FIRSTHDR(&header);
+  if (item == nullptr || item->cmsg_type != SCM_RIGHTS) return 0;
+  int fd;
+  memcpy(&fd, CMSG_DATA(item), sizeof(fd));
+  *descriptor = OwnedFd(fd);
+  return le64toh(message[0]);
+}
+
+void ScriptedDaemon::AnswerShown(uint64_t number, int linux_errno) {
+  SendDescriptor(number, static_cast<uint64_t>(linux_errno), -1);
+}
+
 bool ScriptedDaemon::Exchange() {
   if (!connection_.is_open() || stream_->saw_end ||
       !AwaitReadable(connection_.get())) {

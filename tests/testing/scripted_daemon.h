@@ -42,6 +42,11 @@ class ScriptedDaemon {
   std::string AcceptDescriptors();
   // A message on that connection, with `fd` unless that is -1.
   void SendDescriptor(uint64_t call_id, uint64_t cookie, int fd);
+  // The number of the relayed socket that the client shows on that connection,
+  // and its descriptor; 0 if it shows none.
+  uint64_t TakeShown(OwnedFd* descriptor);
+  // What the daemon answers to that.
+  void AnswerShown(uint64_t number, int linux_errno);
   void BreakDescriptors() { descriptors_.Reset(-1); }
 
   // The last result of this connection that was acknowledged.

@@ -1,0 +1,138 @@
+#include "client_stub/preload/relayed_calls.h"
+
+#include <errno.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "client_stub/preload/user_memory.h"
+
+namespace wsp {
+namespace {
+
+// Of an option's or a control's value: more than any has that the daemon knows.
+constexpr size_t kMostValueBytes = 4096;
+
+struct Value {
+  uint8_t bytes[kMostValueBytes];
+};
+
+}  // namespace
+
+int BindRelayed(int fd, const relay::Name& name, const Address& address) {
+  return AskRelayed(fd, name,
+                    [&](ByteBuffer* call) { AppendLinuxBind(call, address); });
+}
+
+int ConnectRelayed(int fd, const relay::Name& name, const Address& address,
+                   uint32_t filler, bool* in_progress) {
+  *in_progress = false;
+  return AskRelayed(
+      fd, name,
+      [&](ByteBuffer* call) { AppendLinuxConnect(call, address, filler); },
+      [&](const Completion& result) {
+        *in_progress = result.linux_result.in_progress;
+      });
+}
+
+int ListenRelayed(int fd, const relay::Name& name, int backlog) {
+  return AskRelayed(
+      fd, name, [&](ByteBuffer* call) { AppendLinuxListen(call, backlog); });
+}
+
+int AddressOfRelayed(int fd, const relay::Name& name, bool peer,
+                     Address* address) {
+  return AskRelayed(
+      fd, name, [&](ByteBuffer* call) { AppendLinuxName(call, peer); },
+      [&](const Completion& result) { *address = result.peer; });
+}
+
+int GetRelayedOption(int fd, const relay::Name& name, int level, int option,
+                     void* value, socklen_t* size) {
+  int room;
+  if (!CopyIn(&room, size, sizeof room)) return -EFAULT;
+  if (room < 0) return -EINVAL;
+  const size_t length =
+      std::min<size_t>(static_cast<size_t>(room), kMostValueBytes);
+  // Some options read what is there; few have readable memory for all of it.
+  Value input;
+  const bool readable = CopyIn(input.bytes, value, length);
+  bool copied = true;
+  const int error = AskRelayed(
+      fd, name,
+      [&](ByteBuffer* call) {
+        AppendLinuxGetOption(call, level, option, static_cast<uint32_t>(length),
+                             {input.bytes, readable ? length : 0});
+      },
+      [&](const Completion& result) {
+        const auto taken =
+            static_cast<socklen_t>(std::min<size_t>(result.data.size, length));
+        copied = CopyOut(value, result.data.data, taken) &&
+                 CopyOut(size, &taken, sizeof taken);
+      });
+  return error == 0 && !copied ? -EFAULT : error;
+}
+
+int GetRelayedNumber(int fd, const relay::Name& name, int level, int option,
+                     int* value) {
+  *value = 0;
+  return AskRelayed(
+      fd, name,
+      [&](ByteBuffer* call) {
+        AppendLinuxGetOption(call, level, option, sizeof *value, {});
+      },
+      [&](const Completion& result) {
+        std::memcpy(value, result.data.data,
+                    std::min(result.data.size, sizeof *value));
+      });
+}
+
+int SetRelayedOption(int fd, const relay::Name& name, int level, int option,
+                     const void* value, socklen_t size) {
+  if (static_cast<int>(size) < 0 || size > kMostValueBytes) return -EINVAL;
+  Value input;
+  if (!CopyIn(input.bytes, value, size)) return -EFAULT;
+  return AskRelayed(fd, name, [&](ByteBuffer* call) {
+    AppendLinuxSetOption(call, level, option, {input.bytes, size});
+  });
+}
+
+int ControlRelayed(int fd, const relay::Name& name, unsigned long request,
+                   void* argument, size_t size) {
+  Value input;
+  size = std::min(size, kMostValueBytes);
+  if (!CopyIn(input.bytes, argument, size)) return -EFAULT;
+  int value = 0;
+  bool copied = true;
+  const int error = AskRelayed(
+      fd, name,
+      [&](ByteBuffer* call) {
+        AppendLinuxIoctl(call, request, {input.bytes, size});
+      },
+      [&](const Completion& result) {
+        value = std::max(result.linux_result.result, 0);
+        copied = CopyOut(argument, result.data.data,
+                         std::min(result.data.size, size));
+      });
+  if (error != 0) return error;
+  return copied ? value : -EFAULT;
+}
+
+int StateOfRelayed(int fd, const relay::Name& name, int filler_change,
+                   RelayedState* state) {
+  *state = RelayedState();
+  return AskRelayed(
+      fd, name,
+      [&](ByteBuffer* call) { AppendLinuxState(call, filler_change); },
+      [&](const Completion& result) {
+        state->state = result.linux_result.state;
+        state->error = std::max(result.linux_result.error, 0);
+      });
+}
+
+int ShutDownRelayed(int fd, const relay::Name& name, int how) {
+  return AskRelayed(fd, name,
+                    [&](ByteBuffer* call) { AppendLinuxShutdown(call, how); });
+}
+
+}  // namespace wsp

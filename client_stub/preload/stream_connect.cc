@@ -1,0 +1,172 @@
+// How a program's end isn't writable while its socket connects: it is filled
+// with bytes that the daemon takes off when the attempt has ended, well or not
+// (LinuxConnect.filler). A wait is one more of them, by a send that blocks: the
+// kernel restarts it, limits it and lets it be cancelled as connect().
+#include "client_stub/preload/stream_connect.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "client_stub/preload/kernel_calls.h"
+#include "client_stub/preload/real_functions.h"
+#include "client_stub/preload/socket_address.h"
+#include "client_stub/preload/stream_state.h"
+
+namespace wsp {
+namespace {
+
+using State = wire::LinuxStateResult;
+
+constexpr char kFiller = 0;
+// Less than there ever is room for, so that more is a sign of no limit.
+constexpr uint32_t kMostFiller = 4096;
+
+struct Stream {
+  int fd;
+  const relay::Name* name;
+};
+
+// Takes the room of the program's end; how many bytes that took.
+uint32_t FillUp(int fd) {
+  const int caller_errno = errno;
+  uint32_t count = 0;
+  while (count < kMostFiller &&
+         kernel::Call(SYS_sendto, fd, &kFiller, 1, MSG_DONTWAIT | MSG_NOSIGNAL,
+                      nullptr, 0) == 1) {
+    ++count;
+  }
+  errno = caller_errno;
+  return count;
+}
+
+void MakeSmall(int fd) {
+  const int caller_errno = errno;
+  constexpr int kLeast = 1;
+  kernel::SetSocketOption(fd, SO_SNDBUF, &kLeast, sizeof kLeast);
+  errno = caller_errno;
+}
+
+// The byte that the daemon was told to expect won't come.
+void TakeFillerBack(void* argument) {
+  const auto* stream = static_cast<const Stream*>(argument);
+  RelayedState state;
+  StateOfRelayed(stream->fd, *stream->name, -1, &state);
+}
+
+// Sends the byte that the daemon expects, which waits for the end of the
+// attempt. 0 or a negative errno, after which it won't come.
+int SendLastFiller(Stream stream) {
+  const int caller_errno = errno;
+  ssize_t sent;
+  pthread_cleanup_push(TakeFillerBack, &stream);
+  sent = Real().send(stream.fd, &kFiller, 1, MSG_NOSIGNAL);
+  pthread_cleanup_pop(0);
+  const int error = sent == 1 ? 0 : -errno;
+  errno = caller_errno;
+  return error;
+}
+
+// Waits for the end of the attempt, of which the daemon expects one byte more.
+// `pending`: what a time that ran out is.
+int AwaitEnd(int fd, const relay::Name& name, int pending) {
+  for (;;) {
+    const int sent = SendLastFiller({fd, &name});
+    RelayedState state;
+    int error = FindStreamState(fd, name, sent == 0 ? 0 : -1, &state);
+    if (error < 0) return error;
+    if (state.error != 0) return -state.error;
+    switch (state.state) {
+      case State::STATE_CONNECTED:
+      case State::STATE_ENDED:
+        return 0;
+      case State::STATE_CONNECTING:
+        if (sent == -EAGAIN) return pending;
+        if (sent != 0) return sent;
+        break;
+      default:
+        // Somebody else was told why.
+        return -ECONNABORTED;
+    }
+    // Another attempt, of somebody else's.
+    error = FindStreamState(fd, name, 1, &state);
+    if (error < 0) return error;
+    if (state.state != State::STATE_CONNECTING) return -ECONNABORTED;
+  }
+}
+
+// An attempt is under way.
+int JoinAttempt(int fd, const relay::Name& name) {
+  if (IsNonBlocking(fd)) return -EALREADY;
+  RelayedState state;
+  const int error = FindStreamState(fd, name, 1, &state);
+  if (error < 0) return error;
+  if (state.error != 0) return -state.error;
+  switch (state.state) {
+    case State::STATE_CONNECTING:
+      return AwaitEnd(fd, name, -EALREADY);
+    case State::STATE_CONNECTED:
+    case State::STATE_ENDED:
+      return 0;
+    default:
+      return -ECONNABORTED;
+  }
+}
+
+int BeginAttempt(int fd, const relay::Name& name, const Address& address) {
+  SetHint(fd, Hint::kStream);
+  MakeSmall(fd);
+  const bool waits = !IsNonBlocking(fd);
+  const uint32_t filler = FillUp(fd);
+  bool in_progress;
+  const int error =
+      ConnectRelayed(fd, name, address, filler + (waits ? 1 : 0), &in_progress);
+  if (waits) {
+    if (error == 0) return AwaitEnd(fd, name, -EINPROGRESS);
+    Stream stream = {fd, &name};
+    TakeFillerBack(&stream);
+  }
+  // Linux's never is at its end when it returns.
+  return error == 0 ? -EINPROGRESS : error;
+}
+
+int TakeConnectionBack(int fd, const relay::Name& name) {
+  bool in_progress;
+  const int error = ConnectRelayed(fd, name, Address(), 0, &in_progress);
+  if (error == 0) {
+    MakeSmall(fd);
+    SetHint(fd, Hint::kStream);
+  }
+  return error;
+}
+
+}  // namespace
+
+int ConnectStream(int fd, const relay::Name& name, const sockaddr* address,
+                  socklen_t size) {
+  sockaddr_storage to;
+  int error = CopyAddressIn(address, size, &to);
+  if (error != 0) return error;
+  if (size < sizeof to.ss_family) return -EINVAL;
+  if (to.ss_family == AF_UNSPEC) return TakeConnectionBack(fd, name);
+  Address target;
+  error = ReadAddress(to, size, name.family, -EAFNOSUPPORT, &target);
+  RelayedState state;
+  state.state = State::STATE_UNCONNECTED;
+  if (name.kind == relay::Kind::kConnection) {
+    state.state = State::STATE_CONNECTED;
+  } else if (HintOf(fd) != Hint::kNewStream) {
+    const int asked = FindStreamState(fd, name, 0, &state);
+    if (asked < 0) return asked;
+    if (state.error != 0) return -state.error;
+  }
+  if (state.state == State::STATE_CONNECTING) return JoinAttempt(fd, name);
+  if (error != 0) return error;
+  if (state.state == State::STATE_UNCONNECTED) {
+    return BeginAttempt(fd, name, target);
+  }
+  // For what the kernel says to that: 0 once after the end of an attempt.
+  bool in_progress;
+  return ConnectRelayed(fd, name, target, 0, &in_progress);
+}
+
+}  // namespace wsp
