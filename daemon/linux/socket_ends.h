@@ -1,11 +1,12 @@
 #ifndef WSPD_DAEMON_LINUX_SOCKET_ENDS_H_
 #define WSPD_DAEMON_LINUX_SOCKET_ENDS_H_
 
-#include <atomic>
 #include <memory>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/linux/sock_diag.h"
@@ -29,9 +30,11 @@ class SocketEndObserver {
 // long as somebody listens the kernel makes a message for each.
 //
 // Thread-safe.
-class SocketEnds : public EventHandler {
+class SocketEnds : public EventHandler,
+                   public std::enable_shared_from_this<SocketEnds> {
  public:
-  // Ends that come when this has returned are told of. `loop` outlives the
+  // Ends that come when this has returned are told of: the first at once, those
+  // that follow in groups, some milliseconds later. `loop` outlives the
   // listening.
   static absl::StatusOr<std::shared_ptr<SocketEnds>> Listen(
       EventLoop* loop, std::weak_ptr<SocketEndObserver> observer);
@@ -48,10 +51,16 @@ class SocketEnds : public EventHandler {
         loop_(loop),
         observer_(std::move(observer)) {}
 
+  // Tells of what there is.
+  void Read();
+  void WatchAgain();
+
   const OwnedFd netlink_;
   EventLoop* const loop_;
   const std::weak_ptr<SocketEndObserver> observer_;
-  std::atomic<EventLoop::WatchId> watch_{0};
+  absl::Mutex mu_;
+  // 0: stopped.
+  EventLoop::WatchId watch_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace wspd
