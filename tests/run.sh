@@ -2,7 +2,8 @@
 # Runs the tests; the last line is "N passed, N failed".
 #   tests/run.sh          all that fits 25 minutes on 2 cores
 #   tests/run.sh --long   the soak and other long tests, stress under sanitizers,
-#                         Debian's programs, long fuzzing, clang-tidy
+#                         how sockets behave on the planes, Debian's programs,
+#                         long fuzzing, clang-tidy
 #                         (tests/LONG.md)
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -69,17 +70,18 @@ stress() {
     //tests/stress:stress_long_test
 }
 
-# Debian's programs on the planes; its last line counts its cases.
-interop() {
-  echo "== programs"
-  local case_passed case_failed
-  bash tests/interop/run.sh --long | tee "$work/interop"
-  if read -r case_passed case_failed < <(tail -n 1 "$work/interop" |
+# What counts its cases itself, on its last line.
+counted() {
+  local name=$1 case_passed case_failed
+  shift
+  echo "== $name"
+  "$@" | tee "$work/counted"
+  if read -r case_passed case_failed < <(tail -n 1 "$work/counted" |
     sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p'); then
     passed=$((passed + case_passed))
     failed=$((failed + case_failed))
   else
-    echo "FAILED: tests/interop/run.sh didn't end"
+    echo "FAILED: $name didn't end"
     failed=$((failed + 1))
   fi
 }
@@ -94,7 +96,8 @@ if [ -n "$long" ]; then
   # AddressSanitizer.
   bazel_tests "tsan functions" --config=tsan --build_tests_only \
     //tests/{spi,name_space}/...
-  interop
+  counted behaviour bash tests/preload/run.sh --plane lent
+  counted programs bash tests/interop/run.sh --long
   check "long fuzzing" bash tests/fuzz/run.sh --seconds 600 --together
   check "clang-tidy" bash tests/lint/tidy.sh
 else

@@ -406,13 +406,12 @@ TEST_P(RootTest, ConnectsAfterChroot) {
   rmdir(empty);
 }
 
-// chroot FAMILY: its first socket comes after chroot.
+// chroot FAMILY FOLDER: its first socket comes after chroot.
 int ConnectInChroot(const Arguments& arguments) {
   const int family = stoi(arguments.at(0));
   const OwnedFd listener = PeerListener(family);
   const SocketAddress address = SocketAddress::LocalOf(listener.get());
-  char empty[] = "/tmp/preload_chroot.XXXXXX";
-  if (mkdtemp(empty) == nullptr || chroot(empty) != 0) return 2;
+  if (chroot(arguments.at(1).c_str()) != 0) return 2;
   const OwnedFd made(socket(family, SOCK_STREAM, 0));
   if (connect(made.get(), address.data(), address.size()) != 0) return 3;
   const OwnedFd peer(accept(listener.get(), nullptr, nullptr));
@@ -426,9 +425,12 @@ const RoleRegistration kChroot("chroot", ConnectInChroot);
 
 // The same without a socket before.
 TEST_P(RootTest, FirstConnectsAfterChroot) {
-  const RoleCommand role("chroot", {std::to_string(family())});
+  char empty[] = "/tmp/preload_chroot.XXXXXX";
+  ASSERT_NE(mkdtemp(empty), nullptr);
+  const RoleCommand role("chroot", {std::to_string(family()), empty});
   Child child([&] { ExecRole(role); });
   EXPECT_TRUE(child.Succeeds());
+  rmdir(empty);
 }
 
 // What servers do after binding.

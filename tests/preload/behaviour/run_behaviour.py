@@ -6,6 +6,9 @@ failed case and none finds what another left. Natively all have to pass: that
 proves the case. On a plane the same program runs under wsprun in a network
 namespace without anything; what it does otherwise than natively has to be on
 the list of known differences, and what is on the list has to differ.
+
+With --sparing a case that passes on the plane is taken to pass natively: of
+use where a native run of all is there anyway.
 """
 
 import argparse
@@ -108,6 +111,11 @@ def run_all(runner, cases, jobs):
         return dict(zip(cases, pool.map(runner.run, cases)))
 
 
+def outcome_of(name, native):
+    """Natively; what was spared passes."""
+    return native[name].outcome if name in native else PASS
+
+
 def judge(plane, native, results, known):
     """What is wrong on a plane, by case."""
     wrong = {}
@@ -116,10 +124,11 @@ def judge(plane, native, results, known):
             if result.outcome == FAIL:
                 wrong[name] = "fails natively"
             continue
-        differs = result.outcome != native[name].outcome
+        expected = outcome_of(name, native)
+        differs = result.outcome != expected
         pattern = known.pattern_of(f"{plane}:{name}")
         if differs and pattern is None:
-            wrong[name] = (f"{result.outcome} and not {native[name].outcome} "
+            wrong[name] = (f"{result.outcome} and not {expected} "
                            f"on the plane {plane}")
         elif not differs and pattern == f"{plane}:{name}":
             wrong[name] = f"is as natively, so take {pattern} off the list"
@@ -129,19 +138,22 @@ def judge(plane, native, results, known):
 def print_table(results, known):
     """The cases that aren't the same everywhere."""
     planes = list(results)
-    native = results["native"]
-    differing = [name for name in native
-                 if len({results[plane][name].outcome for plane in planes}) > 1]
-    if not differing:
+    outcomes = {}
+    for name in dict.fromkeys(name for plane in planes
+                              for name in results[plane]):
+        row = [outcome_of(name, results[plane]) for plane in planes]
+        if len(set(row)) > 1:
+            outcomes[name] = row
+    if not outcomes:
         return
-    width = max(len(name) for name in differing)
+    width = max(len(name) for name in outcomes)
     print(f"{'':{width}}  " + "  ".join(f"{plane:7}" for plane in planes))
-    for name in differing:
-        row = "  ".join(f"{results[plane][name].outcome:7}"
-                        for plane in planes)
+    for name, row in outcomes.items():
         reasons = {known.reasons[pattern] for plane in planes
                    if (pattern := known.pattern_of(f"{plane}:{name}"))}
-        print(f"{name:{width}}  {row}  {'; '.join(sorted(reasons))}".rstrip())
+        print(f"{name:{width}}  " +
+              "  ".join(f"{outcome:7}" for outcome in row) +
+              f"  {'; '.join(sorted(reasons))}".rstrip())
 
 
 def report(plane, results, wrong):
@@ -183,6 +195,11 @@ def parse_arguments():
     parser.add_argument("--plane", choices=[*PLANES, "all"], default="all")
     parser.add_argument("--filter", default="*", help="of cases, a pattern")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--signals", type=int, default=10000,
+                        help="how many a storm of them has")
+    parser.add_argument("--sparing", action="store_true",
+                        help="natively only the cases that don't pass on the "
+                        "plane")
     arguments = parser.parse_args()
     if arguments.plane not in ("native", "all") and not arguments.wsprun:
         parser.error(f"--plane={arguments.plane} needs --wsprun and --daemon")
@@ -205,15 +222,41 @@ def wrapper_of(plane, wsprun):
             f"--plane={plane}"]
 
 
+def run_planes(arguments, environment):
+    """The results of the cases that were asked for, by plane, native first."""
+    results = {"native": {}}
+
+    def run(plane, is_wanted):
+        runner = Runner(arguments.body, wrapper_of(plane, arguments.wsprun),
+                        environment)
+        cases = [name for name in runner.list_cases()
+                 if fnmatch.fnmatchcase(name, arguments.filter)
+                 and is_wanted(name)]
+        results[plane] = run_all(runner, cases, arguments.jobs)
+
+    def fails_on_a_plane(name):
+        return any(outcome_of(name, by_name) != PASS
+                   for by_name in results.values())
+
+    native, *planes = planes_of(arguments)
+    if not arguments.sparing:
+        run(native, lambda name: True)
+    for plane in planes:
+        run(plane, lambda name: True)
+    if arguments.sparing:
+        run(native, fails_on_a_plane)
+    return results
+
+
 def main():
     arguments = parse_arguments()
     known = known_failures.KnownFailures(arguments.known)
-    results, wrong = {}, {}
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir="/tmp"))
         peer = stack.enter_context(Peer(os.path.abspath(arguments.peer),
                                         folder))
-        environment = dict(os.environ, WSPD_PRELOAD_PEER=peer.path)
+        environment = dict(os.environ, WSPD_PRELOAD_PEER=peer.path,
+                           WSPD_PRELOAD_SIGNALS=str(arguments.signals))
         # Each case is a process that knows nothing of Bazel's test.
         for variable in ("XML_OUTPUT_FILE", "TESTBRIDGE_TEST_ONLY",
                          "TEST_PREMATURE_EXIT_FILE", "TEST_TOTAL_SHARDS",
@@ -224,18 +267,14 @@ def main():
                 daemon_process.DaemonProcess(arguments.daemon))
             os.chmod(daemon.folder, 0o755)  # as the peer's
             environment["WSPD_SOCKET"] = daemon.provider_socket
-        for plane in planes_of(arguments):
-            runner = Runner(arguments.body,
-                            wrapper_of(plane, arguments.wsprun), environment)
-            cases = [name for name in runner.list_cases()
-                     if fnmatch.fnmatchcase(name, arguments.filter)]
-            if not cases:
-                print("no such case")
-                return 1
-            results[plane] = run_all(runner, cases, arguments.jobs)
-            wrong[plane] = judge(plane, results["native"], results[plane],
-                                 known)
-            report(plane, results[plane], wrong[plane])
+        results = run_planes(arguments, environment)
+    if not any(results.values()):
+        print("no such case")
+        return 1
+    wrong = {}
+    for plane, by_name in results.items():
+        wrong[plane] = judge(plane, results["native"], by_name, known)
+        report(plane, by_name, wrong[plane])
     print_table(results, known)
     if "XML_OUTPUT_FILE" in os.environ:
         write_xml(os.environ["XML_OUTPUT_FILE"], results, wrong)
