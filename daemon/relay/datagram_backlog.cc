@@ -1,0 +1,47 @@
+#include "daemon/relay/datagram_backlog.h"
+
+#include <atomic>
+
+namespace wspd {
+namespace {
+
+std::atomic<size_t> bytes_together{0};
+
+}  // namespace
+
+bool DatagramBacklog::Push(const iovec* pieces, size_t count) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; ++i) bytes += pieces[i].iov_len;
+  if (bytes_ + bytes > kMostBytes) return false;
+  if (bytes_together.fetch_add(bytes, std::memory_order_relaxed) + bytes >
+      kMostBytesTogether) {
+    bytes_together.fetch_sub(bytes, std::memory_order_relaxed);
+    return false;
+  }
+  bytes_ += bytes;
+  std::string& message = messages_.emplace_back();
+  message.reserve(bytes);
+  for (size_t i = 0; i < count; ++i) {
+    message.append(static_cast<const char*>(pieces[i].iov_base),
+                   pieces[i].iov_len);
+  }
+  return true;
+}
+
+void DatagramBacklog::Pop() {
+  const size_t bytes = messages_[next_].size();
+  bytes_ -= bytes;
+  bytes_together.fetch_sub(bytes, std::memory_order_relaxed);
+  messages_[next_] = std::string();
+  if (++next_ == messages_.size()) Clear();
+}
+
+void DatagramBacklog::Clear() {
+  bytes_together.fetch_sub(bytes_, std::memory_order_relaxed);
+  bytes_ = 0;
+  next_ = 0;
+  // With its memory.
+  std::vector<std::string>().swap(messages_);
+}
+
+}  // namespace wspd

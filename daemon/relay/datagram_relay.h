@@ -1,0 +1,116 @@
+#ifndef WSPD_DAEMON_RELAY_DATAGRAM_RELAY_H_
+#define WSPD_DAEMON_RELAY_DATAGRAM_RELAY_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "daemon/relay/datagram_backlog.h"
+#include "daemon/relay/datagram_batch.h"
+#include "daemon/socket/net_address.h"
+#include "proto/wsp/v1/linux.pb.h"
+
+namespace wspd {
+
+// Moves datagrams between a real socket and the daemon's end of a relayed one's
+// pair (proto/relay_wire.h), and does with the real socket what the program
+// asks of it by calls.
+//
+// The real socket isn't read while the program's end is full: what comes then
+// the kernel drops, as it does for a program that doesn't read. What the
+// program has sent is kept while the real socket is full.
+//
+// Both descriptors are watched edge-triggered for reading, and for writing
+// while that is awaited. Nothing here waits. Not thread-safe: whoever has it
+// has a lock for it, and the descriptors, which outlive it.
+class DatagramRelay {
+ public:
+  // Bytes each way before others have their turn.
+  static constexpr size_t kTurnBytes = 256 << 10;
+
+  // What has been moved.
+  struct Counts {
+    // Payload that the real socket took, and that was given to the program's
+    // end.
+    uint64_t bytes_sent = 0;
+    uint64_t bytes_received = 0;
+    // Datagrams that went neither way: malformed ones, those that the kernel
+    // refused, those that found no room.
+    uint64_t dropped = 0;
+    // Of the last one, for the log.
+    const char* drop_cause = nullptr;
+    int drop_error = 0;
+  };
+
+  DatagramRelay(int real, int end) : real_(real), end_(end) {}
+
+  // Moves what there is. The events are EPOLL*, 0 for none.
+  void Run(uint32_t real_events, uint32_t end_events);
+
+  // After anything else:
+
+  // The program's end is closed, and what it has sent is sent.
+  bool ended() const { return closed_ && !end_ready_ && down_.empty(); }
+  bool closed() const { return closed_; }
+  // There is more to move, after the turn of others.
+  bool has_more() const {
+    return (end_ready_ && down_.empty()) || (real_ready_ && up_.empty());
+  }
+  // EPOLLOUT is awaited of the real socket, and of the program's end.
+  bool awaits_real() const { return !down_.empty(); }
+  bool awaits_end() const { return !up_.empty() || error_ != 0; }
+  // What was counted since it was asked last.
+  Counts TakeCounts();
+
+  // Moves what the program has sent before, so that what changes for datagrams
+  // that are sent later doesn't change for these. Each call below begins so.
+  void Flush();
+
+  // As the kernel's calls; they return errno. An empty address is AF_UNSPEC.
+  int Connect(const NetAddress& address);
+  int Shutdown(int how);
+  // As a LinuxSend; EAGAIN: the real socket is full.
+  int Send(const wsp::v1::LinuxSend& request, uint32_t* sent);
+  // As SO_ERROR.
+  int TakeError();
+  // As a LinuxReceiveError.
+  int ReceiveError(const wsp::v1::LinuxReceiveError& request,
+                   wsp::v1::LinuxReceiveErrorResult* result) const;
+
+ private:
+  // Datagrams of one batch, as they go to the real socket.
+  struct Outgoing;
+
+  // To the real socket.
+  void MoveDown(size_t most_bytes);
+  // Whether the program has shut down its sending, or closed its end.
+  bool IsAtEnd() const;
+  size_t SendBatch(DatagramBatch* batch, int count);
+  void SendDown(Outgoing* outgoing);
+  // False: the real socket is full.
+  bool SendDownBacklog();
+
+  // To the program's end. False: it is full.
+  bool SendUpBacklog();
+  bool SendUpError();
+  void MoveUp(size_t most_bytes);
+  void SendUp(DatagramBatch* batch, int count);
+
+  void Drop(const char* cause, int error);
+
+  const int real_;
+  const int end_;
+  Counts counts_;
+  // Something may be there to be read.
+  bool real_ready_ = false;
+  bool end_ready_ = false;
+  bool closed_ = false;
+  // errno of an error that came between the datagrams, and that the program is
+  // still to be told of; the newest, 0: none.
+  int error_ = 0;
+  DatagramBacklog up_;
+  DatagramBacklog down_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_RELAY_DATAGRAM_RELAY_H_
