@@ -14,7 +14,7 @@ import process_tree
 import programs
 import world
 
-PLANES = ("lent",)
+PLANES = ("lent", "relayed")
 SHORT_MIB, LONG_MIB = 64, 1024
 SHORT_SECONDS, LONG_SECONDS = 10, 60
 PASSED, FAILED, KNOWN = "ok    ", "FAILED", "known "

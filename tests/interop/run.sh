@@ -2,7 +2,7 @@
 # Runs Debian's programs, as they are, under wsprun in a network namespace with
 # nothing in it, against a wspd of their own, and compares what they do with the
 # same programs run natively. The last line is "N passed, N failed".
-#   tests/interop/run.sh [--plane lent|native|all] [--long] [--body MIB]
+#   tests/interop/run.sh [--plane lent|relayed|native|all] [--long] [--body MIB]
 #                        [--seconds N] [--bin FOLDER] [--list] [NAME...]
 # NAME           a program (nginx) or a case (nginx.reloads_under_load), also with
 #                * and ?; all if there is none

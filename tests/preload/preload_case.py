@@ -1,6 +1,6 @@
 """What the tests of preloaded programs are made of.
 
-Usage of each: NAME_test.py WSPRUN WSPD WSPCTL [PROGRAM]
+Usage of each: NAME_test.py WSPRUN WSPD WSPCTL [PROGRAM] [--plane=PLANE]
 
 A program runs under wsprun in a network namespace of its own with nothing in
 it, not even a loopback interface that is up: what it reaches, it reaches by the
@@ -23,6 +23,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "python"))
 import daemon_process  # noqa: E402
 
+PLANE = (sys.argv.pop().partition("=")[2]
+         if sys.argv[-1].startswith("--plane=") else "auto")
 WSPRUN = os.path.abspath(sys.argv[1])
 WSPD = os.path.abspath(sys.argv[2])
 WSPCTL = os.path.abspath(sys.argv[3])
@@ -275,8 +277,8 @@ class PreloadCase(unittest.TestCase):
         """Starts a program under wsprun, without a network."""
         return subprocess.Popen(
             self.bare_network +
-            [WSPRUN, "--socket", self.daemon.provider_socket, *options, "--",
-             *arguments],
+            [WSPRUN, "--socket", self.daemon.provider_socket,
+             "--plane", PLANE, *options, "--", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
             env={**self.environment(), **settings.pop("env", {})}, **settings)

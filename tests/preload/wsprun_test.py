@@ -109,9 +109,15 @@ class WsprunTest(preload_case.PreloadCase):
         self.assertRegex(result.stdout, r"^wsprun \d+\.\d+\.\d+\n$")
         self.expect_failure(125, "no program to run")
         self.expect_failure(125, "unknown option", "--unknown", "true")
-        self.expect_failure(125, "--plane is lent or auto",
-                            *self.socket_option(), "--plane", "relayed",
-                            "true")
+        self.expect_failure(125, "--plane is lent, relayed or auto",
+                            *self.socket_option(), "--plane", "slow", "true")
+
+    def test_the_plane_is_the_librarys_affair(self):
+        for options, plane in ((("--plane", "relayed"), "relayed"),
+                               (("--plane=lent",), "lent"), ((), "auto")):
+            result = self.run_it(*self.socket_option(), *options, "sh", "-c",
+                                 "echo $WSPD_PLANE")
+            self.assertEqual(result.stdout.strip(), plane, result)
 
 
 if __name__ == "__main__":

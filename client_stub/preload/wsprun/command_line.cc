@@ -23,10 +23,8 @@ bool TakeValue(const std::vector<std::string>& arguments, size_t* at,
 }
 
 bool IsPlane(const std::string& plane, std::string* error) {
-  if (plane == "lent" || plane == "auto") return true;
-  *error = plane == "relayed"
-               ? "the relayed plane isn't there yet; --plane is lent or auto"
-               : "--plane is lent or auto, not '" + plane + "'";
+  if (plane == "lent" || plane == "relayed" || plane == "auto") return true;
+  *error = "--plane is lent, relayed or auto, not '" + plane + "'";
   return false;
 }
 
@@ -41,7 +39,8 @@ names looked up there.
   --socket PATH   where wspd listens; else $WSPD_SOCKET, else
                   /run/wspd/wspd.sock
   --plane PLANE   where bytes go. lent: the program has the sockets themselves;
-                  auto, the default: the best that wspd offers
+                  relayed: wspd has them, and moves all bytes; auto, the
+                  default: lent if wspd lends sockets to this user, else relayed
   --fallback      without wspd, go on with the sockets and names of the
                   program's own network instead of failing
   --help, --version

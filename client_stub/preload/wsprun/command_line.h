@@ -12,7 +12,7 @@ extern const char kWsprunUsage[];
 struct WsprunCommand {
   enum class Action { kRun, kHelp, kVersion };
   Action action = Action::kRun;
-  // "auto" or "lent".
+  // "auto", "lent" or "relayed".
   std::string plane = "auto";
   bool fallback = false;
   // Empty: not said.
