@@ -20,6 +20,7 @@
 #include "daemon/config/group.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/linux/lent_sockets.h"
+#include "daemon/relay/relayed_sockets.h"
 #include "daemon/resolver/dns_server.h"
 #include "daemon/resolver/resolver.h"
 #include "daemon/server/attach_server.h"
@@ -101,6 +102,8 @@ struct Daemon::Parts {
   // kernel says of a busy system's sockets takes its time.
   std::unique_ptr<EventLoop> lent_loop;
   std::shared_ptr<LentSockets> lent_sockets;
+  // Null if nothing is to be relayed.
+  std::unique_ptr<RelayedSockets> relayed_sockets;
   std::unique_ptr<SessionEnvironment> environment;
   std::unique_ptr<Registry> registry;
   std::unique_ptr<ConnectionTable> connections;
@@ -112,6 +115,7 @@ struct Daemon::Parts {
 
   absl::Status Open();
   absl::Status MakeLoops();
+  absl::Status MakeRelay();
   absl::Status MakeResolver();
   absl::Status Serve();
 };
@@ -122,6 +126,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   RaiseOpenFilesLimit();
   absl::Status status = parts->Open();
   if (status.ok()) status = parts->MakeLoops();
+  if (status.ok()) status = parts->MakeRelay();
   if (status.ok()) status = parts->MakeResolver();
   if (status.ok()) status = parts->Serve();
   if (!status.ok()) return status;
@@ -169,6 +174,19 @@ absl::Status Daemon::Parts::MakeLoops() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::Parts::MakeRelay() {
+  const Config& config = options.config;
+  if (!config.planes().relayed()) return absl::OkStatus();
+  RelayedSockets::Options relay;
+  relay.loops = static_cast<int>(config.threads().loops());
+  relay.linger_time = absl::Milliseconds(config.times().linger_ms());
+  relay.sockets_per_owner = config.limits().sockets_per_client();
+  auto made = RelayedSockets::Create(relay);
+  if (!made.ok()) return made.status();
+  relayed_sockets = *std::move(made);
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::Parts::MakeResolver() {
   auto resolver_options = ResolverOptionsOf(options.config);
   if (!resolver_options.ok()) return resolver_options.status();
@@ -192,7 +210,8 @@ absl::Status Daemon::Parts::Serve() {
   }
   environment = std::make_unique<SessionEnvironment>(
       std::move(raw_loops), lingerer.get(), resolver.get(),
-      absl::Milliseconds(config.times().ticket_ms()), lent_sockets.get());
+      absl::Milliseconds(config.times().ticket_ms()), lent_sockets.get(),
+      relayed_sockets.get());
   Registry::Options registry_options;
   registry_options.limits = LimitsOf(config);
   registry_options.provider_socket = config.provider_socket();
@@ -259,6 +278,7 @@ void Daemon::Stop() {
     Log(LogLevel::kWarning, "closed sockets reset",
         {{"lingering", parts.lingerer->size()}});
   }
+  if (parts.relayed_sockets != nullptr) parts.relayed_sockets->Stop();
   parts.registry->EndAll();
   parts.server->Shutdown(absl::Now() + absl::Seconds(1));
   parts.lingerer->ResetAll();

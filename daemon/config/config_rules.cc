@@ -137,7 +137,9 @@ void FillDefaults(Config* config) {
   if (resolver->services_file().empty()) {
     resolver->set_services_file("/etc/services");
   }
-  if (!config->planes().has_lent()) config->mutable_planes()->set_lent(true);
+  Config::Planes* planes = config->mutable_planes();
+  if (!planes->has_lent()) planes->set_lent(true);
+  if (!planes->has_relayed()) planes->set_relayed(true);
   for (const NumberRule& rule : NumberRules()) {
     if (Get(*config, rule) == 0) Set(config, rule, rule.default_value);
   }

@@ -66,6 +66,10 @@ TEST(ConfigTest, SetValuesStay) {
 TEST(ConfigTest, AFalseThatIsWrittenDownIsNotTheDefault) {
   EXPECT_TRUE(DefaultConfig().planes().lent());
   EXPECT_FALSE(ParseConfig("planes { lent: false }", "f")->planes().lent());
+  EXPECT_TRUE(ParseConfig("planes { lent: false }", "f")->planes().relayed());
+  EXPECT_TRUE(DefaultConfig().planes().relayed());
+  EXPECT_FALSE(
+      ParseConfig("planes { relayed: false }", "f")->planes().relayed());
 }
 
 TEST(ConfigTest, SyntaxErrorsNameThePlace) {

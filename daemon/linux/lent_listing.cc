@@ -89,7 +89,7 @@ void DescribeLentSockets(const LentSockets& table,
                          std::vector<wsp::v1::Socket>* out) {
   std::vector<LentSocket> visible;
   for (LentSocket& socket : table.List()) {
-    const LentOwner& owner = *socket.owner;
+    const SocketOwner& owner = *socket.owner;
     if (filter.Matches(owner.pid, owner.uid,
                        owner.client_id.load(std::memory_order_relaxed))) {
       visible.push_back(std::move(socket));

@@ -63,30 +63,6 @@ LentSockets::~LentSockets() {
   if (check_timer_ != 0) loop_->CancelTimer(check_timer_);
 }
 
-// ---------------------------------------------------------------- owners
-
-std::shared_ptr<LentOwner> LentSockets::OwnerOf(const ProcessKey& key,
-                                                const PeerIdentity& identity) {
-  absl::MutexLock lock(&mu_);
-  std::weak_ptr<LentOwner>& entry = owners_[key];
-  if (auto owner = entry.lock()) return owner;
-  std::shared_ptr<LentOwner> owner(
-      new LentOwner(identity.pid, identity.uid),
-      [weak = weak_from_this(), key](LentOwner* raw) {
-        delete raw;
-        if (auto self = weak.lock()) self->ForgetOwner(key);
-      });
-  entry = owner;
-  return owner;
-}
-
-void LentSockets::ForgetOwner(const ProcessKey& key) {
-  absl::MutexLock lock(&mu_);
-  // Unless there is a new one already.
-  auto found = owners_.find(key);
-  if (found != owners_.end() && found->second.expired()) owners_.erase(found);
-}
-
 // --------------------------------------------------------------- entries
 
 void LentSockets::Add(const LentSocket& socket) {

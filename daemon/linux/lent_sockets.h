@@ -1,8 +1,6 @@
 #ifndef WSPD_DAEMON_LINUX_LENT_SOCKETS_H_
 #define WSPD_DAEMON_LINUX_LENT_SOCKETS_H_
 
-#include <sys/types.h>
-
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -16,23 +14,10 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
-#include "daemon/identity/peer_identity.h"
-#include "daemon/identity/process_key.h"
 #include "daemon/linux/socket_ends.h"
+#include "daemon/linux/socket_owners.h"
 
 namespace wspd {
-
-// A process that sockets were lent to. It counts them until they end, however
-// often it attaches, and is remembered for that when it has gone.
-struct LentOwner {
-  LentOwner(pid_t of_pid, uid_t of_uid) : pid(of_pid), uid(of_uid) {}
-
-  const pid_t pid;
-  const uid_t uid;
-  // The client that the process is now; 0: none, it has detached or died.
-  std::atomic<uint64_t> client_id{0};
-  std::atomic<uint32_t> sockets{0};
-};
 
 // What is known of a lent socket. The daemon has no descriptor of it.
 struct LentSocket {
@@ -47,7 +32,7 @@ struct LentSocket {
   int protocol = 0;
   // Unix time, nanoseconds.
   int64_t opened_at_ns = 0;
-  std::shared_ptr<LentOwner> owner;
+  std::shared_ptr<SocketOwner> owner;
 };
 
 // The real sockets that clients have descriptors of. An entry ends when the
@@ -75,11 +60,6 @@ class LentSockets : public SocketEndObserver,
   static std::shared_ptr<LentSockets> Create(const Options& options,
                                              EventLoop* loop);
   ~LentSockets() override;
-
-  // The owner of a process, the same one as long as the process has sockets or
-  // somebody has the owner.
-  std::shared_ptr<LentOwner> OwnerOf(const ProcessKey& key,
-                                     const PeerIdentity& identity);
 
   // Enters a socket, marked by MarkSocket(), before anybody else has a
   // descriptor of it. Its owner has counted it already; the entry's end takes
@@ -111,7 +91,6 @@ class LentSockets : public SocketEndObserver,
   LentSockets(const Options& options, EventLoop* loop)
       : options_(options), loop_(loop) {}
 
-  void ForgetOwner(const ProcessKey& key);
   // Takes an entry out. False if there is none.
   bool Take(uint64_t cookie, LentSocket* socket);
   static void LogEnd(const LentSocket& socket, const SocketReport* report);
@@ -133,8 +112,6 @@ class LentSockets : public SocketEndObserver,
   mutable absl::Mutex mu_;
   // By cookie.
   absl::flat_hash_map<uint64_t, LentSocket> sockets_ ABSL_GUARDED_BY(mu_);
-  absl::flat_hash_map<ProcessKey, std::weak_ptr<LentOwner>> owners_
-      ABSL_GUARDED_BY(mu_);
   // Entries of protocols whose ends the kernel doesn't tell.
   size_t untold_ ABSL_GUARDED_BY(mu_) = 0;
   // Null: nothing is lent, or the kernel can't be listened to.

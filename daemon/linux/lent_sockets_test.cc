@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "daemon/linux/lent_listing.h"
 #include "daemon/linux/linux_socket.h"
+#include "daemon/linux/socket_owners.h"
 #include "daemon/testing/tcp_pair.h"
 #include "gtest/gtest.h"
 
@@ -61,9 +62,9 @@ class LentSocketsTest : public testing::Test {
     owner_ = OwnerOf(42);
   }
 
-  std::shared_ptr<LentOwner> OwnerOf(pid_t pid) {
+  std::shared_ptr<SocketOwner> OwnerOf(pid_t pid) {
     const PeerIdentity identity = Process(pid);
-    return table_->OwnerOf(ProcessKey::Of(identity, ""), identity);
+    return owners_->Of(ProcessKey::Of(identity, ""), identity);
   }
 
   // A socket that isn't in the table yet.
@@ -123,7 +124,8 @@ class LentSocketsTest : public testing::Test {
 
   const std::unique_ptr<EventLoop> loop_ = *EventLoop::Create("lent");
   std::shared_ptr<LentSockets> table_;
-  std::shared_ptr<LentOwner> owner_;
+  const std::shared_ptr<SocketOwners> owners_ = SocketOwners::Create();
+  std::shared_ptr<SocketOwner> owner_;
   uint64_t last_id_ = 0;
   int error_ = 0;
 };
@@ -448,7 +450,7 @@ TEST_F(LentSocketsTest, ASocketIsItsUsers) {
   Start();
   PeerIdentity identity = Process(44);
   identity.uid = 65534;
-  owner_ = table_->OwnerOf(ProcessKey::Of(identity, ""), identity);
+  owner_ = owners_->Of(ProcessKey::Of(identity, ""), identity);
   const auto bind_shared = [](int fd, uint16_t port) {
     const int on = 1;
     EXPECT_EQ(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);

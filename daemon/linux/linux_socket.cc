@@ -41,7 +41,7 @@ int TypeOf(const Request& request) {
 }
 
 // Of others the kernel might load what no client is to load.
-bool IsLentProtocol(uint32_t protocol) {
+bool IsOffered(uint32_t protocol) {
   switch (protocol) {
     case IPPROTO_IP:
     case IPPROTO_ICMP:
@@ -69,25 +69,35 @@ void GiveToUser(int fd, uid_t uid) {
   static LogLimit limit(1);
   if (auto suppressed = limit.Admit()) {
     Log(LogLevel::kWarning,
-        "a lent socket shares addresses with those of all users",
+        "a client's socket shares addresses with those of all users",
         {{"uid", uid}, {"cause", status.ToString()}}, *suppressed);
   }
 }
 
 }  // namespace
 
-int MakeLinuxSocket(const Request& request, std::shared_ptr<LentOwner> owner,
-                    OwnedFd* fd, LentSocket* entry) {
+int OpenLinuxSocket(const Request& request, bool nonblocking, uid_t uid,
+                    OwnedFd* fd, LinuxSocketKind* kind) {
   if (request.type() == Request::TYPE_RAW) return EPERM;
   const int family = FamilyOf(request);
   const int type = TypeOf(request);
   if (family == AF_UNSPEC) return EAFNOSUPPORT;
   if (type == 0) return ESOCKTNOSUPPORT;
-  if (!IsLentProtocol(request.protocol())) return EPROTONOSUPPORT;
-  const int flags = SOCK_CLOEXEC | (request.nonblocking() ? SOCK_NONBLOCK : 0);
+  if (!IsOffered(request.protocol())) return EPROTONOSUPPORT;
+  const int flags = SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
   fd->Reset(socket(family, type | flags, static_cast<int>(request.protocol())));
   if (!fd->valid()) return errno;
-  GiveToUser(fd->get(), owner->uid);
+  GiveToUser(fd->get(), uid);
+  *kind = {family, type, ProtocolOf(type, request.protocol())};
+  return 0;
+}
+
+int MakeLinuxSocket(const Request& request, std::shared_ptr<SocketOwner> owner,
+                    OwnedFd* fd, LentSocket* entry) {
+  LinuxSocketKind kind;
+  const int error =
+      OpenLinuxSocket(request, request.nonblocking(), owner->uid, fd, &kind);
+  if (error != 0) return error;
   socklen_t size = sizeof(entry->cookie);
   if (getsockopt(fd->get(), SOL_SOCKET, SO_COOKIE, &entry->cookie, &size) !=
       0) {
@@ -96,9 +106,9 @@ int MakeLinuxSocket(const Request& request, std::shared_ptr<LentOwner> owner,
   const auto inode = MarkSocket(fd->get());
   if (!inode.ok()) return ENFILE;
   entry->inode = *inode;
-  entry->family = family;
-  entry->type = type;
-  entry->protocol = ProtocolOf(type, request.protocol());
+  entry->family = kind.family;
+  entry->type = kind.type;
+  entry->protocol = kind.protocol;
   entry->opened_at_ns = absl::GetCurrentTimeNanos();
   entry->owner = std::move(owner);
   return 0;

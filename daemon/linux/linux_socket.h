@@ -1,22 +1,39 @@
 #ifndef WSPD_DAEMON_LINUX_LINUX_SOCKET_H_
 #define WSPD_DAEMON_LINUX_LINUX_SOCKET_H_
 
+#include <sys/types.h>
+
+#include <memory>
+
 #include "daemon/base/owned_fd.h"
 #include "daemon/linux/lent_sockets.h"
+#include "daemon/linux/socket_owners.h"
 #include "proto/wsp/v1/linux.pb.h"
 
 namespace wspd {
 
-// Makes the real socket that a client asked for, as its own: of the owner's
-// user where the daemon may do that (CAP_CHOWN), so that the kernel shares
-// addresses (SO_REUSEPORT) among one user's sockets only.
+// What a socket is: AF_*, SOCK_*, IPPROTO_*; the protocol is never 0.
+struct LinuxSocketKind {
+  int family = 0;
+  int type = 0;
+  int protocol = 0;
+};
+
+// Makes the real socket that a client asked for, as `uid`'s where the daemon
+// may do that (CAP_CHOWN), so that the kernel shares addresses (SO_REUSEPORT)
+// among one user's sockets only.
 //
 // Returns errno: what the kernel says to family, type and protocol; EPERM for a
-// raw socket; EPROTONOSUPPORT for a protocol that isn't lent, whether the
-// kernel has it or would load it. `entry` has everything but the client's
-// number then.
+// raw socket; EPROTONOSUPPORT for a protocol that clients don't get, whether
+// the kernel has it or would load it.
+int OpenLinuxSocket(const wsp::v1::LinuxSocketRequest& request,
+                    bool nonblocking, uid_t uid, OwnedFd* fd,
+                    LinuxSocketKind* kind);
+
+// The same for a socket that is lent to `owner`. `entry` has everything but the
+// client's number then.
 int MakeLinuxSocket(const wsp::v1::LinuxSocketRequest& request,
-                    std::shared_ptr<LentOwner> owner, OwnedFd* fd,
+                    std::shared_ptr<SocketOwner> owner, OwnedFd* fd,
                     LentSocket* entry);
 
 }  // namespace wspd

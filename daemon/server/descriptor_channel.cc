@@ -8,8 +8,10 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "daemon/base/log.h"
+#include "daemon/relay/foreign_descriptors.h"
 
 namespace wspd {
 namespace {
@@ -18,7 +20,10 @@ namespace {
 // way of counting, and for not many more: descriptors under way count against
 // the daemon's limit of open files, those of all clients together.
 constexpr int kSendBufferBytes = 32 << 10;
+// Of one client, before the loop serves others.
+constexpr int kAdoptionsPerTurn = 16;
 
+// From the client a relayed socket's number and 0, back that and an errno.
 struct Message {
   uint64_t call_id;
   uint64_t cookie;
@@ -119,12 +124,56 @@ int DescriptorChannel::SendDescriptor(uint64_t call_id, uint64_t cookie,
 
 void DescriptorChannel::OnEvents(uint32_t /*events*/) {
   if (ended_) return;
-  char byte;
-  const ssize_t size = recv(fd_.get(), &byte, 1, MSG_DONTWAIT);
-  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (size > 0) {
-    LogRefusal(*connection_, "the client sent more than magic and token");
+  for (int i = 0; i < kAdoptionsPerTurn; ++i) {
+    const Received received = Receive();
+    if (received == Received::kNothing) return;
+    if (received == Received::kEnd) return End();
   }
+}
+
+DescriptorChannel::Received DescriptorChannel::Receive() {
+  Message message{};
+  iovec bytes = {&message, sizeof(message)};
+  ForeignDescriptors::Control control;
+  msghdr header{};
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  header.msg_control = &control;
+  header.msg_controllen = sizeof(control);
+  const ssize_t size =
+      recvmsg(fd_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+    return Received::kNothing;
+  }
+  if (size <= 0) return Received::kEnd;
+  OwnedFd fd = ForeignDescriptors::TakeOnly(header);
+  const absl::Cleanup dispose = [&fd] {
+    if (fd.valid()) ForeignDescriptors::Dispose(std::move(fd));
+  };
+  if (size != sizeof(message) || !fd.valid() || message.cookie != 0) {
+    LogRefusal(*connection_,
+               "the client sent what is no adoption: a number, 8 zeros and one "
+               "descriptor");
+    return Received::kEnd;
+  }
+  return Adopt(message.call_id, fd.get()) ? Received::kAdoption
+                                          : Received::kEnd;
+}
+
+bool DescriptorChannel::Adopt(uint64_t number, int fd) {
+  const auto attachment = attachment_.lock();
+  if (attachment == nullptr) return false;
+  const int error = attachment->AdoptSocket(le64toh(number), fd);
+  absl::MutexLock lock(&sending_mu_);
+  const int failed =
+      SendMessage(fd_.get(), le64toh(number), static_cast<uint64_t>(error), -1);
+  if (failed == EAGAIN) {
+    LogRefusal(*connection_, "the client doesn't read the answers");
+  }
+  return failed == 0;
+}
+
+void DescriptorChannel::End() {
   loop_->Unwatch(watch_, fd_.get());
   connection_->Shutdown();
   ended_ = true;

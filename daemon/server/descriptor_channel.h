@@ -18,8 +18,9 @@
 namespace wspd {
 
 // A connection on which an attachment's descriptors go to their client
-// (proto/README.md, "Descriptors"). After the client's first 24 bytes the
-// daemon only sends: messages of 16 bytes, two little-endian numbers.
+// (proto/README.md, "Descriptors"). After the client's first 24 bytes messages
+// of 16 bytes travel, two little-endian numbers: from the daemon with
+// descriptors and answers, from the client with descriptors that it adopts.
 //
 // SendDescriptor() and Close() are thread-safe; everything else is the loop's.
 class DescriptorChannel
@@ -60,6 +61,13 @@ class DescriptorChannel
   // Ties the channel to the attachment, with the first message. False if the
   // attachment or the connection has ended.
   bool Greet(Attachment* attachment);
+
+  enum class Received { kNothing, kAdoption, kEnd };
+  // Receives and answers one message of the client's.
+  Received Receive();
+  // False: the connection is to end.
+  bool Adopt(uint64_t number, int fd);
+  void End();
 
   EventLoop* const loop_;
   // Held while messages are sent, so that the first one is the first. Comes

@@ -26,6 +26,13 @@ constexpr size_t kCallsPerTurn = 64;
 constexpr size_t kBytesPerTurn = 256 << 10;
 constexpr size_t kClientNameBytes = 64;
 
+bool HasCapability(const wsp::v1::Hello& hello,
+                   const SessionEnvironment& environment,
+                   wsp::v1::Capability capability) {
+  return absl::c_linear_search(
+      NegotiateCapabilities(hello, environment.planes()), capability);
+}
+
 }  // namespace
 
 Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
@@ -37,9 +44,8 @@ Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
       version_(NegotiateVersion(hello.version())),
       personality_(hello.personality()),
       environment_(environment),
-      lends_(absl::c_linear_search(
-          NegotiateCapabilities(hello, environment->lent_sockets() != nullptr),
-          wsp::v1::CAPABILITY_LENT)),
+      relays_(HasCapability(hello, *environment, wsp::v1::CAPABILITY_RELAYED)),
+      lends_(HasCapability(hello, *environment, wsp::v1::CAPABILITY_LENT)),
       lookups_(environment->resolver(), &client_->usage().lookups,
                client_->limits().lookups_per_client) {}
 

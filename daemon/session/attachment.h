@@ -22,6 +22,7 @@
 #include "daemon/session/frame_stream.h"
 #include "daemon/session/pending_lookups.h"
 #include "daemon/session/pending_selects.h"
+#include "daemon/session/relay_grants.h"
 #include "daemon/winsock/call.h"
 #include "daemon/winsock/socket_descriptor.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -48,7 +49,8 @@ class Attachment : public CallSink,
   Client* client() const { return client_.get(); }
   // PERSONALITY_LINUX: no startup count, no sockets of the daemon's, no grace.
   bool is_linux() const { return personality_ == wsp::v1::PERSONALITY_LINUX; }
-  // Whether CAPABILITY_LENT is in force.
+  // Whether CAPABILITY_RELAYED and CAPABILITY_LENT are in force.
+  bool relays() const { return relays_; }
   bool lends() const { return lends_; }
 
   // Takes over `stream`, instead of one that it may have had (which is ended),
@@ -112,6 +114,11 @@ class Attachment : public CallSink,
   bool BindDescriptors(std::shared_ptr<DescriptorSink> sink);
   // The connection has ended; ignored if it isn't the present one.
   void UnbindDescriptors(const DescriptorSink* sink);
+
+  // The client has shown a descriptor, `fd`, by which it says that it has a
+  // right to the relayed socket `number`. Returns errno: EBADF if that isn't
+  // its program's end.
+  int AdoptSocket(uint64_t number, int fd);
 
   // Adds to the client's entry what its attachments know.
   void Describe(wsp::v1::Client* out) const;
@@ -177,10 +184,15 @@ class Attachment : public CallSink,
   void Dispatch(const Call& call, SocketDescriptor* descriptor);
   // The same for PERSONALITY_LINUX.
   void DispatchLinux(const Call& call);
-  void LendSocket(const Call& call);
-  // Makes a socket and gives it to the client; errno.
+  void MakeLinuxSocket(const Call& call);
+  // Makes a socket and gives it to the client, by `sink`; errno.
   int LendSocket(const Call& call, const wsp::v1::LinuxSocketRequest& request,
-                 uint64_t* cookie);
+                 DescriptorSink* sink, wsp::v1::LinuxSocketResult* result);
+  int RelaySocket(const Call& call, const wsp::v1::LinuxSocketRequest& request,
+                  DescriptorSink* sink, wsp::v1::LinuxSocketResult* result);
+  void CallRelayedSocket(const Call& call);
+  // Null if there is none, or the client has no right to it.
+  std::shared_ptr<RelayedSocket> FindRelayed(uint64_t number) const;
 
   // Calls that are on no socket, or make one.
   void Startup(const Call& call);
@@ -228,6 +240,7 @@ class Attachment : public CallSink,
   const wsp::v1::ProtocolVersion version_;
   const wsp::v1::Personality personality_;
   const SessionEnvironment* const environment_;
+  const bool relays_;
   const bool lends_;
   PendingLookups lookups_;
   PendingSelects selects_;
@@ -248,6 +261,7 @@ class Attachment : public CallSink,
   mutable absl::Mutex mu_;
   std::shared_ptr<FrameStream> stream_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<DescriptorSink> descriptors_ ABSL_GUARDED_BY(mu_);
+  RelayGrants relay_grants_ ABSL_GUARDED_BY(mu_);
   bool retired_ ABSL_GUARDED_BY(mu_) = false;
   // A frame is on its way; the next waits for OnWritten().
   bool writing_ ABSL_GUARDED_BY(mu_) = false;

@@ -5,6 +5,9 @@
 #include <utility>
 
 #include "daemon/linux/linux_socket.h"
+#include "daemon/relay/relay_calls.h"
+#include "daemon/relay/relay_pair.h"
+#include "daemon/relay/relayed_sockets.h"
 #include "daemon/session/attachment.h"
 #include "daemon/winsock/wsa_error.h"
 #include "proto/wire_fields.h"
@@ -36,7 +39,9 @@ void Attachment::UnbindDescriptors(const DescriptorSink* sink) {
 void Attachment::DispatchLinux(const Call& call) {
   switch (call.request) {
     case wire::Call::kLinuxSocket:
-      return LendSocket(call);
+      return MakeLinuxSocket(call);
+    case wire::Call::kLinuxCall:
+      return CallRelayedSocket(call);
     case wire::Call::kLookup:
       return LookUp(call);
     default:
@@ -44,14 +49,22 @@ void Attachment::DispatchLinux(const Call& call) {
   }
 }
 
-void Attachment::LendSocket(const Call& call) {
+void Attachment::MakeLinuxSocket(const Call& call) {
   wsp::v1::LinuxSocketRequest request;
-  int error = EINVAL;
   wsp::v1::LinuxSocketResult message;
-  if (request.ParseFromString(call.body.RemainingString())) {
-    uint64_t cookie = 0;
-    error = LendSocket(call, request, &cookie);
-    message.set_cookie(cookie);
+  std::shared_ptr<DescriptorSink> sink;
+  {
+    absl::MutexLock lock(&mu_);
+    sink = descriptors_;
+  }
+  int error = EPERM;
+  if (!request.ParseFromString(call.body.RemainingString()) ||
+      request.plane() == wsp::v1::PLANE_UNSPECIFIED || call.socket_id == 0) {
+    error = EINVAL;
+  } else if (request.plane() == wsp::v1::PLANE_LENT && lends_) {
+    error = LendSocket(call, request, sink.get(), &message);
+  } else if (request.plane() == wsp::v1::PLANE_RELAYED && relays_) {
+    error = RelaySocket(call, request, sink.get(), &message);
   }
   CallResult result(WsaFromErrno(error), error);
   if (error == 0) result.body = message.SerializeAsString();
@@ -60,20 +73,12 @@ void Attachment::LendSocket(const Call& call) {
 
 int Attachment::LendSocket(const Call& call,
                            const wsp::v1::LinuxSocketRequest& request,
-                           uint64_t* cookie) {
-  if (request.plane() == wsp::v1::PLANE_UNSPECIFIED || call.socket_id == 0) {
-    return EINVAL;
-  }
-  if (request.plane() != wsp::v1::PLANE_LENT || !lends_) return EPERM;
-  std::shared_ptr<DescriptorSink> sink;
-  {
-    absl::MutexLock lock(&mu_);
-    sink = descriptors_;
-  }
+                           DescriptorSink* sink,
+                           wsp::v1::LinuxSocketResult* result) {
   if (sink == nullptr) return ENOTCONN;
   LentSockets* const table = environment_->lent_sockets();
-  const std::shared_ptr<LentOwner>& owner = client_->lent();
-  if (const int error = client_->CountLentSocket(); error != 0) {
+  const std::shared_ptr<SocketOwner>& owner = client_->owner();
+  if (const int error = client_->CountOwnedSocket(); error != 0) {
     // Ends that nobody has told of may be among those that count.
     table->CheckSoon();
     return error;
@@ -82,7 +87,7 @@ int Attachment::LendSocket(const Call& call,
   OwnedFd fd;
   LentSocket entry;
   entry.socket_id = call.socket_id;
-  int error = MakeLinuxSocket(request, owner, &fd, &entry);
+  int error = wspd::MakeLinuxSocket(request, owner, &fd, &entry);
   if (error != 0) {
     owner->sockets.fetch_sub(1);
     return error;
@@ -94,7 +99,67 @@ int Attachment::LendSocket(const Call& call,
     return error;
   }
   LogSocket("socket lent", call.socket_id);
-  *cookie = entry.cookie;
+  result->set_cookie(entry.cookie);
+  return 0;
+}
+
+int Attachment::RelaySocket(const Call& call,
+                            const wsp::v1::LinuxSocketRequest& request,
+                            DescriptorSink* sink,
+                            wsp::v1::LinuxSocketResult* result) {
+  if (sink == nullptr) return ENOTCONN;
+  RelayedSockets* const table = environment_->relayed_sockets();
+  if (const int error = client_->CountOwnedSocket(); error != 0) return error;
+  // Closed when this returns. The socket ends with its last descriptor, also if
+  // that was this one.
+  OwnedFd program;
+  std::shared_ptr<RelayedSocket> socket;
+  int error =
+      table->Make(request, call.socket_id, client_->owner(), &program, &socket);
+  if (error != 0) return error;
+  const RelayedSocketInfo& info = socket->info();
+  error = sink->SendDescriptor(call.call_id, info.cookie, program.get());
+  if (error != 0) return error;
+  {
+    absl::MutexLock lock(&mu_);
+    relay_grants_.Add(info.number, *table);
+  }
+  LogSocket("socket relayed", call.socket_id);
+  result->set_cookie(info.cookie);
+  result->set_number(info.number);
+  return 0;
+}
+
+std::shared_ptr<RelayedSocket> Attachment::FindRelayed(uint64_t number) const {
+  if (!relays_) return nullptr;
+  auto socket = environment_->relayed_sockets()->Find(number);
+  if (socket == nullptr) return nullptr;
+  absl::MutexLock lock(&mu_);
+  return relay_grants_.Has(socket->info()) ? socket : nullptr;
+}
+
+void Attachment::CallRelayedSocket(const Call& call) {
+  const std::shared_ptr<RelayedSocket> socket = FindRelayed(call.socket_id);
+  wsp::v1::LinuxCallRequest request;
+  wsp::v1::LinuxCallResult message;
+  int error = EBADF;
+  if (!request.ParseFromString(call.body.RemainingString())) {
+    error = EINVAL;
+  } else if (socket != nullptr) {
+    error = RunRelayCall(request, socket.get(), &message);
+  }
+  CallResult result(WsaFromErrno(error), error);
+  if (error == 0) result.body = message.SerializeAsString();
+  Finish(call.call_id, std::move(result));
+}
+
+int Attachment::AdoptSocket(uint64_t number, int fd) {
+  if (!relays_) return EBADF;
+  RelayedSockets* const table = environment_->relayed_sockets();
+  const std::shared_ptr<RelayedSocket> socket = table->Find(number);
+  if (socket == nullptr || CookieOf(fd) != socket->info().cookie) return EBADF;
+  absl::MutexLock lock(&mu_);
+  relay_grants_.Add(number, *table);
   return 0;
 }
 

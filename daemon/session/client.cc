@@ -24,35 +24,36 @@ int CountUpTo(uint32_t limit, std::atomic<uint32_t>* count, uint32_t others) {
 }  // namespace
 
 Client::Client(uint64_t id, ProcessKey key, Peer peer,
-               const SessionLimits& limits, std::shared_ptr<LentOwner> lent)
+               const SessionLimits& limits, std::shared_ptr<SocketOwner> owner)
     : id_(id),
       key_(std::move(key)),
       peer_(std::move(peer)),
       limits_(limits),
       attached_at_(absl::Now()),
-      lent_(std::move(lent)) {
-  if (lent_ != nullptr) lent_->client_id.store(id_);
+      owner_(std::move(owner)) {
+  if (owner_ != nullptr) owner_->client_id.store(id_);
 }
 
 int Client::CountSocket() {
-  const uint32_t lent = lent_ == nullptr ? 0 : lent_->sockets.load();
-  return CountUpTo(limits_.sockets_per_client, &usage_.sockets, lent);
+  const uint32_t owned = owner_ == nullptr ? 0 : owner_->sockets.load();
+  return CountUpTo(limits_.sockets_per_client, &usage_.sockets, owned);
 }
 
-int Client::CountLentSocket() {
-  return CountUpTo(limits_.sockets_per_client, &lent_->sockets,
+int Client::CountOwnedSocket() {
+  return CountUpTo(limits_.sockets_per_client, &owner_->sockets,
                    usage_.sockets.load());
 }
 
 uint32_t Client::sockets() const {
-  return usage_.sockets.load() + (lent_ == nullptr ? 0 : lent_->sockets.load());
+  return usage_.sockets.load() +
+         (owner_ == nullptr ? 0 : owner_->sockets.load());
 }
 
-void Client::LeaveLentSockets() {
-  if (lent_ == nullptr) return;
+void Client::LeaveSockets() {
+  if (owner_ == nullptr) return;
   // Unless it is the next one's already.
   uint64_t own = id_;
-  lent_->client_id.compare_exchange_strong(own, 0);
+  owner_->client_id.compare_exchange_strong(own, 0);
 }
 
 uint64_t Client::Startup(Attachment* caller, uint64_t call_id, uint64_t owed) {

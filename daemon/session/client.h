@@ -13,7 +13,7 @@
 #include "absl/time/time.h"
 #include "daemon/identity/peer_identity.h"
 #include "daemon/identity/process_key.h"
-#include "daemon/linux/lent_sockets.h"
+#include "daemon/linux/socket_owners.h"
 #include "daemon/session/limits.h"
 #include "proto/wsp/v1/admin.pb.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -40,9 +40,10 @@ class Client {
     std::atomic<uint64_t> kept_bytes{0};
   };
 
-  // `lent`: what counts the sockets lent to the process; null if none are.
+  // `owner`: what counts the sockets lent to the process and relayed for it;
+  // null if none are.
   Client(uint64_t id, ProcessKey key, Peer peer, const SessionLimits& limits,
-         std::shared_ptr<LentOwner> lent = nullptr);
+         std::shared_ptr<SocketOwner> owner = nullptr);
 
   uint64_t id() const { return id_; }
   const ProcessKey& key() const { return key_; }
@@ -53,15 +54,15 @@ class Client {
   Usage& usage() { return usage_; }
 
   // May be null.
-  const std::shared_ptr<LentOwner>& lent() const { return lent_; }
+  const std::shared_ptr<SocketOwner>& owner() const { return owner_; }
   // Counts one more socket of the client's; EMFILE at the limit, else 0. Of a
-  // lent one the owner has the count.
+  // lent or relayed one the owner has the count.
   int CountSocket();
-  int CountLentSocket();
-  // Lent ones, which may be older than the client, among them.
+  int CountOwnedSocket();
+  // Lent and relayed ones, which may be older than the client, among them.
   uint32_t sockets() const;
   // The process is no client any more.
-  void LeaveLentSockets();
+  void LeaveSockets();
 
   // The count, without waiting for startups and cleanups under way.
   uint64_t startups() const {
@@ -113,7 +114,7 @@ class Client {
   const Peer peer_;
   const SessionLimits limits_;
   const absl::Time attached_at_;
-  const std::shared_ptr<LentOwner> lent_;
+  const std::shared_ptr<SocketOwner> owner_;
   Usage usage_;
   // Written under mu_.
   std::atomic<uint64_t> startups_{0};

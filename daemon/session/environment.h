@@ -10,7 +10,10 @@
 #include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/linux/lent_sockets.h"
+#include "daemon/linux/socket_owners.h"
+#include "daemon/relay/relayed_sockets.h"
 #include "daemon/resolver/resolver.h"
+#include "daemon/session/startup.h"
 #include "daemon/session/ticket_table.h"
 #include "daemon/winsock/winsock_socket.h"
 
@@ -21,16 +24,18 @@ class SessionEnvironment {
  public:
   // Without a resolver there is no name space: WSAEOPNOTSUPP. Tickets of
   // WSPDuplicateSocket that nobody claims end after `ticket_time`. Without
-  // `lent_sockets` nothing is lent.
+  // `lent_sockets` nothing is lent, without `relayed_sockets` nothing relayed.
   SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer,
                      Resolver* resolver = nullptr,
                      absl::Duration ticket_time = absl::Minutes(1),
-                     LentSockets* lent_sockets = nullptr)
+                     LentSockets* lent_sockets = nullptr,
+                     RelayedSockets* relayed_sockets = nullptr)
       : sockets_{lingerer},
         loops_(std::move(loops)),
         resolver_(resolver),
         tickets_(TicketTable::Create(loops_.front(), ticket_time)),
-        lent_sockets_(lent_sockets) {}
+        lent_sockets_(lent_sockets),
+        relayed_sockets_(relayed_sockets) {}
 
   const WinsockSocket::Environment* sockets() const { return &sockets_; }
   TicketTable* tickets() const { return tickets_.get(); }
@@ -39,6 +44,13 @@ class SessionEnvironment {
   Resolver* resolver() const { return resolver_; }
   // May be null.
   LentSockets* lent_sockets() const { return lent_sockets_; }
+  // May be null.
+  RelayedSockets* relayed_sockets() const { return relayed_sockets_; }
+  OfferedPlanes planes() const {
+    return {relayed_sockets_ != nullptr, lent_sockets_ != nullptr};
+  }
+  // Of the sockets of both.
+  SocketOwners* owners() const { return owners_.get(); }
 
   // The loop for a new socket; they take turns.
   EventLoop* NextLoop() const {
@@ -60,6 +72,8 @@ class SessionEnvironment {
   Resolver* const resolver_;
   const std::shared_ptr<TicketTable> tickets_;
   LentSockets* const lent_sockets_;
+  RelayedSockets* const relayed_sockets_;
+  const std::shared_ptr<SocketOwners> owners_ = SocketOwners::Create();
   mutable std::atomic<uint32_t> next_loop_{0};
   std::atomic<bool> stopping_{false};
   mutable std::atomic<uint64_t> calls_{0};

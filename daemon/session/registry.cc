@@ -169,9 +169,10 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::FindForDescriptors(
   if (!IsOwn(identity, *attachment)) {
     return absl::PermissionDeniedError("the token belongs to another process");
   }
-  if (!attachment->lends()) {
+  if (!attachment->lends() && !attachment->relays()) {
     return absl::FailedPreconditionError(
-        "CAPABILITY_LENT isn't in force on the attachment");
+        "neither CAPABILITY_RELAYED nor CAPABILITY_LENT is in force on the "
+        "attachment");
   }
   return attachment;
 }
@@ -186,13 +187,12 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
       return absl::ResourceExhaustedError(absl::StrCat(
           "the daemon's limit of ", options_.limits.clients, " clients"));
     }
-    std::shared_ptr<LentOwner> lent;
-    if (LentSockets* const table = environment_->lent_sockets()) {
-      lent = table->OwnerOf(key, peer.identity);
-    }
+    std::shared_ptr<SocketOwner> owner =
+        environment_->owners()->Of(key, peer.identity);
     found = clients_.emplace(key, ClientEntry()).first;
-    found->second.client = std::make_shared<Client>(
-        next_client_++, key, std::move(peer), options_.limits, std::move(lent));
+    found->second.client =
+        std::make_shared<Client>(next_client_++, key, std::move(peer),
+                                 options_.limits, std::move(owner));
     WatchLocked(&found->second);
   }
   auto attachment = std::make_shared<Attachment>(found->second.client, token,
@@ -228,7 +228,7 @@ wsp::v1::Welcome Registry::MakeWelcome(const Attachment& attachment,
   wsp::v1::Welcome welcome;
   *welcome.mutable_version() = NegotiateVersion(hello.version());
   for (const wsp::v1::Capability capability :
-       NegotiateCapabilities(hello, environment_->lent_sockets() != nullptr)) {
+       NegotiateCapabilities(hello, environment_->planes())) {
     welcome.add_capabilities(capability);
   }
   FillLimits(options_.limits, welcome.mutable_limits());
@@ -307,7 +307,7 @@ bool Registry::UnlistLocked(const Attachment& attachment) {
     if (found->second.watched) {
       control_->Unwatch(found->second.watch, client->pidfd());
     }
-    found->second.client->LeaveLentSockets();
+    found->second.client->LeaveSockets();
     clients_.erase(found);
   }
   return true;
@@ -328,7 +328,7 @@ bool Registry::Unlist(const std::shared_ptr<Client>& client,
   if (found->second.watched) {
     control_->Unwatch(found->second.watch, client->pidfd());
   }
-  client->LeaveLentSockets();
+  client->LeaveSockets();
   clients_.erase(found);
   return true;
 }

@@ -16,6 +16,16 @@ constexpr uint32_t kMinor = 0;
 // 2.2 as Winsock writes it.
 constexpr uint32_t kWinsockVersion = 0x0202;
 
+bool IsOfferedToLinux(int capability, const OfferedPlanes& planes) {
+  return (capability == wsp::v1::CAPABILITY_LENT && planes.lent) ||
+         (capability == wsp::v1::CAPABILITY_RELAYED && planes.relayed);
+}
+
+bool IsOfferedToWinsock(int capability) {
+  return capability == wsp::v1::CAPABILITY_FORWARDED ||
+         capability == wsp::v1::CAPABILITY_RESUME;
+}
+
 // Major before minor, unlike the WORD itself.
 uint32_t Comparable(uint32_t version) {
   return (version & 0xff) << 8 | (version >> 8 & 0xff);
@@ -48,15 +58,12 @@ absl::Status CheckHello(const wsp::v1::Hello& hello) {
 }
 
 std::vector<wsp::v1::Capability> NegotiateCapabilities(
-    const wsp::v1::Hello& hello, bool lends) {
+    const wsp::v1::Hello& hello, const OfferedPlanes& planes) {
   const bool is_linux = hello.personality() == wsp::v1::PERSONALITY_LINUX;
   std::vector<wsp::v1::Capability> in_force;
   for (const int capability : hello.capabilities()) {
-    const bool offered = is_linux
-                             ? capability == wsp::v1::CAPABILITY_LENT && lends
-                             : capability == wsp::v1::CAPABILITY_FORWARDED ||
-                                   capability == wsp::v1::CAPABILITY_RESUME;
-    if (offered) {
+    if (is_linux ? IsOfferedToLinux(capability, planes)
+                 : IsOfferedToWinsock(capability)) {
       in_force.push_back(static_cast<wsp::v1::Capability>(capability));
     }
   }

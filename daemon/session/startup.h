@@ -16,10 +16,15 @@ wsp::v1::ProtocolVersion OwnVersion();
 // offered instead.
 absl::Status CheckHello(const wsp::v1::Hello& hello);
 
+// Which planes the daemon has for Linux programs.
+struct OfferedPlanes {
+  bool relayed = false;
+  bool lent = false;
+};
+
 // What of the client's capabilities is in force, by its personality.
-// `lends`: whether the daemon lends sockets.
 std::vector<wsp::v1::Capability> NegotiateCapabilities(
-    const wsp::v1::Hello& hello, bool lends);
+    const wsp::v1::Hello& hello, const OfferedPlanes& planes);
 
 // The lower of both versions; the majors are equal.
 wsp::v1::ProtocolVersion NegotiateVersion(

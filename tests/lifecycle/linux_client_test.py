@@ -277,8 +277,8 @@ class LentSocketsTest(LinuxClientCase):
         self.await_equal(lambda: len(self.sockets()), 0)
 
 
-class NothingIsLentTest(LinuxClientCase):
-    CONFIG = "planes { lent: false }"
+class NoPlanesTest(LinuxClientCase):
+    CONFIG = "planes { lent: false relayed: false }"
 
     def test_says_so(self):
         client = self.attached()
@@ -290,6 +290,18 @@ class NothingIsLentTest(LinuxClientCase):
         self.assertTrue(descriptors.is_ended())
         self.assertIsNotNone(self.daemon.await_line(
             "descriptor connection refused", "CAPABILITY_LENT"))
+        for plane in TYPES.PLANE_LENT, TYPES.PLANE_RELAYED:
+            completion, _ = client.lend(plane=plane)
+            self.assertEqual(completion.linux_errno, errno.EPERM)
+
+
+class NothingIsLentTest(LinuxClientCase):
+    CONFIG = "planes { lent: false }"
+
+    def test_says_so(self):
+        client = self.client()
+        self.assertEqual(list(client.welcome.capabilities),
+                         [TYPES.CAPABILITY_RELAYED])
         completion, _ = client.lend()
         self.assertEqual(completion.linux_errno, errno.EPERM)
 

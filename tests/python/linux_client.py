@@ -59,7 +59,8 @@ class LinuxClient(wire_client.WireClient):
     def attach(self, **hello):
         return super().attach(
             personality=self.types.PERSONALITY_LINUX,
-            capabilities=[self.types.CAPABILITY_LENT], **hello)
+            capabilities=[self.types.CAPABILITY_LENT,
+                          self.types.CAPABILITY_RELAYED], **hello)
 
     def connect_descriptors(self):
         """Replaces what there is; returns the first message."""
@@ -83,6 +84,24 @@ class LinuxClient(wire_client.WireClient):
         assert cookie == completion.linux_socket.cookie, completion
         assert len(sockets) == 1, sockets
         return completion, sockets[0]
+
+    def relay(self, **fields):
+        """The same on the relayed plane: a Unix socket, and its number."""
+        completion, program = self.lend(plane=self.types.PLANE_RELAYED,
+                                        **fields)
+        return completion.linux_socket.number, program
+
+    def linux_call(self, number, **request):
+        """The completion of a LinuxCall; one request by its name."""
+        return self.call("linux_call", number, **request)
+
+    def adopt(self, number, fd):
+        """Shows a descriptor; the errno of the answer."""
+        socket.send_fds(self.descriptors.socket, [MESSAGE.pack(number, 0)],
+                        [fd])
+        answered, error, sockets = self.descriptors.receive()
+        assert (answered, sockets) == (number, []), answered
+        return error
 
     def close(self):
         if self.descriptors is not None:

@@ -89,8 +89,8 @@ SessionHarness::SessionHarness(const SessionLimits& limits, Resolver* resolver)
                    lent_sockets_.get()),
       client_(std::make_shared<Client>(
           1, ProcessKey::Of(OwnPeer().identity, ""), OwnPeer(), limits,
-          lent_sockets_->OwnerOf(ProcessKey::Of(OwnPeer().identity, ""),
-                                 OwnPeer().identity))) {}
+          environment_.owners()->Of(ProcessKey::Of(OwnPeer().identity, ""),
+                                    OwnPeer().identity))) {}
 
 SessionHarness::~SessionHarness() {
   for (const auto& attachment : client_->attachments()) {

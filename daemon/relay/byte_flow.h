@@ -1,0 +1,89 @@
+#ifndef WSPD_DAEMON_RELAY_BYTE_FLOW_H_
+#define WSPD_DAEMON_RELAY_BYTE_FLOW_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace wspd {
+
+// One direction of a relayed stream: takes bytes from one socket and gives them
+// to another, in their order, urgent ones at their place. Neither socket is
+// ever waited for. Has no memory but while bytes that were taken don't fit into
+// the sink.
+//
+// Made for edges: who owns it says when the source may have something, and
+// calls Run() then, and when the sink has room again. Not thread-safe.
+class ByteFlow {
+ public:
+  enum class Result {
+    // The source has nothing at the moment.
+    kIdle,
+    // The sink is full.
+    kBlocked,
+    // The budget is used up.
+    kMore,
+    // The source has ended, and everything is the sink's.
+    kEnd,
+    // `*error` came from the source; all before it is the sink's.
+    kSourceFailed,
+    // `*error` came from the sink: what was under way is lost.
+    kSinkFailed,
+  };
+
+  struct Buffer {
+    char* data;
+    size_t size;
+  };
+
+  // The source may have something; `urgent`: an urgent byte (EPOLLPRI), `ends`:
+  // its end (EPOLLRDHUP and the like).
+  void SetReady(bool urgent, bool ends);
+
+  // Bytes that go to nobody, before anything else. `bytes` may be negative;
+  // there are never less than none.
+  void Skip(int64_t bytes);
+  int64_t skips() const { return skips_; }
+  // Drops everything from now on.
+  void Discard();
+  // Forgets what was taken, and whether there is more.
+  void Clear();
+
+  // Moves at most about `*budget` bytes, which it takes off, along `buffer`,
+  // and adds to `*moved`.
+  Result Run(int source, int sink, const Buffer& buffer, size_t* budget,
+             uint64_t* moved, int* error);
+
+  // What the sink hasn't taken yet.
+  size_t rest_bytes() const {
+    return rest_ == nullptr ? 0 : rest_end_ - rest_begin_;
+  }
+  // Whether the sink is waited for.
+  bool blocked() const { return rest_ != nullptr; }
+
+ private:
+  // Gives on what is at hand, and keeps what doesn't fit.
+  Result Give(int sink, const char* data, size_t size, bool urgent,
+              uint64_t* moved, int* error);
+  Result GiveRest(int sink, uint64_t* moved, int* error);
+  // Gives on the urgent byte that the source is at. kIdle: it has none.
+  Result MoveUrgent(int source, int sink, uint64_t* moved, int* error);
+  Result Move(int source, int sink, const Buffer& buffer, size_t* budget,
+              uint64_t* moved, int* error);
+
+  // What the sink hasn't taken yet; null: nothing.
+  std::unique_ptr<char[]> rest_;
+  uint32_t rest_begin_ = 0;
+  uint32_t rest_end_ = 0;
+  int64_t skips_ = 0;
+  // The last byte of the rest is urgent.
+  bool rest_urgent_ = false;
+  bool ready_ = false;
+  bool urgent_ = false;
+  bool ends_ = false;
+  bool discards_ = false;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_RELAY_BYTE_FLOW_H_

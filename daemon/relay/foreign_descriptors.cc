@@ -1,0 +1,99 @@
+#include "daemon/relay/foreign_descriptors.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <cstring>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace wspd {
+namespace {
+
+// Descriptors that wait while one takes its time. Above, they are closed on the
+// spot: who sends that many is the only one for whom it takes time.
+constexpr size_t kMostWaiting = 1024;
+
+// Never destroyed: its thread may be in a close() that doesn't return.
+class Disposal {
+ public:
+  void Add(OwnedFd fd) {
+    absl::MutexLock lock(&mu_);
+    if (waiting_.size() >= kMostWaiting) return;
+    waiting_.push_back(std::move(fd));
+    if (std::exchange(started_, true)) return;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    std::thread([this] { Run(); }).detach();
+    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  }
+
+ private:
+  void Run() {
+    pthread_setname_np(pthread_self(), "wspd-disposal");
+    for (;;) {
+      std::vector<OwnedFd> closing;
+      mu_.LockWhen(absl::Condition(
+          +[](std::vector<OwnedFd>* waiting) { return !waiting->empty(); },
+          &waiting_));
+      closing.swap(waiting_);
+      mu_.Unlock();
+    }
+  }
+
+  absl::Mutex mu_;
+  bool started_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<OwnedFd> waiting_ ABSL_GUARDED_BY(mu_);
+};
+
+std::vector<OwnedFd> DescriptorsOf(const msghdr& message) {
+  std::vector<OwnedFd> fds;
+  // CMSG_NXTHDR wants one that it could change, and doesn't.
+  auto* const raw = const_cast<msghdr*>(&message);
+  for (cmsghdr* part = CMSG_FIRSTHDR(raw); part != nullptr;
+       part = CMSG_NXTHDR(raw, part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
+      continue;
+    }
+    const size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(part) + i * sizeof(fd), sizeof(fd));
+      fds.emplace_back(fd);
+    }
+  }
+  return fds;
+}
+
+}  // namespace
+
+void ForeignDescriptors::Dispose(OwnedFd fd) {
+  int domain = AF_UNSPEC;
+  socklen_t size = sizeof(domain);
+  if (getsockopt(fd.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+      domain == AF_UNIX) {
+    return;
+  }
+  static Disposal* const disposal = new Disposal;
+  disposal->Add(std::move(fd));
+}
+
+void ForeignDescriptors::Dispose(const msghdr& message) {
+  for (OwnedFd& fd : DescriptorsOf(message)) Dispose(std::move(fd));
+}
+
+OwnedFd ForeignDescriptors::TakeOnly(const msghdr& message) {
+  std::vector<OwnedFd> fds = DescriptorsOf(message);
+  if (fds.size() == 1 && (message.msg_flags & MSG_CTRUNC) == 0) {
+    return std::move(fds[0]);
+  }
+  for (OwnedFd& fd : fds) Dispose(std::move(fd));
+  return OwnedFd();
+}
+
+}  // namespace wspd

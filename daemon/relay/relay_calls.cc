@@ -1,0 +1,245 @@
+#include "daemon/relay/relay_calls.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+// After what it needs and doesn't include.
+#include <linux/sockios.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "daemon/relay/relay_options.h"
+#include "daemon/relay/unprivileged_ports.h"
+#include "daemon/winsock/address_codec.h"
+
+namespace wspd {
+namespace {
+
+using wsp::v1::LinuxCallRequest;
+using wsp::v1::LinuxCallResult;
+
+constexpr size_t kMostValueBytes = 4096;
+
+// False: it is there and impossible. None is an empty address.
+bool TakeAddress(bool present, const wsp::v1::SocketAddress& from,
+                 NetAddress* to) {
+  return !present || DecodeAddress(from, to);
+}
+
+int Bind(const wsp::v1::LinuxBind& request, RelayedSocket* socket) {
+  NetAddress address;
+  if (!request.has_address() || !DecodeAddress(request.address(), &address)) {
+    return EINVAL;
+  }
+  // The kernel would ask for the daemon's privilege.
+  if (!MayBindPort(socket->info().owner->uid, address.port())) return EACCES;
+  return socket->UseReal([&](int fd) {
+    return bind(fd, address.get(), address.size()) == 0 ? 0 : errno;
+  });
+}
+
+int Connect(const wsp::v1::LinuxConnect& request, RelayedSocket* socket,
+            LinuxCallResult* result) {
+  NetAddress address;
+  if (!TakeAddress(request.has_address(), request.address(), &address)) {
+    return EAFNOSUPPORT;
+  }
+  bool in_progress = false;
+  const int error = socket->Connect(address, request.filler(), &in_progress);
+  if (error == 0) result->mutable_connect()->set_in_progress(in_progress);
+  return error;
+}
+
+int Name(const wsp::v1::LinuxName& request, RelayedSocket* socket,
+         LinuxCallResult* result) {
+  return socket->UseReal([&](int fd) {
+    NetAddress address;
+    socklen_t size = NetAddress::kMostBytes;
+    const int failed = request.peer()
+                           ? getpeername(fd, address.Buffer(), &size)
+                           : getsockname(fd, address.Buffer(), &size);
+    if (failed != 0) return errno;
+    EncodeAddress(address, result->mutable_name()->mutable_address());
+    return 0;
+  });
+}
+
+int GetError(RelayedSocket* socket, size_t length, std::string* value) {
+  int pending = 0;
+  if (const int error = socket->TakeError(&pending); error != 0) return error;
+  value->assign(reinterpret_cast<const char*>(&pending), sizeof(pending));
+  if (value->size() > length) value->resize(length);
+  return 0;
+}
+
+int GetOption(const wsp::v1::LinuxGetOption& request, RelayedSocket* socket,
+              LinuxCallResult* result) {
+  if (request.length() > kMostValueBytes ||
+      request.value().size() > kMostValueBytes) {
+    return EINVAL;
+  }
+  std::string* const value = result->mutable_get_option()->mutable_value();
+  if (request.level() == SOL_SOCKET && request.name() == SO_ERROR) {
+    return GetError(socket, request.length(), value);
+  }
+  if (!IsReadable(request.level(), request.name())) return ENOPROTOOPT;
+  *value = request.value();
+  value->resize(request.length());
+  socklen_t length = request.length();
+  const int error = socket->UseReal([&](int fd) {
+    return getsockopt(fd, request.level(), request.name(), &(*value)[0],
+                      &length) == 0
+               ? 0
+               : errno;
+  });
+  value->resize(std::min<size_t>(length, value->size()));
+  return error;
+}
+
+int SetOption(const wsp::v1::LinuxSetOption& request, RelayedSocket* socket) {
+  const std::string& value = request.value();
+  if (value.size() > kMostValueBytes) return EINVAL;
+  switch (RuleOfSetting(request.level(), request.name(), value.data(),
+                        value.size())) {
+    case OptionRule::kUnknown:
+      return ENOPROTOOPT;
+    case OptionRule::kRefused:
+      return EPERM;
+    case OptionRule::kProgramsOwn:
+      socket->SetProgramOption(request.name(), value);
+      return 0;
+    case OptionRule::kReal:
+      break;
+  }
+  const int error = socket->UseReal([&](int fd) {
+    return setsockopt(fd, request.level(), request.name(), value.data(),
+                      static_cast<socklen_t>(value.size())) == 0
+               ? 0
+               : errno;
+  });
+  if (error == 0 && request.level() == SOL_SOCKET &&
+      request.name() == SO_LINGER) {
+    socket->OnLingerSet();
+  }
+  return error;
+}
+
+// Bytes that the argument of an ioctl has; 0: it isn't one that programs get
+// an answer to.
+size_t ArgumentBytes(uint64_t request) {
+  switch (request) {
+    case SIOCINQ:
+    case SIOCOUTQ:
+    case SIOCOUTQNSD:
+    case SIOCATMARK:
+      return sizeof(int);
+    case SIOCGIFNAME:
+    case SIOCGIFINDEX:
+    case SIOCGIFFLAGS:
+    case SIOCGIFADDR:
+    case SIOCGIFDSTADDR:
+    case SIOCGIFBRDADDR:
+    case SIOCGIFNETMASK:
+    case SIOCGIFMETRIC:
+    case SIOCGIFMTU:
+    case SIOCGIFHWADDR:
+    case SIOCGIFTXQLEN:
+    case SIOCGIFMAP:
+      return sizeof(ifreq);
+    case SIOCGIFCONF:
+      // A pointer to the list: only the list travels.
+      return kMostValueBytes;
+    default:
+      return 0;
+  }
+}
+
+// SIOCGIFCONF: the value is the list, as long as the caller has room.
+int ListInterfaces(int fd, std::string* value) {
+  ifconf list{};
+  list.ifc_len = static_cast<int>(value->size());
+  list.ifc_buf = value->empty() ? nullptr : &(*value)[0];
+  if (ioctl(fd, SIOCGIFCONF, &list) != 0) return errno;
+  // Without room it says how much would be needed.
+  value->resize(
+      std::min<size_t>(static_cast<size_t>(list.ifc_len), kMostValueBytes));
+  return 0;
+}
+
+int Ioctl(const wsp::v1::LinuxIoctl& request, RelayedSocket* socket,
+          LinuxCallResult* result) {
+  const size_t bytes = ArgumentBytes(request.request());
+  if (bytes == 0) return ENOTTY;
+  if (request.value().size() > kMostValueBytes) return EINVAL;
+  std::string* const value = result->mutable_ioctl()->mutable_value();
+  *value = request.value();
+  if (request.request() == SIOCGIFCONF) {
+    return socket->UseReal([&](int fd) { return ListInterfaces(fd, value); });
+  }
+  value->resize(bytes);
+  if (request.request() == SIOCOUTQ) {
+    int unsent = 0;
+    const int error = socket->CountUnsent(&unsent);
+    memcpy(&(*value)[0], &unsent, sizeof(unsent));
+    return error;
+  }
+  return socket->UseReal([&](int fd) {
+    const int answer = ioctl(fd, request.request(), &(*value)[0]);
+    if (answer < 0) return errno;
+    result->mutable_ioctl()->set_result(answer);
+    return 0;
+  });
+}
+
+int State(const wsp::v1::LinuxState& request, RelayedSocket* socket,
+          LinuxCallResult* result) {
+  return socket->State(request.filler_change(), result->mutable_state());
+}
+
+int Shutdown(const wsp::v1::LinuxShutdown& request, RelayedSocket* socket) {
+  if (request.how() != SHUT_RD && request.how() != SHUT_WR &&
+      request.how() != SHUT_RDWR) {
+    return EINVAL;
+  }
+  return socket->Shutdown(request.how());
+}
+
+}  // namespace
+
+int RunRelayCall(const LinuxCallRequest& request, RelayedSocket* socket,
+                 LinuxCallResult* result) {
+  switch (request.request_case()) {
+    case LinuxCallRequest::kBind:
+      return Bind(request.bind(), socket);
+    case LinuxCallRequest::kConnect:
+      return Connect(request.connect(), socket, result);
+    case LinuxCallRequest::kListen:
+      return socket->Listen(request.listen().backlog());
+    case LinuxCallRequest::kName:
+      return Name(request.name(), socket, result);
+    case LinuxCallRequest::kGetOption:
+      return GetOption(request.get_option(), socket, result);
+    case LinuxCallRequest::kSetOption:
+      return SetOption(request.set_option(), socket);
+    case LinuxCallRequest::kIoctl:
+      return Ioctl(request.ioctl(), socket, result);
+    case LinuxCallRequest::kState:
+      return State(request.state(), socket, result);
+    case LinuxCallRequest::kShutdown:
+      return Shutdown(request.shutdown(), socket);
+    case LinuxCallRequest::kSend:
+      return socket->Send(request.send(), result->mutable_send());
+    case LinuxCallRequest::kReceiveError:
+      return socket->ReceiveError(request.receive_error(),
+                                  result->mutable_receive_error());
+    case LinuxCallRequest::REQUEST_NOT_SET:
+      return EINVAL;
+  }
+  return EINVAL;
+}
+
+}  // namespace wspd

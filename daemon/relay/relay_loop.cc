@@ -1,0 +1,149 @@
+#include "daemon/relay/relay_loop.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "absl/status/status.h"
+
+namespace wspd {
+namespace {
+
+constexpr int kEventsPerWait = 64;
+
+// epoll data: the handler's address, whose lowest bit says which end.
+uint64_t Pack(RelayHandler* handler, RelayEnd end) {
+  return reinterpret_cast<uintptr_t>(handler) | static_cast<uint64_t>(end);
+}
+
+int Control(int epoll, int operation, int fd, uint32_t events, uint64_t data) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = data;
+  return epoll_ctl(epoll, operation, fd, &event) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+static_assert(alignof(RelayHandler) > 1, "the lowest bit is the end's");
+
+absl::StatusOr<std::unique_ptr<RelayLoop>> RelayLoop::Create(
+    const std::string& name) {
+  OwnedFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll_create1()");
+  OwnedFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake.valid()) return absl::ErrnoToStatus(errno, "eventfd()");
+  // No handler has the address 0.
+  if (const int error =
+          Control(epoll.get(), EPOLL_CTL_ADD, wake.get(), EPOLLIN, 0);
+      error != 0) {
+    return absl::ErrnoToStatus(error, "epoll_ctl(ADD, eventfd)");
+  }
+  std::unique_ptr<RelayLoop> loop(
+      new RelayLoop(std::move(epoll), std::move(wake)));
+  // Signals belong to the main thread.
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  loop->thread_ = std::thread([raw = loop.get(), name] { raw->Run(name); });
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  return loop;
+}
+
+RelayLoop::RelayLoop(OwnedFd epoll, OwnedFd wake)
+    : epoll_(std::move(epoll)),
+      wake_(std::move(wake)),
+      buffer_(new char[kBufferBytes]) {}
+
+RelayLoop::~RelayLoop() { Stop(); }
+
+void RelayLoop::Stop() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true);
+  const uint64_t one = 1;
+  // Fails only when the counter is full, and then the loop is awake anyway.
+  (void)!write(wake_.get(), &one, sizeof(one));
+  thread_.join();
+  deferred_.clear();
+  retired_.clear();
+  due_.clear();
+}
+
+int RelayLoop::Watch(int fd, uint32_t events, RelayHandler* handler,
+                     RelayEnd end) {
+  return Control(epoll_.get(), EPOLL_CTL_ADD, fd, events, Pack(handler, end));
+}
+
+int RelayLoop::Rearm(int fd, uint32_t events, RelayHandler* handler,
+                     RelayEnd end) {
+  return Control(epoll_.get(), EPOLL_CTL_MOD, fd, events, Pack(handler, end));
+}
+
+void RelayLoop::Defer(std::shared_ptr<RelayHandler> handler) {
+  deferred_.push_back(std::move(handler));
+}
+
+void RelayLoop::Retire(std::shared_ptr<RelayHandler> handler) {
+  retired_.push_back(std::move(handler));
+}
+
+void RelayLoop::WakeAfter(absl::Duration delay,
+                          std::weak_ptr<RelayHandler> handler) {
+  due_.emplace(Clock::now() + absl::ToChronoNanoseconds(delay),
+               std::move(handler));
+}
+
+int RelayLoop::NextTimeoutMs() const {
+  if (!deferred_.empty()) return 0;
+  if (due_.empty()) return -1;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+      due_.begin()->first - Clock::now());
+  // Rounded up, so that something is due when the wait ends.
+  return static_cast<int>(std::clamp<int64_t>(left.count() + 1, 0,
+                                              std::numeric_limits<int>::max()));
+}
+
+void RelayLoop::RunTurns() {
+  if (deferred_.empty()) return;
+  std::vector<std::shared_ptr<RelayHandler>> turns;
+  turns.swap(deferred_);
+  for (const auto& handler : turns) handler->OnTurn();
+}
+
+void RelayLoop::RunDue() {
+  if (due_.empty()) return;
+  const auto now = Clock::now();
+  while (!due_.empty() && due_.begin()->first <= now) {
+    const std::shared_ptr<RelayHandler> handler = due_.begin()->second.lock();
+    due_.erase(due_.begin());
+    if (handler != nullptr) handler->OnTime();
+  }
+}
+
+void RelayLoop::Run(const std::string& name) {
+  pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+  std::array<epoll_event, kEventsPerWait> events;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    const int count = epoll_wait(epoll_.get(), events.data(), kEventsPerWait,
+                                 NextTimeoutMs());
+    for (int i = 0; i < count; ++i) {
+      const uint64_t data = events[i].data.u64;
+      // Only Stop() wakes the loop so.
+      if (data == 0) continue;
+      reinterpret_cast<RelayHandler*>(data & ~uint64_t{1})
+          ->OnEvents(static_cast<RelayEnd>(data & 1), events[i].events);
+    }
+    RunTurns();
+    RunDue();
+    retired_.clear();
+  }
+}
+
+}  // namespace wspd

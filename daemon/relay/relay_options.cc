@@ -1,0 +1,285 @@
+#include "daemon/relay/relay_options.h"
+
+#include <linux/in6.h>
+#include <linux/udp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+namespace wspd {
+namespace {
+
+// Names that the libraries' headers don't have, or have only where they don't
+// clash.
+constexpr int kSolMptcp = 284;
+constexpr int kIpv6Addrform = 1;
+constexpr int kUdpNoCheck6Tx = 101;
+constexpr int kUdpNoCheck6Rx = 102;
+constexpr int kUdpSegment = 103;
+constexpr int kUdpGro = 104;
+constexpr int kIpLocalPortRange = 51;
+constexpr int kSoReserveMem = 73;
+constexpr int kSoTxRehash = 74;
+constexpr int kSoRcvMark = 75;
+constexpr int kIpv6RecvFragSize = 77;
+constexpr int kIpv6MulticastAll = 29;
+constexpr int kIpv6Freebind = 78;
+constexpr int kIpv6RouterAlertIsolate = 30;
+constexpr int kIpv6RecvErrRfc4884 = 31;
+constexpr int kIpRecvErrRfc4884 = 26;
+constexpr int kTcpIsMptcp = 43;
+constexpr int kMptcpInfo = 1;
+
+// The highest priority that needs no privilege.
+constexpr int kHighestPriority = 6;
+
+struct Rule {
+  int level;
+  int name;
+  OptionRule rule;
+};
+
+constexpr Rule kRules[] = {
+    {SOL_SOCKET, SO_REUSEADDR, OptionRule::kReal},
+    {SOL_SOCKET, SO_REUSEPORT, OptionRule::kReal},
+    {SOL_SOCKET, SO_DONTROUTE, OptionRule::kReal},
+    {SOL_SOCKET, SO_BROADCAST, OptionRule::kReal},
+    {SOL_SOCKET, SO_SNDBUF, OptionRule::kReal},
+    {SOL_SOCKET, SO_RCVBUF, OptionRule::kReal},
+    {SOL_SOCKET, SO_KEEPALIVE, OptionRule::kReal},
+    {SOL_SOCKET, SO_NO_CHECK, OptionRule::kReal},
+    {SOL_SOCKET, SO_LINGER, OptionRule::kReal},
+    {SOL_SOCKET, SO_TIMESTAMP, OptionRule::kReal},
+    {SOL_SOCKET, SO_TIMESTAMPNS, OptionRule::kReal},
+    {SOL_SOCKET, SO_RXQ_OVFL, OptionRule::kReal},
+    {SOL_SOCKET, SO_SELECT_ERR_QUEUE, OptionRule::kReal},
+    {SOL_SOCKET, SO_MAX_PACING_RATE, OptionRule::kReal},
+    {SOL_SOCKET, SO_INCOMING_CPU, OptionRule::kReal},
+    {SOL_SOCKET, kSoTxRehash, OptionRule::kReal},
+    // Urgent bytes come as such over the pair.
+    {SOL_SOCKET, SO_OOBINLINE, OptionRule::kProgramsOwn},
+    {SOL_SOCKET, SO_RCVLOWAT, OptionRule::kProgramsOwn},
+    {SOL_SOCKET, SO_RCVTIMEO, OptionRule::kProgramsOwn},
+    {SOL_SOCKET, SO_SNDTIMEO, OptionRule::kProgramsOwn},
+    {SOL_SOCKET, SO_PEEK_OFF, OptionRule::kProgramsOwn},
+    {SOL_SOCKET, SO_DEBUG, OptionRule::kRefused},
+    {SOL_SOCKET, SO_SNDBUFFORCE, OptionRule::kRefused},
+    {SOL_SOCKET, SO_RCVBUFFORCE, OptionRule::kRefused},
+    {SOL_SOCKET, SO_MARK, OptionRule::kRefused},
+    {SOL_SOCKET, kSoRcvMark, OptionRule::kRefused},
+    {SOL_SOCKET, kSoReserveMem, OptionRule::kRefused},
+    {SOL_SOCKET, SO_BINDTODEVICE, OptionRule::kRefused},
+    {SOL_SOCKET, SO_BINDTOIFINDEX, OptionRule::kRefused},
+    {SOL_SOCKET, SO_ATTACH_FILTER, OptionRule::kRefused},
+    {SOL_SOCKET, SO_DETACH_FILTER, OptionRule::kRefused},
+    {SOL_SOCKET, SO_LOCK_FILTER, OptionRule::kRefused},
+    {SOL_SOCKET, SO_ATTACH_BPF, OptionRule::kRefused},
+    {SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, OptionRule::kRefused},
+    {SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, OptionRule::kRefused},
+    {SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, OptionRule::kRefused},
+    {SOL_SOCKET, SO_BUSY_POLL, OptionRule::kRefused},
+    {SOL_SOCKET, SO_PREFER_BUSY_POLL, OptionRule::kRefused},
+    {SOL_SOCKET, SO_BUSY_POLL_BUDGET, OptionRule::kRefused},
+    {SOL_SOCKET, SO_TXTIME, OptionRule::kRefused},
+
+    {IPPROTO_IP, IP_TOS, OptionRule::kReal},
+    {IPPROTO_IP, IP_TTL, OptionRule::kReal},
+    // Some need a privilege, which the kernel would ask the daemon for.
+    {IPPROTO_IP, IP_OPTIONS, OptionRule::kRefused},
+    {IPPROTO_IP, IP_RECVOPTS, OptionRule::kReal},
+    {IPPROTO_IP, IP_RETOPTS, OptionRule::kReal},
+    {IPPROTO_IP, IP_PKTINFO, OptionRule::kReal},
+    {IPPROTO_IP, IP_MTU_DISCOVER, OptionRule::kReal},
+    {IPPROTO_IP, IP_RECVERR, OptionRule::kReal},
+    {IPPROTO_IP, kIpRecvErrRfc4884, OptionRule::kReal},
+    {IPPROTO_IP, IP_RECVTTL, OptionRule::kReal},
+    {IPPROTO_IP, IP_RECVTOS, OptionRule::kReal},
+    {IPPROTO_IP, IP_FREEBIND, OptionRule::kReal},
+    {IPPROTO_IP, IP_RECVORIGDSTADDR, OptionRule::kReal},
+    {IPPROTO_IP, IP_MINTTL, OptionRule::kReal},
+    {IPPROTO_IP, IP_CHECKSUM, OptionRule::kReal},
+    {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, OptionRule::kReal},
+    {IPPROTO_IP, IP_RECVFRAGSIZE, OptionRule::kReal},
+    {IPPROTO_IP, IP_MULTICAST_IF, OptionRule::kReal},
+    {IPPROTO_IP, IP_MULTICAST_TTL, OptionRule::kReal},
+    {IPPROTO_IP, IP_MULTICAST_LOOP, OptionRule::kReal},
+    {IPPROTO_IP, IP_MULTICAST_ALL, OptionRule::kReal},
+    {IPPROTO_IP, IP_ADD_MEMBERSHIP, OptionRule::kReal},
+    {IPPROTO_IP, IP_DROP_MEMBERSHIP, OptionRule::kReal},
+    {IPPROTO_IP, IP_ADD_SOURCE_MEMBERSHIP, OptionRule::kReal},
+    {IPPROTO_IP, IP_DROP_SOURCE_MEMBERSHIP, OptionRule::kReal},
+    {IPPROTO_IP, IP_BLOCK_SOURCE, OptionRule::kReal},
+    {IPPROTO_IP, IP_UNBLOCK_SOURCE, OptionRule::kReal},
+    {IPPROTO_IP, IP_MSFILTER, OptionRule::kReal},
+    {IPPROTO_IP, MCAST_JOIN_GROUP, OptionRule::kReal},
+    {IPPROTO_IP, MCAST_LEAVE_GROUP, OptionRule::kReal},
+    {IPPROTO_IP, MCAST_JOIN_SOURCE_GROUP, OptionRule::kReal},
+    {IPPROTO_IP, MCAST_LEAVE_SOURCE_GROUP, OptionRule::kReal},
+    {IPPROTO_IP, MCAST_BLOCK_SOURCE, OptionRule::kReal},
+    {IPPROTO_IP, MCAST_UNBLOCK_SOURCE, OptionRule::kReal},
+    {IPPROTO_IP, MCAST_MSFILTER, OptionRule::kReal},
+    {IPPROTO_IP, IP_UNICAST_IF, OptionRule::kReal},
+    {IPPROTO_IP, kIpLocalPortRange, OptionRule::kReal},
+    {IPPROTO_IP, IP_TRANSPARENT, OptionRule::kRefused},
+    {IPPROTO_IP, IP_IPSEC_POLICY, OptionRule::kRefused},
+    {IPPROTO_IP, IP_XFRM_POLICY, OptionRule::kRefused},
+
+    {IPPROTO_IPV6, IPV6_V6ONLY, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_MULTICAST_IF, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, OptionRule::kReal},
+    {IPPROTO_IPV6, kIpv6MulticastAll, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_JOIN_GROUP, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_LEAVE_GROUP, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_JOIN_ANYCAST, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_LEAVE_ANYCAST, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_MTU, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_RECVERR, OptionRule::kReal},
+    {IPPROTO_IPV6, kIpv6RecvErrRfc4884, OptionRule::kReal},
+    {IPPROTO_IPV6, kIpv6RouterAlertIsolate, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_RECVPKTINFO, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_2292PKTINFO, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_2292HOPLIMIT, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_RECVTCLASS, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_TCLASS, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_RECVPATHMTU, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_DONTFRAG, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_FLOWINFO, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_FLOWINFO_SEND, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_MINHOPCOUNT, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_ORIGDSTADDR, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_UNICAST_IF, OptionRule::kReal},
+    {IPPROTO_IPV6, kIpv6RecvFragSize, OptionRule::kReal},
+    {IPPROTO_IPV6, kIpv6Freebind, OptionRule::kReal},
+    {IPPROTO_IPV6, MCAST_JOIN_GROUP, OptionRule::kReal},
+    {IPPROTO_IPV6, MCAST_LEAVE_GROUP, OptionRule::kReal},
+    {IPPROTO_IPV6, MCAST_JOIN_SOURCE_GROUP, OptionRule::kReal},
+    {IPPROTO_IPV6, MCAST_LEAVE_SOURCE_GROUP, OptionRule::kReal},
+    {IPPROTO_IPV6, MCAST_BLOCK_SOURCE, OptionRule::kReal},
+    {IPPROTO_IPV6, MCAST_UNBLOCK_SOURCE, OptionRule::kReal},
+    {IPPROTO_IPV6, MCAST_MSFILTER, OptionRule::kReal},
+    // It would make another socket of it than the pair's name says.
+    {IPPROTO_IPV6, kIpv6Addrform, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_TRANSPARENT, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_IPSEC_POLICY, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_XFRM_POLICY, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_HOPOPTS, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_RTHDR, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_DSTOPTS, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_FLOWLABEL_MGR, OptionRule::kRefused},
+
+    {IPPROTO_TCP, TCP_NODELAY, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_MAXSEG, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_CORK, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_KEEPIDLE, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_KEEPINTVL, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_KEEPCNT, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_SYNCNT, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_LINGER2, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_DEFER_ACCEPT, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_WINDOW_CLAMP, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_QUICKACK, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_THIN_DUPACK, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_FASTOPEN, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT, OptionRule::kReal},
+    {IPPROTO_TCP, TCP_SAVE_SYN, OptionRule::kReal},
+    // The first may load a module, and the daemon may use what programs may
+    // not; with the others the daemon's own sends and receives would differ.
+    {IPPROTO_TCP, TCP_CONGESTION, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_ULP, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_FASTOPEN_KEY, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_REPAIR, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_REPAIR_QUEUE, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_QUEUE_SEQ, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_REPAIR_OPTIONS, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_REPAIR_WINDOW, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_MD5SIG, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_MD5SIG_EXT, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_TX_DELAY, OptionRule::kRefused},
+
+    {IPPROTO_UDP, UDP_CORK, OptionRule::kReal},
+    {IPPROTO_UDP, kUdpNoCheck6Tx, OptionRule::kReal},
+    {IPPROTO_UDP, kUdpNoCheck6Rx, OptionRule::kReal},
+    {IPPROTO_UDP, kUdpSegment, OptionRule::kReal},
+    {IPPROTO_UDP, kUdpGro, OptionRule::kReal},
+    {IPPROTO_UDP, UDP_ENCAP, OptionRule::kRefused},
+};
+
+struct Name {
+  int level;
+  int name;
+};
+
+// What can be read besides the settings. Others would give away what is the
+// daemon's (SO_PEERPIDFD, TCP_FASTOPEN_KEY), or have the kernel write where the
+// value says (TCP_ZEROCOPY_RECEIVE, MPTCP_FULL_INFO).
+constexpr Name kReadable[] = {
+    {SOL_SOCKET, SO_TYPE},
+    {SOL_SOCKET, SO_DOMAIN},
+    {SOL_SOCKET, SO_PROTOCOL},
+    {SOL_SOCKET, SO_ACCEPTCONN},
+    {SOL_SOCKET, SO_COOKIE},
+    {SOL_SOCKET, SO_MEMINFO},
+    {SOL_SOCKET, SO_INCOMING_NAPI_ID},
+    {SOL_SOCKET, SO_SNDLOWAT},
+    {SOL_SOCKET, SO_MARK},
+    {SOL_SOCKET, SO_BINDTODEVICE},
+    {SOL_SOCKET, SO_BINDTOIFINDEX},
+    {SOL_SOCKET, SO_DEBUG},
+    {SOL_SOCKET, SO_BUSY_POLL},
+    {IPPROTO_IP, IP_MTU},
+    {IPPROTO_IP, IP_TRANSPARENT},
+    {IPPROTO_IPV6, IPV6_PATHMTU},
+    {IPPROTO_IPV6, IPV6_TRANSPARENT},
+    {IPPROTO_TCP, TCP_INFO},
+    {IPPROTO_TCP, TCP_CC_INFO},
+    {IPPROTO_TCP, TCP_CONGESTION},
+    {IPPROTO_TCP, TCP_SAVED_SYN},
+    {IPPROTO_TCP, TCP_TIMESTAMP},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT},
+    {IPPROTO_TCP, TCP_ULP},
+    {IPPROTO_TCP, kTcpIsMptcp},
+    {kSolMptcp, kMptcpInfo},
+};
+
+bool IsPermittedPriority(const void* value, size_t size) {
+  int priority = 0;
+  if (size < sizeof(priority)) return true;
+  memcpy(&priority, value, sizeof(priority));
+  return priority >= 0 && priority <= kHighestPriority;
+}
+
+}  // namespace
+
+OptionRule RuleOfSetting(int level, int name, const void* value, size_t size) {
+  if (level == SOL_SOCKET && name == SO_PRIORITY) {
+    return IsPermittedPriority(value, size) ? OptionRule::kReal
+                                            : OptionRule::kRefused;
+  }
+  for (const Rule& rule : kRules) {
+    if (rule.level == level && rule.name == name) return rule.rule;
+  }
+  return OptionRule::kUnknown;
+}
+
+bool IsReadable(int level, int name) {
+  if (RuleOfSetting(level, name, nullptr, 0) == OptionRule::kReal) return true;
+  for (const Name& readable : kReadable) {
+    if (readable.level == level && readable.name == name) return true;
+  }
+  return false;
+}
+
+}  // namespace wspd

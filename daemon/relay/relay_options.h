@@ -1,0 +1,31 @@
+#ifndef WSPD_DAEMON_RELAY_RELAY_OPTIONS_H_
+#define WSPD_DAEMON_RELAY_RELAY_OPTIONS_H_
+
+#include <cstddef>
+
+namespace wspd {
+
+// What becomes of a program's setsockopt() on a relayed socket. The daemon may
+// have privileges that the program hasn't, so that only what is known to need
+// none gets to the kernel.
+enum class OptionRule {
+  // ENOPROTOOPT: not known.
+  kUnknown,
+  // EPERM: needs privileges, or would change how the daemon's end works.
+  kRefused,
+  // The program's end has it: nothing to do here.
+  kProgramsOwn,
+  // The real socket's.
+  kReal,
+};
+
+// Of `value`, `size` bytes, SO_PRIORITY alone makes a difference.
+OptionRule RuleOfSetting(int level, int name, const void* value, size_t size);
+
+// Whether getsockopt() of the real socket may be asked for an option. SO_ERROR
+// is none of these: the relay has it.
+bool IsReadable(int level, int name);
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_RELAY_RELAY_OPTIONS_H_

@@ -1,0 +1,93 @@
+#include "daemon/relay/relayed_socket.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+// After what it needs and doesn't include.
+#include <linux/sockios.h>
+
+#include "daemon/relay/relayed_sockets.h"
+
+namespace wspd {
+namespace {
+
+// Good to some milliseconds, and cheap.
+int64_t CoarseNowNs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return int64_t{1000000000} * now.tv_sec + now.tv_nsec;
+}
+
+}  // namespace
+
+RelayedSocket::RelayedSocket(RelayedSocketInfo info, OwnedFd link, OwnedFd real,
+                             RelayLoop* loop, RelayedSockets* table)
+    : link_(std::move(link)),
+      real_(std::move(real)),
+      info_(std::move(info)),
+      loop_(loop),
+      table_(table),
+      active_at_ns_(CoarseNowNs()) {}
+
+int RelayedSocket::UseReal(absl::FunctionRef<int(int fd)> use) {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid()) return EBADF;
+  PrepareLocked();
+  // It may have ended by that.
+  return real_.valid() ? use(real_.get()) : EBADF;
+}
+
+int RelayedSocket::Listen(int /*backlog*/) { return EOPNOTSUPP; }
+
+int RelayedSocket::Shutdown(int how) {
+  return UseReal([how](int fd) { return shutdown(fd, how) == 0 ? 0 : errno; });
+}
+
+int RelayedSocket::CountUnsent(int* bytes) {
+  return UseReal(
+      [bytes](int fd) { return ioctl(fd, SIOCOUTQ, bytes) == 0 ? 0 : errno; });
+}
+
+int RelayedSocket::Send(const wsp::v1::LinuxSend& /*request*/,
+                        wsp::v1::LinuxSendResult* /*result*/) {
+  return EOPNOTSUPP;
+}
+
+int RelayedSocket::ReceiveError(const wsp::v1::LinuxReceiveError& /*request*/,
+                                wsp::v1::LinuxReceiveErrorResult* /*result*/) {
+  return EAGAIN;
+}
+
+RelayedSocketReport RelayedSocket::Report() const {
+  RelayedSocketReport report;
+  report.bytes_sent = bytes_sent();
+  report.bytes_received = bytes_received();
+  report.idle_ns =
+      CoarseNowNs() - active_at_ns_.load(std::memory_order_relaxed);
+  absl::MutexLock lock(&mu_);
+  report.state = StateLocked();
+  if (!real_.valid()) return report;
+  report.local = NetAddress::LocalOf(real_.get());
+  report.peer = NetAddress::PeerOf(real_.get());
+  return report;
+}
+
+void RelayedSocket::LeaveLocked() {
+  // Closing takes them out of the loop's set: nobody else has them.
+  link_.Reset();
+  real_.Reset();
+  loop_->Retire(table_->Remove(*this));
+}
+
+void RelayedSocket::CountSent(uint64_t bytes) {
+  bytes_sent_.fetch_add(bytes, std::memory_order_relaxed);
+  active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
+}
+
+void RelayedSocket::CountReceived(uint64_t bytes) {
+  bytes_received_.fetch_add(bytes, std::memory_order_relaxed);
+  active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
+}
+
+}  // namespace wspd

@@ -1,0 +1,149 @@
+#ifndef WSPD_DAEMON_RELAY_RELAYED_SOCKET_H_
+#define WSPD_DAEMON_RELAY_RELAYED_SOCKET_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/synchronization/mutex.h"
+#include "daemon/base/owned_fd.h"
+#include "daemon/linux/linux_socket.h"
+#include "daemon/linux/socket_owners.h"
+#include "daemon/relay/relay_loop.h"
+#include "daemon/socket/net_address.h"
+#include "proto/wsp/v1/linux.pb.h"
+
+namespace wspd {
+
+class RelayedSockets;
+
+// Options of SOL_SOCKET that the program's end has: name and value.
+using ProgramOptions = std::vector<std::pair<int, std::string>>;
+
+// What stays the same of a relayed socket all its life.
+struct RelayedSocketInfo {
+  // By which clients name it; unique as long as the daemon runs.
+  uint64_t number = 0;
+  // SO_COOKIE of the program's end: who holds that has a right to the number.
+  uint64_t cookie = 0;
+  // The client's number for it; 0: accepted.
+  uint64_t socket_id = 0;
+  // The listening socket that it was accepted by; 0: none.
+  uint64_t listener = 0;
+  LinuxSocketKind kind;
+  // Unix time, nanoseconds.
+  int64_t opened_at_ns = 0;
+  // Of who asked for it. Has counted it; its end takes one off.
+  std::shared_ptr<SocketOwner> owner;
+};
+
+// What a listing says of one.
+struct RelayedSocketReport {
+  wsp::v1::LinuxStateResult::State state =
+      wsp::v1::LinuxStateResult::STATE_UNSPECIFIED;
+  NetAddress local;
+  NetAddress peer;
+  // From the program to the network, and back.
+  uint64_t bytes_sent = 0;
+  uint64_t bytes_received = 0;
+  // Since bytes last moved either way, or it was made.
+  int64_t idle_ns = 0;
+};
+
+// A relayed socket: the daemon's end of the program's pair ("link"), the real
+// socket, and what moves bytes between them. What is moved and how is the
+// derived class's; this one has what streams and datagrams have in common.
+//
+// Lives until the program's end is closed for the last time, whoever had it by
+// then. Handler functions run on the loop's thread; all others are
+// thread-safe. The lock is this socket's own, held while calls of it are made
+// or its bytes moved, neither of which blocks. Lock order: a listener's before
+// that of what it accepts; before RelayedSockets'.
+class RelayedSocket : public RelayHandler,
+                      public std::enable_shared_from_this<RelayedSocket> {
+ public:
+  RelayedSocket(RelayedSocketInfo info, OwnedFd link, OwnedFd real,
+                RelayLoop* loop, RelayedSockets* table);
+
+  const RelayedSocketInfo& info() const { return info_; }
+
+  // Begins to serve: events come from now on. Called once, by the table.
+  // Returns errno.
+  virtual int Start() = 0;
+
+  // ---- calls (proto/wsp/v1/linux.proto); all return errno, EBADF when the
+  // socket has ended
+
+  // Calls `use` with the real socket, under the lock.
+  int UseReal(absl::FunctionRef<int(int fd)> use);
+  // `address` is empty to take the connection back.
+  virtual int Connect(const NetAddress& address, uint32_t filler,
+                      bool* in_progress) = 0;
+  virtual int Listen(int backlog);
+  virtual int State(int filler_change, wsp::v1::LinuxStateResult* result) = 0;
+  // The pending error, which is none afterwards; 0: none.
+  virtual int TakeError(int* pending) = 0;
+  virtual int Shutdown(int how);
+  virtual int Send(const wsp::v1::LinuxSend& request,
+                   wsp::v1::LinuxSendResult* result);
+  virtual int ReceiveError(const wsp::v1::LinuxReceiveError& request,
+                           wsp::v1::LinuxReceiveErrorResult* result);
+  // SIOCOUTQ: what the peer hasn't acknowledged, wherever it is.
+  virtual int CountUnsent(int* bytes);
+  // An option of SOL_SOCKET was set on the program's end, which the daemon
+  // can't look at.
+  virtual void SetProgramOption(int /*name*/, const std::string& /*value*/) {}
+  // SO_LINGER of the real socket was set or inherited.
+  virtual void OnLingerSet() {}
+
+  RelayedSocketReport Report() const;
+  // From the program to the network, and back.
+  uint64_t bytes_sent() const {
+    return bytes_sent_.load(std::memory_order_relaxed);
+  }
+  uint64_t bytes_received() const {
+    return bytes_received_.load(std::memory_order_relaxed);
+  }
+
+ protected:
+  virtual wsp::v1::LinuxStateResult::State StateLocked() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+
+  // UseReal() is about to.
+  virtual void PrepareLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {}
+
+  // On the loop's thread, with an end that has hung up for good: closes both
+  // descriptors and takes the socket off the table. Handler functions may
+  // still be called in this round.
+  void LeaveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Bytes went from the program to the network, or back.
+  void CountSent(uint64_t bytes);
+  void CountReceived(uint64_t bytes);
+
+  RelayLoop* loop() const { return loop_; }
+  RelayedSockets* table() const { return table_; }
+
+  mutable absl::Mutex mu_;
+  // Not valid once the socket has ended.
+  OwnedFd link_ ABSL_GUARDED_BY(mu_);
+  OwnedFd real_ ABSL_GUARDED_BY(mu_);
+
+ private:
+  const RelayedSocketInfo info_;
+  RelayLoop* const loop_;
+  RelayedSockets* const table_;
+  std::atomic<uint64_t> bytes_sent_{0};
+  std::atomic<uint64_t> bytes_received_{0};
+  // CLOCK_MONOTONIC_COARSE, nanoseconds.
+  std::atomic<int64_t> active_at_ns_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_RELAY_RELAYED_SOCKET_H_

@@ -1,0 +1,181 @@
+#include "daemon/relay/relayed_sockets.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "daemon/relay/relay_pair.h"
+#include "daemon/relay/relayed_stream.h"
+#include "proto/relay_name.h"
+
+namespace wspd {
+namespace {
+
+using wsp::relay::Kind;
+
+// Of a daemon; no secret.
+uint64_t NewInstance() {
+  uint64_t instance = 0;
+  if (getrandom(&instance, sizeof(instance), GRND_NONBLOCK) !=
+      sizeof(instance)) {
+    instance = static_cast<uint64_t>(absl::GetCurrentTimeNanos());
+  }
+  return instance;
+}
+
+Kind KindOf(const RelayedSocketInfo& info) {
+  if (info.kind.type == SOCK_DGRAM) return Kind::kDatagram;
+  return info.listener != 0 ? Kind::kConnection : Kind::kStream;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RelayedSockets>> RelayedSockets::Create(
+    const Options& options) {
+  std::vector<std::unique_ptr<RelayLoop>> loops;
+  for (int i = 0; i < options.loops; ++i) {
+    auto loop = RelayLoop::Create(absl::StrCat("wspd-relay-", i));
+    if (!loop.ok()) return loop.status();
+    loops.push_back(*std::move(loop));
+  }
+  return std::unique_ptr<RelayedSockets>(
+      new RelayedSockets(options, std::move(loops)));
+}
+
+RelayedSockets::RelayedSockets(const Options& options,
+                               std::vector<std::unique_ptr<RelayLoop>> loops)
+    : options_(options), instance_(NewInstance()), loops_(std::move(loops)) {}
+
+RelayedSockets::~RelayedSockets() { Stop(); }
+
+void RelayedSockets::Stop() {
+  for (const auto& loop : loops_) loop->Stop();
+  absl::flat_hash_map<uint64_t, std::shared_ptr<RelayedSocket>> ended;
+  absl::MutexLock lock(&mu_);
+  ended.swap(sockets_);
+  for (const auto& [number, socket] : ended) {
+    bytes_sent_ += socket->bytes_sent();
+    bytes_received_ += socket->bytes_received();
+    socket->info().owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+RelayLoop* RelayedSockets::NextLoop() {
+  return loops_[next_loop_.fetch_add(1, std::memory_order_relaxed) %
+                loops_.size()]
+      .get();
+}
+
+int RelayedSockets::Make(const wsp::v1::LinuxSocketRequest& request,
+                         uint64_t socket_id, std::shared_ptr<SocketOwner> owner,
+                         OwnedFd* program,
+                         std::shared_ptr<RelayedSocket>* made) {
+  RelayedSocketInfo info;
+  info.socket_id = socket_id;
+  info.owner = std::move(owner);
+  OwnedFd real;
+  int error =
+      OpenLinuxSocket(request, true, info.owner->uid, &real, &info.kind);
+  if (error == 0) {
+    return Add(std::move(info), request.nonblocking(), std::move(real), program,
+               made);
+  }
+  info.owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+  return error;
+}
+
+int RelayedSockets::MakeAccepted(const RelayedSocketInfo& listener,
+                                 OwnedFd real, OwnedFd* program,
+                                 std::shared_ptr<RelayedSocket>* made) {
+  RelayedSocketInfo info;
+  info.listener = listener.number;
+  info.kind = listener.kind;
+  info.owner = listener.owner;
+  return Add(std::move(info), false, std::move(real), program, made);
+}
+
+int RelayedSockets::Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
+                        OwnedFd* program,
+                        std::shared_ptr<RelayedSocket>* made) {
+  info.number = next_number_.fetch_add(1, std::memory_order_relaxed);
+  info.opened_at_ns = absl::GetCurrentTimeNanos();
+  const std::shared_ptr<SocketOwner> owner = info.owner;
+  RelayPair pair;
+  int error = MakeRelayPair({instance_, info.number, KindOf(info),
+                             info.kind.family, info.kind.protocol},
+                            nonblocking, &pair);
+  if (error == 0) {
+    info.cookie = pair.cookie;
+    if (info.kind.type != SOCK_STREAM) {
+      error = EPERM;
+    } else {
+      *made = std::make_shared<RelayedStream>(
+          std::move(info), std::move(pair.daemon), std::move(real), NextLoop(),
+          this);
+    }
+  }
+  if (error == 0) {
+    {
+      absl::MutexLock lock(&mu_);
+      sockets_.emplace((*made)->info().number, *made);
+    }
+    error = (*made)->Start();
+    if (error == 0) {
+      *program = std::move(pair.program);
+      return 0;
+    }
+    // Nothing has come of it: the loop doesn't know of it.
+    (void)Remove(**made);
+    return error;
+  }
+  owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+  return error;
+}
+
+std::shared_ptr<RelayedSocket> RelayedSockets::Find(uint64_t number) const {
+  absl::MutexLock lock(&mu_);
+  auto found = sockets_.find(number);
+  return found == sockets_.end() ? nullptr : found->second;
+}
+
+std::vector<std::shared_ptr<RelayedSocket>> RelayedSockets::List() const {
+  std::vector<std::shared_ptr<RelayedSocket>> all;
+  absl::MutexLock lock(&mu_);
+  all.reserve(sockets_.size());
+  for (const auto& [number, socket] : sockets_) all.push_back(socket);
+  return all;
+}
+
+size_t RelayedSockets::size() const {
+  absl::MutexLock lock(&mu_);
+  return sockets_.size();
+}
+
+std::shared_ptr<RelayedSocket> RelayedSockets::Remove(
+    const RelayedSocket& socket) {
+  absl::MutexLock lock(&mu_);
+  auto found = sockets_.find(socket.info().number);
+  if (found == sockets_.end()) return nullptr;
+  std::shared_ptr<RelayedSocket> removed = std::move(found->second);
+  sockets_.erase(found);
+  bytes_sent_ += removed->bytes_sent();
+  bytes_received_ += removed->bytes_received();
+  removed->info().owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+  return removed;
+}
+
+void RelayedSockets::SumBytes(uint64_t* sent, uint64_t* received) const {
+  absl::MutexLock lock(&mu_);
+  *sent = bytes_sent_;
+  *received = bytes_received_;
+  for (const auto& [number, socket] : sockets_) {
+    *sent += socket->bytes_sent();
+    *received += socket->bytes_received();
+  }
+}
+
+}  // namespace wspd

@@ -1,0 +1,97 @@
+#ifndef WSPD_DAEMON_RELAY_RELAYED_SOCKETS_H_
+#define WSPD_DAEMON_RELAY_RELAYED_SOCKETS_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "daemon/base/owned_fd.h"
+#include "daemon/relay/relay_loop.h"
+#include "daemon/relay/relayed_socket.h"
+#include "proto/wsp/v1/linux.pb.h"
+
+namespace wspd {
+
+// The relayed sockets of all clients, by their numbers, and the loops that move
+// their bytes. A socket stays on its loop.
+//
+// Thread-safe; no other lock is taken under this one's.
+class RelayedSockets {
+ public:
+  struct Options {
+    int loops = 1;
+    // How long a closed socket may go on sending.
+    absl::Duration linger_time = absl::Seconds(120);
+    // Sockets of one owner; accepted connections above it wait.
+    uint32_t sockets_per_owner = 4096;
+  };
+
+  static absl::StatusOr<std::unique_ptr<RelayedSockets>> Create(
+      const Options& options);
+  // As Stop().
+  ~RelayedSockets();
+
+  // Ends all: programs see the end of their sockets, peers that of the
+  // connections.
+  void Stop();
+
+  const Options& options() const { return options_; }
+
+  // Makes a socket for `owner`, which has counted it already: its end, and a
+  // failure, take one off. `program` is the program's end, which the caller
+  // hands on. Returns errno: as OpenLinuxSocket(), or of the pair.
+  int Make(const wsp::v1::LinuxSocketRequest& request, uint64_t socket_id,
+           std::shared_ptr<SocketOwner> owner, OwnedFd* program,
+           std::shared_ptr<RelayedSocket>* made);
+
+  // The same for a connection that the socket `listener` has accepted.
+  int MakeAccepted(const RelayedSocketInfo& listener, OwnedFd real,
+                   OwnedFd* program, std::shared_ptr<RelayedSocket>* made);
+
+  // Null if there is none, or not any more.
+  std::shared_ptr<RelayedSocket> Find(uint64_t number) const;
+
+  // In no order.
+  std::vector<std::shared_ptr<RelayedSocket>> List() const;
+  size_t size() const;
+
+  // For sockets that end. Returns the table's hold.
+  std::shared_ptr<RelayedSocket> Remove(const RelayedSocket& socket);
+
+  // Of all sockets that there are and were.
+  void SumBytes(uint64_t* sent, uint64_t* received) const;
+
+ private:
+  RelayedSockets(const Options& options,
+                 std::vector<std::unique_ptr<RelayLoop>> loops);
+
+  // Makes the pair, enters and starts the socket.
+  int Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
+          OwnedFd* program, std::shared_ptr<RelayedSocket>* made);
+  RelayLoop* NextLoop();
+
+  const Options options_;
+  // Of this daemon: part of its sockets' names.
+  const uint64_t instance_;
+  const std::vector<std::unique_ptr<RelayLoop>> loops_;
+  std::atomic<uint32_t> next_loop_{0};
+  std::atomic<uint64_t> next_number_{1};
+  mutable absl::Mutex mu_;
+  // Of those that have ended.
+  uint64_t bytes_sent_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t bytes_received_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::flat_hash_map<uint64_t, std::shared_ptr<RelayedSocket>> sockets_
+      ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_RELAY_RELAYED_SOCKETS_H_

@@ -1,0 +1,322 @@
+#include "daemon/relay/relayed_stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+// After what it needs and doesn't include.
+#include <linux/sockios.h>
+
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/relay/relay_pair.h"
+#include "daemon/relay/relayed_sockets.h"
+
+namespace wspd {
+namespace {
+
+constexpr uint32_t kLinkEvents = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+// After which a listener that had to pause goes on.
+constexpr absl::Duration kPause = absl::Milliseconds(100);
+
+bool MayHaveMore(uint32_t events) {
+  return (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !=
+         0;
+}
+
+bool SaysEnd(uint32_t events) {
+  return (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+}
+
+bool IsHungUp(int link) {
+  pollfd wait{link, 0, 0};
+  return poll(&wait, 1, 0) == 1 && (wait.revents & POLLHUP) != 0;
+}
+
+}  // namespace
+
+int RelayedStream::Start() {
+  absl::MutexLock lock(&mu_);
+  const bool accepted = info().listener != 0;
+  if (accepted) state_ = LinuxState::STATE_CONNECTED;
+  const int error =
+      loop()->Watch(link_.get(), kLinkEvents, this, RelayEnd::kProgram);
+  if (error != 0 || !accepted) return error;
+  // From now on the loop knows of it, and lets go of it.
+  if (const int failed = WatchRealLocked(); failed != 0) BreakLocked(failed);
+  return 0;
+}
+
+int RelayedStream::WatchRealLocked() {
+  if (watches_real_) return 0;
+  const int error = loop()->Watch(
+      real_.get(), EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLOUT | EPOLLET, this,
+      RelayEnd::kReal);
+  watches_real_ = error == 0;
+  return error;
+}
+
+int RelayedStream::Listen(int backlog) {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid()) return EBADF;
+  if (state_ != LinuxState::STATE_UNCONNECTED &&
+      state_ != LinuxState::STATE_LISTENING) {
+    return EINVAL;
+  }
+  if (listen(real_.get(), backlog) != 0) return errno;
+  AcceptQueue::SetRoom(link_.get(), backlog);
+  if (accepts_ == nullptr) {
+    accepts_ = std::make_unique<AcceptQueue>(table(), info());
+  }
+  state_ = LinuxState::STATE_LISTENING;
+  return WatchRealLocked();
+}
+
+int RelayedStream::CountUnsent(int* bytes) {
+  absl::MutexLock lock(&mu_);
+  int on_link = 0;
+  if (!real_.valid()) return EBADF;
+  if (ioctl(real_.get(), SIOCOUTQ, bytes) != 0 ||
+      ioctl(link_.get(), SIOCINQ, &on_link) != 0) {
+    return errno;
+  }
+  *bytes += on_link + static_cast<int>(to_real_.rest_bytes());
+  return 0;
+}
+
+void RelayedStream::SetProgramOption(int name, const std::string& value) {
+  absl::MutexLock lock(&mu_);
+  for (auto& [known, old] : program_options_) {
+    if (known == name) {
+      old = value;
+      return;
+    }
+  }
+  program_options_.emplace_back(name, value);
+}
+
+void RelayedStream::OnLingerSet() {
+  linger value{};
+  socklen_t size = sizeof(value);
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid() ||
+      getsockopt(real_.get(), SOL_SOCKET, SO_LINGER, &value, &size) != 0) {
+    return;
+  }
+  lingers_ = value.l_onoff != 0;
+  aborts_ = lingers_ && value.l_linger == 0;
+}
+
+// ------------------------------------------------------------------ loop
+
+void RelayedStream::OnEvents(RelayEnd end, uint32_t events) {
+  absl::MutexLock lock(&mu_);
+  if (!link_.valid()) return;
+  const bool urgent = (events & EPOLLPRI) != 0;
+  if (end == RelayEnd::kProgram) {
+    if (MayHaveMore(events)) to_real_.SetReady(urgent, SaysEnd(events));
+    if ((events & EPOLLHUP) != 0) hung_up_ = true;
+  } else if (MayHaveMore(events)) {
+    to_program_.SetReady(urgent, SaysEnd(events));
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) NoteRealErrorLocked();
+  }
+  WorkLocked();
+}
+
+void RelayedStream::NoteRealErrorLocked() {
+  // Else receiving or sending finds it, in its place.
+  if (state_ != LinuxState::STATE_CONNECTED || !to_program_ended_) return;
+  int error = 0;
+  socklen_t size = sizeof(error);
+  getsockopt(real_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) BreakLocked(error);
+}
+
+void RelayedStream::OnTurn() {
+  absl::MutexLock lock(&mu_);
+  deferred_ = false;
+  if (link_.valid()) WorkLocked();
+}
+
+void RelayedStream::OnTime() {
+  absl::MutexLock lock(&mu_);
+  if (!link_.valid()) return;
+  if (state_ == LinuxState::STATE_LISTENING) return WorkLocked();
+  if (!hung_up_ || !closing_) return;
+  Log(LogLevel::kDebug, "closed relayed socket reset",
+      {{"pid", info().owner->pid}, {"number", info().number}});
+  ResetLocked();
+}
+
+void RelayedStream::DeferLocked() {
+  if (!std::exchange(deferred_, true)) loop()->Defer(shared_from_this());
+}
+
+void RelayedStream::SetLinkWaitsLocked(bool waits) {
+  if (waits == link_waits_) return;
+  link_waits_ = waits;
+  // Can't fail: it is in the set.
+  (void)loop()->Rearm(link_.get(),
+                      kLinkEvents | (waits ? uint32_t{EPOLLOUT} : 0), this,
+                      RelayEnd::kProgram);
+}
+
+void RelayedStream::WorkLocked() {
+  switch (state_) {
+    case LinuxState::STATE_CONNECTED:
+      return PumpLocked();
+    case LinuxState::STATE_LISTENING:
+      return hung_up_ ? LeaveLocked() : AcceptLocked();
+    case LinuxState::STATE_CONNECTING:
+      if (hung_up_) return LeaveLocked();
+      CheckConnectLocked();
+      if (state_ == LinuxState::STATE_CONNECTED) PumpLocked();
+      return;
+    case LinuxState::STATE_UNCONNECTED:
+      if (hung_up_) return LeaveLocked();
+      return DrainFillerLocked();
+    default:
+      // The daemon itself has shut down a direction: a hang-up says nothing.
+      if (!std::exchange(hung_up_, false)) return;
+      if (IsProgramEndClosed(link_.get())) CloseLocked();
+  }
+}
+
+void RelayedStream::AcceptLocked() {
+  const AcceptQueue::Result result =
+      accepts_->Run(real_.get(), link_.get(), {lingers_, &program_options_});
+  SetLinkWaitsLocked(result == AcceptQueue::Result::kBlocked);
+  if (result == AcceptQueue::Result::kMore) DeferLocked();
+  if (result == AcceptQueue::Result::kScarce) {
+    loop()->WakeAfter(kPause, weak_from_this());
+  }
+}
+
+void RelayedStream::PumpLocked() {
+  if (hung_up_ && aborts_) return ResetLocked();
+  bool more = false;
+  if (!to_real_ended_) more |= PumpToRealLocked();
+  if (!link_.valid()) return;
+  if (!to_program_ended_) more |= PumpToProgramLocked();
+  if (!link_.valid()) return;
+  if (hung_up_ && to_real_ended_) return CloseLocked();
+  SetLinkWaitsLocked(to_program_.blocked());
+  if (more) DeferLocked();
+  if (hung_up_ && !std::exchange(closing_, true)) {
+    loop()->WakeAfter(table()->options().linger_time, weak_from_this());
+  }
+}
+
+bool RelayedStream::PumpToRealLocked() {
+  size_t budget = RelayLoop::kTurnBytes;
+  uint64_t moved = 0;
+  int error = 0;
+  const ByteFlow::Result result = to_real_.Run(
+      link_.get(), real_.get(), {loop()->buffer(), RelayLoop::kBufferBytes},
+      &budget, &moved, &error);
+  if (moved > 0) CountSent(moved);
+  switch (result) {
+    case ByteFlow::Result::kIdle:
+    case ByteFlow::Result::kBlocked:
+      return false;
+    case ByteFlow::Result::kMore:
+      return true;
+    case ByteFlow::Result::kEnd:
+      // The end may be here before the word of the hang-up that it is.
+      if (aborts_ && IsHungUp(link_.get())) {
+        ResetLocked();
+        return false;
+      }
+      to_real_ended_ = true;
+      shutdown(real_.get(), SHUT_WR);
+      if (to_program_ended_) state_ = LinuxState::STATE_ENDED;
+      return false;
+    case ByteFlow::Result::kSourceFailed:
+      // ECONNRESET: the program has closed it with bytes unread, for which TCP
+      // resets.
+      ResetLocked();
+      return false;
+    case ByteFlow::Result::kSinkFailed:
+      to_real_ended_ = true;
+      broken_ = true;
+      if (error != EPIPE) send_error_ = error;
+      // What came before that is still to be delivered.
+      to_program_.SetReady(false, true);
+      return false;
+  }
+  return false;
+}
+
+bool RelayedStream::PumpToProgramLocked() {
+  size_t budget = RelayLoop::kTurnBytes;
+  uint64_t moved = 0;
+  int error = 0;
+  const ByteFlow::Result result = to_program_.Run(
+      real_.get(), link_.get(), {loop()->buffer(), RelayLoop::kBufferBytes},
+      &budget, &moved, &error);
+  if (moved > 0) CountReceived(moved);
+  switch (result) {
+    case ByteFlow::Result::kIdle:
+    case ByteFlow::Result::kBlocked:
+      return false;
+    case ByteFlow::Result::kMore:
+      return true;
+    case ByteFlow::Result::kEnd:
+      OnRealEndedLocked(0);
+      return false;
+    case ByteFlow::Result::kSourceFailed:
+      OnRealEndedLocked(error);
+      return false;
+    case ByteFlow::Result::kSinkFailed:
+      // As above, found by sending.
+      if (error == ECONNRESET) {
+        ResetLocked();
+        return false;
+      }
+      // The program has shut it down, or is gone: it wants nothing any more.
+      to_program_.Discard();
+      to_program_.SetReady(false, false);
+      return true;
+  }
+  return false;
+}
+
+void RelayedStream::OnRealEndedLocked(int error) {
+  to_program_ended_ = true;
+  if (error == 0) error = send_error_;
+  if (error != 0 || broken_) return BreakLocked(error);
+  shutdown(link_.get(), SHUT_WR);
+  if (to_real_ended_) state_ = LinuxState::STATE_ENDED;
+}
+
+void RelayedStream::BreakLocked(int error) {
+  state_ = LinuxState::STATE_ENDED;
+  error_ = error;
+  broken_ = true;
+  to_real_ended_ = true;
+  to_program_ended_ = true;
+  to_real_.Clear();
+  to_program_.Clear();
+  SetLinkWaitsLocked(false);
+  // When the program's end is closed after this, that is one more edge.
+  shutdown(link_.get(), SHUT_RDWR);
+}
+
+void RelayedStream::CloseLocked() {
+  if (lingers_) {
+    // Everything is the kernel's to send, and nobody waits for it.
+    const linger none{0, 0};
+    setsockopt(real_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+  }
+  LeaveLocked();
+}
+
+void RelayedStream::ResetLocked() {
+  const linger abort{1, 0};
+  setsockopt(real_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+  LeaveLocked();
+}
+
+}  // namespace wspd

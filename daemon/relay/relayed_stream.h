@@ -1,0 +1,126 @@
+#ifndef WSPD_DAEMON_RELAY_RELAYED_STREAM_H_
+#define WSPD_DAEMON_RELAY_RELAYED_STREAM_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "daemon/relay/accept_queue.h"
+#include "daemon/relay/byte_flow.h"
+#include "daemon/relay/relayed_socket.h"
+
+namespace wspd {
+
+// A relayed stream socket: unconnected, then a connection or a listener, to its
+// end (proto/README.md, "Relayed sockets").
+//
+// Both ends are watched for edges. The link isn't watched for room but while
+// that is waited for: it would be an edge for each time that the program reads.
+class RelayedStream : public RelayedSocket {
+ public:
+  using RelayedSocket::RelayedSocket;
+
+  int Start() override;
+
+  // RelayedSocket.
+  int Connect(const NetAddress& address, uint32_t filler,
+              bool* in_progress) override;
+  int Listen(int backlog) override;
+  int State(int filler_change, wsp::v1::LinuxStateResult* result) override;
+  int TakeError(int* pending) override;
+  int Shutdown(int how) override;
+  int CountUnsent(int* bytes) override;
+  void SetProgramOption(int name, const std::string& value) override;
+  void OnLingerSet() override;
+
+  // RelayHandler.
+  void OnEvents(RelayEnd end, uint32_t events) override;
+  void OnTurn() override;
+  void OnTime() override;
+
+ private:
+  using LinuxState = wsp::v1::LinuxStateResult;
+
+  LinuxState::State StateLocked() const override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return state_;
+  }
+
+  int WatchRealLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // ---- connecting (relayed_stream_connect.cc)
+
+  int BeginConnectLocked(const NetAddress& address, bool* in_progress)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes a connection or its attempt back.
+  int DissolveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Looks whether the attempt has ended.
+  void CheckConnectLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FailConnectLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnConnectedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes off the link what is there of the filler.
+  void DrainFillerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  int TakeErrorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // ---- the loop's thread
+
+  // The real socket has an error, perhaps one that no direction comes across.
+  void NoteRealErrorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WorkLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Moves what can be moved.
+  void PumpLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // True: there is more.
+  bool PumpToRealLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool PumpToProgramLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AcceptLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Nothing more comes from the real socket, with an error or without.
+  void OnRealEndedLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The connection is no more: the program sees the end of both directions, and
+  // asks for the error.
+  void BreakLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The program's end is closed and everything is out.
+  void CloseLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ResetLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SetLinkWaitsLocked(bool waits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DeferLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  ByteFlow to_real_ ABSL_GUARDED_BY(mu_);
+  ByteFlow to_program_ ABSL_GUARDED_BY(mu_);
+  // What accepted connections inherit, and the real socket can't have.
+  ProgramOptions program_options_ ABSL_GUARDED_BY(mu_);
+  // Set once it listens.
+  std::unique_ptr<AcceptQueue> accepts_ ABSL_GUARDED_BY(mu_);
+  LinuxState::State state_ ABSL_GUARDED_BY(mu_) = LinuxState::STATE_UNCONNECTED;
+  // errno that the program is yet to hear of.
+  int error_ ABSL_GUARDED_BY(mu_) = 0;
+  // What sending to the real socket failed with; it is told when everything
+  // that the peer had sent before is delivered.
+  int send_error_ ABSL_GUARDED_BY(mu_) = 0;
+  // The real socket is in the loop's set.
+  bool watches_real_ ABSL_GUARDED_BY(mu_) = false;
+  // An attempt has failed since connect() was last called.
+  bool connect_failed_ ABSL_GUARDED_BY(mu_) = false;
+  // An attempt has ended well and no call has said so.
+  bool connect_untold_ ABSL_GUARDED_BY(mu_) = false;
+  // No bytes go that way any more: the end is passed on, or it is broken.
+  bool to_real_ended_ ABSL_GUARDED_BY(mu_) = false;
+  bool to_program_ended_ ABSL_GUARDED_BY(mu_) = false;
+  // Nothing can be sent to the real socket any more.
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;
+  // Both directions of the link are shut down. If it wasn't the daemon who did
+  // it, the program's end is closed or as good as closed.
+  bool hung_up_ ABSL_GUARDED_BY(mu_) = false;
+  // SO_LINGER of the program's: a close resets.
+  bool aborts_ ABSL_GUARDED_BY(mu_) = false;
+  // SO_LINGER is on: the kernel would make the daemon wait.
+  bool lingers_ ABSL_GUARDED_BY(mu_) = false;
+  // A timer runs until which everything has to be out.
+  bool closing_ ABSL_GUARDED_BY(mu_) = false;
+  bool link_waits_ ABSL_GUARDED_BY(mu_) = false;
+  bool deferred_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_RELAY_RELAYED_STREAM_H_

@@ -1,0 +1,181 @@
+// RelayedStream: how a connection begins.
+//
+// The program's end is kept from being writable by bytes that its client has
+// put there (the filler) until the attempt has ended; they are taken off then.
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/relay/relayed_stream.h"
+
+namespace wspd {
+namespace {
+
+int ConnectTo(int fd, const NetAddress& address) {
+  int result;
+  do {
+    result = connect(fd, address.get(), address.size());
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+int RelayedStream::Connect(const NetAddress& address, uint32_t filler,
+                           bool* in_progress) {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid()) return EBADF;
+  if (address.empty()) return DissolveLocked();
+  if (state_ == LinuxState::STATE_CONNECTING) CheckConnectLocked();
+  int error;
+  switch (state_) {
+    case LinuxState::STATE_CONNECTING:
+      to_real_.Skip(filler);
+      return EALREADY;
+    case LinuxState::STATE_UNCONNECTED:
+      to_real_.Skip(filler);
+      error = BeginConnectLocked(address, in_progress);
+      break;
+    case LinuxState::STATE_CONNECTED:
+      // The first connect() after an attempt says how that has ended.
+      if (std::exchange(connect_untold_, false)) return 0;
+      return EISCONN;
+    default:
+      return EISCONN;
+  }
+  connect_untold_ = error == 0 && *in_progress;
+  if (connect_untold_) return 0;
+  // It has ended, and nobody waits for it to.
+  DrainFillerLocked();
+  to_real_.Skip(-to_real_.skips());
+  return error;
+}
+
+int RelayedStream::BeginConnectLocked(const NetAddress& address,
+                                      bool* in_progress) {
+  // As the kernel tells of the end of an attempt whose error nobody has asked
+  // for, and of one whose error somebody has (inet_stream_connect).
+  if (std::exchange(connect_failed_, false)) {
+    const int error = TakeErrorLocked();
+    return error != 0 ? error : ECONNABORTED;
+  }
+  int error = ConnectTo(real_.get(), address);
+  if (error != 0 && error != EINPROGRESS) return error;
+  state_ = LinuxState::STATE_CONNECTING;
+  if (error == 0) {
+    OnConnectedLocked();
+  } else {
+    *in_progress = true;
+    // To the same host it is often made by now.
+    CheckConnectLocked();
+    if (state_ == LinuxState::STATE_CONNECTED) *in_progress = false;
+  }
+  // Tells of what is ready already.
+  error = WatchRealLocked();
+  if (error != 0) (void)DissolveLocked();
+  return error;
+}
+
+int RelayedStream::DissolveLocked() {
+  const sockaddr none{AF_UNSPEC, {}};
+  if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
+  DrainFillerLocked();
+  state_ = LinuxState::STATE_UNCONNECTED;
+  error_ = 0;
+  connect_failed_ = false;
+  accepts_ = nullptr;
+  to_real_.Clear();
+  to_program_.Clear();
+  SetLinkWaitsLocked(false);
+  return 0;
+}
+
+int RelayedStream::Shutdown(int how) {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid()) return EBADF;
+  if (shutdown(real_.get(), how) != 0) return errno;
+  switch (state_) {
+    case LinuxState::STATE_LISTENING:
+      if (how == SHUT_WR) return 0;
+      accepts_ = nullptr;
+      SetLinkWaitsLocked(false);
+      state_ = LinuxState::STATE_UNCONNECTED;
+      return 0;
+    case LinuxState::STATE_CONNECTING:
+      // The kernel has given it up so, and lets it be connected anew.
+      FailConnectLocked(ECONNRESET);
+      return 0;
+    default:
+      return 0;
+  }
+}
+
+void RelayedStream::FailConnectLocked(int error) {
+  state_ = LinuxState::STATE_UNCONNECTED;
+  error_ = error;
+  connect_failed_ = true;
+  to_program_.Clear();
+  DrainFillerLocked();
+}
+
+void RelayedStream::CheckConnectLocked() {
+  // Any address: while an attempt is under way the kernel doesn't look at it.
+  // Unlike SO_ERROR this leaves a socket that can be connected anew.
+  const int error =
+      ConnectTo(real_.get(), NetAddress::Any(info().kind.family, 1));
+  if (error == EALREADY || error == EINPROGRESS) return;
+  if (error == 0 || error == EISCONN) return OnConnectedLocked();
+  FailConnectLocked(error);
+}
+
+void RelayedStream::OnConnectedLocked() {
+  state_ = LinuxState::STATE_CONNECTED;
+  DrainFillerLocked();
+  // What came meanwhile was left there. The real socket's edge begins it.
+  to_real_.SetReady(false, false);
+}
+
+void RelayedStream::DrainFillerLocked() {
+  char bytes[4096];
+  while (to_real_.skips() > 0) {
+    const size_t most = std::min<size_t>(sizeof(bytes), to_real_.skips());
+    const ssize_t received = recv(link_.get(), bytes, most, MSG_DONTWAIT);
+    if (received < 0 && errno == EINTR) continue;
+    if (received <= 0) return;
+    to_real_.Skip(-received);
+  }
+}
+
+int RelayedStream::State(int filler_change, wsp::v1::LinuxStateResult* result) {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid()) return EBADF;
+  if (state_ == LinuxState::STATE_CONNECTING) {
+    CheckConnectLocked();
+    if (state_ == LinuxState::STATE_CONNECTING) to_real_.Skip(filler_change);
+  }
+  if (state_ != LinuxState::STATE_CONNECTING && filler_change < 0) {
+    // A byte that nobody was to count on may be there all the same.
+    DrainFillerLocked();
+    to_real_.Skip(filler_change);
+  }
+  result->set_state(state_);
+  result->set_error(TakeErrorLocked());
+  // The caller has it as connect() gives it.
+  connect_failed_ = false;
+  connect_untold_ = false;
+  return 0;
+}
+
+int RelayedStream::TakeError(int* pending) {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid()) return EBADF;
+  if (state_ == LinuxState::STATE_CONNECTING) CheckConnectLocked();
+  *pending = TakeErrorLocked();
+  return 0;
+}
+
+int RelayedStream::TakeErrorLocked() { return std::exchange(error_, 0); }
+
+}  // namespace wspd
