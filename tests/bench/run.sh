@@ -58,8 +58,8 @@ say_machine() {
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 if [ -n "$programs" ]; then
-  bazel build --noshow_progress //daemon:wspd //daemon/wspctl \
-    //client_stub:wsprun //client_stub:libwsp_preload.so >&2
+  bazel build --noshow_progress //daemon:wspd //client_stub:wsprun \
+    //client_stub:libwsp_preload.so >&2
   say_machine
   exec tests/bench/programs/run.sh --bin "$PWD/bazel-bin" "${arguments[@]}"
 fi

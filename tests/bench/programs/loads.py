@@ -22,6 +22,7 @@ _SMOKE_REQUESTS, _REQUESTS_PER_SECOND = 1000, 40_000
 _SMOKE_BYTES = 16 << 20
 # wrk's own is 2 s, on a machine that may be busy.
 _PATIENCE = "30s"
+_DEADLINE = 60
 
 _NGINX_CONFIG = """
 daemon off;
@@ -44,6 +45,16 @@ http {{
   }}
 }}
 """
+
+
+def _run(client, *command):
+    """What it wrote, once it has ended well."""
+    program = client.start(*command)
+    text = program.wait(_DEADLINE, status=None).decode(errors="replace")
+    status = program.process.returncode
+    check(status == 0, f"{program.name} ended with {status}: "
+          f"{(text + program.errors()).strip()[-500:]}")
+    return text
 
 
 def _found(pattern, text, program):
@@ -88,9 +99,9 @@ class Echo(_Load):
                          "127.0.0.1", "-p", PORT)
 
     def measure(self, client):
-        text = client.run("sockperf", "ping-pong", "--tcp", "-i", "127.0.0.1",
+        text = _run(client, "sockperf", "ping-pong", "--tcp", "-i", "127.0.0.1",
                           "-p", PORT, "-m", 64, "-t", self._seconds,
-                          "--full-rtt").decode()
+                          "--full-rtt")
         return _found(_MEDIAN_MICROSECONDS, text, "sockperf")
 
 
@@ -107,9 +118,11 @@ class Stream(_Load):
         rig.start_server(PORT, "iperf3", "-s", "-B", "127.0.0.1", "-p", PORT)
 
     def measure(self, client):
-        text = client.run("iperf3", "-c", "127.0.0.1", "-p", PORT, "-J",
+        text = _run(client, "iperf3", "-c", "127.0.0.1", "-p", PORT, "-J",
                           *self._length)
-        return json.loads(text)["end"]["sum_received"]["bits_per_second"] / 1e9
+        result = json.loads(text)
+        check("error" not in result, f"iperf3 says: {result.get('error')}")
+        return result["end"]["sum_received"]["bits_per_second"] / 1e9
 
 
 class Get(_Load):
@@ -126,8 +139,8 @@ class Get(_Load):
                          "127.0.0.1", "--save", "", "--logfile", "")
 
     def measure(self, client):
-        text = client.run("redis-benchmark", "-p", PORT, "-t", "get", "-c", 50,
-                          "-n", self._requests, "--csv").decode()
+        text = _run(client, "redis-benchmark", "-p", PORT, "-t", "get", "-c", 50,
+                          "-n", self._requests, "--csv")
         return _found(r'"GET","([\d.]+)"', text, "redis-benchmark") / 1000
 
 
@@ -150,9 +163,9 @@ class Requests(_Load):
                          config)
 
     def measure(self, client):
-        text = client.run("wrk", "-t1", "-c32", f"-d{self._seconds}s",
+        text = _run(client, "wrk", "-t1", "-c32", f"-d{self._seconds}s",
                           "--timeout", _PATIENCE, *self._options,
-                          f"http://127.0.0.1:{PORT}/page").decode()
+                          f"http://127.0.0.1:{PORT}/page")
         trouble = re.search(r"(Socket errors:.*|Non-2xx.*)", text)
         check(not trouble, f"wrk says: {trouble and trouble.group(1)}")
         return _found(r"Requests/sec:\s*([\d.]+)", text, "wrk") / 1000

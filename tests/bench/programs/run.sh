@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures unmodified programs under wsprun; tests/bench/run.sh --programs has
-# the options. Of its own: --bin FOLDER, below which wspd, wspctl, wsprun and
+# the options. Of its own: --bin FOLDER, below which wspd, wsprun and
 # libwsp_preload.so are as Bazel puts them, and --smoke, see run.py.
 #
 # Everything runs in a process namespace that ends with this script, however

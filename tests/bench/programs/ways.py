@@ -3,13 +3,11 @@ Dante. Each is used with `with`, and `client` is then where its clients start.
 """
 
 import contextlib
-import json
 import os
 import signal
-import subprocess
 
 import packages
-from rig import Rig, await_true, check, daemon_process, process_tree, world
+from rig import Rig, check, daemon_process, process_tree, world
 
 NATIVE, DANTE = "native", "dante"
 PLANES = ("lent", "relayed")
@@ -40,6 +38,17 @@ tcp_connect_time_out 8000
 [ProxyList]
 socks5 127.0.0.1 {port}
 """
+
+_PYTHON = "/usr/bin/python3"
+# What a descriptor of socket()'s is without the library.
+_OPEN_AND_SHOW = f"""
+import os, socket
+one = socket.socket()
+os.set_inheritable(one.fileno(), True)
+show = f"import socket; print(socket.socket(fileno={{one.fileno()}}).family.name)"
+os.execve("{_PYTHON}", ["{_PYTHON}", "-c", show], {{}})
+"""
+_FAMILIES = {"lent": "AF_INET", "relayed": "AF_UNIX"}
 
 
 def memory_kib(pid):
@@ -91,27 +100,15 @@ class Plane:
     def absence(self):
         """Why wspd has no such plane; "" if it has. Raises Failure if sockets
         turn out to be on another."""
-        program = self.client.start(
-            "/usr/bin/python3", "-c", "import signal, socket\n"
-            "one = socket.socket()\nsignal.pause()")
-        await_true(lambda: program.ended() or self._sockets(),
-                   "a socket of wspd's", world.SHORT)
-        if program.ended():
+        program = self.client.start(_PYTHON, "-c", _OPEN_AND_SHOW)
+        program.wait(status=None)
+        if program.process.returncode != 0:
             said = program.errors().strip().split("\n")[-1]
             return said.partition(" (wsprun --help")[0]
-        planes = {one["plane"] for one in self._sockets()}
-        check(planes == {f"PLANE_{self._plane.upper()}"},
-              f"sockets are on {planes}")
-        program.process.kill()
-        program.wait(world.SHORT, status=None)
+        family = program.output().decode().strip()
+        check(family == _FAMILIES[self._plane],
+              f"sockets of the {self._plane} plane are of {family}")
         return ""
-
-    def _sockets(self):
-        listing = subprocess.run(
-            [self._binary("daemon/wspctl/wspctl"), "--socket",
-             self._daemon.admin_socket, "--json", "sockets"], check=True,
-            stdout=subprocess.PIPE, text=True, timeout=world.SHORT).stdout
-        return [json.loads(line) for line in listing.splitlines()]
 
     def memory_kib(self):
         return self._daemon.memory_kib()
