@@ -86,7 +86,7 @@ long AskToSendDatagram(int fd, const relay::Name& name,
                          header.control_bytes});
       },
       [&](const Completion& result) {
-        sent = static_cast<long>(result.bytes_sent);
+        sent = static_cast<long>(result.linux_result.sent);
       });
   return error < 0 ? error : sent;
 }

@@ -72,7 +72,7 @@ bool DecodeSend(ByteView bytes, Completion* out) {
   WireReader reader(bytes);
   while (reader.Next()) {
     if (reader.field() == wire::LinuxSendResult::kSent) {
-      out->bytes_sent = reader.AsUint32();
+      out->linux_result.sent = reader.AsUint32();
     }
   }
   return reader.ok();

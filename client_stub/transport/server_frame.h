@@ -46,6 +46,7 @@ struct LinuxResult {
   uint32_t state = 0;        // state: wire::LinuxStateResult's
   int32_t error = 0;         // state
   int32_t result = 0;        // ioctl
+  uint32_t sent = 0;         // send
   ByteView control;          // receive_error
 };
 
@@ -59,7 +60,7 @@ struct Completion {
   bool pending = false;
   uint32_t result = 0;
 
-  uint32_t bytes_sent = 0;     // send, send_to, linux_call
+  uint32_t bytes_sent = 0;     // send, send_to
   uint32_t flags = 0;          // recv, recv_from, socket, linux_call
   uint64_t stream_offset = 0;  // recv
   // recv, accept, option raw, ioctl output, description; all of a lookup, of an
