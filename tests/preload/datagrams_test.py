@@ -93,6 +93,7 @@ class DatagramsTest(DatagramCase):
             _, fds, _, _ = socket.recv_fds(ours, 1, 1)
             one = socket.socket(fileno=fds[0])
             assert (one.family, one.type) == (socket.AF_INET, socket.SOCK_DGRAM)
+            one.settimeout(30)  # it doesn't block
             server = ("127.0.0.1", int(sys.argv[2]))
             one.sendto(b"passed", server)
             assert one.recvfrom(100) == (b"passed", server)
