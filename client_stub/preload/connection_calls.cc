@@ -43,8 +43,11 @@ int Listen(int fd, const relay::Name& name, int backlog) {
   if (IsDatagram(name)) return -EOPNOTSUPP;
   if (name.kind == relay::Kind::kConnection) return -EINVAL;
   const int error = ListenRelayed(fd, name, backlog);
-  if (error == 0) SetHint(fd, Hint::kListener);
-  return error;
+  if (error != 0) return error;
+  SetHint(fd, Hint::kListener);
+  // Linux's isn't.
+  MakeUnwritable(fd);
+  return 0;
 }
 
 int Accept(int fd, const relay::Name& name, sockaddr* address, socklen_t* size,
@@ -65,7 +68,7 @@ int ShutDownStream(int fd, const relay::Name& name, int how) {
   // Its peer's name tells whether it is connected, and takes no error.
   Address peer;
   int error = 0;
-  if (HintOf(fd) != Hint::kOpenStream || HasHungUp(fd)) {
+  if (!OpenIfConnected(fd) || HasHungUp(fd)) {
     error = AddressOfRelayed(fd, name, true, &peer);
   }
   if (error == 0) {
@@ -76,7 +79,7 @@ int ShutDownStream(int fd, const relay::Name& name, int how) {
   error = ShutDownRelayed(fd, name, how);
   // Whoever waits in accept() is to see that.
   if (error == 0 && HintOf(fd) == Hint::kListener && how != SHUT_WR) {
-    Real().shutdown(fd, SHUT_RDWR);
+    Real().shutdown(fd, SHUT_RD);
   }
   return error;
 }

@@ -21,6 +21,9 @@ enum class Hint : uint8_t {
   kOpenStream,
   // A stream that this process has made, and nobody has connected it.
   kNewStream,
+  // A stream of which connect() has said that it is under way, when it was
+  // connected already: one more connect() succeeds.
+  kConnectedStream,
   // A stream of which the daemon has to be asked what it is by now.
   kStream,
   kListener,

@@ -62,7 +62,7 @@ int PendingError(int fd, const relay::Name& name) {
     return asked < 0 ? asked : pending;
   }
   // An open stream's error is behind its end.
-  if (HintOf(fd) == Hint::kOpenStream && !HasHungUp(fd)) return 0;
+  if (OpenIfConnected(fd) && !HasHungUp(fd)) return 0;
   RelayedState state;
   const int asked = FindStreamState(fd, name, 0, &state);
   if (asked == -ENETDOWN) return ENETDOWN;
@@ -98,7 +98,7 @@ int SetOption(int fd, const relay::Name& name, int level, int option,
               const void* value, socklen_t size) {
   if (IsOfTheEnd(level, option)) {
     if (Real().setsockopt(fd, level, option, value, size) != 0) return -errno;
-    if (HintOf(fd) == Hint::kOpenStream) return 0;
+    if (OpenIfConnected(fd)) return 0;
   }
   const int error = SetRelayedOption(fd, name, level, option, value, size);
   if (error == 0 && IsDatagram(name)) ForgetDatagramSends(name.number);

@@ -53,8 +53,10 @@ int Receive(int fd, const relay::Name& name, bool close_on_exec,
   message.msg_controllen = sizeof control;
   const ssize_t size =
       Real().recvmsg(fd, &message, close_on_exec ? MSG_CMSG_CLOEXEC : 0);
+  if (size == 0 || (size < 0 && errno == ECONNRESET)) {
+    return EndOfListener(fd, name);
+  }
   if (size < 0) return -errno;
-  if (size == 0) return EndOfListener(fd, name);
   const int connection = DescriptorOf(&message);
   if (connection < 0) return -EMFILE;
   if (size == sizeof *accepted) return connection;

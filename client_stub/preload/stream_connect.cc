@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "client_stub/preload/connect_waits.h"
 #include "client_stub/preload/kernel_calls.h"
 #include "client_stub/preload/real_functions.h"
 #include "client_stub/preload/socket_address.h"
@@ -57,6 +58,7 @@ void TakeFillerBack(void* argument) {
 // attempt. 0 or a negative errno, after which it won't come.
 int SendLastFiller(Stream stream) {
   const int caller_errno = errno;
+  const ConnectWait wait(stream.name->number);
   ssize_t sent;
   pthread_cleanup_push(TakeFillerBack, &stream);
   sent = Real().send(stream.fd, &kFiller, 1, MSG_NOSIGNAL);
@@ -120,13 +122,31 @@ int BeginAttempt(int fd, const relay::Name& name, const Address& address) {
   bool in_progress;
   const int error =
       ConnectRelayed(fd, name, address, filler + (waits ? 1 : 0), &in_progress);
-  if (waits) {
-    if (error == 0) return AwaitEnd(fd, name, -EINPROGRESS);
-    Stream stream = {fd, &name};
-    TakeFillerBack(&stream);
+  // At its end, the daemon expects nothing more.
+  if (error != 0) return error;
+  if (in_progress) {
+    return waits ? AwaitEnd(fd, name, -EINPROGRESS) : -EINPROGRESS;
   }
-  // Linux's never is at its end when it returns.
-  return error == 0 ? -EINPROGRESS : error;
+  if (waits) {
+    OpenStream(fd);
+    return 0;
+  }
+  // To a program it never is when connect() returns.
+  SetHint(fd, Hint::kConnectedStream);
+  return -EINPROGRESS;
+}
+
+// The state, without a pending error: that is the result. One that is connected
+// isn't asked for its state, which would tell that connect() has said so.
+int FindBeforeConnect(int fd, const relay::Name& name, RelayedState* state) {
+  Address peer;
+  if (name.kind == relay::Kind::kConnection ||
+      AddressOfRelayed(fd, name, true, &peer) == 0) {
+    state->state = State::STATE_CONNECTED;
+    return 0;
+  }
+  const int error = FindStreamState(fd, name, 0, state);
+  return error < 0 ? error : -state->error;
 }
 
 int TakeConnectionBack(int fd, const relay::Name& name) {
@@ -141,6 +161,11 @@ int TakeConnectionBack(int fd, const relay::Name& name) {
 
 }  // namespace
 
+void MakeUnwritable(int fd) {
+  MakeSmall(fd);
+  FillUp(fd);
+}
+
 int ConnectStream(int fd, const relay::Name& name, const sockaddr* address,
                   socklen_t size) {
   sockaddr_storage to;
@@ -148,16 +173,17 @@ int ConnectStream(int fd, const relay::Name& name, const sockaddr* address,
   if (error != 0) return error;
   if (size < sizeof to.ss_family) return -EINVAL;
   if (to.ss_family == AF_UNSPEC) return TakeConnectionBack(fd, name);
+  if (HintOf(fd) == Hint::kConnectedStream) {
+    OpenStream(fd);
+    return 0;
+  }
   Address target;
   error = ReadAddress(to, size, name.family, -EAFNOSUPPORT, &target);
   RelayedState state;
   state.state = State::STATE_UNCONNECTED;
-  if (name.kind == relay::Kind::kConnection) {
-    state.state = State::STATE_CONNECTED;
-  } else if (HintOf(fd) != Hint::kNewStream) {
-    const int asked = FindStreamState(fd, name, 0, &state);
+  if (HintOf(fd) != Hint::kNewStream) {
+    const int asked = FindBeforeConnect(fd, name, &state);
     if (asked < 0) return asked;
-    if (state.error != 0) return -state.error;
   }
   if (state.state == State::STATE_CONNECTING) return JoinAttempt(fd, name);
   if (error != 0) return error;

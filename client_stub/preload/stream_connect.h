@@ -14,6 +14,10 @@ namespace wsp {
 int ConnectStream(int fd, const relay::Name& name, const sockaddr* address,
                   socklen_t size);
 
+// Makes the program's end of a stream one that isn't writable: that of a
+// listener, whose daemon leaves what is sent on it.
+void MakeUnwritable(int fd);
+
 }  // namespace wsp
 
 #endif  // WSPD_CLIENT_STUB_PRELOAD_STREAM_CONNECT_H_

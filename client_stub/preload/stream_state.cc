@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "client_stub/preload/connect_waits.h"
 #include "client_stub/preload/kernel_calls.h"
 
 namespace wsp {
@@ -106,6 +107,7 @@ void OpenStream(int fd) {
 
 int FindStreamState(int fd, const relay::Name& name, int filler_change,
                     RelayedState* state) {
+  while (TakeLeftConnectWait(name.number)) --filler_change;
   const int error = StateOfRelayed(fd, name, filler_change, state);
   if (error < 0) return error;
   switch (state->state) {
@@ -127,6 +129,7 @@ Preparation PrepareToReceive(int fd, bool wait) {
   for (;;) {
     relay::Name name;
     if (!IsRelayed(fd, &name)) return Preparation::kOther;
+    if (OpenIfConnected(fd)) return Preparation::kOpen;
     // An error comes behind what was received before it.
     if (HasBytes(fd)) return PrepareForBytes(fd, name);
     RelayedState state;
@@ -151,6 +154,7 @@ Preparation PrepareToSend(int fd, bool wait, bool signal) {
   for (;;) {
     relay::Name name;
     if (!IsRelayed(fd, &name)) return Preparation::kOther;
+    if (OpenIfConnected(fd)) return Preparation::kOpen;
     RelayedState state;
     const int error = FindStreamState(fd, name, 0, &state);
     if (error < 0) return Fail(-error);

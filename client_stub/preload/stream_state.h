@@ -16,7 +16,14 @@ bool IsNonBlocking(int fd);
 // buffer, which was as small as could be, gets the size for that.
 void OpenStream(int fd);
 
-// StateOfRelayed(), and the hint for what it says.
+// That, of a stream that is known to be connected; whether it is.
+inline bool OpenIfConnected(int fd) {
+  if (HintOf(fd) == Hint::kConnectedStream) OpenStream(fd);
+  return HintOf(fd) == Hint::kOpenStream;
+}
+
+// StateOfRelayed(), and the hint for what it says. Takes back, too, what
+// threads have promised the daemon that a handler has taken out of connect().
 int FindStreamState(int fd, const relay::Name& name, int filler_change,
                     RelayedState* state);
 
