@@ -156,6 +156,36 @@ def server_frames(provider):
              ("lookups", lookups), ("events", events)]}
 
 
+def datagram_messages(linux):
+    """What a program writes on its end of a relayed socket, by name."""
+    def message(payload, family=0, address=b"", control=b"", flags=0):
+        # proto/relay_wire.h
+        return struct.pack("=BxHiBxH4x16s4x", 0, len(control), flags, family,
+                           0x0900, address) + control + payload
+
+    def item(level, kind, data):
+        return struct.pack("=Qii", 16 + len(data), level, kind) + data.ljust(
+            (len(data) + 7) // 8 * 8, b"\0")
+
+    loopback = b"\x7f\0\0\1"
+    ttl = item(0, 2, struct.pack("=i", 3))
+    segment = item(17, 103, struct.pack("=H", 100))
+    send = linux.LinuxSend(data=b"hello", flags=0x4, control=ttl)
+    send.to.ipv4.address = 0x7f000001
+    send.to.ipv4.port = 9
+    return {
+        "plain": [message(b"hello", 4, loopback), message(b"peer"),
+                  message(b"", 6, bytes(15) + b"\1"), b"", b"short"],
+        "control": [message(b"x", 4, loopback, ttl + segment),
+                    message(b"x", 4, loopback,
+                            item(1, 36, struct.pack("=I", 1))),
+                    message(b"x", 6, bytes(15) + b"\1",
+                            item(41, 50, bytes(20))),
+                    message(b"x", 4, loopback, ttl, flags=0x8000)],
+        "send": [send.SerializeToString()],
+    }
+
+
 def grpc_message(data):
     return b"\0" + struct.pack(">I", len(data)) + data
 
@@ -168,12 +198,17 @@ def write(folder, target, inputs):
 
 
 def main():
-    types, provider, _ = wire_client.load_protos(sys.argv[1])
+    protos = wire_client.load_protos(sys.argv[1])
+    types, provider, _ = protos
     folder = sys.argv[2]
     write(folder, "client_frames_fuzz", {
         name: b"".join(struct.pack("<H", len(frame)) + frame
                        for frame in frames)
         for name, frames in client_sequences(types, provider).items()})
+    write(folder, "datagram_relay_fuzz", {
+        name: bytes([len(name) % 2]) + b"".join(
+            struct.pack("<H", len(message)) + message for message in messages)
+        for name, messages in datagram_messages(protos.linux).items()})
     frames = server_frames(provider)
     write(folder, "server_frames_fuzz", frames)
     messages = [grpc_message(frames[name])

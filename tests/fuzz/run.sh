@@ -25,7 +25,8 @@ while [[ "${1:-}" == --* ]]; do
 done
 targets=("$@")
 [ ${#targets[@]} -gt 0 ] || \
-  targets=(client_frames_fuzz server_frames_fuzz server_stream_fuzz)
+  targets=(client_frames_fuzz datagram_relay_fuzz server_frames_fuzz
+    server_stream_fuzz)
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/wspd-bazel
 labels=("${targets[@]/#///tests/fuzz:}")
