@@ -19,6 +19,8 @@ constexpr int kUdpNoCheck6Tx = 101;
 constexpr int kUdpNoCheck6Rx = 102;
 constexpr int kUdpSegment = 103;
 constexpr int kUdpGro = 104;
+constexpr int kUdpLiteSendCoverage = 10;
+constexpr int kUdpLiteReceiveCoverage = 11;
 constexpr int kIpLocalPortRange = 51;
 constexpr int kSoReserveMem = 73;
 constexpr int kSoTxRehash = 74;
@@ -53,6 +55,10 @@ constexpr Rule kRules[] = {
     {SOL_SOCKET, SO_LINGER, OptionRule::kReal},
     {SOL_SOCKET, SO_TIMESTAMP, OptionRule::kReal},
     {SOL_SOCKET, SO_TIMESTAMPNS, OptionRule::kReal},
+    {SOL_SOCKET, SO_TIMESTAMPING, OptionRule::kReal},
+    {SOL_SOCKET, SO_TIMESTAMP_NEW, OptionRule::kReal},
+    {SOL_SOCKET, SO_TIMESTAMPNS_NEW, OptionRule::kReal},
+    {SOL_SOCKET, SO_TIMESTAMPING_NEW, OptionRule::kReal},
     {SOL_SOCKET, SO_RXQ_OVFL, OptionRule::kReal},
     {SOL_SOCKET, SO_SELECT_ERR_QUEUE, OptionRule::kReal},
     {SOL_SOCKET, SO_MAX_PACING_RATE, OptionRule::kReal},
@@ -142,6 +148,10 @@ constexpr Rule kRules[] = {
     {IPPROTO_IPV6, kIpv6RecvErrRfc4884, OptionRule::kReal},
     {IPPROTO_IPV6, kIpv6RouterAlertIsolate, OptionRule::kRefused},
     {IPPROTO_IPV6, IPV6_RECVPKTINFO, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_PKTINFO, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_RECVHOPOPTS, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_RECVRTHDR, OptionRule::kReal},
+    {IPPROTO_IPV6, IPV6_RECVDSTOPTS, OptionRule::kReal},
     {IPPROTO_IPV6, IPV6_2292PKTINFO, OptionRule::kReal},
     {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, OptionRule::kReal},
     {IPPROTO_IPV6, IPV6_2292HOPLIMIT, OptionRule::kReal},
@@ -215,6 +225,8 @@ constexpr Rule kRules[] = {
     {IPPROTO_UDP, kUdpSegment, OptionRule::kReal},
     {IPPROTO_UDP, kUdpGro, OptionRule::kReal},
     {IPPROTO_UDP, UDP_ENCAP, OptionRule::kRefused},
+    {IPPROTO_UDPLITE, kUdpLiteSendCoverage, OptionRule::kReal},
+    {IPPROTO_UDPLITE, kUdpLiteReceiveCoverage, OptionRule::kReal},
 };
 
 struct Name {

@@ -101,6 +101,9 @@ class RelayedSocket : public RelayHandler,
   // SO_LINGER of the real socket was set or inherited.
   virtual void OnLingerSet() {}
 
+  // Datagrams that went neither way.
+  virtual uint64_t dropped() const { return 0; }
+
   RelayedSocketReport Report() const;
   // From the program to the network, and back.
   uint64_t bytes_sent() const {

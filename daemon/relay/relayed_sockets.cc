@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "daemon/relay/relay_pair.h"
+#include "daemon/relay/relayed_datagrams.h"
 #include "daemon/relay/relayed_stream.h"
 #include "proto/relay_name.h"
 
@@ -110,8 +111,10 @@ int RelayedSockets::Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
                             nonblocking, &pair);
   if (error == 0) {
     info.cookie = pair.cookie;
-    if (info.kind.type != SOCK_STREAM) {
-      error = EPERM;
+    if (info.kind.type == SOCK_DGRAM) {
+      *made = std::make_shared<RelayedDatagrams>(
+          std::move(info), std::move(pair.daemon), std::move(real), NextLoop(),
+          this);
     } else {
       *made = std::make_shared<RelayedStream>(
           std::move(info), std::move(pair.daemon), std::move(real), NextLoop(),

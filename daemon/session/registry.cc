@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/linux/lent_listing.h"
+#include "daemon/relay/relayed_listing.h"
 #include "daemon/session/startup.h"
 #include "daemon/winsock/address_codec.h"
 
@@ -454,6 +455,9 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(
   if (const LentSockets* const lent = environment_->lent_sockets()) {
     DescribeLentSockets(*lent, filter, &out);
   }
+  if (const RelayedSockets* const relayed = environment_->relayed_sockets()) {
+    DescribeRelayedSockets(*relayed, filter, &out);
+  }
   return out;
 }
 
@@ -474,6 +478,14 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
     sent += lent->bytes_sent();
     received += lent->bytes_received();
     sockets += static_cast<uint32_t>(lent->size());
+  }
+  if (const RelayedSockets* const relayed = environment_->relayed_sockets()) {
+    uint64_t relayed_sent = 0;
+    uint64_t relayed_received = 0;
+    relayed->SumBytes(&relayed_sent, &relayed_received);
+    sent += relayed_sent;
+    received += relayed_received;
+    sockets += static_cast<uint32_t>(relayed->size());
   }
   info->set_bytes_sent_total(sent);
   info->set_bytes_received_total(received);

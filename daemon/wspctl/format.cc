@@ -185,7 +185,7 @@ std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
                           absl::Time now) {
   std::vector<std::vector<std::string>> rows = {
       {"CLIENT", "PID", "UID", "SOCKET", "PLANE", "PROTO", "STATE", "LOCAL",
-       "PEER", "PENDING", "SENT", "RECEIVED", "AGE"}};
+       "PEER", "PENDING", "SENT", "RECEIVED", "AGE", "IDLE"}};
   for (const wsp::v1::Socket& socket : response.sockets()) {
     rows.push_back(
         {absl::StrCat(socket.client_id()), absl::StrCat(socket.pid()),
@@ -197,7 +197,8 @@ std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
          absl::StrCat(socket.pending_calls()),
          ByteCount(socket, socket.bytes_sent()),
          ByteCount(socket, socket.bytes_received()),
-         AgeSince(socket.opened_at_ns(), now)});
+         AgeSince(socket.opened_at_ns(), now),
+         AgeSince(socket.active_at_ns(), now)});
   }
   return FormatTable(rows);
 }

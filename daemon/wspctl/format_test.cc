@@ -114,10 +114,21 @@ TEST(FormatSocketsTest, OneLineEach) {
   EXPECT_EQ(FormatSockets(OneSocket(), kNow),
             "CLIENT   PID   UID  SOCKET            PLANE      PROTO  STATE     "
             " LOCAL            PEER          PENDING  SENT             RECEIVED"
-            "  AGE\n"
+            "  AGE  IDLE\n"
             "     1  4242  1000  0000000000abcdef  forwarded  tcp    connected "
             " 127.0.0.1:40000  127.0.0.1:80        0    10  "
-            "9223372036854775808  5s\n");
+            "9223372036854775808  5s      -\n");
+}
+
+TEST(FormatSocketsTest, OfRelayedOnesTheIdleTimeIsKnown) {
+  wsp::v1::ListSocketsResponse response = OneSocket();
+  auto* socket = response.mutable_sockets(0);
+  socket->set_plane(wsp::v1::PLANE_RELAYED);
+  socket->set_active_at_ns(NsBefore(absl::Seconds(3)));
+  EXPECT_THAT(FormatSockets(response, kNow),
+              HasSubstr("  relayed  tcp    connected  127.0.0.1:40000  "
+                        "127.0.0.1:80        0    10  9223372036854775808  5s"
+                        "   3s\n"));
 }
 
 TEST(FormatSocketsTest, UnknownCountsAreNoZeros) {
@@ -128,7 +139,7 @@ TEST(FormatSocketsTest, UnknownCountsAreNoZeros) {
   socket->set_bytes_unknown(true);
   EXPECT_THAT(FormatSockets(response, kNow),
               HasSubstr("  lent   udp    connected  127.0.0.1:40000  "
-                        "127.0.0.1:80        0     -         -  5s\n"));
+                        "127.0.0.1:80        0     -         -  5s      -\n"));
 }
 
 TEST(FormatSocketsTest, JsonHasAddressesAsText) {
@@ -139,7 +150,8 @@ TEST(FormatSocketsTest, JsonHasAddressesAsText) {
             "\"bytes_received\":\"9223372036854775808\","
             "\"opened_at_ns\":\"1699999995000000000\",\"uid\":1000,"
             "\"plane\":\"PLANE_UNSPECIFIED\",\"cookie\":\"0\","
-            "\"bytes_unknown\":false,"
+            "\"bytes_unknown\":false,\"active_at_ns\":\"0\","
+            "\"datagrams_dropped\":\"0\","
             "\"local\":\"127.0.0.1:40000\",\"peer\":\"127.0.0.1:80\"}\n");
 }
 

@@ -1,0 +1,200 @@
+#include "daemon/relay/relayed_datagrams.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+#include <utility>
+
+#include "daemon/base/log.h"
+#include "daemon/relay/relay_pair.h"
+#include "daemon/relay/relayed_sockets.h"
+
+namespace wspd {
+namespace {
+
+using wsp::v1::LinuxStateResult;
+
+// An edge for every datagram, and for room only while it is awaited: else each
+// one that the program takes would be one more.
+uint32_t RealEvents(bool writable) {
+  return EPOLLIN | EPOLLET | (writable ? uint32_t{EPOLLOUT} : 0);
+}
+
+// For datagrams that the program hasn't read, besides what the real socket
+// holds: about as much as that by itself, as any UDP socket has.
+constexpr int kLinkBufferBytes = 256 << 10;
+
+uint32_t LinkEvents(bool writable) { return RealEvents(writable) | EPOLLRDHUP; }
+
+void Check(int error, uint64_t number) {
+  if (error == 0) return;
+  static LogLimit limit(1);
+  if (auto suppressed = limit.Admit()) {
+    Log(LogLevel::kError, "relayed datagrams not watched any more",
+        {{"number", number}, {"errno", error}}, *suppressed);
+  }
+}
+
+}  // namespace
+
+RelayedDatagrams::RelayedDatagrams(RelayedSocketInfo info, OwnedFd link,
+                                   OwnedFd real, RelayLoop* loop,
+                                   RelayedSockets* table)
+    : RelayedSocket(std::move(info), std::move(link), std::move(real), loop,
+                    table),
+      relay_(real_.get(), link_.get()) {}
+
+int RelayedDatagrams::Start() {
+  absl::MutexLock lock(&mu_);
+  SetSendBuffer(link_.get(), kLinkBufferBytes);
+  const int error =
+      loop()->Watch(link_.get(), LinkEvents(false), this, RelayEnd::kProgram);
+  if (error != 0) return error;
+  return loop()->Watch(real_.get(), RealEvents(false), this, RelayEnd::kReal);
+}
+
+// -------------------------------------------------------------------- loop
+
+void RelayedDatagrams::OnEvents(RelayEnd end, uint32_t events) {
+  absl::MutexLock lock(&mu_);
+  const bool of_real = end == RelayEnd::kReal;
+  RunLocked(of_real ? events : 0, of_real ? 0 : events);
+}
+
+void RelayedDatagrams::OnTurn() {
+  absl::MutexLock lock(&mu_);
+  deferred_ = false;
+  RunLocked(0, 0);
+}
+
+void RelayedDatagrams::OnTime() {
+  absl::MutexLock lock(&mu_);
+  if (link_.valid()) LeaveLocked();
+}
+
+void RelayedDatagrams::RunLocked(uint32_t real_events, uint32_t link_events) {
+  if (!link_.valid()) return;
+  relay_.Run(real_events, link_events);
+  SettleLocked();
+  if (relay_.ended()) return LeaveLocked();
+  if (relay_.has_more() && !std::exchange(deferred_, true)) {
+    loop()->Defer(shared_from_this());
+  }
+  if (relay_.closed() && !std::exchange(lingers_, true)) {
+    loop()->WakeAfter(table()->options().linger_time, weak_from_this());
+  }
+}
+
+void RelayedDatagrams::CountLocked() {
+  const DatagramRelay::Counts counts = relay_.TakeCounts();
+  if (counts.bytes_sent > 0) CountSent(counts.bytes_sent);
+  if (counts.bytes_received > 0) CountReceived(counts.bytes_received);
+  if (counts.dropped == 0) return;
+  dropped_.fetch_add(counts.dropped, std::memory_order_relaxed);
+  static LogLimit limit(1);
+  if (auto suppressed = limit.Admit()) {
+    Log(LogLevel::kInfo, "relayed datagram dropped",
+        {{"number", info().number},
+         {"pid", info().owner->pid},
+         {"cause", counts.drop_cause},
+         {"errno", counts.drop_error}},
+        *suppressed);
+  }
+}
+
+void RelayedDatagrams::SettleLocked() {
+  CountLocked();
+  if (relay_.awaits_real() != real_writable_) {
+    real_writable_ = !real_writable_;
+    RearmReal();
+  }
+  if (relay_.awaits_end() != link_writable_) {
+    link_writable_ = !link_writable_;
+    RearmLink();
+  }
+}
+
+void RelayedDatagrams::HandOnLocked() {
+  SettleLocked();
+  // Tells the loop once more of what is there.
+  if (relay_.has_more() && !deferred_) RearmLink();
+}
+
+void RelayedDatagrams::RearmReal() {
+  Check(loop()->Rearm(real_.get(), RealEvents(real_writable_), this,
+                      RelayEnd::kReal),
+        info().number);
+}
+
+void RelayedDatagrams::RearmLink() {
+  Check(loop()->Rearm(link_.get(), LinkEvents(link_writable_), this,
+                      RelayEnd::kProgram),
+        info().number);
+}
+
+// ------------------------------------------------------------------- calls
+
+LinuxStateResult::State RelayedDatagrams::StateLocked() const {
+  return NetAddress::PeerOf(real_.get()).empty()
+             ? LinuxStateResult::STATE_UNCONNECTED
+             : LinuxStateResult::STATE_CONNECTED;
+}
+
+void RelayedDatagrams::PrepareLocked() {
+  relay_.Flush();
+  HandOnLocked();
+}
+
+int RelayedDatagrams::Connect(const NetAddress& address, uint32_t /*filler*/,
+                              bool* in_progress) {
+  *in_progress = false;
+  absl::MutexLock lock(&mu_);
+  if (!link_.valid()) return EBADF;
+  const int error = relay_.Connect(address);
+  HandOnLocked();
+  return error;
+}
+
+int RelayedDatagrams::State(int /*filler_change*/, LinuxStateResult* result) {
+  absl::MutexLock lock(&mu_);
+  if (!link_.valid()) return EBADF;
+  result->set_state(StateLocked());
+  result->set_error(relay_.TakeError());
+  HandOnLocked();
+  return 0;
+}
+
+int RelayedDatagrams::TakeError(int* pending) {
+  absl::MutexLock lock(&mu_);
+  if (!link_.valid()) return EBADF;
+  *pending = relay_.TakeError();
+  HandOnLocked();
+  return 0;
+}
+
+int RelayedDatagrams::Shutdown(int how) {
+  absl::MutexLock lock(&mu_);
+  if (!link_.valid()) return EBADF;
+  const int error = relay_.Shutdown(how);
+  HandOnLocked();
+  return error;
+}
+
+int RelayedDatagrams::Send(const wsp::v1::LinuxSend& request,
+                           wsp::v1::LinuxSendResult* result) {
+  absl::MutexLock lock(&mu_);
+  if (!link_.valid()) return EBADF;
+  uint32_t sent = 0;
+  const int error = relay_.Send(request, &sent);
+  result->set_sent(sent);
+  HandOnLocked();
+  return error;
+}
+
+int RelayedDatagrams::ReceiveError(const wsp::v1::LinuxReceiveError& request,
+                                   wsp::v1::LinuxReceiveErrorResult* result) {
+  absl::MutexLock lock(&mu_);
+  return link_.valid() ? relay_.ReceiveError(request, result) : EBADF;
+}
+
+}  // namespace wspd

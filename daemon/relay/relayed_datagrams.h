@@ -1,0 +1,69 @@
+#ifndef WSPD_DAEMON_RELAY_RELAYED_DATAGRAMS_H_
+#define WSPD_DAEMON_RELAY_RELAYED_DATAGRAMS_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "daemon/relay/datagram_relay.h"
+#include "daemon/relay/relayed_socket.h"
+
+namespace wspd {
+
+// A relayed socket of datagrams: UDP, UDP-Lite, and echoes of ICMP.
+class RelayedDatagrams final : public RelayedSocket {
+ public:
+  RelayedDatagrams(RelayedSocketInfo info, OwnedFd link, OwnedFd real,
+                   RelayLoop* loop, RelayedSockets* table);
+
+  // RelayedSocket. Connections are made at once and need no filler.
+  int Start() override;
+  int Connect(const NetAddress& address, uint32_t filler,
+              bool* in_progress) override;
+  int State(int filler_change, wsp::v1::LinuxStateResult* result) override;
+  int TakeError(int* pending) override;
+  int Shutdown(int how) override;
+  int Send(const wsp::v1::LinuxSend& request,
+           wsp::v1::LinuxSendResult* result) override;
+  int ReceiveError(const wsp::v1::LinuxReceiveError& request,
+                   wsp::v1::LinuxReceiveErrorResult* result) override;
+  uint64_t dropped() const override {
+    return dropped_.load(std::memory_order_relaxed);
+  }
+
+  // RelayHandler.
+  void OnEvents(RelayEnd end, uint32_t events) override;
+  void OnTurn() override;
+  void OnTime() override;
+
+ private:
+  // RelayedSocket.
+  wsp::v1::LinuxStateResult::State StateLocked() const override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PrepareLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // On the loop's thread.
+  void RunLocked(uint32_t real_events, uint32_t link_events)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Counts what was moved and sees to it that the loop hears of what is to
+  // come. The second is for other threads than the loop's: it goes on with what
+  // there is.
+  void SettleLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void HandOnLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RearmReal() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RearmLink() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  std::atomic<uint64_t> dropped_{0};
+  DatagramRelay relay_ ABSL_GUARDED_BY(mu_);
+  // What is watched for besides.
+  bool real_writable_ ABSL_GUARDED_BY(mu_) = false;
+  bool link_writable_ ABSL_GUARDED_BY(mu_) = false;
+  bool deferred_ ABSL_GUARDED_BY(mu_) = false;
+  // The time has begun that it may go on sending when it is closed.
+  bool lingers_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_RELAY_RELAYED_DATAGRAMS_H_
