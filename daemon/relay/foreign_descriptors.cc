@@ -37,12 +37,13 @@ class Disposal {
   void Run() {
     pthread_setname_np(pthread_self(), "wspd-disposal");
     for (;;) {
+      // Closed without the lock.
       std::vector<OwnedFd> closing;
-      mu_.LockWhen(absl::Condition(
+      absl::MutexLock lock(&mu_);
+      mu_.Await(absl::Condition(
           +[](std::vector<OwnedFd>* waiting) { return !waiting->empty(); },
           &waiting_));
       closing.swap(waiting_);
-      mu_.Unlock();
     }
   }
 

@@ -37,9 +37,7 @@ int Bind(const wsp::v1::LinuxBind& request, RelayedSocket* socket) {
   }
   // The kernel would ask for the daemon's privilege.
   if (!MayBindPort(socket->info().owner->uid, address.port())) return EACCES;
-  return socket->UseReal([&](int fd) {
-    return bind(fd, address.get(), address.size()) == 0 ? 0 : errno;
-  });
+  return socket->Bind(address);
 }
 
 int Connect(const wsp::v1::LinuxConnect& request, RelayedSocket* socket,

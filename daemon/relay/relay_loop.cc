@@ -37,7 +37,10 @@ static_assert(alignof(RelayHandler) > 1, "the lowest bit is the end's");
 absl::StatusOr<std::unique_ptr<RelayLoop>> RelayLoop::Create(
     const std::string& name) {
   OwnedFd epoll(epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll.valid()) return absl::ErrnoToStatus(errno, "epoll_create1()");
+  OwnedFd programs(epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid() || !programs.valid()) {
+    return absl::ErrnoToStatus(errno, "epoll_create1()");
+  }
   OwnedFd wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return absl::ErrnoToStatus(errno, "eventfd()");
   // No handler has the address 0.
@@ -47,7 +50,7 @@ absl::StatusOr<std::unique_ptr<RelayLoop>> RelayLoop::Create(
     return absl::ErrnoToStatus(error, "epoll_ctl(ADD, eventfd)");
   }
   std::unique_ptr<RelayLoop> loop(
-      new RelayLoop(std::move(epoll), std::move(wake)));
+      new RelayLoop(std::move(epoll), std::move(programs), std::move(wake)));
   // Signals belong to the main thread.
   sigset_t all, old;
   sigfillset(&all);
@@ -57,8 +60,9 @@ absl::StatusOr<std::unique_ptr<RelayLoop>> RelayLoop::Create(
   return loop;
 }
 
-RelayLoop::RelayLoop(OwnedFd epoll, OwnedFd wake)
+RelayLoop::RelayLoop(OwnedFd epoll, OwnedFd programs, OwnedFd wake)
     : epoll_(std::move(epoll)),
+      programs_(std::move(programs)),
       wake_(std::move(wake)),
       buffer_(new char[kBufferBytes]) {}
 
@@ -84,6 +88,23 @@ int RelayLoop::Watch(int fd, uint32_t events, RelayHandler* handler,
 int RelayLoop::Rearm(int fd, uint32_t events, RelayHandler* handler,
                      RelayEnd end) {
   return Control(epoll_.get(), EPOLL_CTL_MOD, fd, events, Pack(handler, end));
+}
+
+int RelayLoop::WatchProgram(int program, uint64_t number) {
+  // Hang-ups alone, which no event mask can leave out.
+  return Control(programs_.get(), EPOLL_CTL_ADD, program, EPOLLET, number);
+}
+
+bool RelayLoop::SawProgram(uint64_t number) {
+  std::array<epoll_event, kEventsPerWait> events;
+  for (;;) {
+    const int count =
+        epoll_wait(programs_.get(), events.data(), kEventsPerWait, 0);
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.u64 == number) return true;
+    }
+    if (count < kEventsPerWait) return false;
+  }
 }
 
 void RelayLoop::Defer(std::shared_ptr<RelayHandler> handler) {

@@ -73,6 +73,14 @@ class RelayLoop {
   int Watch(int fd, uint32_t events, RelayHandler* handler, RelayEnd end);
   int Rearm(int fd, uint32_t events, RelayHandler* handler, RelayEnd end);
 
+  // Watches a program's end, which the caller is about to give away, for
+  // SawProgram(). Returns errno. Thread-safe.
+  int WatchProgram(int program, uint64_t number);
+  // Whether something has happened to that end since the last such question, of
+  // whichever end, and somebody still has it: epoll forgets a file with its
+  // last descriptor.
+  bool SawProgram(uint64_t number);
+
   // Calls OnTurn() after the events of this round, before waiting for others.
   void Defer(std::shared_ptr<RelayHandler> handler);
   // Lets go of a handler that wants nothing any more, and whose descriptors are
@@ -91,7 +99,7 @@ class RelayLoop {
  private:
   using Clock = std::chrono::steady_clock;
 
-  RelayLoop(OwnedFd epoll, OwnedFd wake);
+  RelayLoop(OwnedFd epoll, OwnedFd programs, OwnedFd wake);
 
   void Run(const std::string& name);
   void RunTurns();
@@ -99,6 +107,8 @@ class RelayLoop {
   int NextTimeoutMs() const;
 
   const OwnedFd epoll_;
+  // Of the programs' ends.
+  const OwnedFd programs_;
   const OwnedFd wake_;
   const std::unique_ptr<char[]> buffer_;
   std::atomic<bool> stopping_{false};

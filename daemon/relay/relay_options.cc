@@ -1,12 +1,18 @@
 #include "daemon/relay/relay_options.h"
 
+#include <fcntl.h>
 #include <linux/in6.h>
 #include <linux/udp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cstring>
+
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "daemon/base/owned_fd.h"
 
 namespace wspd {
 namespace {
@@ -203,9 +209,7 @@ constexpr Rule kRules[] = {
     {IPPROTO_TCP, TCP_FASTOPEN, OptionRule::kReal},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT, OptionRule::kReal},
     {IPPROTO_TCP, TCP_SAVE_SYN, OptionRule::kReal},
-    // The first may load a module, and the daemon may use what programs may
-    // not; with the others the daemon's own sends and receives would differ.
-    {IPPROTO_TCP, TCP_CONGESTION, OptionRule::kRefused},
+    // With the first ones the daemon's own sends and receives would differ.
     {IPPROTO_TCP, TCP_ULP, OptionRule::kRefused},
     {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, OptionRule::kRefused},
     {IPPROTO_TCP, TCP_FASTOPEN_KEY, OptionRule::kRefused},
@@ -246,6 +250,9 @@ constexpr Name kReadable[] = {
     {SOL_SOCKET, SO_MEMINFO},
     {SOL_SOCKET, SO_INCOMING_NAPI_ID},
     {SOL_SOCKET, SO_SNDLOWAT},
+    {SOL_SOCKET, SO_ZEROCOPY},
+    // TCP has none, and says so.
+    {SOL_SOCKET, SO_PEERCRED},
     {SOL_SOCKET, SO_MARK},
     {SOL_SOCKET, SO_BINDTODEVICE},
     {SOL_SOCKET, SO_BINDTOIFINDEX},
@@ -273,12 +280,34 @@ bool IsPermittedPriority(const void* value, size_t size) {
   return priority >= 0 && priority <= kHighestPriority;
 }
 
+// The kernel would let the daemon use others, or load them.
+bool IsPermittedCongestionControl(const void* value, size_t size) {
+  const OwnedFd file(open("/proc/sys/net/ipv4/tcp_allowed_congestion_control",
+                          O_RDONLY | O_CLOEXEC));
+  char names[512];
+  const ssize_t length =
+      file.valid() ? read(file.get(), names, sizeof(names)) : 0;
+  if (length <= 0 || value == nullptr) return false;
+  const absl::string_view wanted(static_cast<const char*>(value), size);
+  const absl::string_view name = wanted.substr(0, wanted.find('\0'));
+  for (absl::string_view allowed :
+       absl::StrSplit(absl::string_view(names, static_cast<size_t>(length)),
+                      absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
+    if (name == allowed) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 OptionRule RuleOfSetting(int level, int name, const void* value, size_t size) {
   if (level == SOL_SOCKET && name == SO_PRIORITY) {
     return IsPermittedPriority(value, size) ? OptionRule::kReal
                                             : OptionRule::kRefused;
+  }
+  if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
+    return IsPermittedCongestionControl(value, size) ? OptionRule::kReal
+                                                     : OptionRule::kRefused;
   }
   for (const Rule& rule : kRules) {
     if (rule.level == level && rule.name == name) return rule.rule;

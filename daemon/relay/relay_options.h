@@ -19,7 +19,7 @@ enum class OptionRule {
   kReal,
 };
 
-// Of `value`, `size` bytes, SO_PRIORITY alone makes a difference.
+// `value`, `size` bytes, makes a difference to SO_PRIORITY and TCP_CONGESTION.
 OptionRule RuleOfSetting(int level, int name, const void* value, size_t size);
 
 // Whether getsockopt() of the real socket may be asked for an option. SO_ERROR

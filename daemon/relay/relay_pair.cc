@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -51,6 +52,11 @@ bool FindPeerInode(const char* data, size_t size, uint32_t* inode) {
 }
 
 }  // namespace
+
+bool IsHungUp(int link) {
+  pollfd wait{link, 0, 0};
+  return poll(&wait, 1, 0) == 1 && (wait.revents & POLLHUP) != 0;
+}
 
 bool IsProgramEndClosed(int link) {
   struct stat status;

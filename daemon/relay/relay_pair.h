@@ -30,8 +30,12 @@ int MakeRelayPair(const wsp::relay::Name& name, bool nonblocking,
 // SO_COOKIE of any socket; 0 if `fd` is none.
 uint64_t CookieOf(int fd);
 
+// Whether both directions of `link` are shut down: by shutdown() of either end,
+// or since the other end is closed.
+bool IsHungUp(int link);
+
 // Whether the other end of `link`, a daemon's end, has been closed for the last
-// time. For where a hang-up doesn't say so, since both ends are shut down. True
+// time, which a hang-up alone doesn't say. True
 // if the kernel doesn't tell (NETLINK_SOCK_DIAG). Takes time in proportion to
 // the system's Unix sockets.
 bool IsProgramEndClosed(int link);

@@ -7,6 +7,7 @@
 // After what it needs and doesn't include.
 #include <linux/sockios.h>
 
+#include "daemon/relay/relay_pair.h"
 #include "daemon/relay/relayed_sockets.h"
 
 namespace wspd {
@@ -71,6 +72,36 @@ RelayedSocketReport RelayedSocket::Report() const {
   report.local = NetAddress::LocalOf(real_.get());
   report.peer = NetAddress::PeerOf(real_.get());
   return report;
+}
+
+int RelayedSocket::Bind(const NetAddress& address) {
+  const auto bind_real = [&address](int fd) {
+    return bind(fd, address.get(), address.size()) == 0 ? 0 : errno;
+  };
+  const int error = UseReal(bind_real);
+  if (error != EADDRINUSE) return error;
+  table_->CloseLeft();
+  return UseReal(bind_real);
+}
+
+bool RelayedSocket::IsProgramGoneLocked() {
+  // Whatever hangs the link up but a close is an event of the other end, too,
+  // and comes there first. It may have been taken since.
+  if (loop_->SawProgram(info_.number)) return false;
+  if (std::exchange(hang_up_in_doubt_, false)) {
+    return IsProgramEndClosed(link_.get());
+  }
+  // Changes nothing, and is another one; of this end as well.
+  shutdown(link_.get(), SHUT_RDWR);
+  hang_up_in_doubt_ = loop_->SawProgram(info_.number);
+  return !hang_up_in_doubt_;
+}
+
+bool RelayedSocket::HasHungUp() const {
+  if (!mu_.TryLock()) return false;
+  const bool hung_up = !link_.valid() || IsHungUp(link_.get());
+  mu_.Unlock();
+  return hung_up;
 }
 
 void RelayedSocket::LeaveLocked() {

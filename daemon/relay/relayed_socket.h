@@ -81,6 +81,8 @@ class RelayedSocket : public RelayHandler,
 
   // Calls `use` with the real socket, under the lock.
   int UseReal(absl::FunctionRef<int(int fd)> use);
+  // bind(). Addresses of sockets that programs have closed are free.
+  int Bind(const NetAddress& address);
   // `address` is empty to take the connection back.
   virtual int Connect(const NetAddress& address, uint32_t filler,
                       bool* in_progress) = 0;
@@ -104,6 +106,14 @@ class RelayedSocket : public RelayHandler,
   // Datagrams that went neither way.
   virtual uint64_t dropped() const { return 0; }
 
+  // Whether the link has hung up. Takes no lock that it would wait for: false
+  // while another thread works on the socket.
+  bool HasHungUp() const;
+
+  // Closes the real socket if it has an address and the program's end is
+  // closed, which the loop hasn't come to yet. Any thread.
+  virtual void CloseIfLeft() {}
+
   RelayedSocketReport Report() const;
   // From the program to the network, and back.
   uint64_t bytes_sent() const {
@@ -120,7 +130,12 @@ class RelayedSocket : public RelayHandler,
   // UseReal() is about to.
   virtual void PrepareLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {}
 
-  // On the loop's thread, with an end that has hung up for good: closes both
+  // Whether the program's end is closed for the last time, on the loop's
+  // thread, when the link has hung up: by that, or since both directions are
+  // shut down.
+  bool IsProgramGoneLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // On the loop's thread, with a program's end that is closed: closes both
   // descriptors and takes the socket off the table. Handler functions may
   // still be called in this round.
   void LeaveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -143,6 +158,8 @@ class RelayedSocket : public RelayHandler,
   RelayedSockets* const table_;
   std::atomic<uint64_t> bytes_sent_{0};
   std::atomic<uint64_t> bytes_received_{0};
+  // The next hang-up may be told for what IsProgramGoneLocked() did.
+  bool hang_up_in_doubt_ ABSL_GUARDED_BY(mu_) = false;
   // CLOCK_MONOTONIC_COARSE, nanoseconds.
   std::atomic<int64_t> active_at_ns_;
 };

@@ -102,47 +102,52 @@ int RelayedSockets::MakeAccepted(const RelayedSocketInfo& listener,
 int RelayedSockets::Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
                         OwnedFd* program,
                         std::shared_ptr<RelayedSocket>* made) {
+  const std::shared_ptr<SocketOwner> owner = info.owner;
+  RelayLoop* const loop = NextLoop();
   info.number = next_number_.fetch_add(1, std::memory_order_relaxed);
   info.opened_at_ns = absl::GetCurrentTimeNanos();
-  const std::shared_ptr<SocketOwner> owner = info.owner;
   RelayPair pair;
   int error = MakeRelayPair({instance_, info.number, KindOf(info),
                              info.kind.family, info.kind.protocol},
                             nonblocking, &pair);
   if (error == 0) {
     info.cookie = pair.cookie;
-    if (info.kind.type == SOCK_DGRAM) {
-      *made = std::make_shared<RelayedDatagrams>(
-          std::move(info), std::move(pair.daemon), std::move(real), NextLoop(),
-          this);
-    } else {
-      *made = std::make_shared<RelayedStream>(
-          std::move(info), std::move(pair.daemon), std::move(real), NextLoop(),
-          this);
-    }
+    error = loop->WatchProgram(pair.program.get(), info.number);
   }
-  if (error == 0) {
-    {
-      absl::MutexLock lock(&mu_);
-      sockets_.emplace((*made)->info().number, *made);
-    }
-    error = (*made)->Start();
-    if (error == 0) {
-      *program = std::move(pair.program);
-      return 0;
-    }
+  if (error != 0) {
+    owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+    return error;
+  }
+  if (info.kind.type == SOCK_DGRAM) {
+    *made = std::make_shared<RelayedDatagrams>(
+        std::move(info), std::move(pair.daemon), std::move(real), loop, this);
+  } else {
+    *made = std::make_shared<RelayedStream>(
+        std::move(info), std::move(pair.daemon), std::move(real), loop, this);
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    sockets_.emplace((*made)->info().number, *made);
+  }
+  error = (*made)->Start();
+  if (error != 0) {
     // Nothing has come of it: the loop doesn't know of it.
     (void)Remove(**made);
     return error;
   }
-  owner->sockets.fetch_sub(1, std::memory_order_relaxed);
-  return error;
+  *program = std::move(pair.program);
+  return 0;
 }
 
 std::shared_ptr<RelayedSocket> RelayedSockets::Find(uint64_t number) const {
   absl::MutexLock lock(&mu_);
   auto found = sockets_.find(number);
   return found == sockets_.end() ? nullptr : found->second;
+}
+
+bool RelayedSockets::HasEnded(uint64_t number) const {
+  const auto socket = Find(number);
+  return socket == nullptr || socket->HasHungUp();
 }
 
 std::vector<std::shared_ptr<RelayedSocket>> RelayedSockets::List() const {
@@ -156,6 +161,10 @@ std::vector<std::shared_ptr<RelayedSocket>> RelayedSockets::List() const {
 size_t RelayedSockets::size() const {
   absl::MutexLock lock(&mu_);
   return sockets_.size();
+}
+
+void RelayedSockets::CloseLeft() const {
+  for (const auto& socket : List()) socket->CloseIfLeft();
 }
 
 std::shared_ptr<RelayedSocket> RelayedSockets::Remove(

@@ -59,9 +59,16 @@ class RelayedSockets {
   // Null if there is none, or not any more.
   std::shared_ptr<RelayedSocket> Find(uint64_t number) const;
 
+  // Whether a socket that there was has ended, or is about to: the loop has yet
+  // to see it.
+  bool HasEnded(uint64_t number) const;
+
   // In no order.
   std::vector<std::shared_ptr<RelayedSocket>> List() const;
   size_t size() const;
+
+  // Frees addresses of sockets whose programs' ends are closed by now.
+  void CloseLeft() const;
 
   // For sockets that end. Returns the table's hold.
   std::shared_ptr<RelayedSocket> Remove(const RelayedSocket& socket);

@@ -1,7 +1,6 @@
 #include "daemon/relay/relayed_stream.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -17,7 +16,7 @@
 namespace wspd {
 namespace {
 
-constexpr uint32_t kLinkEvents = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+constexpr uint32_t kBytes = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 // After which a listener that had to pause goes on.
 constexpr absl::Duration kPause = absl::Milliseconds(100);
 
@@ -30,32 +29,40 @@ bool SaysEnd(uint32_t events) {
   return (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
 }
 
-bool IsHungUp(int link) {
-  pollfd wait{link, 0, 0};
-  return poll(&wait, 1, 0) == 1 && (wait.revents & POLLHUP) != 0;
-}
-
 }  // namespace
 
 int RelayedStream::Start() {
   absl::MutexLock lock(&mu_);
   const bool accepted = info().listener != 0;
   if (accepted) state_ = LinuxState::STATE_CONNECTED;
+  link_events_ = EPOLLET | (accepted ? kBytes : 0);
   const int error =
-      loop()->Watch(link_.get(), kLinkEvents, this, RelayEnd::kProgram);
+      loop()->Watch(link_.get(), link_events_, this, RelayEnd::kProgram);
   if (error != 0 || !accepted) return error;
   // From now on the loop knows of it, and lets go of it.
-  if (const int failed = WatchRealLocked(); failed != 0) BreakLocked(failed);
+  const int failed = WatchRealLocked(false);
+  if (failed != 0) BreakLocked(failed);
   return 0;
 }
 
-int RelayedStream::WatchRealLocked() {
-  if (watches_real_) return 0;
+int RelayedStream::WatchRealLocked(bool room) {
+  if (watches_real_) {
+    if (room) WatchRealForRoomLocked();
+    return 0;
+  }
   const int error = loop()->Watch(
-      real_.get(), EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLOUT | EPOLLET, this,
+      real_.get(), EPOLLET | kBytes | (room ? uint32_t{EPOLLOUT} : 0), this,
       RelayEnd::kReal);
   watches_real_ = error == 0;
+  real_room_ = room;
   return error;
+}
+
+void RelayedStream::WatchRealForRoomLocked() {
+  // TCP tells of room only after it has been wanting: it may stay so.
+  if (std::exchange(real_room_, true)) return;
+  (void)loop()->Rearm(real_.get(), EPOLLET | kBytes | EPOLLOUT, this,
+                      RelayEnd::kReal);
 }
 
 int RelayedStream::Listen(int backlog) {
@@ -71,7 +78,7 @@ int RelayedStream::Listen(int backlog) {
     accepts_ = std::make_unique<AcceptQueue>(table(), info());
   }
   state_ = LinuxState::STATE_LISTENING;
-  return WatchRealLocked();
+  return WatchRealLocked(false);
 }
 
 int RelayedStream::CountUnsent(int* bytes) {
@@ -144,7 +151,7 @@ void RelayedStream::OnTime() {
   absl::MutexLock lock(&mu_);
   if (!link_.valid()) return;
   if (state_ == LinuxState::STATE_LISTENING) return WorkLocked();
-  if (!hung_up_ || !closing_) return;
+  if (!gone_ || !closing_) return;
   Log(LogLevel::kDebug, "closed relayed socket reset",
       {{"pid", info().owner->pid}, {"number", info().number}});
   ResetLocked();
@@ -154,40 +161,39 @@ void RelayedStream::DeferLocked() {
   if (!std::exchange(deferred_, true)) loop()->Defer(shared_from_this());
 }
 
-void RelayedStream::SetLinkWaitsLocked(bool waits) {
-  if (waits == link_waits_) return;
-  link_waits_ = waits;
+void RelayedStream::SetLinkEventsLocked(bool bytes, bool room) {
+  const uint32_t events =
+      EPOLLET | (bytes ? kBytes : 0) | (room ? uint32_t{EPOLLOUT} : 0);
+  if (events == link_events_) return;
+  link_events_ = events;
   // Can't fail: it is in the set.
-  (void)loop()->Rearm(link_.get(),
-                      kLinkEvents | (waits ? uint32_t{EPOLLOUT} : 0), this,
-                      RelayEnd::kProgram);
+  (void)loop()->Rearm(link_.get(), events, this, RelayEnd::kProgram);
 }
 
 void RelayedStream::WorkLocked() {
+  if (std::exchange(hung_up_, false) && !gone_) gone_ = IsProgramGoneLocked();
+  if (gone_ && state_ != LinuxState::STATE_CONNECTED) return CloseLocked();
   switch (state_) {
     case LinuxState::STATE_CONNECTED:
       return PumpLocked();
     case LinuxState::STATE_LISTENING:
-      return hung_up_ ? LeaveLocked() : AcceptLocked();
+      return AcceptLocked();
     case LinuxState::STATE_CONNECTING:
-      if (hung_up_) return LeaveLocked();
       CheckConnectLocked();
       if (state_ == LinuxState::STATE_CONNECTED) PumpLocked();
       return;
     case LinuxState::STATE_UNCONNECTED:
-      if (hung_up_) return LeaveLocked();
       return DrainFillerLocked();
     default:
-      // The daemon itself has shut down a direction: a hang-up says nothing.
-      if (!std::exchange(hung_up_, false)) return;
-      if (IsProgramEndClosed(link_.get())) CloseLocked();
+      return;
   }
 }
 
 void RelayedStream::AcceptLocked() {
+  if (!real_.valid()) return;
   const AcceptQueue::Result result =
       accepts_->Run(real_.get(), link_.get(), {lingers_, &program_options_});
-  SetLinkWaitsLocked(result == AcceptQueue::Result::kBlocked);
+  SetLinkEventsLocked(false, result == AcceptQueue::Result::kBlocked);
   if (result == AcceptQueue::Result::kMore) DeferLocked();
   if (result == AcceptQueue::Result::kScarce) {
     loop()->WakeAfter(kPause, weak_from_this());
@@ -195,16 +201,17 @@ void RelayedStream::AcceptLocked() {
 }
 
 void RelayedStream::PumpLocked() {
-  if (hung_up_ && aborts_) return ResetLocked();
+  if (gone_ && (aborts_ || IsUnacceptedLocked())) return ResetLocked();
   bool more = false;
   if (!to_real_ended_) more |= PumpToRealLocked();
   if (!link_.valid()) return;
   if (!to_program_ended_) more |= PumpToProgramLocked();
   if (!link_.valid()) return;
-  if (hung_up_ && to_real_ended_) return CloseLocked();
-  SetLinkWaitsLocked(to_program_.blocked());
+  if (gone_ && to_real_ended_) return CloseLocked();
+  SetLinkEventsLocked(true, to_program_.blocked());
+  if (to_real_.blocked()) WatchRealForRoomLocked();
   if (more) DeferLocked();
-  if (hung_up_ && !std::exchange(closing_, true)) {
+  if (gone_ && !std::exchange(closing_, true)) {
     loop()->WakeAfter(table()->options().linger_time, weak_from_this());
   }
 }
@@ -225,12 +232,13 @@ bool RelayedStream::PumpToRealLocked() {
       return true;
     case ByteFlow::Result::kEnd:
       // The end may be here before the word of the hang-up that it is.
-      if (aborts_ && IsHungUp(link_.get())) {
+      if (aborts_ && IsHungUp(link_.get()) && IsProgramGoneLocked()) {
         ResetLocked();
         return false;
       }
       to_real_ended_ = true;
-      shutdown(real_.get(), SHUT_WR);
+      // Closing does it, too.
+      if (!gone_) shutdown(real_.get(), SHUT_WR);
       if (to_program_ended_) state_ = LinuxState::STATE_ENDED;
       return false;
     case ByteFlow::Result::kSourceFailed:
@@ -299,9 +307,34 @@ void RelayedStream::BreakLocked(int error) {
   to_program_ended_ = true;
   to_real_.Clear();
   to_program_.Clear();
-  SetLinkWaitsLocked(false);
+  SetLinkEventsLocked(false, false);
   // When the program's end is closed after this, that is one more edge.
   shutdown(link_.get(), SHUT_RDWR);
+  // What was still to be sent is lost with the connection. Who waits for room
+  // on the program's end is woken by it.
+  DrainLinkLocked();
+}
+
+void RelayedStream::DrainLinkLocked() {
+  char bytes[16384];
+  while (recv(link_.get(), bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
+  }
+}
+
+bool RelayedStream::IsUnacceptedLocked() const {
+  // Nothing has come or gone, and the listener has ended as well: the kernel
+  // has dropped it with what waited there.
+  return info().listener != 0 && bytes_sent() == 0 && bytes_received() == 0 &&
+         table()->HasEnded(info().listener);
+}
+
+void RelayedStream::CloseIfLeft() {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid() || (state_ != LinuxState::STATE_UNCONNECTED &&
+                         state_ != LinuxState::STATE_LISTENING)) {
+    return;
+  }
+  if (IsHungUp(link_.get()) && IsProgramEndClosed(link_.get())) real_.Reset();
 }
 
 void RelayedStream::CloseLocked() {

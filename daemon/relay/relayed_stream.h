@@ -15,8 +15,9 @@ namespace wspd {
 // A relayed stream socket: unconnected, then a connection or a listener, to its
 // end (proto/README.md, "Relayed sockets").
 //
-// Both ends are watched for edges. The link isn't watched for room but while
-// that is waited for: it would be an edge for each time that the program reads.
+// Both ends are watched for edges: the link for bytes once there is a
+// connection, and for room while that is waited for. It would be an edge for
+// each byte of the filler, and for each time that the program reads.
 class RelayedStream : public RelayedSocket {
  public:
   using RelayedSocket::RelayedSocket;
@@ -29,6 +30,7 @@ class RelayedStream : public RelayedSocket {
   int Listen(int backlog) override;
   int State(int filler_change, wsp::v1::LinuxStateResult* result) override;
   int TakeError(int* pending) override;
+  void CloseIfLeft() override;
   int Shutdown(int how) override;
   int CountUnsent(int* bytes) override;
   void SetProgramOption(int name, const std::string& value) override;
@@ -47,7 +49,8 @@ class RelayedStream : public RelayedSocket {
     return state_;
   }
 
-  int WatchRealLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `room`: also for room, which a connection under way tells its end by.
+  int WatchRealLocked(bool room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // ---- connecting (relayed_stream_connect.cc)
 
@@ -79,10 +82,17 @@ class RelayedStream : public RelayedSocket {
   // The connection is no more: the program sees the end of both directions, and
   // asks for the error.
   void BreakLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether this was accepted and never by a program.
+  bool IsUnacceptedLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The program's end is closed and everything is out.
   void CloseLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ResetLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void SetLinkWaitsLocked(bool waits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What the link is watched for besides hang-ups.
+  void SetLinkEventsLocked(bool bytes, bool room)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WatchRealForRoomLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Drops what is there.
+  void DrainLinkLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DeferLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ByteFlow to_real_ ABSL_GUARDED_BY(mu_);
@@ -108,16 +118,20 @@ class RelayedStream : public RelayedSocket {
   bool to_program_ended_ ABSL_GUARDED_BY(mu_) = false;
   // Nothing can be sent to the real socket any more.
   bool broken_ ABSL_GUARDED_BY(mu_) = false;
-  // Both directions of the link are shut down. If it wasn't the daemon who did
-  // it, the program's end is closed or as good as closed.
+  // Both directions of the link are shut down, by whomever: it is to be seen
+  // whether the program's end is closed.
   bool hung_up_ ABSL_GUARDED_BY(mu_) = false;
+  // It is.
+  bool gone_ ABSL_GUARDED_BY(mu_) = false;
   // SO_LINGER of the program's: a close resets.
   bool aborts_ ABSL_GUARDED_BY(mu_) = false;
   // SO_LINGER is on: the kernel would make the daemon wait.
   bool lingers_ ABSL_GUARDED_BY(mu_) = false;
   // A timer runs until which everything has to be out.
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
-  bool link_waits_ ABSL_GUARDED_BY(mu_) = false;
+  // What the link and the real socket are watched for.
+  uint32_t link_events_ ABSL_GUARDED_BY(mu_) = 0;
+  bool real_room_ ABSL_GUARDED_BY(mu_) = false;
   bool deferred_ ABSL_GUARDED_BY(mu_) = false;
 };
 

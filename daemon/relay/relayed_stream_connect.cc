@@ -73,7 +73,7 @@ int RelayedStream::BeginConnectLocked(const NetAddress& address,
     if (state_ == LinuxState::STATE_CONNECTED) *in_progress = false;
   }
   // Tells of what is ready already.
-  error = WatchRealLocked();
+  error = WatchRealLocked(state_ == LinuxState::STATE_CONNECTING);
   if (error != 0) (void)DissolveLocked();
   return error;
 }
@@ -81,14 +81,14 @@ int RelayedStream::BeginConnectLocked(const NetAddress& address,
 int RelayedStream::DissolveLocked() {
   const sockaddr none{AF_UNSPEC, {}};
   if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
-  DrainFillerLocked();
+  DrainLinkLocked();
   state_ = LinuxState::STATE_UNCONNECTED;
   error_ = 0;
   connect_failed_ = false;
   accepts_ = nullptr;
   to_real_.Clear();
   to_program_.Clear();
-  SetLinkWaitsLocked(false);
+  SetLinkEventsLocked(false, false);
   return 0;
 }
 
@@ -100,7 +100,9 @@ int RelayedStream::Shutdown(int how) {
     case LinuxState::STATE_LISTENING:
       if (how == SHUT_WR) return 0;
       accepts_ = nullptr;
-      SetLinkWaitsLocked(false);
+      SetLinkEventsLocked(false, false);
+      // A client may keep a listener from being writable, too.
+      DrainLinkLocked();
       state_ = LinuxState::STATE_UNCONNECTED;
       return 0;
     case LinuxState::STATE_CONNECTING:
@@ -133,8 +135,8 @@ void RelayedStream::CheckConnectLocked() {
 void RelayedStream::OnConnectedLocked() {
   state_ = LinuxState::STATE_CONNECTED;
   DrainFillerLocked();
-  // What came meanwhile was left there. The real socket's edge begins it.
-  to_real_.SetReady(false, false);
+  // What came meanwhile was left there; this tells of it.
+  SetLinkEventsLocked(true, false);
 }
 
 void RelayedStream::DrainFillerLocked() {

@@ -7,9 +7,12 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
+#include "daemon/relay/relay_address.h"
 #include "daemon/relay/relay_fixture.h"
 #include "gtest/gtest.h"
+#include "proto/relay_wire.h"
 
 namespace wspd {
 namespace {
@@ -26,6 +29,37 @@ class RelayedStreamTest : public RelayFixture {
     }),
               0);
     relayed.socket->OnLingerSet();
+  }
+
+  // Lets it listen, and connects to it.
+  OwnedFd MakePeerOf(Relayed* listener, int backlog) {
+    if (listener->socket->Report().local.port() == 0) {
+      EXPECT_EQ(listener->socket->Bind(Loopback(0)), 0);
+    }
+    EXPECT_EQ(listener->socket->Listen(backlog), 0);
+    OwnedFd peer = ConnectToLoopback(listener->socket->Report().local.port());
+    SetDeadline(peer.get());
+    return peer;
+  }
+
+  // What accept() of a program is.
+  static OwnedFd Accept(const Relayed& listener,
+                        wsp::relay::Accepted* message) {
+    iovec bytes = {message, sizeof(*message)};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    msghdr header{};
+    header.msg_iov = &bytes;
+    header.msg_iovlen = 1;
+    header.msg_control = control;
+    header.msg_controllen = sizeof(control);
+    const ssize_t size =
+        recvmsg(listener.program.get(), &header, MSG_CMSG_CLOEXEC);
+    EXPECT_EQ(size, static_cast<ssize_t>(sizeof(*message)));
+    if (size <= 0 || CMSG_FIRSTHDR(&header) == nullptr) return OwnedFd();
+    int fd;
+    memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&header)), sizeof(fd));
+    SetDeadline(fd);
+    return OwnedFd(fd);
   }
 
   // Whether there is room again before long.
@@ -243,6 +277,90 @@ TEST_F(RelayedStreamTest, EveryOrderOfEndsLeavesNothing) {
   }
 }
 
+TEST_F(RelayedStreamTest, AShutdownOfBothDirectionsIsNoClose) {
+  OwnedFd peer;
+  Relayed relayed = MakeConnected(&peer);
+  const int program = relayed.program.get();
+  // The second one is an event of its own, like each of those below.
+  for (int i = 0; i < 2; ++i) {
+    shutdown(program, SHUT_RDWR);
+    EXPECT_EQ(ReadBytes(peer.get(), 1), "");
+    EXPECT_FALSE(relayed.socket->Report().peer.empty());
+  }
+  peer.Reset();
+  EXPECT_TRUE(Await([&] {
+    return relayed.socket->Report().state == LinuxState::STATE_ENDED;
+  }));
+  shutdown(program, SHUT_RDWR);
+  EXPECT_EQ(TakeError(relayed), 0);
+  const OwnedFd other(dup(program));
+  relayed.program.Reset();
+  EXPECT_EQ(TakeError(relayed), 0);
+  EXPECT_EQ(table_->size(), 1u);
+}
+
+TEST_F(RelayedStreamTest, BothEndsInTurnAreNoClose) {
+  OwnedFd peer;
+  Relayed relayed = MakeConnected(&peer);
+  shutdown(peer.get(), SHUT_WR);
+  EXPECT_EQ(ReadBytes(relayed.program.get(), 1), "");
+  shutdown(relayed.program.get(), SHUT_WR);
+  EXPECT_EQ(ReadBytes(peer.get(), 1), "");
+  EXPECT_TRUE(Await([&] {
+    return relayed.socket->Report().state == LinuxState::STATE_ENDED;
+  }));
+  EXPECT_EQ(TakeError(relayed), 0);
+  EXPECT_EQ(table_->size(), 1u);
+  relayed.program.Reset();
+  EXPECT_TRUE(AwaitSize(0));
+}
+
+TEST_F(RelayedStreamTest, ShutdownsAndClosesAtOnceLeaveNothing) {
+  for (int i = 0; i < 200; ++i) {
+    OwnedFd peer;
+    Relayed relayed = MakeConnected(&peer);
+    OwnedFd copy(dup(relayed.program.get()));
+    std::thread other([&] {
+      shutdown(copy.get(), SHUT_RDWR);
+      copy.Reset();
+    });
+    if (i % 3 != 0) shutdown(relayed.program.get(), SHUT_WR);
+    if (i % 2 != 0) peer.Reset();
+    relayed.program.Reset();
+    other.join();
+  }
+  EXPECT_TRUE(AwaitSize(0));
+  EXPECT_EQ(owner_->sockets, 0u);
+}
+
+TEST_F(RelayedStreamTest, AClosedSocketsAddressIsFreeAtOnce) {
+  for (int i = 0; i < 200; ++i) {
+    Relayed one = Make();
+    ASSERT_EQ(one.socket->Bind(Loopback(0)), 0);
+    const int port = one.socket->Report().local.port();
+    if (i % 2 == 0) {
+      ASSERT_EQ(one.socket->Listen(1), 0);
+    }
+    one.program.Reset();
+    const Relayed other = Make();
+    ASSERT_EQ(other.socket->Bind(Loopback(port)), 0) << i;
+  }
+}
+
+TEST_F(RelayedStreamTest, AResetWakesWhoWaitsForRoom) {
+  OwnedFd peer;
+  Relayed relayed = MakeConnected(&peer);
+  const std::string bytes = Pattern(64 << 10);
+  while (send(relayed.program.get(), bytes.data(), bytes.size(),
+              MSG_DONTWAIT | MSG_NOSIGNAL) > 0 ||
+         AwaitRoom(relayed.program.get())) {
+  }
+  const linger abort{1, 0};
+  setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
+  peer.Reset();
+  EXPECT_NE(AwaitEvents(relayed.program.get(), POLLOUT) & POLLOUT, 0);
+}
+
 TEST_F(RelayedStreamTest, AResetComesBehindTheBytesAndIsToldOnce) {
   OwnedFd peer;
   Relayed relayed = MakeConnected(&peer);
@@ -356,9 +474,103 @@ TEST_F(RelayedStreamTest, WhatNobodyWantsToReadHoldsNobodyUp) {
   OwnedFd peer;
   Relayed relayed = MakeConnected(&peer);
   shutdown(relayed.program.get(), SHUT_RD);
-  Send(peer.get(), Pattern(16 << 20));
+  Send(peer.get(), Pattern(4 << 20));
   Send(relayed.program.get(), "still here");
   EXPECT_EQ(ReadBytes(peer.get(), 10), "still here");
+}
+
+// ---------------------------------------------------------------- listening
+
+TEST_F(RelayedStreamTest, ConnectionsComeWithTheirNames) {
+  Relayed listener = Make();
+  const OwnedFd peer = MakePeerOf(&listener, 5);
+  wsp::relay::Accepted message;
+  const OwnedFd first = Accept(listener, &message);
+  NetAddress address;
+  ASSERT_TRUE(FromRelayAddress(message.peer, &address));
+  EXPECT_TRUE(address.SameEndpoint(NetAddress::LocalOf(peer.get())));
+  ASSERT_TRUE(FromRelayAddress(message.local, &address));
+  EXPECT_TRUE(address.SameEndpoint(NetAddress::PeerOf(peer.get())));
+  EXPECT_EQ(table_->Find(message.number)->info().listener,
+            listener.socket->info().number);
+  Send(first.get(), "hello");
+  EXPECT_EQ(ReadBytes(peer.get(), 5), "hello");
+}
+
+TEST_F(RelayedStreamTest, AcceptedSocketsHaveTheListenersOptions) {
+  Relayed listener = Make();
+  ASSERT_EQ(listener.socket->Bind(Loopback(0)), 0);
+  SetLinger(listener, {1, 0});
+  const int low_water = 3;
+  listener.socket->SetProgramOption(
+      SO_RCVLOWAT, std::string(reinterpret_cast<const char*>(&low_water),
+                               sizeof(low_water)));
+  const OwnedFd peer = MakePeerOf(&listener, 5);
+  wsp::relay::Accepted message;
+  OwnedFd accepted = Accept(listener, &message);
+  int got = 0;
+  socklen_t size = sizeof(got);
+  getsockopt(accepted.get(), SOL_SOCKET, SO_RCVLOWAT, &got, &size);
+  EXPECT_EQ(got, low_water);
+  accepted.Reset();
+  int error = 0;
+  EXPECT_EQ(ReadBytes(peer.get(), 1, &error), "");
+  EXPECT_EQ(error, ECONNRESET);
+}
+
+TEST_F(RelayedStreamTest, ConnectionsThatNobodyAcceptsAreReset) {
+  Relayed listener = Make();
+  const OwnedFd peer = MakePeerOf(&listener, 5);
+  // It waits on the program's end.
+  EXPECT_NE(AwaitEvents(listener.program.get(), POLLIN), 0);
+  listener.program.Reset();
+  int error = 0;
+  EXPECT_EQ(ReadBytes(peer.get(), 1, &error), "");
+  EXPECT_EQ(error, ECONNRESET);
+  EXPECT_TRUE(AwaitSize(0));
+}
+
+TEST_F(RelayedStreamTest, NoMoreThanTheBacklogWaitsOnTheProgramsEnd) {
+  Relayed listener = Make();
+  std::vector<OwnedFd> peers;
+  peers.push_back(MakePeerOf(&listener, 1000));
+  const int port = NetAddress::PeerOf(peers[0].get()).port();
+  for (int i = 0; i < 299; ++i) peers.push_back(ConnectToLoopback(port));
+  // The listener, what waits on its end, and one under way.
+  EXPECT_TRUE(Await([&] { return table_->size() > 16; }));
+  EXPECT_LE(table_->size(), 100u);
+  for (size_t i = 0; i < peers.size(); ++i) {
+    wsp::relay::Accepted message;
+    const OwnedFd accepted = Accept(listener, &message);
+    EXPECT_TRUE(accepted.valid());
+  }
+  peers.clear();
+  listener.program.Reset();
+  EXPECT_TRUE(AwaitSize(0));
+}
+
+TEST_F(RelayedStreamTest, AcceptsWaitForTheOwnersLimit) {
+  RelayedSockets::Options options = TwoLoops();
+  options.sockets_per_owner = 2;
+  Start(options);
+  Relayed listener = Make();
+  const OwnedFd peer = MakePeerOf(&listener, 5);
+  const OwnedFd other =
+      ConnectToLoopback(NetAddress::PeerOf(peer.get()).port());
+  wsp::relay::Accepted message;
+  OwnedFd first = Accept(listener, &message);
+  EXPECT_EQ(table_->size(), 2u);
+  first.Reset();
+  const OwnedFd second = Accept(listener, &message);
+  EXPECT_TRUE(second.valid());
+}
+
+TEST_F(RelayedStreamTest, AShutListenerListensNoMore) {
+  Relayed listener = Make();
+  const OwnedFd peer = MakePeerOf(&listener, 5);
+  EXPECT_EQ(listener.socket->Shutdown(SHUT_RD), 0);
+  EXPECT_EQ(listener.socket->Report().state, LinuxState::STATE_UNCONNECTED);
+  EXPECT_EQ(listener.socket->Listen(5), 0);
 }
 
 // ------------------------------------------------------------------- bulk
@@ -366,7 +578,7 @@ TEST_F(RelayedStreamTest, WhatNobodyWantsToReadHoldsNobodyUp) {
 TEST_F(RelayedStreamTest, MuchGoesBothWaysAtOnce) {
   OwnedFd peer;
   Relayed relayed = MakeConnected(&peer);
-  const std::string bytes = Pattern(32 << 20);
+  const std::string bytes = Pattern(8 << 20);
   std::thread threads[] = {
       std::thread([&] { Send(relayed.program.get(), bytes); }),
       std::thread([&] { Send(peer.get(), bytes); }),
@@ -432,7 +644,7 @@ TEST_F(RelayedStreamTest, UrgentBytesKeepTheirPlaceBothWays) {
 TEST_F(RelayedStreamTest, UrgentBytesInTheMidstOfManyHarmNoneOfThem) {
   std::string part = Pattern(300000);
   std::replace(part.begin(), part.end(), '!', '?');
-  constexpr int kRounds = 40;
+  constexpr int kRounds = 15;
   for (const bool up : {true, false}) {
     SCOPED_TRACE(up);
     OwnedFd peer;

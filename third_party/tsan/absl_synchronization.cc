@@ -20,6 +20,8 @@
 #define __tsan_mutex_post_lock(mutex, flags, recursion) (void)(mutex)
 #define __tsan_mutex_pre_unlock(mutex, flags) (void)(mutex)
 #define __tsan_mutex_post_unlock(mutex, flags) (void)(mutex)
+#define __tsan_mutex_try_lock 0
+#define __tsan_mutex_try_lock_failed 0
 #define __tsan_mutex_destroy(mutex, flags) (void)(mutex)
 #define __tsan_acquire(address) (void)(address)
 #define __tsan_release(address) (void)(address)
@@ -62,6 +64,16 @@ void WRAP(5Mutex4LockEv)(Mutex* mutex) {
   __tsan_mutex_pre_lock(mutex, 0);
   REAL(5Mutex4LockEv)(mutex);
   __tsan_mutex_post_lock(mutex, 0, 0);
+}
+
+bool REAL(5Mutex7TryLockEv)(Mutex* mutex);
+bool WRAP(5Mutex7TryLockEv)(Mutex* mutex) {
+  __tsan_mutex_pre_lock(mutex, __tsan_mutex_try_lock);
+  const bool locked = REAL(5Mutex7TryLockEv)(mutex);
+  __tsan_mutex_post_lock(
+      mutex,
+      __tsan_mutex_try_lock | (locked ? 0 : __tsan_mutex_try_lock_failed), 0);
+  return locked;
 }
 
 void REAL(5Mutex6UnlockEv)(Mutex* mutex);
