@@ -57,6 +57,11 @@ LinuxAttachment::Answer LinuxAttachment::Ask(Call* call, int64_t deadline_ms,
   return Await(&answered_, deadline_ms, signals);
 }
 
+bool LinuxAttachment::Send(Call* call) {
+  attachment_.Submit(call);
+  return attachment_.Flush() != IoStatus::kBroken;
+}
+
 LinuxAttachment::Answer LinuxAttachment::Await(const bool* done,
                                                int64_t deadline_ms,
                                                const sigset_t* signals) {

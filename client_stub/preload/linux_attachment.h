@@ -46,7 +46,11 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   // nothing.
   Answer Ask(Call* call, int64_t deadline_ms, const sigset_t* signals);
 
-  // Of the last call.
+  // Submits the call; its result is dropped when it comes. False: the
+  // connection is gone.
+  bool Send(Call* call);
+
+  // Of the last call that was waited for.
   uint64_t call_id() const { return call_id_; }
   const Completion& result() const { return result_; }
   // The same as the result's data.

@@ -1,6 +1,8 @@
 #include "client_stub/preload/relayed_calls.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 #include <cstring>
@@ -15,6 +17,34 @@ constexpr size_t kMostValueBytes = 4096;
 
 struct Value {
   uint8_t bytes[kMostValueBytes];
+};
+
+// Switches that the kernel never refuses, on a socket in whatever state.
+bool IsNeverRefused(int level, int option, size_t size) {
+  if (size < sizeof(int)) return false;
+  if (level == SOL_SOCKET) {
+    return option == SO_KEEPALIVE || option == SO_REUSEADDR;
+  }
+  return level == IPPROTO_TCP && option == TCP_NODELAY;
+}
+
+class SettingOption final : public RelayedCall {
+ public:
+  SettingOption(int level, int option, ByteView value)
+      : level_(level), option_(option), value_(value) {}
+
+  void Append(ByteBuffer* call) const override {
+    AppendLinuxSetOption(call, level_, option_, value_);
+  }
+  void Take(const Completion&) override {}
+  bool NeedsAnswer() const override {
+    return !IsNeverRefused(level_, option_, value_.size);
+  }
+
+ private:
+  const int level_;
+  const int option_;
+  const ByteView value_;
 };
 
 }  // namespace
@@ -92,9 +122,8 @@ int SetRelayedOption(int fd, const relay::Name& name, int level, int option,
   if (static_cast<int>(size) < 0 || size > kMostValueBytes) return -EINVAL;
   Value input;
   if (!CopyIn(input.bytes, value, size)) return -EFAULT;
-  return AskRelayed(fd, name, [&](ByteBuffer* call) {
-    AppendLinuxSetOption(call, level, option, {input.bytes, size});
-  });
+  SettingOption call(level, option, {input.bytes, size});
+  return AskAboutSocket(fd, name.number, &call);
 }
 
 int ControlRelayed(int fd, const relay::Name& name, unsigned long request,

@@ -33,6 +33,9 @@ class RelayedCall {
   virtual void Append(ByteBuffer* call) const = 0;
   // The result, if it is a success; views end with the call.
   virtual void Take(const Completion& result) = 0;
+  // False: it can't fail on a socket that the daemon knows, and whatever is
+  // asked next comes behind it.
+  virtual bool NeedsAnswer() const { return true; }
 
  protected:
   ~RelayedCall() = default;

@@ -18,9 +18,11 @@ namespace {
 
 using State = wire::LinuxStateResult;
 
-constexpr char kFiller = 0;
-// Less than there ever is room for, so that more is a sign of no limit.
-constexpr uint32_t kMostFiller = 4096;
+// More than there is room for: by what goes of it the kernel says that there is
+// none any more, in one call.
+constexpr char kFiller[8192] = {};
+// A program's end that takes all that is no end with the least buffer.
+constexpr uint32_t kMostFiller = 1 << 20;
 
 struct Stream {
   int fd;
@@ -31,11 +33,12 @@ struct Stream {
 uint32_t FillUp(int fd) {
   const int caller_errno = errno;
   uint32_t count = 0;
-  while (count < kMostFiller &&
-         kernel::Call(SYS_sendto, fd, &kFiller, 1, MSG_DONTWAIT | MSG_NOSIGNAL,
-                      nullptr, 0) == 1) {
-    ++count;
-  }
+  long sent;
+  do {
+    sent = kernel::Call(SYS_sendto, fd, kFiller, sizeof kFiller,
+                        MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
+    if (sent > 0) count += static_cast<uint32_t>(sent);
+  } while (sent == sizeof kFiller && count < kMostFiller);
   errno = caller_errno;
   return count;
 }
@@ -61,7 +64,7 @@ int SendLastFiller(Stream stream) {
   const ConnectWait wait(stream.name->number);
   ssize_t sent;
   pthread_cleanup_push(TakeFillerBack, &stream);
-  sent = Real().send(stream.fd, &kFiller, 1, MSG_NOSIGNAL);
+  sent = Real().send(stream.fd, kFiller, 1, MSG_NOSIGNAL);
   pthread_cleanup_pop(0);
   const int error = sent == 1 ? 0 : -errno;
   errno = caller_errno;

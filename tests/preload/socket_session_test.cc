@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -321,6 +322,58 @@ TEST_F(SocketSessionTest, ACallNamesItsSocket) {
   auto failing = AskState(0, 4711, &state);
   AnswerState(NextStateCall(), ENOMEM);
   EXPECT_EQ(failing.get(), -ENOMEM);
+}
+
+// What the kernel never refuses isn't waited for, where the daemon knows the
+// socket; nobody hears of its result.
+TEST_F(SocketSessionTest, SwitchesAreSetWithoutAWait) {
+  constexpr uint64_t kNumber = 4711;
+  auto asked = Ask(AF_INET, SOCK_STREAM, 0, wsp::Plane::kRelayed);
+  Attach();
+  const wsp::v1::Call made = NextCall();
+  const OwnedFd pair(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  daemon_->SendDescriptor(made.call_id(), kCookie, pair.get());
+  wsp::v1::ServerFrame frame;
+  daemon_->AddResult(&frame, made.call_id())
+      ->mutable_linux_socket()
+      ->set_number(kNumber);
+  daemon_->Send(frame);
+  const OwnedFd fd(asked.get());
+
+  wsp::relay::Name name;
+  name.number = kNumber;
+  const int on = 1;
+  EXPECT_EQ(wsp::SetRelayedOption(fd.get(), name, IPPROTO_TCP, TCP_NODELAY, &on,
+                                  sizeof on),
+            0);
+  wsp::RelayedState state;
+  auto next = AskState(fd.get(), kNumber, &state);
+  const auto set = daemon_->NextCall();
+  ASSERT_TRUE(set.has_value());
+  EXPECT_EQ(set->socket_id(), kNumber);
+  EXPECT_EQ(set->linux_call().set_option().name(), TCP_NODELAY);
+  const wsp::v1::Call call = NextStateCall();
+  AnswerState(*set, ENOMEM);
+  AnswerState(call, 0);
+  EXPECT_EQ(next.get(), 0);
+}
+
+TEST_F(SocketSessionTest, SwitchesOfUnknownSocketsWaitForTheirAnswer) {
+  Begin();
+  const OwnedFd held(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  auto asked = std::async(std::launch::async, [&] {
+    wsp::relay::Name name;
+    name.number = 4712;
+    const int on = 1;
+    return wsp::SetRelayedOption(held.get(), name, IPPROTO_TCP, TCP_NODELAY,
+                                 &on, sizeof on);
+  });
+  AnswerState(daemon_->NextCall().value_or(wsp::v1::Call()), EBADF);
+  OwnedFd shown;
+  EXPECT_EQ(daemon_->TakeShown(&shown), 4712u);
+  daemon_->AnswerShown(4712, 0);
+  AnswerState(daemon_->NextCall().value_or(wsp::v1::Call()), ENOMEM);
+  EXPECT_EQ(asked.get(), -ENOMEM);
 }
 
 // As after fork and exec: the attachment has no right to the socket yet.
