@@ -31,6 +31,7 @@ using ::testing::ElementsAre;
 struct Daemon {
   long send_result = 0;  // 0: as many as came
   std::vector<std::string> sent;
+  long queued_error = -EAGAIN;
   int shutdown_result = 0;
   std::vector<int> shut;
   int lives = 0;
@@ -52,7 +53,9 @@ long AskToSendDatagram(int, const relay::Name&,
   g_daemon->sent.push_back(data);
   return static_cast<long>(datagram.bytes);
 }
-long AskForQueuedError(int, const relay::Name&, msghdr*) { return -EAGAIN; }
+long AskForQueuedError(int, const relay::Name&, msghdr*) {
+  return g_daemon->queued_error;
+}
 int AskToConnectDatagrams(int, const relay::Name&, const relay::Address& peer) {
   g_daemon->peer = peer;
   return g_daemon->connect_result;
@@ -414,6 +417,14 @@ TEST_F(DatagramCallsTest, ErrorsComeInOrderAndOnce) {
   EXPECT_EQ(Receive(1, MSG_DONTWAIT), Error(EAGAIN));
   BringError(-5);  // what no kernel says
   EXPECT_EQ(Receive(), Error(EIO));
+}
+
+TEST_F(DatagramCallsTest, AnErrorOfTheQueueIsNotPendingAnyMore) {
+  BringError(ECONNREFUSED);
+  EXPECT_EQ(Receive(1, MSG_ERRQUEUE), Error(EAGAIN));
+  daemon_.queued_error = 0;
+  EXPECT_EQ(Receive(1, MSG_ERRQUEUE), "");
+  EXPECT_EQ(Receive(1, MSG_DONTWAIT), Error(EAGAIN));
 }
 
 TEST_F(DatagramCallsTest, SendsOfTheConnectedTellTheErrorThatIsNext) {

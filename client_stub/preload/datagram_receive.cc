@@ -132,7 +132,12 @@ bool TakeTime(int64_t begin_ns, const timespec& whole, timespec* left) {
 
 long DatagramReceive(int fd, const relay::Name& name, msghdr* message,
                      int flags) {
-  if ((flags & MSG_ERRQUEUE) != 0) return AskForQueuedError(fd, name, message);
+  if ((flags & MSG_ERRQUEUE) != 0) {
+    const long received = AskForQueuedError(fd, name, message);
+    // What it tells isn't pending any more.
+    if (received >= 0) TakeDatagramError(fd);
+    return received;
+  }
   if (message->msg_iovlen > kMostDatagramParts) return -EMSGSIZE;
   Frame frame;
   long result;
