@@ -111,6 +111,8 @@ class ProcessesTest(preload_case.PreloadCase):
             os.set_inheritable(kept.fileno(), True)
             body = '''
             import errno, os, socket, sys
+            high = [fd for fd in os.listdir("/proc/self/fd") if int(fd) > 255]
+            assert not high, high
             kept = socket.socket(fileno=int(sys.argv[1]))
             kept.sendall(b"after exec")
             assert kept.recv(100) == b"after exec"
@@ -120,8 +122,6 @@ class ProcessesTest(preload_case.PreloadCase):
                 assert error.errno == errno.EBADF
             else:
                 raise AssertionError("it is still open")
-            high = [fd for fd in os.listdir("/proc/self/fd") if int(fd) > 255]
-            assert not high, high
             one = socket.create_connection(("127.0.0.1", int(sys.argv[3])))
             one.sendall(b"x")
             assert one.recv(1) == b"x"
