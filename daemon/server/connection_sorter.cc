@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/notification.h"
 #include "daemon/base/log.h"
+#include "daemon/relay/foreign_descriptors.h"
 
 namespace wspd {
 namespace {
@@ -109,9 +110,18 @@ class ConnectionSorter::Waiting : public EventHandler {
   }
 
   void ReadFirstBytes() {
-    const ssize_t size = recv(fd_.get(), first_.data() + read_,
-                              first_.size() - read_, MSG_DONTWAIT);
+    iovec room = {first_.data() + read_, first_.size() - read_};
+    ForeignDescriptors::Control control;
+    msghdr message{};
+    message.msg_iov = &room;
+    message.msg_iovlen = 1;
+    message.msg_control = &control;
+    message.msg_controllen = sizeof(control);
+    const ssize_t size =
+        recvmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    // None are wanted here.
+    if (size >= 0) ForeignDescriptors::Dispose(message);
     if (size <= 0) return state_->Remove(this);
     read_ += size;
     const size_t magic = std::min(read_, kMagic.size());

@@ -10,6 +10,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
+#include "daemon/base/descriptor_passing.h"
 #include "daemon/base/log.h"
 #include "daemon/relay/foreign_descriptors.h"
 
@@ -88,6 +89,8 @@ void DescriptorChannel::Serve(const Context& context, OwnedFd fd,
   channel->watch_ = *watch;
   (void)setsockopt(channel->fd_.get(), SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes,
                    sizeof(kSendBufferBytes));
+  // What it adopts comes so.
+  SetDescriptorPassing(channel->fd_.get(), true);
   context.connections->OnAttachBegun(connection.get());
   // Ended meanwhile: the event that comes with it does the rest.
   if (!channel->Greet(attachment->get())) channel->Close();

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "daemon/base/descriptor_passing.h"
 #include "daemon/base/log.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/server/fd_numbers.h"
@@ -46,6 +47,8 @@ class Listener::Acceptor : public EventHandler,
         numbers_(FdNumbers::ForThisProcess()) {}
 
   absl::Status Start() {
+    // gRPC's readers don't expect any. Descriptor channels allow it again.
+    SetDescriptorPassing(listen_fd_, false);
     auto watch = loop_->Watch(listen_fd_, 0, shared_from_this());
     if (!watch.ok()) return watch.status();
     watch_ = *watch;

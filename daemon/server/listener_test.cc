@@ -1,5 +1,6 @@
 #include "daemon/server/listener.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "daemon/base/descriptor_passing.h"
 #include "daemon/server/socket_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -127,6 +129,36 @@ TEST_F(ListenerTest, NumbersAreHighAndNotSoonUsedAgain) {
     last = server.get();
     table_->Remove(absl::StrCat("fd:", server.get()));
   }
+}
+
+// Closing them could take as long as their sender likes.
+TEST_F(ListenerTest, DescriptorsAreRefusedWhereTheKernelCan) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  const OwnedFd one(pair[0]), other(pair[1]);
+  if (!SetDescriptorPassing(one.get(), false)) {
+    GTEST_SKIP() << "only Linux from 6.16 on";
+  }
+  Start();
+  const OwnedFd client = Connect();
+  const OwnedFd server = inbox_.Take();
+  char byte = 'x';
+  iovec bytes = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(rights), pair, sizeof(int));
+  EXPECT_EQ(sendmsg(client.get(), &message, MSG_NOSIGNAL), -1);
+  EXPECT_EQ(errno, EPERM);
+  ASSERT_TRUE(SetDescriptorPassing(server.get(), true));
+  EXPECT_EQ(sendmsg(client.get(), &message, MSG_NOSIGNAL), 1);
 }
 
 TEST_F(ListenerTest, AcceptsAllThatAreQueued) {
