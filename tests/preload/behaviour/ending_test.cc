@@ -14,7 +14,6 @@
 namespace wspd::preload {
 namespace {
 
-using testing::Pattern;
 using testing::PatternError;
 using testing::ThreadGroup;
 

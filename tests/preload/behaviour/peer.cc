@@ -30,7 +30,7 @@ OwnedFd Listen(const char* path) {
     errno = ENAMETOOLONG;
     return OwnedFd();
   }
-  strcpy(address.sun_path, path);
+  strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
   OwnedFd listener(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!listener.is_open() ||
       bind(listener.get(), reinterpret_cast<const sockaddr*>(&address),

@@ -21,7 +21,7 @@ OwnedFd ConnectToPeer() {
                   << " names no peer; tests/preload/run.sh sets it";
     return OwnedFd();
   }
-  strcpy(address.sun_path, path);
+  strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
   OwnedFd connection(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   const Outcome connected = Call(
       connect(connection.get(), reinterpret_cast<const sockaddr*>(&address),
