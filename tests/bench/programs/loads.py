@@ -100,8 +100,7 @@ class Echo(_Load):
 
     def measure(self, client):
         text = _run(client, "sockperf", "ping-pong", "--tcp", "-i", "127.0.0.1",
-                          "-p", PORT, "-m", 64, "-t", self._seconds,
-                          "--full-rtt")
+                    "-p", PORT, "-m", 64, "-t", self._seconds, "--full-rtt")
         return _found(_MEDIAN_MICROSECONDS, text, "sockperf")
 
 
@@ -119,7 +118,7 @@ class Stream(_Load):
 
     def measure(self, client):
         text = _run(client, "iperf3", "-c", "127.0.0.1", "-p", PORT, "-J",
-                          *self._length)
+                    *self._length)
         result = json.loads(text)
         check("error" not in result, f"iperf3 says: {result.get('error')}")
         return result["end"]["sum_received"]["bits_per_second"] / 1e9
@@ -139,8 +138,8 @@ class Get(_Load):
                          "127.0.0.1", "--save", "", "--logfile", "")
 
     def measure(self, client):
-        text = _run(client, "redis-benchmark", "-p", PORT, "-t", "get", "-c", 50,
-                          "-n", self._requests, "--csv")
+        text = _run(client, "redis-benchmark", "-p", PORT, "-t", "get", "-c",
+                    50, "-n", self._requests, "--csv")
         return _found(r'"GET","([\d.]+)"', text, "redis-benchmark") / 1000
 
 
@@ -164,8 +163,8 @@ class Requests(_Load):
 
     def measure(self, client):
         text = _run(client, "wrk", "-t1", "-c32", f"-d{self._seconds}s",
-                          "--timeout", _PATIENCE, *self._options,
-                          f"http://127.0.0.1:{PORT}/page")
+                    "--timeout", _PATIENCE, *self._options,
+                    f"http://127.0.0.1:{PORT}/page")
         trouble = re.search(r"(Socket errors:.*|Non-2xx.*)", text)
         check(not trouble, f"wrk says: {trouble and trouble.group(1)}")
         return _found(r"Requests/sec:\s*([\d.]+)", text, "wrk") / 1000

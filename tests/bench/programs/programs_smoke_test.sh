@@ -17,7 +17,8 @@ import json
 import sys
 
 rows = [json.loads(line) for line in open(sys.argv[1])]
-assert len({(row["name"], row["plane"]) for row in rows}) == len(rows) >= 12, rows
+names = {(row["name"], row["plane"]) for row in rows}
+assert len(names) == len(rows) >= 12, rows
 assert {row["plane"] for row in rows} == {"lent", "relayed"}, rows
 for row in rows:
     if "reason" in row:

@@ -85,7 +85,8 @@ def run_row(row, absences, arguments, output):
         samples = measure(row, names, arguments)
     except rig.Failure as failure:
         for plane in planes:
-            output.write_without(row, plane, f"could not be measured: {failure}")
+            output.write_without(row, plane,
+                                 f"could not be measured: {failure}")
         return False
     for name, reason in samples.failures.items():
         print(f"{row.name}: {name} could not be measured: {reason}",
@@ -110,7 +111,12 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     output = Output(arguments.json)
-    absences = {name: ways.absence(name, arguments) for name in arguments.ways}
+    try:
+        absences = {name: ways.absence(name, arguments)
+                    for name in arguments.ways}
+    except rig.Failure as failure:
+        print(failure, file=sys.stderr)
+        return 1
     if absences.get(ways.DANTE):
         print(f"Dante is skipped: {absences[ways.DANTE]}")
     print(report.header(), flush=True)

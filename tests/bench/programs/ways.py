@@ -43,11 +43,12 @@ _PYTHON = "/usr/bin/python3"
 # What a descriptor of socket()'s is without the library.
 _OPEN_AND_SHOW = f"""
 import os, socket
-one = socket.socket()
-os.set_inheritable(one.fileno(), True)
-show = f"import socket; print(socket.socket(fileno={{one.fileno()}}).family.name)"
+fd = socket.socket().detach()
+os.set_inheritable(fd, True)
+show = f"import socket; print(socket.socket(fileno={{fd}}).family.name)"
 os.execve("{_PYTHON}", ["{_PYTHON}", "-c", show], {{}})
 """
+_WSPRUN_FAILED = 125
 _FAMILIES = {"lent": "AF_INET", "relayed": "AF_UNIX"}
 
 
@@ -102,9 +103,13 @@ class Plane:
         turn out to be on another."""
         program = self.client.start(_PYTHON, "-c", _OPEN_AND_SHOW)
         program.wait(status=None)
-        if program.process.returncode != 0:
-            said = program.errors().strip().split("\n")[-1]
-            return said.partition(" (wsprun --help")[0]
+        said = program.errors().strip().split("\n")[-1]
+        if program.process.returncode == _WSPRUN_FAILED:
+            return said
+        if said.startswith(PermissionError.__name__):
+            return f"wspd offers no such plane: {said}"
+        check(program.process.returncode == 0,
+              f"no socket on the {self._plane} plane: {program.errors()}")
         family = program.output().decode().strip()
         check(family == _FAMILIES[self._plane],
               f"sockets of the {self._plane} plane are of {family}")
