@@ -28,6 +28,11 @@ bool DatagramBacklog::Push(const iovec* pieces, size_t count) {
   return true;
 }
 
+bool DatagramBacklog::IsScarce() {
+  return bytes_together.load(std::memory_order_relaxed) >
+         kMostBytesTogether / 2;
+}
+
 void DatagramBacklog::Pop() {
   const size_t bytes = messages_[next_].size();
   bytes_ -= bytes;

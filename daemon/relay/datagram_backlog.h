@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "daemon/relay/datagram_message.h"
+
 namespace wspd {
 
 // Messages that were taken from one end of a relayed socket when the other had
@@ -17,13 +19,17 @@ namespace wspd {
 // Not thread-safe.
 class DatagramBacklog {
  public:
-  static constexpr size_t kMostBytes = 512 << 10;
+  // Of a batch.
+  static constexpr size_t kMostBytes = 16 * kMostMessageBytes;
   static constexpr size_t kMostBytesTogether = 64 << 20;
 
   DatagramBacklog() = default;
   ~DatagramBacklog() { Clear(); }
   DatagramBacklog(const DatagramBacklog&) = delete;
   DatagramBacklog& operator=(const DatagramBacklog&) = delete;
+
+  // Half of what there is for all is used up: who can has to do without.
+  static bool IsScarce();
 
   bool empty() const { return next_ == messages_.size(); }
 

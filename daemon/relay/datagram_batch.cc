@@ -13,22 +13,52 @@ DatagramBatch* DatagramBatch::OfThread() {
   return &batch;
 }
 
-int DatagramBatch::Receive(int fd) {
+int DatagramBatch::Receive(int fd, int most, int flags) {
   for (;;) {
-    const int got = recvmmsg(fd, received_, kSlots, MSG_DONTWAIT, nullptr);
+    const int got =
+        recvmmsg(fd, received_, most, flags | MSG_DONTWAIT, nullptr);
     if (got >= 0 || errno != EINTR) return got;
   }
 }
 
-int DatagramBatch::ReceiveMessages(int fd) {
-  for (int i = 0; i < kSlots; ++i) {
-    pieces_[i] = {Slot(i), kMostMessageBytes};
-    msghdr& header = received_[i].msg_hdr;
-    header = {};
-    header.msg_iov = &pieces_[i];
-    header.msg_iovlen = 1;
+void DatagramBatch::PrepareMessage(int slot) {
+  pieces_[slot] = {Slot(slot), kMostMessageBytes};
+  msghdr& header = received_[slot].msg_hdr;
+  header = {};
+  header.msg_iov = &pieces_[slot];
+  header.msg_iovlen = 1;
+  header.msg_control = &controls_[slot];
+  header.msg_controllen = sizeof(controls_[slot]);
+}
+
+void DatagramBatch::DisposeOfDescriptors(int count) {
+  for (int i = 0; i < count; ++i) {
+    const msghdr& header = received_[i].msg_hdr;
+    if (header.msg_controllen > 0) ForeignDescriptors::Dispose(header);
   }
-  return Receive(fd);
+}
+
+int DatagramBatch::ReceiveMessages(int fd) {
+  for (int i = 0; i < kSlots; ++i) PrepareMessage(i);
+  const int count = Receive(fd, kSlots, MSG_CMSG_CLOEXEC);
+  const int error = errno;
+  DisposeOfDescriptors(count);
+  errno = error;
+  return count;
+}
+
+int DatagramBatch::PeekMessage(int fd) {
+  PrepareMessage(0);
+  // Of these the message has the last hold.
+  received_[0].msg_hdr.msg_control = nullptr;
+  received_[0].msg_hdr.msg_controllen = 0;
+  return Receive(fd, 1, MSG_PEEK);
+}
+
+void DatagramBatch::TakeMessage(int fd) {
+  PrepareMessage(0);
+  received_[0].msg_hdr.msg_iovlen = 0;
+  DisposeOfDescriptors(Receive(fd, 1, MSG_CMSG_CLOEXEC));
 }
 
 int DatagramBatch::ReceiveDatagrams(int fd) {
@@ -43,7 +73,7 @@ int DatagramBatch::ReceiveDatagrams(int fd) {
     header.msg_control = Slot(i) + kHeaderBytes;
     header.msg_controllen = wsp::relay::kMaxControlBytes;
   }
-  return Receive(fd);
+  return Receive(fd, kSlots, 0);
 }
 
 void DatagramBatch::ComposeMessage(int slot, iovec pieces[2]) {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "daemon/relay/datagram_message.h"
+#include "daemon/relay/foreign_descriptors.h"
 #include "daemon/socket/net_address.h"
 #include "proto/relay_wire.h"
 
@@ -31,14 +32,17 @@ class DatagramBatch {
   // Take up to kSlots messages; how many, or -1 with errno. None waits. Fewer
   // than kSlots: there were no more at that moment.
 
-  // Whole messages from the daemon's end of a pair. What comes with them,
-  // descriptors among it, the kernel closes and forgets.
+  // Whole messages from the daemon's end of a pair. Descriptors that come with
+  // them are disposed of.
   int ReceiveMessages(int fd);
+  // The next one alone, which stays where it is until TakeMessage().
+  int PeekMessage(int fd);
+  void TakeMessage(int fd);
   // Datagrams with their addresses and control blocks; their headers are
   // written.
   int ReceiveDatagrams(int fd);
 
-  // After ReceiveMessages().
+  // After ReceiveMessages() or PeekMessage().
   char* message(int slot) { return Slot(slot); }
   size_t message_bytes(int slot) const { return received_[slot].msg_len; }
   // Longer than any message may be.
@@ -59,16 +63,21 @@ class DatagramBatch {
   static constexpr size_t kSlotBytes =
       (kBefore + kMostMessageBytes + 63) / 64 * 64;
 
-  DatagramBatch() : memory_(new char[kSlots * kSlotBytes]) {}
+  DatagramBatch()
+      : memory_(new char[kSlots * kSlotBytes]),
+        controls_(new ForeignDescriptors::Control[kSlots]) {}
 
   char* Slot(int slot) { return &memory_[slot * kSlotBytes + kBefore]; }
   char* Payload(int slot) {
     return Slot(slot) + kHeaderBytes + wsp::relay::kMaxControlBytes;
   }
-  int Receive(int fd);
+  void PrepareMessage(int slot);
+  int Receive(int fd, int most, int flags);
+  void DisposeOfDescriptors(int count);
 
   // Not cleared.
   const std::unique_ptr<char[]> memory_;
+  const std::unique_ptr<ForeignDescriptors::Control[]> controls_;
   mmsghdr received_[kSlots] = {};
   iovec pieces_[kSlots] = {};
   NetAddress senders_[kSlots];

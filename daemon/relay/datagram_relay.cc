@@ -25,6 +25,9 @@ constexpr uint32_t kMostErrorBytes = 65536;
 // Of a turn, which an error takes, so that many end it.
 constexpr size_t kErrorCost = DatagramRelay::kTurnBytes / 16;
 
+// Of a flush, which others than the program can keep from coming to an end.
+constexpr size_t kMostFlushBytes = 16 * DatagramRelay::kTurnBytes;
+
 bool IsFull(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 }  // namespace
@@ -103,27 +106,28 @@ DatagramRelay::Counts DatagramRelay::TakeCounts() {
 // ------------------------------------------------------ to the real socket
 
 void DatagramRelay::MoveDown(size_t most_bytes) {
-  if (!SendDownBacklog()) return;
-  DatagramBatch* const batch = DatagramBatch::OfThread();
+  real_full_ = false;
+  SendDownBacklog();
   size_t moved = 0;
-  while (end_ready_ && moved < most_bytes) {
-    const int count = batch->ReceiveMessages(end_);
-    // The program's end was closed with datagrams unread. What it has sent
-    // comes all the same.
-    if (count < 0 && errno == ECONNRESET) continue;
-    if (count < DatagramBatch::kSlots) end_ready_ = false;
-    if (count <= 0) return;
-    moved += SendBatch(batch, count);
-    if (!down_.empty()) return;
+  while (end_ready_ && !real_full_ && moved < most_bytes) {
+    const bool one = one_by_one_ > 0 || DatagramBacklog::IsScarce();
+    moved += one ? MoveOneDown() : MoveBatchDown();
   }
 }
 
-bool DatagramRelay::IsAtEnd() const {
-  pollfd end = {end_, POLLRDHUP, 0};
-  return poll(&end, 1, 0) == 1 && (end.revents & (POLLRDHUP | POLLHUP)) != 0;
+void DatagramRelay::NoteFull() {
+  real_full_ = true;
+  one_by_one_ = DatagramBatch::kSlots;
 }
 
-size_t DatagramRelay::SendBatch(DatagramBatch* batch, int count) {
+size_t DatagramRelay::MoveBatchDown() {
+  DatagramBatch* const batch = DatagramBatch::OfThread();
+  int count = batch->ReceiveMessages(end_);
+  // The program's end was closed with datagrams unread. What it has sent comes
+  // all the same.
+  if (count < 0 && errno == ECONNRESET) return 0;
+  if (count < DatagramBatch::kSlots) end_ready_ = false;
+  if (count <= 0) return 0;
   // An end comes as messages without a byte, without end.
   if (batch->message_bytes(count - 1) == 0 && IsAtEnd()) {
     end_ready_ = false;
@@ -132,31 +136,90 @@ size_t DatagramRelay::SendBatch(DatagramBatch* batch, int count) {
   Outgoing outgoing;
   size_t bytes = 0;
   for (int i = 0; i < count; ++i) {
-    const size_t size = batch->message_bytes(i);
-    bytes += size + sizeof(DatagramHeader);
-    const int error = batch->is_cut(i)
-                          ? EMSGSIZE
-                          : ReadDatagram(batch->message(i), size,
-                                         &outgoing.datagrams[outgoing.count]);
-    if (error == 0) {
-      outgoing.Add(batch->message(i), size);
-    } else {
-      Drop("not what a relayed socket's message may be", error);
-    }
+    bytes += batch->message_bytes(i) + sizeof(DatagramHeader);
+    (void)Read(batch, i, &outgoing);
   }
   if (outgoing.count > 0) SendDown(&outgoing);
   return bytes;
 }
 
+size_t DatagramRelay::MoveOneDown() {
+  DatagramBatch* const batch = DatagramBatch::OfThread();
+  const int count = batch->PeekMessage(end_);
+  if (count < 0 && errno == ECONNRESET) return 0;
+  const size_t bytes = count == 1 ? batch->message_bytes(0) : 0;
+  if (count <= 0 || (bytes == 0 && IsAtEnd())) {
+    end_ready_ = false;
+    return 0;
+  }
+  Outgoing outgoing;
+  if (Read(batch, 0, &outgoing)) {
+    const int error =
+        SendOne(outgoing.messages[0].msg_hdr, outgoing.datagrams[0].flags, 0);
+    if (error != 0) {
+      NoteFull();
+      return 0;
+    }
+  }
+  batch->TakeMessage(end_);
+  if (one_by_one_ > 0) --one_by_one_;
+  return bytes + sizeof(DatagramHeader);
+}
+
+bool DatagramRelay::IsAtEnd() const {
+  pollfd end = {end_, POLLRDHUP, 0};
+  return poll(&end, 1, 0) == 1 && (end.revents & (POLLRDHUP | POLLHUP)) != 0;
+}
+
+bool DatagramRelay::Read(DatagramBatch* batch, int slot, Outgoing* outgoing) {
+  char* const message = batch->message(slot);
+  const size_t bytes = batch->message_bytes(slot);
+  const int error =
+      batch->is_cut(slot)
+          ? EMSGSIZE
+          : ReadDatagram(message, bytes, &outgoing->datagrams[outgoing->count]);
+  if (error == 0) {
+    outgoing->Add(message, bytes);
+  } else {
+    Drop("not what a relayed socket's message may be", error);
+  }
+  return error == 0;
+}
+
 void DatagramRelay::SendDown(Outgoing* outgoing) {
   int first = 0;
-  // Of the first try to send `first`; 0: there was none. It may have been an
-  // error of those sent before, which is no reason not to send this one.
-  int error_before = 0;
   while (first < outgoing->count) {
-    const int end = outgoing->RunOf(first);
-    const int sent = sendmmsg(real_, &outgoing->messages[first], end - first,
-                              outgoing->datagrams[first].flags | kSendFlags);
+    mmsghdr* const messages = &outgoing->messages[first];
+    const int flags = outgoing->datagrams[first].flags;
+    int error = 0;
+    const int run = outgoing->RunOf(first) - first;
+    if (run > 1) {
+      const int sent = sendmmsg(real_, messages, run, flags | kSendFlags);
+      error = sent < 0 ? errno : 0;
+      if (error == EINTR) continue;
+      for (int i = 0; i < sent; ++i) counts_.bytes_sent += messages[i].msg_len;
+      if (sent > 0) {
+        first += sent;
+        continue;
+      }
+    }
+    if (!IsFull(error)) error = SendOne(messages->msg_hdr, flags, error);
+    if (error == 0) {
+      ++first;
+      continue;
+    }
+    NoteFull();
+    for (; first < outgoing->count; ++first) {
+      if (!down_.Push(&outgoing->whole[first], 1)) Drop("no room", ENOBUFS);
+    }
+  }
+}
+
+int DatagramRelay::SendOne(const msghdr& message, int flags, int error_before) {
+  // The first error may be of those that were sent before, which is no reason
+  // not to send this one.
+  for (;;) {
+    const ssize_t sent = sendmsg(real_, &message, flags | kSendFlags);
     const int error = sent < 0 ? errno : 0;
     if (error == EINTR) continue;
     if (error != 0 && !IsFull(error) && error_before == 0) {
@@ -164,58 +227,44 @@ void DatagramRelay::SendDown(Outgoing* outgoing) {
       continue;
     }
     if (error_before != 0 && error_before != error) error_ = error_before;
-    error_before = 0;
-    if (sent > 0) {
-      uint64_t bytes = 0;
-      for (int i = first; i < first + sent; ++i) {
-        bytes += outgoing->messages[i].msg_len;
-      }
-      counts_.bytes_sent += bytes;
-      first += sent;
-    } else if (IsFull(error)) {
-      for (; first < outgoing->count; ++first) {
-        if (!down_.Push(&outgoing->whole[first], 1)) Drop("no room", ENOBUFS);
-      }
-    } else {
-      // Its own. Nobody waits for it any more; a program that sends to its only
-      // peer hears of it all the same.
-      if (outgoing->datagrams[first].to.empty()) error_ = error;
-      Drop("the kernel's word", error);
-      ++first;
+    if (IsFull(error)) return error;
+    if (error == 0) {
+      counts_.bytes_sent += static_cast<uint64_t>(sent);
+      return 0;
     }
+    // Its own. Nobody waits for it any more; a program that sends to its only
+    // peer hears of it all the same.
+    if (message.msg_name == nullptr) error_ = error;
+    Drop("the kernel's word", error);
+    return 0;
   }
 }
 
-bool DatagramRelay::SendDownBacklog() {
+void DatagramRelay::SendDownBacklog() {
   while (!down_.empty()) {
     std::string& message = down_.front();
     Outgoing outgoing;
     // It could be read once.
     (void)ReadDatagram(&message[0], message.size(), &outgoing.datagrams[0]);
     outgoing.Add(&message[0], message.size());
-    const int flags = outgoing.datagrams[0].flags | kSendFlags;
-    const ssize_t sent = sendmsg(real_, &outgoing.messages[0].msg_hdr, flags);
-    if (sent >= 0) {
-      counts_.bytes_sent += sent;
-    } else if (IsFull(errno)) {
-      return false;
-    } else if (errno == EINTR) {
-      continue;
-    } else {
-      Drop("the kernel's word", errno);
+    if (SendOne(outgoing.messages[0].msg_hdr, outgoing.datagrams[0].flags, 0) !=
+        0) {
+      return NoteFull();
     }
     down_.Pop();
   }
-  return true;
 }
 
 // ------------------------------------------------------ to the program's end
 
 void DatagramRelay::MoveUp(size_t most_bytes) {
-  if (!SendUpBacklog()) return;
   size_t moved = 0;
-  while (up_.empty() && SendUpError()) {
-    if (!real_ready_ || moved >= most_bytes) return;
+  end_full_ = !SendUpBacklog();
+  while (!end_full_) {
+    end_full_ = !SendUpError();
+    if (end_full_ || !real_ready_ || moved >= most_bytes) return;
+    end_full_ = !MayTakeUp();
+    if (end_full_) return;
     DatagramBatch* const batch = DatagramBatch::OfThread();
     const int count = batch->ReceiveDatagrams(real_);
     if (count < 0 && !IsFull(errno)) {
@@ -229,7 +278,15 @@ void DatagramRelay::MoveUp(size_t most_bytes) {
       moved += batch->payload_bytes(i) + sizeof(DatagramHeader);
     }
     SendUp(batch, count);
+    end_full_ = !up_.empty();
   }
+}
+
+bool DatagramRelay::MayTakeUp() const {
+  if (!DatagramBacklog::IsScarce()) return true;
+  // Of a hang-up, too.
+  pollfd end = {end_, POLLOUT, 0};
+  return poll(&end, 1, 0) != 0;
 }
 
 bool DatagramRelay::SendUpBacklog() {
@@ -293,7 +350,8 @@ void DatagramRelay::SendUp(DatagramBatch* batch, int count) {
 void DatagramRelay::Flush() {
   // Whether or not the loop has heard of them.
   end_ready_ = true;
-  MoveDown(kTurnBytes);
+  // All: the program's end holds less.
+  MoveDown(kMostFlushBytes);
 }
 
 int DatagramRelay::Connect(const NetAddress& address) {
@@ -334,7 +392,7 @@ int DatagramRelay::Send(const wsp::v1::LinuxSend& request, uint32_t* sent) {
   }
   Flush();
   // Not before the others.
-  if (!down_.empty()) return EAGAIN;
+  if (real_full_) return EAGAIN;
   for (;;) {
     const ssize_t result =
         sendmsg(real_, &message, request.flags() | kSendFlags);

@@ -53,11 +53,11 @@ class DatagramRelay {
   bool closed() const { return closed_; }
   // There is more to move, after the turn of others.
   bool has_more() const {
-    return (end_ready_ && down_.empty()) || (real_ready_ && up_.empty());
+    return (end_ready_ && !real_full_) || (real_ready_ && !awaits_end());
   }
   // EPOLLOUT is awaited of the real socket, and of the program's end.
-  bool awaits_real() const { return !down_.empty(); }
-  bool awaits_end() const { return !up_.empty() || error_ != 0; }
+  bool awaits_real() const { return real_full_; }
+  bool awaits_end() const { return end_full_ || error_ != 0; }
   // What was counted since it was asked last.
   Counts TakeCounts();
 
@@ -82,16 +82,24 @@ class DatagramRelay {
 
   // To the real socket.
   void MoveDown(size_t most_bytes);
+  // Each moves some, and returns the bytes.
+  size_t MoveBatchDown();
+  size_t MoveOneDown();
   // Whether the program has shut down its sending, or closed its end.
   bool IsAtEnd() const;
-  size_t SendBatch(DatagramBatch* batch, int count);
+  // Reads a message that is in `batch`. False: it was dropped.
+  bool Read(DatagramBatch* batch, int slot, Outgoing* outgoing);
   void SendDown(Outgoing* outgoing);
-  // False: the real socket is full.
-  bool SendDownBacklog();
+  // Sends one; errno, 0 if it needn't be kept any more. `error_before` is of a
+  // try before, 0 for none.
+  int SendOne(const msghdr& message, int flags, int error_before);
+  void SendDownBacklog();
+  void NoteFull();
 
   // To the program's end. False: it is full.
   bool SendUpBacklog();
   bool SendUpError();
+  bool MayTakeUp() const;
   void MoveUp(size_t most_bytes);
   void SendUp(DatagramBatch* batch, int count);
 
@@ -104,6 +112,12 @@ class DatagramRelay {
   bool real_ready_ = false;
   bool end_ready_ = false;
   bool closed_ = false;
+  // Had no room for the last datagram.
+  bool real_full_ = false;
+  bool end_full_ = false;
+  // Datagrams that go down one by one, each taken when it is sent, since the
+  // real socket was full before.
+  int one_by_one_ = 0;
   // errno of an error that came between the datagrams, and that the program is
   // still to be told of; the newest, 0: none.
   int error_ = 0;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/relay/datagram_backlog.h"
 #include "daemon/relay/datagram_relay_fixture.h"
+#include "daemon/testing/tcp_pair.h"
 #include "daemon/winsock/address_codec.h"
 
 namespace wspd {
@@ -356,6 +357,32 @@ TEST_F(DatagramRelayTest, AFullSocketSaysSo) {
   EXPECT_EQ(Receive(), "last");
 }
 
+TEST_F(DatagramRelayTest, AnErrorThatFindsNoRoomWaits) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+  const OwnedFd program(ends[0]);
+  const OwnedFd end(ends[1]);
+  const OwnedFd real = Udp();
+  const NetAddress nobody = ClosedPort();
+  ASSERT_EQ(connect(real.get(), nobody.get(), nobody.size()), 0);
+  DatagramRelay relay(real.get(), end.get());
+  int full = 0;
+  while (send(end.get(), "x", 1, MSG_DONTWAIT) == 1) ++full;
+  ASSERT_EQ(send(real.get(), "x", 1, 0), 1);
+  relay.Run(EPOLLIN | EPOLLERR, 0);
+  // Nothing to do before there is room.
+  EXPECT_FALSE(relay.has_more());
+  EXPECT_TRUE(relay.awaits_end());
+  char message[100];
+  while (full-- > 0) ASSERT_EQ(recv(program.get(), message, 100, 0), 1);
+  relay.Run(0, EPOLLOUT);
+  EXPECT_FALSE(relay.has_more());
+  EXPECT_FALSE(relay.awaits_end());
+  ASSERT_EQ(recv(program.get(), message, 100, MSG_DONTWAIT),
+            static_cast<ssize_t>(sizeof(DatagramHeader)));
+  EXPECT_EQ(message[0], wsp::relay::kError);
+}
+
 TEST(DatagramBacklogTest, HasALimit) {
   DatagramBacklog backlog;
   std::string message(1000, 'x');
@@ -379,8 +406,40 @@ TEST(DatagramBacklogTest, AllTogetherHaveALimit) {
   } while (all.back()->Push(&piece, 1));
   EXPECT_EQ(all.size(), 1 + DatagramBacklog::kMostBytesTogether /
                                 DatagramBacklog::kMostBytes);
+  EXPECT_TRUE(DatagramBacklog::IsScarce());
   all.erase(all.begin());
   EXPECT_TRUE(all.back()->Push(&piece, 1));
+  all.clear();
+  EXPECT_FALSE(DatagramBacklog::IsScarce());
+}
+
+// Much is kept for others: this one does with no memory.
+TEST_F(DatagramRelayTest, NothingIsLostWhenMemoryIsScarce) {
+  std::vector<std::unique_ptr<DatagramBacklog>> all;
+  std::string message(DatagramBacklog::kMostBytes, 'x');
+  const iovec piece = {&message[0], message.size()};
+  do {
+    all.push_back(std::make_unique<DatagramBacklog>());
+  } while (all.back()->Push(&piece, 1));
+  StartFull();
+  std::thread program([this] {
+    for (int i = 0; i < 500; ++i) {
+      ASSERT_TRUE(SendTo(NetAddress(), absl::StrCat(i)));
+    }
+  });
+  for (int i = 0; i < 500; ++i) ASSERT_EQ(Receive(), absl::StrCat(i));
+  program.join();
+  // And up.
+  for (int i = 0; i < 500; ++i) {
+    const std::string text = absl::StrCat(i);
+    ASSERT_EQ(send(peer_.get(), text.data(), text.size(), 0),
+              static_cast<ssize_t>(text.size()));
+    if (i % 100 == 50) driver_->Synchronize();
+    if (i >= 100) {
+      ASSERT_EQ(ReadPayload(), absl::StrCat(i - 100));
+    }
+  }
+  EXPECT_EQ(driver_->counts().dropped, 0u);
 }
 
 // -------------------------------------------------------------------- ends
@@ -504,6 +563,26 @@ TEST_F(DatagramRelayTest, ACallComesAfterWhatWasSentBefore) {
   go->Notify();
   for (int i = 0; i < 40; ++i) ASSERT_EQ(Receive(), "before");
   EXPECT_EQ(Receive(), "then");
+}
+
+TEST_F(DatagramRelayTest, ACallComesAfterMuch) {
+  Start();
+  const auto go = HoldLoop();
+  const int bytes = 1 << 20;
+  ASSERT_EQ(
+      setsockopt(program_.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)),
+      0);
+  // More than the relay has in a turn, if the system lets it.
+  uint64_t queued = 0;
+  const std::string payload(60000, 'x');
+  const std::string large = Message(peer_address_, payload);
+  while (send(program_.get(), large.data(), large.size(), MSG_DONTWAIT) > 0) {
+    queued += payload.size();
+  }
+  uint32_t sent = 0;
+  EXPECT_EQ(driver_->Send(SendRequest("then", peer_address_), &sent), 0);
+  EXPECT_EQ(driver_->counts().bytes_sent, queued + 4);
+  go->Notify();
 }
 
 TEST_F(DatagramRelayTest, ConnectedAndNotAnyMore) {
@@ -642,6 +721,35 @@ TEST_F(DatagramRelayTest, DescriptorsThatComeAlongAreClosed) {
   EXPECT_EQ(Receive(), "with a descriptor");
   char byte;
   EXPECT_EQ(recv(ours.get(), &byte, 1, 0), 0);
+}
+
+TEST_F(DatagramRelayTest, DescriptorsWhoseCloseTakesLongHoldUpNobody) {
+  Start();
+  TcpPair pair = MakeTcpPair();
+  const linger minutes{1, 600};
+  ASSERT_EQ(setsockopt(pair.ours.get(), SOL_SOCKET, SO_LINGER, &minutes,
+                       sizeof(minutes)),
+            0);
+  const std::string much(1 << 20, 'x');
+  while (send(pair.ours.get(), much.data(), much.size(), MSG_DONTWAIT) > 0) {
+  }
+  std::string text = Message(peer_address_, "with a descriptor");
+  iovec piece = {&text[0], text.size()};
+  std::string control = ControlItem(SOL_SOCKET, SCM_RIGHTS, pair.ours.get());
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = &control[0];
+  message.msg_controllen = control.size();
+  const auto go = HoldLoop();
+  ASSERT_GT(sendmsg(program_.get(), &message, 0), 0);
+  // The message holds it, so that this takes no time.
+  pair.ours.Reset();
+  go->Notify();
+  EXPECT_EQ(Receive(), "with a descriptor");
+  ASSERT_TRUE(SendTo(peer_address_, "next"));
+  EXPECT_EQ(Receive(), "next");
+  pair.peer.Reset();
 }
 
 // ---------------------------------------------------------- other protocols

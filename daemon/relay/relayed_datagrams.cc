@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <utility>
 
@@ -50,7 +51,12 @@ int RelayedDatagrams::Start() {
   const int error =
       loop()->Watch(link_.get(), LinkEvents(false), this, RelayEnd::kProgram);
   if (error != 0) return error;
-  return loop()->Watch(real_.get(), RealEvents(false), this, RelayEnd::kReal);
+  // From now on the loop knows of it, and lets go of it.
+  const int failed =
+      loop()->Watch(real_.get(), RealEvents(false), this, RelayEnd::kReal);
+  Check(failed, info().number);
+  if (failed != 0) shutdown(link_.get(), SHUT_RDWR);
+  return 0;
 }
 
 // -------------------------------------------------------------------- loop
@@ -74,6 +80,13 @@ void RelayedDatagrams::OnTime() {
 
 void RelayedDatagrams::RunLocked(uint32_t real_events, uint32_t link_events) {
   if (!link_.valid()) return;
+  // CloseIfLeft() was first.
+  if (!real_.valid()) return LeaveLocked();
+  // Whoever has shut down both directions still has it.
+  if ((link_events & EPOLLHUP) != 0 && !relay_.closed() &&
+      !IsProgramGoneLocked()) {
+    link_events = (link_events & ~uint32_t{EPOLLHUP}) | EPOLLRDHUP;
+  }
   relay_.Run(real_events, link_events);
   SettleLocked();
   if (relay_.ended()) return LeaveLocked();
@@ -140,6 +153,20 @@ LinuxStateResult::State RelayedDatagrams::StateLocked() const {
              : LinuxStateResult::STATE_CONNECTED;
 }
 
+void RelayedDatagrams::CloseIfLeft() {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid() || !IsHungUp(link_.get()) ||
+      !IsProgramEndClosed(link_.get())) {
+    return;
+  }
+  relay_.Flush();
+  CountLocked();
+  if (relay_.awaits_real()) return;
+  real_.Reset();
+  // The loop does the rest.
+  RearmLink();
+}
+
 void RelayedDatagrams::PrepareLocked() {
   relay_.Flush();
   HandOnLocked();
@@ -149,7 +176,7 @@ int RelayedDatagrams::Connect(const NetAddress& address, uint32_t /*filler*/,
                               bool* in_progress) {
   *in_progress = false;
   absl::MutexLock lock(&mu_);
-  if (!link_.valid()) return EBADF;
+  if (!real_.valid()) return EBADF;
   const int error = relay_.Connect(address);
   HandOnLocked();
   return error;
@@ -157,7 +184,7 @@ int RelayedDatagrams::Connect(const NetAddress& address, uint32_t /*filler*/,
 
 int RelayedDatagrams::State(int /*filler_change*/, LinuxStateResult* result) {
   absl::MutexLock lock(&mu_);
-  if (!link_.valid()) return EBADF;
+  if (!real_.valid()) return EBADF;
   result->set_state(StateLocked());
   result->set_error(relay_.TakeError());
   HandOnLocked();
@@ -166,7 +193,7 @@ int RelayedDatagrams::State(int /*filler_change*/, LinuxStateResult* result) {
 
 int RelayedDatagrams::TakeError(int* pending) {
   absl::MutexLock lock(&mu_);
-  if (!link_.valid()) return EBADF;
+  if (!real_.valid()) return EBADF;
   *pending = relay_.TakeError();
   HandOnLocked();
   return 0;
@@ -174,7 +201,7 @@ int RelayedDatagrams::TakeError(int* pending) {
 
 int RelayedDatagrams::Shutdown(int how) {
   absl::MutexLock lock(&mu_);
-  if (!link_.valid()) return EBADF;
+  if (!real_.valid()) return EBADF;
   const int error = relay_.Shutdown(how);
   HandOnLocked();
   return error;
@@ -183,7 +210,7 @@ int RelayedDatagrams::Shutdown(int how) {
 int RelayedDatagrams::Send(const wsp::v1::LinuxSend& request,
                            wsp::v1::LinuxSendResult* result) {
   absl::MutexLock lock(&mu_);
-  if (!link_.valid()) return EBADF;
+  if (!real_.valid()) return EBADF;
   uint32_t sent = 0;
   const int error = relay_.Send(request, &sent);
   result->set_sent(sent);
@@ -194,7 +221,7 @@ int RelayedDatagrams::Send(const wsp::v1::LinuxSend& request,
 int RelayedDatagrams::ReceiveError(const wsp::v1::LinuxReceiveError& request,
                                    wsp::v1::LinuxReceiveErrorResult* result) {
   absl::MutexLock lock(&mu_);
-  return link_.valid() ? relay_.ReceiveError(request, result) : EBADF;
+  return real_.valid() ? relay_.ReceiveError(request, result) : EBADF;
 }
 
 }  // namespace wspd

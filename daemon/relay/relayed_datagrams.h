@@ -27,6 +27,7 @@ class RelayedDatagrams final : public RelayedSocket {
            wsp::v1::LinuxSendResult* result) override;
   int ReceiveError(const wsp::v1::LinuxReceiveError& request,
                    wsp::v1::LinuxReceiveErrorResult* result) override;
+  void CloseIfLeft() override;
   uint64_t dropped() const override {
     return dropped_.load(std::memory_order_relaxed);
   }

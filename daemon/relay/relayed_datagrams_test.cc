@@ -271,6 +271,42 @@ TEST_F(RelayedDatagramsTest, TheLastCloseEndsIt) {
   EXPECT_EQ(Call(relayed, request, &result), EBADF);
 }
 
+TEST_F(RelayedDatagramsTest, BothWaysShutDownIsNotTheEnd) {
+  NetAddress there;
+  const OwnedFd peer = Peer(&there);
+  Relayed relayed = Make(SOCK_DGRAM);
+  ASSERT_EQ(Bind(relayed), 0);
+  SendTo(relayed, there, "last");
+  ASSERT_EQ(shutdown(relayed.program.get(), SHUT_RDWR), 0);
+  EXPECT_EQ(Receive(peer), "last");
+  // The loop has come to it.
+  Answer(peer, LocalOf(relayed), "to nobody");
+  EXPECT_TRUE(Await([&] { return relayed.socket->dropped() == 1; }));
+  LinuxCallRequest request;
+  LinuxCallResult result;
+  request.mutable_name();
+  EXPECT_EQ(Call(relayed, request, &result), 0);
+  EXPECT_EQ(table_->size(), 1u);
+  relayed.program.Reset();
+  EXPECT_TRUE(AwaitSize(0));
+}
+
+TEST_F(RelayedDatagramsTest, ACloseFreesTheAddressAtOnce) {
+  for (int i = 0; i < 100; ++i) {
+    Relayed first = Make(SOCK_DGRAM);
+    ASSERT_EQ(Bind(first), 0);
+    const NetAddress address = LocalOf(first);
+    const Relayed second = Make(SOCK_DGRAM);
+    LinuxCallRequest request;
+    LinuxCallResult result;
+    EncodeAddress(address, request.mutable_bind()->mutable_address());
+    ASSERT_EQ(Call(second, request, &result), EADDRINUSE);
+    first.program.Reset();
+    ASSERT_EQ(Call(second, request, &result), 0) << i;
+  }
+  EXPECT_TRUE(AwaitSize(0));
+}
+
 TEST_F(RelayedDatagramsTest, WhatIsDroppedIsCounted) {
   NetAddress there;
   const OwnedFd peer = Peer(&there);
