@@ -34,7 +34,8 @@ long DatagramWrite(int fd, const relay::Name& name, const iovec* parts,
 int DatagramSendBatch(int fd, const relay::Name& name, mmsghdr* messages,
                       unsigned count, int flags);
 
-// recvmsg(), also with MSG_ERRQUEUE.
+// recvmsg(), also with MSG_ERRQUEUE. Where ancillary data comes along, the
+// caller's memory behind the payload is overwritten, within its parts.
 long DatagramReceive(int fd, const relay::Name& name, msghdr* message,
                      int flags);
 // `from` and `from_size` may be null.
@@ -68,6 +69,8 @@ int DatagramShutdown(int fd, const relay::Name& name, int how);
 int DatagramBytesReadable(int fd);
 
 // The error that came before the next datagram, which it takes; 0 if none did.
+// If another thread takes the same at the same time, the datagram behind it is
+// lost.
 int TakeDatagramError(int fd);
 
 }  // namespace wsp

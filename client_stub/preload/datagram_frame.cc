@@ -221,17 +221,4 @@ void TakeFront(const iovec* parts, size_t count, void* front,
   }
 }
 
-size_t Scatter(const void* data, size_t size, const iovec* parts,
-               size_t count) {
-  const auto* from = static_cast<const uint8_t*>(data);
-  size_t done = 0;
-  for (Cursor to(parts, count); done < size && to.left() > 0;) {
-    const size_t step = std::min(size - done, to.left());
-    memcpy(to.at(), from + done, step);
-    done += step;
-    to.Advance(step);
-  }
-  return done;
-}
-
 }  // namespace wsp

@@ -51,9 +51,6 @@ size_t TotalBytes(const iovec* parts, size_t count);
 void TakeFront(const iovec* parts, size_t count, void* front,
                size_t front_bytes, size_t bytes);
 
-// Copies `size` bytes into the parts, as many as fit. How many that were.
-size_t Scatter(const void* data, size_t size, const iovec* parts, size_t count);
-
 }  // namespace wsp
 
 #endif  // WSPD_CLIENT_STUB_PRELOAD_DATAGRAM_FRAME_H_

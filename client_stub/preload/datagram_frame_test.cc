@@ -247,15 +247,5 @@ TEST(PartsTest, TotalDoesNotOverflow) {
   EXPECT_EQ(TotalBytes(parts, 2), SIZE_MAX);
 }
 
-TEST(PartsTest, ScatterFillsOneAfterTheOther) {
-  char first[2], second[3];
-  const iovec parts[] = {{first, 2}, {nullptr, 0}, {second, 3}};
-  EXPECT_EQ(Scatter("abcd", 4, parts, 3), 4u);
-  EXPECT_EQ(std::string(first, 2) + std::string(second, 2), "abcd");
-  EXPECT_EQ(Scatter("abcdefg", 7, parts, 3), 5u);
-  EXPECT_EQ(std::string(second, 3), "cde");
-  EXPECT_EQ(Scatter("", 0, parts, 3), 0u);
-}
-
 }  // namespace
 }  // namespace wsp

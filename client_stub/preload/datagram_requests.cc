@@ -8,6 +8,7 @@
 #include "client_stub/preload/datagram_frame.h"
 #include "client_stub/preload/relayed_calls.h"
 #include "client_stub/preload/socket_address.h"
+#include "client_stub/preload/socket_session.h"
 #include "client_stub/preload/user_memory.h"
 #include "client_stub/transport/linux_requests.h"
 
@@ -46,56 +47,102 @@ ByteBuffer Gather(const OutgoingDatagram& datagram) {
   return data;
 }
 
-// Puts a queued error where recvmsg() would.
-int PutQueuedError(const relay::Name& name, const Completion& result,
-                   msghdr* message) {
-  const size_t room = TotalBytes(message->msg_iov, message->msg_iovlen);
-  message->msg_flags = static_cast<int>(result.flags);
-  if (result.data.size > room) message->msg_flags |= MSG_TRUNC;
-  const size_t size = Scatter(result.data.data, result.data.size,
-                              message->msg_iov, message->msg_iovlen);
-  if (message->msg_name != nullptr) {
-    if (result.peer.family == Address::kNone) {
-      message->msg_namelen = 0;
-    } else {
-      const int error = CopyAddressOut(
-          result.peer, name.family, static_cast<sockaddr*>(message->msg_name),
-          &message->msg_namelen);
-      if (error != 0) return error;
-    }
+// A datagram that has perhaps gone isn't sent again.
+class SendCall final : public RelayedCall {
+ public:
+  explicit SendCall(const OutgoingDatagram& datagram) : datagram_(datagram) {}
+
+  void Append(ByteBuffer* call) const override {
+    const relay::DatagramHeader& header = *datagram_.header;
+    const ByteBuffer data = Gather(datagram_);
+    AppendLinuxSend(
+        call, FromWire(header.address), {data.data(), data.size()},
+        header.flags,
+        {static_cast<const uint8_t*>(datagram_.control), header.control_bytes});
   }
-  const ByteView control = result.linux_result.control;
-  PutControl(control.data, control.size, message);
-  return static_cast<int>(size);
-}
+  void Take(const Completion& result) override {
+    sent_ = static_cast<long>(result.linux_result.sent);
+  }
+  bool MayBeRepeated() const override { return false; }
+
+  long sent() const { return sent_; }
+
+ private:
+  const OutgoingDatagram& datagram_;
+  long sent_ = 0;
+};
+
+// A message that an error is received into, whose parts are somebody else's
+// memory: here nothing may fault.
+class ErrorMessage {
+ public:
+  ErrorMessage(const relay::Name& name, msghdr* message)
+      : name_(name), message_(message) {}
+
+  // Puts the error where recvmsg() would. False: there is no such memory.
+  bool Put(const Completion& result) {
+    message_->msg_flags = static_cast<int>(result.flags);
+    return PutData(result.data) && PutAddress(result.peer) &&
+           PutItems(result.linux_result.control);
+  }
+  size_t size() const { return size_; }
+
+ private:
+  bool PutData(ByteView data) {
+    for (size_t i = 0; i < message_->msg_iovlen && size_ < data.size; ++i) {
+      iovec part;
+      if (!CopyIn(&part, message_->msg_iov + i, sizeof part)) return false;
+      const size_t step = std::min(part.iov_len, data.size - size_);
+      if (!CopyOut(part.iov_base, data.data + size_, step)) return false;
+      size_ += step;
+    }
+    if (size_ < data.size) message_->msg_flags |= MSG_TRUNC;
+    return true;
+  }
+  bool PutAddress(const Address& from) {
+    if (message_->msg_name == nullptr) return true;
+    if (from.family == Address::kNone) {
+      message_->msg_namelen = 0;
+      return true;
+    }
+    return CopyAddressOut(from, name_.family,
+                          static_cast<sockaddr*>(message_->msg_name),
+                          &message_->msg_namelen) == 0;
+  }
+  bool PutItems(ByteView control) {
+    alignas(cmsghdr) uint8_t room[relay::kMaxControlBytes];
+    msghdr items = *message_;
+    if (items.msg_control != nullptr) items.msg_control = room;
+    items.msg_controllen = std::min(items.msg_controllen, sizeof room);
+    PutControl(control.data, control.size, &items);
+    message_->msg_flags = items.msg_flags;
+    message_->msg_controllen = items.msg_controllen;
+    return CopyOut(message_->msg_control, room, items.msg_controllen);
+  }
+
+  const relay::Name& name_;
+  msghdr* const message_;
+  size_t size_ = 0;
+};
 
 }  // namespace
 
 long AskToSendDatagram(int fd, const relay::Name& name,
                        const OutgoingDatagram& datagram) {
   if (!IsThere(datagram)) return -EFAULT;
-  const relay::DatagramHeader& header = *datagram.header;
-  long sent = 0;
-  const int error = AskRelayed(
-      fd, name,
-      [&](ByteBuffer* call) {
-        const ByteBuffer data = Gather(datagram);
-        AppendLinuxSend(call, FromWire(header.address),
-                        {data.data(), data.size()}, header.flags,
-                        {static_cast<const uint8_t*>(datagram.control),
-                         header.control_bytes});
-      },
-      [&](const Completion& result) {
-        sent = static_cast<long>(result.linux_result.sent);
-      });
-  return error < 0 ? error : sent;
+  SendCall call(datagram);
+  const int error = AskAboutSocket(fd, name.number, &call);
+  return error < 0 ? error : call.sent();
 }
 
 long AskForQueuedError(int fd, const relay::Name& name, msghdr* message) {
   const size_t room = TotalBytes(message->msg_iov, message->msg_iovlen);
   const size_t control_room =
       message->msg_control == nullptr ? 0 : message->msg_controllen;
-  int received = 0;
+  // The program's own message is written when the daemon isn't asked any more.
+  msghdr copy = *message;
+  ErrorMessage received(name, &copy);
+  bool there = false;
   const int error = AskRelayed(
       fd, name,
       [&](ByteBuffer* call) {
@@ -103,10 +150,11 @@ long AskForQueuedError(int fd, const relay::Name& name, msghdr* message) {
             call, static_cast<uint32_t>(std::min(room, kMostErrorBytes)),
             static_cast<uint32_t>(std::min(control_room, kMostErrorBytes)));
       },
-      [&](const Completion& result) {
-        received = PutQueuedError(name, result, message);
-      });
-  return error < 0 ? error : received;
+      [&](const Completion& result) { there = received.Put(result); });
+  if (error < 0) return error;
+  if (!there) return -EFAULT;
+  *message = copy;
+  return static_cast<long>(received.size());
 }
 
 int AskToConnectDatagrams(int fd, const relay::Name& name,

@@ -41,11 +41,13 @@ class SocketSession {
   int AskForSocket(const LinuxSocketParams& params, bool close_on_exec,
                    int64_t deadline_ms);
 
-  // 0, a negative errno, or kLost.
+  // 0, a negative errno, kLost or kUnknown.
   int AskAbout(int fd, uint64_t number, RelayedCall* call, int64_t deadline_ms);
 
   // Not an errno: the daemon is to be asked again on another connection.
   static constexpr int kLost = -4096;
+  // Nor is this: the connection is lost, and what came of the call with it.
+  static constexpr int kUnknown = -4097;
 
  private:
   // So many calls may be unanswered that nobody waits for.
@@ -129,7 +131,7 @@ int SocketSession::AskAbout(int fd, uint64_t number, RelayedCall* call,
       return attachment_.Send(request) ? 0 : kLost;
     }
     if (Ask(request, deadline_ms) != LinuxAttachment::Answer::kResult) {
-      return kLost;
+      return call->MayBeRepeated() ? kLost : kUnknown;
     }
     const Completion& result = attachment_.result();
     if (result.linux_errno == 0 && result.wsa_error == 0) {
@@ -185,10 +187,11 @@ int AskDaemon(SocketSessionState* state, int64_t deadline_ms, Ask ask)
       if (error != 0) return error;
     }
     const int result = ask(state->session);
-    if (result != SocketSession::kLost) return result;
+    const bool unknown = result == SocketSession::kUnknown;
+    if (result != SocketSession::kLost && !unknown) return result;
     DropSession(state);
     // An older one may have been lost at any time before.
-    if (is_new || kernel::NowMs() >= deadline_ms) return -ENETDOWN;
+    if (unknown || is_new || kernel::NowMs() >= deadline_ms) return -ENETDOWN;
   }
 }
 

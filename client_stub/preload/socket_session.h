@@ -36,6 +36,9 @@ class RelayedCall {
   // False: it can't fail on a socket that the daemon knows, and whatever is
   // asked next comes behind it.
   virtual bool NeedsAnswer() const { return true; }
+  // False: whether the daemon has done it isn't known if its answer is lost,
+  // and to do it twice would be worse; ENETDOWN then.
+  virtual bool MayBeRepeated() const { return true; }
 
  protected:
   ~RelayedCall() = default;

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "client_stub/preload/credentials.h"
+#include "client_stub/preload/datagram_requests.h"
 #include "client_stub/preload/relayed_calls.h"
 #include "client_stub/preload/settings.h"
 #include "gtest/gtest.h"
@@ -424,6 +425,60 @@ TEST_F(SocketSessionTest, AnAttachmentIsMadeAnewForACall) {
   Attach();
   AnswerState(NextStateCall(), 0);
   EXPECT_EQ(asked.get(), 0);
+}
+
+// It may have gone.
+TEST_F(SocketSessionTest, ADatagramIsNotSentOnTheNext) {
+  Begin();
+  auto asked = std::async(std::launch::async, [] {
+    wsp::relay::Name name;
+    name.number = 4711;
+    wsp::relay::DatagramHeader header = {};
+    char data[] = "once";
+    const iovec part = {data, 4};
+    return wsp::AskToSendDatagram(0, name, {&header, nullptr, &part, 1, 4});
+  });
+  const auto call = daemon_->NextCall();
+  ASSERT_TRUE(call.has_value());
+  EXPECT_EQ(call->linux_call().send().data(), "once");
+  daemon_->Break();
+  EXPECT_EQ(asked.get(), -ENETDOWN);
+  wsp::RelayedState state;
+  auto next = AskState(0, 4711, &state);
+  Attach();
+  AnswerState(NextStateCall(), 0);
+  EXPECT_EQ(next.get(), 0);
+}
+
+// Not a fault with the session's lock held.
+TEST_F(SocketSessionTest, AQueuedErrorIntoNowhereIsEfault) {
+  Begin();
+  for (const bool nowhere : {true, false}) {
+    auto asked = std::async(std::launch::async, [nowhere] {
+      wsp::relay::Name name;
+      name.number = 4711;
+      char data[8] = {};
+      iovec part = {nowhere ? reinterpret_cast<void*>(16) : data, sizeof data};
+      msghdr message = {};
+      message.msg_iov = &part;
+      message.msg_iovlen = 1;
+      const long size = wsp::AskForQueuedError(0, name, &message);
+      EXPECT_EQ(std::string(data), nowhere ? "" : "lost");
+      EXPECT_EQ(message.msg_flags, nowhere ? 0 : MSG_ERRQUEUE);
+      return size;
+    });
+    const auto call = daemon_->NextCall();
+    ASSERT_TRUE(call.has_value());
+    EXPECT_EQ(call->linux_call().receive_error().data_length(), 8u);
+    wsp::v1::ServerFrame frame;
+    auto* const error = daemon_->AddResult(&frame, call->call_id())
+                            ->mutable_linux_call()
+                            ->mutable_receive_error();
+    error->set_data("lost");
+    error->set_flags(MSG_ERRQUEUE);
+    daemon_->Send(frame);
+    EXPECT_EQ(asked.get(), nowhere ? -EFAULT : 4);
+  }
 }
 
 TEST_F(SocketSessionTest, WhatIsNoDaemonIsEnetdown) {
