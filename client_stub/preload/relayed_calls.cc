@@ -19,13 +19,30 @@ struct Value {
   uint8_t bytes[kMostValueBytes];
 };
 
-// Switches that the kernel never refuses, on a socket in whatever state.
-bool IsNeverRefused(int level, int option, size_t size) {
-  if (size < sizeof(int)) return false;
+// Whether the kernel takes the value of an int on a socket in whatever state.
+bool IsNeverRefused(int level, int option, ByteView value) {
+  int number;
+  if (value.size < sizeof number) return false;
+  std::memcpy(&number, value.data, sizeof number);
+  const auto is_within = [number](int highest) {
+    return number >= 1 && number <= highest;
+  };
   if (level == SOL_SOCKET) {
     return option == SO_KEEPALIVE || option == SO_REUSEADDR;
   }
-  return level == IPPROTO_TCP && option == TCP_NODELAY;
+  if (level != IPPROTO_TCP) return false;
+  switch (option) {
+    case TCP_NODELAY:
+    case TCP_QUICKACK:
+      return true;
+    case TCP_KEEPIDLE:
+    case TCP_KEEPINTVL:
+      return is_within(32767);
+    case TCP_KEEPCNT:
+      return is_within(127);
+    default:
+      return false;
+  }
 }
 
 class SettingOption final : public RelayedCall {
@@ -38,7 +55,7 @@ class SettingOption final : public RelayedCall {
   }
   void Take(const Completion&) override {}
   bool NeedsAnswer() const override {
-    return !IsNeverRefused(level_, option_, value_.size);
+    return !IsNeverRefused(level_, option_, value_);
   }
 
  private:

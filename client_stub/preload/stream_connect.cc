@@ -118,8 +118,9 @@ int JoinAttempt(int fd, const relay::Name& name) {
 }
 
 int BeginAttempt(int fd, const relay::Name& name, const Address& address) {
+  // A new one is small.
+  if (HintOf(fd) != Hint::kNewStream) MakeSmall(fd);
   SetHint(fd, Hint::kStream);
-  MakeSmall(fd);
   const bool waits = !IsNonBlocking(fd);
   const uint32_t filler = FillUp(fd);
   bool in_progress;
