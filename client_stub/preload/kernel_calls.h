@@ -62,12 +62,19 @@ inline long ReceiveMessage(int fd, msghdr* message, int flags) {
   return Call(SYS_recvmsg, fd, message, flags);
 }
 
+// Of a signal mask, as the kernel has it.
+constexpr long kMaskBytes = 8;
+
+// The thread's mask, with the signals of the C library's own too.
+inline void SetSignalMask(const sigset_t* mask, sigset_t* old) {
+  Call(SYS_rt_sigprocmask, SIG_SETMASK, mask, old, kMaskBytes);
+}
+
 // `signals`: the mask while it waits; null: as it is.
 inline int Poll(pollfd* fds, size_t count, const timespec* timeout,
                 const sigset_t* signals) {
-  constexpr long kKernelMaskBytes = 8;
   return static_cast<int>(Call(SYS_ppoll, fds, static_cast<long>(count),
-                               timeout, signals, kKernelMaskBytes));
+                               timeout, signals, kMaskBytes));
 }
 
 // Milliseconds of a steady clock.

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <linux/futex.h>
-#include <pthread.h>
 
 #include "client_stub/base/random_number.h"
 #include "client_stub/preload/credentials.h"
@@ -99,13 +98,13 @@ NameSlot* AwaitSlot(const Shield& shield) {
   for (;;) {
     uint32_t returns;
     if (NameSlot* slot = TakeSlot(&returns)) return slot;
-    sigset_t blocked;
-    pthread_sigmask(SIG_SETMASK, &shield.caller_signals(), &blocked);
+    sigset_t blocked = {};
+    kernel::SetSignalMask(&shield.caller_signals(), &blocked);
     // A thread that ended returns nothing.
     const timespec a_while = {1, 0};
     kernel::Call(SYS_futex, &g_name_slots.returns, FUTEX_WAIT_PRIVATE, returns,
                  &a_while);
-    pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+    kernel::SetSignalMask(&blocked, nullptr);
     if (ProcessGenerationAfterHandlers() != generation) return nullptr;
   }
 }
