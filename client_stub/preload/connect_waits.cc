@@ -52,9 +52,10 @@ ConnectWait::ConnectWait(uint64_t number) : slot_(-1) {
   }
 }
 
-ConnectWait::~ConnectWait() {
+void ConnectWait::End() {
   if (slot_ < 0) return;
   Slot* const slot = &g_slots[slot_];
+  slot_ = -1;
   slot->thread.store(0);
   slot->number.store(0);
   g_used.fetch_sub(1);

@@ -17,7 +17,10 @@ class ConnectWait {
  public:
   // `number`: the daemon's, of the socket.
   explicit ConnectWait(uint64_t number);
-  ~ConnectWait();
+  ~ConnectWait() { End(); }
+
+  // Ends it, for a thread that is cancelled, which runs no destructors.
+  void End();
 
   ConnectWait(const ConnectWait&) = delete;
   ConnectWait& operator=(const ConnectWait&) = delete;

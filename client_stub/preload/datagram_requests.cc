@@ -131,7 +131,7 @@ long AskToSendDatagram(int fd, const relay::Name& name,
                        const OutgoingDatagram& datagram) {
   if (!IsThere(datagram)) return -EFAULT;
   SendCall call(datagram);
-  const int error = AskAboutSocket(fd, name.number, &call);
+  const int error = AskAboutSocket(fd, name, &call);
   return error < 0 ? error : call.sent();
 }
 

@@ -57,9 +57,17 @@ LinuxAttachment::Answer LinuxAttachment::Ask(Call* call, int64_t deadline_ms,
   return Await(&answered_, deadline_ms, signals);
 }
 
-bool LinuxAttachment::Send(Call* call) {
+bool LinuxAttachment::Send(Call* call, int64_t deadline_ms) {
   attachment_.Submit(call);
-  return attachment_.Flush() != IoStatus::kBroken;
+  for (;;) {
+    if (attachment_.Flush() == IoStatus::kBroken) return false;
+    if (!attachment_.WantsWrite()) return true;
+    if (connection_.Await(true, deadline_ms, nullptr) !=
+            DaemonConnection::Waited::kReady ||
+        attachment_.Read() == IoStatus::kBroken) {
+      return false;
+    }
+  }
 }
 
 LinuxAttachment::Answer LinuxAttachment::Await(const bool* done,

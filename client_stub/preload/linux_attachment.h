@@ -46,9 +46,9 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   // nothing.
   Answer Ask(Call* call, int64_t deadline_ms, const sigset_t* signals);
 
-  // Submits the call; its result is dropped when it comes. False: the
-  // connection is gone.
-  bool Send(Call* call);
+  // Submits the call and hands it to the kernel; its result is dropped when it
+  // comes. False: the connection is gone, or takes nothing until `deadline_ms`.
+  bool Send(Call* call, int64_t deadline_ms);
 
   // Of the last call that was waited for.
   uint64_t call_id() const { return call_id_; }

@@ -19,7 +19,7 @@ struct Value {
   uint8_t bytes[kMostValueBytes];
 };
 
-// Whether the kernel takes the value of an int on a socket in whatever state.
+// Whether the kernel takes the value of an int on a stream in whatever state.
 bool IsNeverRefused(int level, int option, ByteView value) {
   int number;
   if (value.size < sizeof number) return false;
@@ -47,18 +47,20 @@ bool IsNeverRefused(int level, int option, ByteView value) {
 
 class SettingOption final : public RelayedCall {
  public:
-  SettingOption(int level, int option, ByteView value)
-      : level_(level), option_(option), value_(value) {}
+  SettingOption(relay::Kind kind, int level, int option, ByteView value)
+      : kind_(kind), level_(level), option_(option), value_(value) {}
 
   void Append(ByteBuffer* call) const override {
     AppendLinuxSetOption(call, level_, option_, value_);
   }
   void Take(const Completion&) override {}
   bool NeedsAnswer() const override {
-    return !IsNeverRefused(level_, option_, value_);
+    return kind_ == relay::Kind::kDatagram ||
+           !IsNeverRefused(level_, option_, value_);
   }
 
  private:
+  const relay::Kind kind_;
   const int level_;
   const int option_;
   const ByteView value_;
@@ -139,8 +141,8 @@ int SetRelayedOption(int fd, const relay::Name& name, int level, int option,
   if (static_cast<int>(size) < 0 || size > kMostValueBytes) return -EINVAL;
   Value input;
   if (!CopyIn(input.bytes, value, size)) return -EFAULT;
-  SettingOption call(level, option, {input.bytes, size});
-  return AskAboutSocket(fd, name.number, &call);
+  SettingOption call(name.kind, level, option, {input.bytes, size});
+  return AskAboutSocket(fd, name, &call);
 }
 
 int ControlRelayed(int fd, const relay::Name& name, unsigned long request,

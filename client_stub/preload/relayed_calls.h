@@ -39,7 +39,7 @@ template <typename AppendFunction, typename TakeFunction>
 int AskRelayed(int fd, const relay::Name& name, const AppendFunction& append,
                const TakeFunction& take) {
   RelayedCallBy<AppendFunction, TakeFunction> call(append, take);
-  return AskAboutSocket(fd, name.number, &call);
+  return AskAboutSocket(fd, name, &call);
 }
 template <typename AppendFunction>
 int AskRelayed(int fd, const relay::Name& name, const AppendFunction& append) {

@@ -11,6 +11,7 @@
 #include "client_stub/preload/descriptor_channel.h"
 #include "client_stub/preload/kernel_calls.h"
 #include "client_stub/preload/linux_attachment.h"
+#include "client_stub/preload/relayed_name.h"
 #include "client_stub/preload/session_state.h"
 #include "client_stub/preload/shield.h"
 #include "client_stub/transport/linux_requests.h"
@@ -42,7 +43,8 @@ class SocketSession {
                    int64_t deadline_ms);
 
   // 0, a negative errno, kLost or kUnknown.
-  int AskAbout(int fd, uint64_t number, RelayedCall* call, int64_t deadline_ms);
+  int AskAbout(int fd, const relay::Name& name, RelayedCall* call,
+               int64_t deadline_ms);
 
   // Not an errno: the daemon is to be asked again on another connection.
   static constexpr int kLost = -4096;
@@ -68,6 +70,8 @@ class SocketSession {
   // Of relayed sockets that the attachment certainly has a right to.
   uint64_t known_numbers_[kKnownNumbers] = {};
   uint32_t unanswered_ = 0;
+  // The daemon's, as the names of its sockets have it; 0: none was seen yet.
+  uint64_t instance_ = 0;
 };
 
 int SocketSession::Open(int64_t deadline_ms) {
@@ -117,18 +121,25 @@ int SocketSession::AskForSocket(const LinuxSocketParams& params,
     KnownNumber(number) = number;
   }
   const int fd = descriptors_.Take(attachment_.call_id(), close_on_exec);
+  relay::Name name;
+  if (instance_ == 0 && fd >= 0 && GetRelayedName(fd, &name)) {
+    instance_ = name.instance;
+  }
   return fd == -EPIPE ? kLost : fd;
 }
 
-int SocketSession::AskAbout(int fd, uint64_t number, RelayedCall* call,
+int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
                             int64_t deadline_ms) {
+  // Another daemon's: this one's of the same number is another socket.
+  if (instance_ != 0 && name.instance != instance_) return -ENETDOWN;
+  const uint64_t number = name.number;
   for (bool shown = false;; shown = true) {
     Call* const request = attachment_.NewCall(number);
     call->Append(&request->bytes);
     if (!call->NeedsAnswer() && KnownNumber(number) == number &&
         unanswered_ < kMostUnanswered) {
       ++unanswered_;
-      return attachment_.Send(request) ? 0 : kLost;
+      return attachment_.Send(request, deadline_ms) ? 0 : kLost;
     }
     if (Ask(request, deadline_ms) != LinuxAttachment::Answer::kResult) {
       return call->MayBeRepeated() ? kLost : kUnknown;
@@ -148,6 +159,7 @@ int SocketSession::AskAbout(int fd, uint64_t number, RelayedCall* call,
     const int error = descriptors_.Adopt(number, fd, deadline_ms);
     if (error == -EPIPE) return kLost;
     if (error != 0) return error == -EBADF ? -ENETDOWN : error;
+    instance_ = name.instance;
   }
 }
 
@@ -241,9 +253,9 @@ int MakeSocket(int family, int type, int protocol, Plane plane, bool* relayed) {
   return fd;
 }
 
-int AskAboutSocket(int fd, uint64_t number, RelayedCall* call) {
+int AskAboutSocket(int fd, const relay::Name& name, RelayedCall* call) {
   return AskShielded([&](SocketSession* session, int64_t deadline_ms) {
-    return session->AskAbout(fd, number, call, deadline_ms);
+    return session->AskAbout(fd, name, call, deadline_ms);
   });
 }
 

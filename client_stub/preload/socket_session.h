@@ -5,6 +5,7 @@
 
 #include "client_stub/preload/settings.h"
 #include "client_stub/transport/server_frame.h"
+#include "proto/relay_name.h"
 
 namespace wsp {
 
@@ -44,11 +45,11 @@ class RelayedCall {
   ~RelayedCall() = default;
 };
 
-// Asks the daemon about the relayed socket `number`, which the process has as
+// Asks the daemon about the relayed socket `name`, which the process has as
 // `fd`; shows it that descriptor, if it hasn't seen it from this attachment.
 // 0 or a negative errno: what the daemon says, ENETDOWN as above and if that
 // socket's daemon is gone.
-int AskAboutSocket(int fd, uint64_t number, RelayedCall* call);
+int AskAboutSocket(int fd, const relay::Name& name, RelayedCall* call);
 
 }  // namespace wsp
 

@@ -1,6 +1,7 @@
 #include "client_stub/preload/stream_accept.h"
 
 #include <errno.h>
+#include <sys/eventfd.h>
 
 #include <cstring>
 
@@ -15,8 +16,10 @@ namespace {
 
 // EMFILE while nothing is lost by it: the kernel drops a descriptor for which
 // there is no number.
-int FindFreeNumber(int fd) {
-  const int free = kernel::DuplicateFrom(fd, 0);
+int FindFreeNumber() {
+  // Nobody's harm, if a child of another thread's fork() gets it.
+  const auto free =
+      static_cast<int>(kernel::Call(SYS_eventfd2, 0, EFD_CLOEXEC));
   if (free < 0) return free;
   return kernel::Close(free);
 }
@@ -82,7 +85,7 @@ int AcceptStream(int fd, const relay::Name& name, sockaddr* address,
   if (name.kind == relay::Kind::kConnection) return -EINVAL;
   const int caller_errno = errno;
   int error = CheckListening(fd, name);
-  if (error == 0) error = FindFreeNumber(fd);
+  if (error == 0) error = FindFreeNumber();
   if (error < 0) return error;
   relay::Accepted accepted;
   const int connection =

@@ -10,6 +10,7 @@
 #include "client_stub/preload/connect_waits.h"
 #include "client_stub/preload/kernel_calls.h"
 #include "client_stub/preload/real_functions.h"
+#include "client_stub/preload/shield.h"
 #include "client_stub/preload/socket_address.h"
 #include "client_stub/preload/stream_state.h"
 
@@ -24,9 +25,10 @@ constexpr char kFiller[8192] = {};
 // A program's end that takes all that is no end with the least buffer.
 constexpr uint32_t kMostFiller = 1 << 20;
 
-struct Stream {
+struct Waiting {
   int fd;
   const relay::Name* name;
+  ConnectWait* wait;
 };
 
 // Takes the room of the program's end; how many bytes that took.
@@ -52,19 +54,21 @@ void MakeSmall(int fd) {
 
 // The byte that the daemon was told to expect won't come.
 void TakeFillerBack(void* argument) {
-  const auto* stream = static_cast<const Stream*>(argument);
+  const auto* waiting = static_cast<const Waiting*>(argument);
+  waiting->wait->End();
   RelayedState state;
-  StateOfRelayed(stream->fd, *stream->name, -1, &state);
+  StateOfRelayed(waiting->fd, *waiting->name, -1, &state);
 }
 
 // Sends the byte that the daemon expects, which waits for the end of the
 // attempt. 0 or a negative errno, after which it won't come.
-int SendLastFiller(Stream stream) {
+int SendLastFiller(int fd, const relay::Name& name) {
   const int caller_errno = errno;
-  const ConnectWait wait(stream.name->number);
+  ConnectWait wait(name.number);
+  Waiting waiting = {fd, &name, &wait};
   ssize_t sent;
-  pthread_cleanup_push(TakeFillerBack, &stream);
-  sent = Real().send(stream.fd, kFiller, 1, MSG_NOSIGNAL);
+  pthread_cleanup_push(TakeFillerBack, &waiting);
+  sent = Real().send(fd, kFiller, 1, MSG_NOSIGNAL);
   pthread_cleanup_pop(0);
   const int error = sent == 1 ? 0 : -errno;
   errno = caller_errno;
@@ -75,7 +79,7 @@ int SendLastFiller(Stream stream) {
 // `pending`: what a time that ran out is.
 int AwaitEnd(int fd, const relay::Name& name, int pending) {
   for (;;) {
-    const int sent = SendLastFiller({fd, &name});
+    const int sent = SendLastFiller(fd, name);
     RelayedState state;
     int error = FindStreamState(fd, name, sent == 0 ? 0 : -1, &state);
     if (error < 0) return error;
@@ -122,10 +126,17 @@ int BeginAttempt(int fd, const relay::Name& name, const Address& address) {
   if (HintOf(fd) != Hint::kNewStream) MakeSmall(fd);
   SetHint(fd, Hint::kStream);
   const bool waits = !IsNonBlocking(fd);
-  const uint32_t filler = FillUp(fd);
   bool in_progress;
-  const int error =
-      ConnectRelayed(fd, name, address, filler + (waits ? 1 : 0), &in_progress);
+  int error;
+  {
+    // No handler may leave what the daemon hasn't been told of.
+    Shield shield;
+    if (shield.process() == ProcessKind::kVforked) return -ENETDOWN;
+    const uint32_t filler = FillUp(fd) + (waits ? 1 : 0);
+    error = ConnectRelayed(fd, name, address, filler, &in_progress);
+  }
+  // Somebody else's, which has come before: the byte is expected all the same.
+  if (error == -EALREADY && waits) return AwaitEnd(fd, name, -EALREADY);
   // At its end, the daemon expects nothing more.
   if (error != 0) return error;
   if (in_progress) {

@@ -1,6 +1,7 @@
 #include "client_stub/preload/stream_state.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 
 #include "client_stub/preload/connect_waits.h"
@@ -42,6 +43,7 @@ int TimeoutOf(int fd, int option) {
       (timeout.tv_sec == 0 && timeout.tv_usec == 0)) {
     return -1;
   }
+  if (timeout.tv_sec >= INT_MAX / 1000) return INT_MAX;
   return static_cast<int>(timeout.tv_sec * 1000 +
                           (timeout.tv_usec + 999) / 1000);
 }
