@@ -194,6 +194,12 @@ class Attachment : public CallSink,
   // Null if there is none, or the client has no right to it.
   std::shared_ptr<RelayedSocket> FindRelayed(uint64_t number) const;
 
+  // Gives the client a descriptor of a connection of its, and keeps its own.
+  void LendConnection(const Call& call, SocketDescriptor* descriptor);
+  // errno.
+  int LendConnection(uint64_t call_id, SocketDescriptor* descriptor,
+                     uint64_t* cookie);
+
   // Calls that are on no socket, or make one.
   void Startup(const Call& call);
   void Cleanup(const Call& call);

@@ -198,6 +198,8 @@ void Attachment::Dispatch(const Call& call, SocketDescriptor* descriptor) {
       return DuplicateSocket(call, descriptor);
     case wire::Call::kSelect:
       return Select(call);
+    case wire::Call::kLendSocket:
+      return LendConnection(call, descriptor);
     default:
       break;
   }

@@ -221,9 +221,10 @@ TEST_F(LinuxAttachmentTest, CapabilitiesAreThoseOfThePersonality) {
   };
   EXPECT_EQ(in_force(Attach(LinuxHello())),
             std::vector<int>{wsp::v1::CAPABILITY_LENT});
-  EXPECT_EQ(in_force(Attach(WinsockHello())),
-            (std::vector<int>{wsp::v1::CAPABILITY_FORWARDED,
-                              wsp::v1::CAPABILITY_RESUME}));
+  EXPECT_EQ(
+      in_force(Attach(WinsockHello())),
+      (std::vector<int>{wsp::v1::CAPABILITY_FORWARDED, wsp::v1::CAPABILITY_LENT,
+                        wsp::v1::CAPABILITY_RESUME}));
   Hello modest = LinuxHello();
   modest.clear_capabilities();
   const Attached attached = Attach(modest);
@@ -489,7 +490,9 @@ TEST_F(LinuxAttachmentTest, AWinsockHelloDoesNotResumeIt) {
 TEST_F(LinuxAttachmentTest, DescriptorConnectionsFindTheirOwnOnly) {
   Make();
   const Attached attached = Attach();
-  const Attached winsock = Attach(WinsockHello());
+  Hello modest = WinsockHello();
+  modest.clear_capabilities();
+  const Attached winsock = Attach(modest);
   const PeerIdentity own = ProcessOf(kPid).identity;
   const std::string& token = attached.welcome.attachment_token();
   EXPECT_EQ(*registry_->FindForDescriptors(own, token),

@@ -21,9 +21,10 @@ bool IsOfferedToLinux(int capability, const OfferedPlanes& planes) {
          (capability == wsp::v1::CAPABILITY_RELAYED && planes.relayed);
 }
 
-bool IsOfferedToWinsock(int capability) {
+bool IsOfferedToWinsock(int capability, const OfferedPlanes& planes) {
   return capability == wsp::v1::CAPABILITY_FORWARDED ||
-         capability == wsp::v1::CAPABILITY_RESUME;
+         capability == wsp::v1::CAPABILITY_RESUME ||
+         (capability == wsp::v1::CAPABILITY_LENT && planes.lent);
 }
 
 // Major before minor, unlike the WORD itself.
@@ -63,7 +64,7 @@ std::vector<wsp::v1::Capability> NegotiateCapabilities(
   std::vector<wsp::v1::Capability> in_force;
   for (const int capability : hello.capabilities()) {
     if (is_linux ? IsOfferedToLinux(capability, planes)
-                 : IsOfferedToWinsock(capability)) {
+                 : IsOfferedToWinsock(capability, planes)) {
       in_force.push_back(static_cast<wsp::v1::Capability>(capability));
     }
   }

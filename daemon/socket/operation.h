@@ -123,6 +123,9 @@ struct Outcome {
   // kReceive: how many bytes of the stream were received before `data`. Peeks
   // and urgent data don't count.
   uint64_t stream_offset = 0;
+  // kReceive: the client has a descriptor of the socket, and can't receive with
+  // that any more.
+  bool recalled = false;
   // kAccept.
   AcceptedConnection accepted;
   // kAccept: it is one that Socket::ReturnAccepted() put back.

@@ -214,7 +214,7 @@ int Socket::PeekForEnd(bool* unread) {
   const ssize_t ready = recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   *unread = ready > 0;
   if (ready > 0 || (ready < 0 && errno == EAGAIN)) return 0;
-  if (ready == 0) return lost_error_;
+  if (ready == 0) return EndErrorLocked();
   Outcome outcome;
   FailLocked(errno, &outcome);
   return outcome.error;
@@ -267,7 +267,7 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
     } while (ready < 0 && errno == EINTR);
     if (ready < 0 && errno == EAGAIN) return false;
     if (ready < 0) FailLocked(errno, outcome);
-    if (ready == 0) outcome->error = lost_error_;
+    if (ready == 0) outcome->error = EndErrorLocked();
     return true;
   }
   std::shared_ptr<Bytes> data = Bytes::Allocate(operation->max_bytes);
@@ -278,9 +278,10 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
     FailLocked(errno, outcome);
     return true;
   }
+  outcome->recalled = lent_ && !client_receives_;
   // The kernel tells an error once, to whichever call comes first, and an end
   // to all others.
-  if (received == 0) outcome->error = lost_error_;
+  if (received == 0) outcome->error = EndErrorLocked();
   if (received > 0) {
     data->SetSize(received);
     outcome->data = std::move(data);
@@ -358,7 +359,7 @@ bool Socket::TryAwaitConnectLocked(Outcome* outcome) {
 }
 
 bool Socket::TryShutdownSendLocked(Outcome* outcome) {
-  if (shutdown(fd_.get(), SHUT_WR) != 0) outcome->error = errno;
+  outcome->error = EndSendingLocked();
   return true;
 }
 
@@ -416,7 +417,7 @@ bool Socket::RunQueueLocked(Queue* queue, std::vector<Finished>* finished) {
 void Socket::FinishShutdownLocked() {
   if (!shutdown_pending_ || !out_.empty()) return;
   shutdown_pending_ = false;
-  shutdown(fd_.get(), SHUT_WR);
+  (void)EndSendingLocked();
 }
 
 void Socket::OnEvents(uint32_t events) {
@@ -507,6 +508,11 @@ int Socket::ShutdownSend() {
     shutdown_pending_ = true;
     return 0;
   }
+  return EndSendingLocked();
+}
+
+int Socket::EndSendingLocked() {
+  sending_ended_ = true;
   return shutdown(fd_.get(), SHUT_WR) == 0 ? 0 : errno;
 }
 
@@ -561,6 +567,7 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Exchange(
   shutdown_pending_ = false;
   received_ = received;
   lost_error_ = 0;
+  lent_ = client_receives_ = sending_ended_ = false;
   urgent_.reset();
   std::swap(fd_, fd);
   // For the observers, which stay.

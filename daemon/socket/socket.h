@@ -104,6 +104,18 @@ class Socket : public EventHandler,
   // with SO_OOBINLINE lies further on in the stream.
   bool UrgentIsAhead();
 
+  // ---- for connections that the client has a descriptor of, too
+
+  // A descriptor of the same socket for the client, which may receive and send
+  // by itself from now on. Until it is known that it doesn't receive any more,
+  // urgent bytes are left where they are. Invalid on failure, with errno.
+  OwnedFd Lend();
+  // The client receives by itself no longer.
+  void Recall();
+  // The kernel has told the client of `error`, and won't tell it here. What it
+  // is called here.
+  int NoteError(int error);
+
   // ---- for datagram sockets
 
   // Whether receives end with ECONNREFUSED when the ICMP error "port
@@ -236,6 +248,10 @@ class Socket : public EventHandler,
   // Whether a datagram, received with its ancillary data, is to be dropped.
   bool IsUnwantedLocked(const NetAddress& from, msghdr* message) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The errno of a stream that has come to its end; 0 for an orderly one.
+  int EndErrorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Shuts sending down; errno.
+  int EndSendingLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether the operation's sink lets it receive now.
   bool MayReceiveLocked(const Operation& operation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -309,6 +325,11 @@ class Socket : public EventHandler,
   std::unique_ptr<UrgentBytes> urgent_ ABSL_GUARDED_BY(mu_);
   // The errno by which the connection was lost; 0 as far as is known.
   int lost_error_ ABSL_GUARDED_BY(mu_) = 0;
+  // The client has a descriptor of it, too; and may be receiving with that.
+  bool lent_ ABSL_GUARDED_BY(mu_) = false;
+  bool client_receives_ ABSL_GUARDED_BY(mu_) = false;
+  // Sending has been shut down.
+  bool sending_ended_ ABSL_GUARDED_BY(mu_) = false;
   // A receive waits because its sink holds it back, not for the kernel.
   bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
   // ShutdownSend() came while sends waited.

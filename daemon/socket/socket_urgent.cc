@@ -133,6 +133,8 @@ void Socket::TakeUrgentAheadLocked(char byte, int place) {
 }
 
 size_t Socket::KeepUrgentLocked() {
+  // What the client receives by itself would be without the places.
+  if (client_receives_) return 0;
   const int fd = fd_.get();
   char byte;
   size_t taken_next = 0;
@@ -177,6 +179,7 @@ ssize_t Socket::ReceiveOrdinaryLocked(char* data, size_t size, int flags) {
   if (urgent == 0 || urgent == EAGAIN ||
       (urgent_ != nullptr &&
        (urgent_->any_place() || urgent_->passed_just_now() > 0))) {
+    client_receives_ = false;
     if (urgent_ == nullptr) urgent_ = std::make_unique<UrgentBytes>();
     return ReceiveAroundUrgentLocked(data, size, flags);
   }
@@ -254,6 +257,7 @@ void Socket::TryUrgentLocked(const Operation& operation, Outcome* outcome) {
     outcome->error = ENOBUFS;
     return;
   }
+  client_receives_ = false;
   KeepUrgentLocked();
   if (urgent_ == nullptr || !urgent_->any_waits()) {
     outcome->error = EINVAL;
@@ -275,6 +279,7 @@ bool Socket::UrgentWaits() {
 
 uint64_t Socket::CountUrgent() {
   absl::MutexLock lock(&mu_);
+  client_receives_ = false;
   if (fd_.valid()) KeepUrgentLocked();
   return urgent_ == nullptr ? 0 : urgent_->count();
 }
@@ -308,6 +313,7 @@ bool Socket::UrgentIsAhead() {
   {
     absl::MutexLock lock(&mu_);
     if (!fd_.valid()) return false;
+    client_receives_ = false;
     if (IsInLine(fd_.get())) {
       return KernelHasUrgent(fd_.get()) && !IsAtMark(fd_.get());
     }

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "daemon/socket/reset.h"
 #include "daemon/winsock/stream_socket.h"
 #include "proto/wsp/v1/provider.pb.h"
 
@@ -175,7 +174,7 @@ void StreamSocket::ForgetWait(SocketDescriptor* from) {
 }
 
 void StreamSocket::FinishAbort(Remains remains) {
-  ResetAndClose(std::move(remains.fd));
+  ResetRemains(std::move(remains.fd));
 }
 
 void StreamSocket::FinishDrop(Remains remains, const Lingerer::Owner& owner) {
@@ -185,7 +184,7 @@ void StreamSocket::FinishDrop(Remains remains, const Lingerer::Owner& owner) {
     case CloseKind::kNothing:
       return;
     case CloseKind::kReset:
-      return ResetAndClose(std::move(remains.fd));
+      return ResetRemains(std::move(remains.fd));
     case CloseKind::kInBackground:
       return lingerer->Linger(std::move(remains.fd), engine()->loop(), owner,
                               std::move(remains.address));

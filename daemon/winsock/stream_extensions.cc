@@ -256,7 +256,7 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
     accepted_ = false;
     context_due_ = ContextDue::kNone;
     peer_ = NetAddress();
-    send_shut_ = receive_shut_ = false;
+    send_shut_ = receive_shut_ = lent_ = false;
     lost_ = 0;
     connect_ended_ = false;
     connect_error_ = 0;

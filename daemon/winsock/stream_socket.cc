@@ -35,6 +35,7 @@ bool StreamSocket::HandleOwn(const SocketCall& call) {
       {wire::Call::kListen, &StreamSocket::Listen},
       {wire::Call::kAcceptDecision, &StreamSocket::AcceptDecision},
       {wire::Call::kDisconnectEx, &StreamSocket::DisconnectEx},
+      {wire::Call::kSocketError, &StreamSocket::NoteError},
   };
   for (const Entry& entry : kHandlers) {
     if (entry.request != call->request) continue;
@@ -126,6 +127,7 @@ void StreamSocket::OnWithdrawn(SocketDescriptor* from,
 void StreamSocket::Describe(wsp::v1::Socket* out) const {
   WinsockSocket::Describe(out);
   absl::MutexLock lock(&mu_);
+  if (lent_) DescribeLent(*engine(), out);
   if (closing_ != nullptr) {
     EncodeAddress(closing_->local, out->mutable_local());
     return out->set_state(wsp::v1::SOCKET_STATE_LINGERING);

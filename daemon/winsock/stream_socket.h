@@ -24,6 +24,7 @@ class StreamSocket final : public WinsockSocket {
                       Outcome outcome) override;
   void ForgetWait(SocketDescriptor* from) override;
   void Describe(wsp::v1::Socket* out) const override;
+  int Lend(OwnedFd* fd) override;
 
   // OperationSink.
   void OnOutcome(std::unique_ptr<Operation> operation,
@@ -82,8 +83,16 @@ class StreamSocket final : public WinsockSocket {
   void Shutdown(const SocketCall& call);
   void AcceptEx(const SocketCall& call, const wsp::v1::AcceptRequest& request);
   void DisconnectEx(const SocketCall& call);
+  void NoteError(const SocketCall& call);
   // False if it sets another option than these of SO_UPDATE_..._CONTEXT.
   bool SetContext(const SocketCall& call);
+
+  // Whether `error` is a connection's end.
+  static bool IsConnectionLost(int error);
+  // Of a connection that the client uses itself the kernel has the counts.
+  static void DescribeLent(const Socket& engine, wsp::v1::Socket* out);
+  // Resets the connection and gives `fd` back, whoever else has it.
+  void ResetRemains(OwnedFd fd);
 
   // The error that sending or receiving would have; 0: none.
   uint32_t DataErrorLocked(bool shut) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -169,6 +178,8 @@ class StreamSocket final : public WinsockSocket {
   State state_ ABSL_GUARDED_BY(mu_) = State::kOpen;
   bool send_shut_ ABSL_GUARDED_BY(mu_) = false;
   bool receive_shut_ ABSL_GUARDED_BY(mu_) = false;
+  // The client has a descriptor of the connection.
+  bool lent_ ABSL_GUARDED_BY(mu_) = false;
   // The last connect has ended, with a Winsock code. False for accepted ones.
   bool connect_ended_ ABSL_GUARDED_BY(mu_) = false;
   uint32_t connect_error_ ABSL_GUARDED_BY(mu_) = 0;

@@ -15,13 +15,13 @@ namespace {
 
 namespace wire = wsp::wire;
 
-bool IsConnectionLost(int error) {
+}  // namespace
+
+bool StreamSocket::IsConnectionLost(int error) {
   return error == ECONNRESET || error == EPIPE || error == ETIMEDOUT ||
          error == ECONNABORTED || error == EHOSTUNREACH ||
          error == ENETUNREACH || error == ENETRESET;
 }
-
-}  // namespace
 
 uint32_t StreamSocket::DataErrorLocked(bool shut) const {
   if (shut) return kWsaShutdown;
@@ -149,6 +149,9 @@ CallResult StreamSocket::ReceiveResult(const Operation& operation,
       if (lost_ == 0) lost_ = WsaFromErrno(outcome.error);
     }
     return ErrorResult(operation, outcome.error);
+  }
+  if (outcome.recalled) {
+    WireWriter(&result.body).Varint(wire::RecvResult::kRecalled, 1);
   }
   if (outcome.data == nullptr || (operation.sink_flags & kOutOfStream) != 0) {
     result.payload = std::move(outcome.data);

@@ -87,6 +87,8 @@ uint32_t WinsockSocket::Register(const std::shared_ptr<SocketDescriptor>& from,
     }
     // First, so that nothing comes between.
     ObserveForEventsLocked(EPOLLIN | EPOLLPRI | EPOLLRDHUP);
+    // What is received without a call enables no events.
+    engine_->Recall();
     const NetworkConditions now = ConditionsLocked();
     {
       absl::MutexLock events_lock(&events->mu);

@@ -10,8 +10,14 @@
 namespace wspd {
 namespace {
 
-// Winsock's number.
+// Winsock's numbers.
 constexpr uint32_t kFionbio = 0x8004667e;
+
+bool IsOutOfBandInLine(const wsp::v1::SetSockOptRequest& request) {
+  constexpr int kSolSocket = 0xffff;
+  constexpr int kSoOobInline = 0x100;
+  return request.level() == kSolSocket && request.option() == kSoOobInline;
+}
 
 }  // namespace
 
@@ -49,6 +55,7 @@ void WinsockSocket::SetSockOpt(const SocketCall& call) {
       return SetSocketOption(request, ViewLocked(fd), &options_);
     });
     if (error.ok()) OptionsChangedLocked();
+    if (IsOutOfBandInLine(request)) engine_->Recall();
   }
   call.Finish(error);
 }

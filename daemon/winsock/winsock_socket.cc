@@ -182,6 +182,8 @@ bool WinsockSocket::AddHold() {
   absl::MutexLock lock(&mu_);
   if (descriptors_ == 0) return false;
   ++descriptors_;
+  // The one client that may have the socket itself shares it now.
+  engine_->Recall();
   return true;
 }
 

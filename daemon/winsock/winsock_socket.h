@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_WINSOCK_WINSOCK_SOCKET_H_
 #define WSPD_DAEMON_WINSOCK_WINSOCK_SOCKET_H_
 
+#include <errno.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -104,6 +106,12 @@ class WinsockSocket : public OperationSink,
   // The same if it was closed before: what waits for the end of that close
   // isn't answered any more.
   virtual void ForgetWait(SocketDescriptor* from) = 0;
+
+  // A descriptor of the kernel's socket for the client, which sends and
+  // receives with it from now on, beside the calls that come here. Returns
+  // errno: EOPNOTSUPP if that isn't for this type of socket, ENOTCONN without a
+  // connection, EPERM if others have the socket, too.
+  virtual int Lend(OwnedFd* /*fd*/) { return EOPNOTSUPP; }
 
   // Goes on with receives that were held back for kept results.
   void Poke() {
@@ -260,6 +268,8 @@ class WinsockSocket : public OperationSink,
   AddressTable::Hold address_ ABSL_GUARDED_BY(mu_);
   bool nonblocking_ ABSL_GUARDED_BY(mu_) = false;
   uint32_t creation_flags_ ABSL_GUARDED_BY(mu_) = 0;
+  // Holds of tickets among them.
+  uint32_t descriptors_ ABSL_GUARDED_BY(mu_) = 0;
   // SO_ERROR, a Winsock code.
   uint32_t so_error_ ABSL_GUARDED_BY(mu_) = 0;
   // Whether, of a connection that ConnectEx or AcceptEx has made, the functions
@@ -352,8 +362,6 @@ class WinsockSocket : public OperationSink,
   std::atomic<NetworkEvents*> events_{nullptr};
   // EPOLL* that the socket is observed for on their account.
   uint32_t observed_ ABSL_GUARDED_BY(mu_) = 0;
-  // Holds of tickets among them.
-  uint32_t descriptors_ ABSL_GUARDED_BY(mu_) = 0;
   std::shared_ptr<ChangeWaits> change_waits_ ABSL_GUARDED_BY(mu_);
 };
 

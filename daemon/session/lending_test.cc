@@ -1,0 +1,206 @@
+// Connections that are lent to their client, as it sees them on the wire
+// (proto/README.md, "Lent connections").
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "daemon/base/owned_fd.h"
+#include "daemon/session/descriptor_sink.h"
+#include "daemon/session/testing/session_client.h"
+#include "daemon/testing/tcp_pair.h"
+#include "daemon/winsock/wsa_error.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+constexpr uint64_t kSocket = 77;
+constexpr uint32_t kMsgOob = 1;
+constexpr int kSoonMs = 30000;
+
+// Keeps the last descriptor.
+class RecordingSink : public DescriptorSink {
+ public:
+  int SendDescriptor(uint64_t call_id, uint64_t /*cookie*/, int fd) override {
+    absl::MutexLock lock(&mu_);
+    if (error_ != 0) return error_;
+    call_id_ = call_id;
+    fd_ = OwnedFd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    return 0;
+  }
+  void Close() override {}
+
+  void FailWith(int error) {
+    absl::MutexLock lock(&mu_);
+    error_ = error;
+  }
+  OwnedFd Take(uint64_t call_id) {
+    absl::MutexLock lock(&mu_);
+    EXPECT_EQ(call_id_, call_id);
+    return std::move(fd_);
+  }
+
+ private:
+  absl::Mutex mu_;
+  int error_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t call_id_ ABSL_GUARDED_BY(mu_) = 0;
+  OwnedFd fd_ ABSL_GUARDED_BY(mu_);
+};
+
+class LendingTest : public testing::Test {
+ protected:
+  LendingTest() {
+    EXPECT_TRUE(client_.attached().attachment->BindDescriptors(sink_));
+  }
+
+  uint32_t AskToLend(uint64_t socket_id, uint64_t* call_id = nullptr) {
+    client_.Add(socket_id)->mutable_lend_socket();
+    const uint64_t id = client_.Send();
+    if (call_id != nullptr) *call_id = id;
+    return client_.Await(id).linux_errno();
+  }
+  // A connection, and what the client has of it.
+  void MakeLent() {
+    peer_ = client_.MakeConnected(kSocket);
+    uint64_t call_id = 0;
+    ASSERT_EQ(AskToLend(kSocket, &call_id), 0u);
+    lent_ = sink_->Take(call_id);
+    ASSERT_TRUE(lent_.valid());
+  }
+  uint32_t ReportError(uint32_t linux_errno) {
+    client_.Add(kSocket)->mutable_socket_error()->set_linux_errno(linux_errno);
+    return client_.Run().wsa_error();
+  }
+  wsp::v1::Completion Receive(uint32_t flags = 0) {
+    auto* request = client_.Add(kSocket)->mutable_recv();
+    request->set_max_bytes(100);
+    request->set_flags(flags);
+    return client_.Run();
+  }
+  static void Write(const OwnedFd& fd, const std::string& data, int flags = 0) {
+    ASSERT_EQ(send(fd.get(), data.data(), data.size(), flags),
+              static_cast<ssize_t>(data.size()));
+  }
+  // Of the client's descriptor or the peer's.
+  static bool Await(const OwnedFd& fd, short events) {
+    pollfd wait{fd.get(), events, 0};
+    return poll(&wait, 1, kSoonMs) == 1 && (wait.revents & events) != 0;
+  }
+
+  SessionHarness harness_;
+  SessionClient client_{&harness_};
+  const std::shared_ptr<RecordingSink> sink_ =
+      std::make_shared<RecordingSink>();
+  OwnedFd peer_;
+  OwnedFd lent_;
+};
+
+TEST_F(LendingTest, ClientAndDaemonHaveTheSameConnection) {
+  MakeLent();
+  Write(lent_, "hello");
+  EXPECT_EQ(ReadBytes(peer_.get(), 5), "hello");
+  Write(peer_, "there");
+  EXPECT_EQ(Receive().recv().data(), "there");
+}
+
+TEST_F(LendingTest, OnlyConnectionsOfOneClientAreLent) {
+  client_.MakeSocket(kSocket);
+  EXPECT_EQ(AskToLend(kSocket), uint32_t{ENOTCONN});
+  client_.MakeListener(78);
+  EXPECT_EQ(AskToLend(78), uint32_t{ENOTCONN});
+  client_.MakeSocket(79, wsp::v1::SocketRequest::TYPE_DATAGRAM);
+  EXPECT_EQ(AskToLend(79), uint32_t{EOPNOTSUPP});
+  EXPECT_EQ(AskToLend(80), uint32_t{ENOTSOCK});
+  const OwnedFd peer = client_.MakeConnected(81);
+  client_.Add(81)->mutable_duplicate_socket();
+  ASSERT_EQ(client_.Run().wsa_error(), 0u);
+  EXPECT_EQ(AskToLend(81), uint32_t{EPERM});
+}
+
+TEST_F(LendingTest, NeedsTheDescriptorConnection) {
+  peer_ = client_.MakeConnected(kSocket);
+  sink_->FailWith(ENOBUFS);
+  EXPECT_EQ(AskToLend(kSocket), uint32_t{ENOBUFS});
+  client_.attached().attachment->UnbindDescriptors(sink_.get());
+  EXPECT_EQ(AskToLend(kSocket), uint32_t{ENOTCONN});
+}
+
+// The client's descriptor goes on existing.
+TEST_F(LendingTest, CloseIsOrderlyForThePeer) {
+  MakeLent();
+  ASSERT_EQ(client_.Close(kSocket), 0u);
+  int error = 0;
+  EXPECT_EQ(ReadBytes(peer_.get(), 1, &error), "");
+  EXPECT_EQ(error, 0);
+}
+
+TEST_F(LendingTest, CleanupResetsIt) {
+  MakeLent();
+  client_.Add(0)->mutable_cleanup();
+  ASSERT_EQ(client_.Run().wsa_error(), 0u);
+  int error = 0;
+  EXPECT_EQ(ReadBytes(peer_.get(), 1, &error), "");
+  EXPECT_EQ(error, ECONNRESET);
+}
+
+TEST_F(LendingTest, ErrorThatTheClientWasToldIsKnown) {
+  MakeLent();
+  EXPECT_EQ(ReportError(ECONNRESET), 0u);
+  EXPECT_EQ(Receive().wsa_error(), kWsaConnReset);
+}
+
+TEST_F(LendingTest, OtherErrorsEndNothing) {
+  MakeLent();
+  EXPECT_EQ(ReportError(EFAULT), 0u);
+  EXPECT_EQ(ReportError(0), kWsaInval);
+  EXPECT_EQ(ReportError(4096), kWsaInval);
+  Write(peer_, "hello");
+  EXPECT_EQ(Receive().recv().data(), "hello");
+}
+
+TEST_F(LendingTest, ErrorsOfWhatIsNotLentAreTheDaemonsToFind) {
+  peer_ = client_.MakeConnected(kSocket);
+  EXPECT_EQ(ReportError(ECONNRESET), kWsaInval);
+}
+
+// The client was told of the reset, and hasn't said so yet.
+TEST_F(LendingTest, ResetIsNoOrderlyEndThoughTheClientWasTold) {
+  MakeLent();
+  const linger hard{1, 0};
+  setsockopt(peer_.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+  peer_.Reset();
+  ASSERT_TRUE(Await(lent_, POLLERR));
+  char byte;
+  ASSERT_EQ(recv(lent_.get(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_EQ(Receive().wsa_error(), kWsaConnReset);
+}
+
+TEST_F(LendingTest, UrgentByteIsLeftWhileTheClientReceives) {
+  MakeLent();
+  Write(peer_, "ab!", MSG_OOB);
+  ASSERT_TRUE(Await(lent_, POLLPRI));
+  client_.Add(kSocket)->mutable_ioctl()->set_code(0x4004667f);  // FIONREAD
+  EXPECT_EQ(client_.Run().ioctl().number(), 2u);
+  EXPECT_TRUE(Await(lent_, POLLPRI));
+  const wsp::v1::Completion received = Receive();
+  EXPECT_EQ(received.recv().data(), "ab");
+  EXPECT_TRUE(received.recv().recalled());
+  EXPECT_EQ(Receive(kMsgOob).recv().data(), "!");
+}
+
+TEST_F(LendingTest, ReceiveWithoutUrgentDataRecallsNothing) {
+  MakeLent();
+  Write(peer_, "ab");
+  EXPECT_FALSE(Receive().recv().recalled());
+}
+
+}  // namespace
+}  // namespace wspd

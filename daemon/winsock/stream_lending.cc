@@ -1,0 +1,72 @@
+// StreamSocket: connections that the client has a descriptor of, too, and sends
+// and receives with by itself (proto/README.md, "Lent connections").
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+// After what it needs and doesn't include.
+#include <linux/tcp.h>
+
+#include <utility>
+
+#include "daemon/socket/reset.h"
+#include "daemon/winsock/stream_socket.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+
+int StreamSocket::Lend(OwnedFd* fd) {
+  absl::MutexLock lock(&mu_);
+  if (state_ != State::kConnected || lost_ != 0) return ENOTCONN;
+  if (descriptors_ != 1) return EPERM;
+  *fd = engine()->Lend();
+  if (!fd->valid()) return errno;
+  lent_ = true;
+  return 0;
+}
+
+void StreamSocket::NoteError(const SocketCall& call) {
+  wsp::v1::SocketErrorRequest request;
+  if (!call.Parse(&request)) return;
+  constexpr uint32_t kHighestErrno = 4095;
+  if (request.linux_errno() == 0 || request.linux_errno() > kHighestErrno) {
+    return call.Finish(WsaError(kWsaInval));
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    if (!lent_) return call.Finish(WsaError(kWsaInval));
+    const int error =
+        engine()->NoteError(static_cast<int>(request.linux_errno()));
+    if (IsConnectionLost(error) && lost_ == 0) lost_ = WsaFromErrno(error);
+  }
+  NotifyObservers();
+  call.Finish(CallResult());
+}
+
+void StreamSocket::ResetRemains(OwnedFd fd) {
+  bool lent;
+  {
+    absl::MutexLock lock(&mu_);
+    lent = lent_;
+  }
+  if (lent && fd.valid()) {
+    // The client has it perhaps, so that closing it ends nothing: connect(2)
+    // dissolves the connection, with a reset.
+    sockaddr nowhere{};
+    nowhere.sa_family = AF_UNSPEC;
+    (void)connect(fd.get(), &nowhere, sizeof(nowhere));
+  }
+  ResetAndClose(std::move(fd));
+}
+
+void StreamSocket::DescribeLent(const Socket& engine, wsp::v1::Socket* out) {
+  tcp_info info{};
+  socklen_t size = sizeof(info);
+  const bool known = engine.WithFd([&](int fd) {
+    return fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  });
+  if (!known) return;
+  out->set_bytes_sent(info.tcpi_bytes_sent - info.tcpi_bytes_retrans);
+  out->set_bytes_received(info.tcpi_bytes_received);
+}
+
+}  // namespace wspd
