@@ -151,18 +151,21 @@ SOCKET WSPAPI SpiAccept(SOCKET s, sockaddr* address, LPINT address_length,
     result = Decide(&call, answer, reply.offer_id, id);
     if (result != 0) return fail(result);
   }
-  SOCKET handle;
+  SocketHandle handle;
   const StubSocket& listener = *call.socket();
   result = GiveHandle(&call, id, listener.catalog_entry_id, &handle);
-  MutexLock lock(&g_library.mutex);
-  if (result != 0) {
-    call.provider()->DropAccepted(id);
-    call.provider()->Flush();
-    return fail(result);
+  {
+    MutexLock lock(&g_library.mutex);
+    if (result != 0) {
+      call.provider()->DropAccepted(id);
+      call.provider()->Flush();
+      return fail(result);
+    }
+    call.provider()->OpenAccepted(id, handle);
+    call.provider()->Indicate();
   }
-  call.provider()->OpenAccepted(id, handle);
-  call.provider()->Indicate();
-  return handle;
+  LendSocket(&call, id);
+  return handle.value;
 }
 
 }  // namespace wsp

@@ -63,15 +63,8 @@ class AcceptSteps final : public OperationSteps {
 
 // The daemon's name for the socket that is to accept.
 uint32_t FindAccepting(SpiCall* call, SOCKET s, uint64_t* id) {
-  DWORD_PTR context = 0;
-  int error = 0;
-  {
-    const UpcallScope scope;
-    if (call->upcalls().lpWPUQuerySocketHandleContext(s, &context, &error) !=
-        0) {
-      return WSAENOTSOCK;
-    }
-  }
+  uint64_t context;
+  if (!call->QueryHandle(s, &context)) return WSAENOTSOCK;
   MutexLock lock(&g_library.mutex);
   if (!call->StillThere() || call->provider()->ended) return WSAEINTR;
   StubSocket* socket = call->provider()->FindSocket(context);

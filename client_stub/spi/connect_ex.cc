@@ -64,7 +64,7 @@ class DisconnectSteps final : public OperationSteps {
 
   void OnReply(Operation* operation, const Completion& completion) override {
     g_library.mutex.AssertHeld();
-    if (completion.wsa_error == 0) NoteDisconnect(operation->socket, reuse_);
+    if (completion.wsa_error == 0) NoteDisconnect(operation, reuse_);
     operation->provider->Complete(operation, completion.wsa_error);
   }
 
@@ -82,6 +82,7 @@ uint32_t Disconnect(SpiCall* call, const Indication& indication, bool reuse) {
   }
   Provider* provider = call->provider();
   SendLane* lane = &call->socket()->lane;
+  provider->StopNativeTransfers(call->socket());
   Call* request = provider->NewCall(operation, StepHeader(*operation));
   AppendDisconnectEx(&request->bytes, reuse);
   // The daemon hears of it when it has the sends before.

@@ -7,22 +7,14 @@
 namespace wsp {
 namespace {
 
-uint32_t ReadListener(const SpiCall& call, const char* value, int length,
+uint32_t ReadListener(SpiCall* call, const char* value, int length,
                       uint64_t* id) {
   SOCKET listener;
   if (value == nullptr || length < static_cast<int>(sizeof listener)) {
     return WSAEFAULT;
   }
   std::memcpy(&listener, value, sizeof listener);
-  DWORD_PTR context = 0;
-  const UpcallScope scope;
-  int error = 0;
-  if (call.upcalls().lpWPUQuerySocketHandleContext(listener, &context,
-                                                   &error) != 0) {
-    return WSAENOTSOCK;
-  }
-  *id = context;
-  return 0;
+  return call->QueryHandle(listener, id) ? 0 : WSAENOTSOCK;
 }
 
 // Of the listener's properties those that the stub itself has to know.
@@ -48,7 +40,7 @@ uint32_t UpdateConnectionContext(SpiCall* call, int option, const char* value,
                                  int length) {
   uint64_t listener = 0;
   if (option == SO_UPDATE_ACCEPT_CONTEXT) {
-    if (const uint32_t error = ReadListener(*call, value, length, &listener)) {
+    if (const uint32_t error = ReadListener(call, value, length, &listener)) {
       return error;
     }
   }

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "client_stub/spi/functions.h"
+#include "client_stub/spi/handles.h"
 #include "client_stub/spi/socket_addresses.h"
 #include "client_stub/spi/spi_call.h"
 #include "proto/wire_fields.h"
@@ -83,12 +84,15 @@ int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
       header,
       [&](Call* request) { AppendConnect(&request->bytes, address, false); },
       nullptr);
-  MutexLock lock(&g_library.mutex);
-  if (!call.StillThere()) return call.Result(WSAEINTR);
-  if (result == 0) call.socket()->connected = !IsNobody(address);
-  if (result == WSAEWOULDBLOCK || result == WSAEALREADY) {
-    call.socket()->connecting = true;
+  {
+    MutexLock lock(&g_library.mutex);
+    if (!call.StillThere()) return call.Result(WSAEINTR);
+    if (result == 0) call.socket()->connected = !IsNobody(address);
+    if (result == WSAEWOULDBLOCK || result == WSAEALREADY) {
+      call.socket()->connecting = true;
+    }
   }
+  if (result == 0) LendSocket(&call, call.socket()->id);
   if (callee_data != nullptr) callee_data->len = 0;
   return call.Result(result);
 }
@@ -141,6 +145,13 @@ uint32_t ShutDownInOrder(SpiCall* call, uint32_t wire_how) {
       wire_how != wire::ShutdownRequest::HOW_RECEIVE && !lane->jobs.empty();
   if (!behind_sends) {
     if (const uint32_t error = call->PrepareToWait(operation)) return error;
+  }
+  // Receives that wait belong before it.
+  if (wire_how != wire::ShutdownRequest::HOW_RECEIVE) {
+    call->socket()->sends_natively = false;
+  }
+  if (wire_how != wire::ShutdownRequest::HOW_SEND) {
+    provider->StopNativeReceives(call->socket());
   }
   Call* request = provider->NewCall(operation, CallHeader());
   AppendShutdown(&request->bytes, wire_how);

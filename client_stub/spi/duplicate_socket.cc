@@ -22,6 +22,10 @@ int WSPAPI SpiDuplicateSocket(SOCKET s, DWORD process_id,
   if (!call.ok()) return SOCKET_ERROR;
   if (info == nullptr) return call.Result(WSAEFAULT);
   if (!ProcessExists(process_id)) return call.Result(WSAEINVAL);
+  {
+    MutexLock lock(&g_library.mutex);
+    call.provider()->StopNativeTransfers(call.socket());
+  }
   Reply reply;
   const uint32_t result = call.Invoke(
       CallHeader(),
@@ -35,7 +39,7 @@ int WSPAPI SpiDuplicateSocket(SOCKET s, DWORD process_id,
   StubSocket* socket = call.socket();
   socket->shared = true;
   *info = MakeProtocolInfo(socket->family, socket->datagrams,
-                           socket->catalog_entry_id);
+                           socket->catalog_entry_id, call.kernel_handles());
   info->dwProviderReserved = reply.number;
   return 0;
 }

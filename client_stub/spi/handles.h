@@ -9,10 +9,18 @@
 
 namespace wsp {
 
-// Asks the SPI client for a handle of the daemon's socket `id`. If there is
-// none, returns why; the socket is still open then.
+// A handle of the daemon's socket `id`: the SPI client's, or one of the
+// system's that it agrees to. If there is none, returns why; the socket is
+// still open then.
 uint32_t GiveHandle(SpiCall* call, uint64_t id, DWORD catalog_entry_id,
-                    SOCKET* handle);
+                    SocketHandle* handle);
+
+// Gives a handle back. Not under the session lock.
+void CloseHandle(const WSPUPCALLTABLE& upcalls, const SocketHandle& handle);
+
+// Has the daemon lend the socket `id`, if that is due: behind its handle is the
+// kernel's socket then. If it can't, bytes go on travelling in the stream.
+void LendSocket(SpiCall* call, uint64_t id);
 
 }  // namespace wsp
 

@@ -34,6 +34,10 @@ uint32_t AskDaemon(SpiCall* call, const IoctlTraits& traits,
   } else if (traits.in_bytes > 0) {
     params.input = {static_cast<const uint8_t*>(buffers.in), traits.in_bytes};
   }
+  if (traits.code == SIOCATMARK) {
+    MutexLock lock(&g_library.mutex);
+    call->provider()->StopNativeReceives(call->socket());
+  }
   Reply reply;
   const uint32_t error = call->Invoke(
       CallHeader(),
@@ -52,7 +56,7 @@ uint32_t SetNonBlocking(SpiCall* call, const IoctlTraits& traits,
   const uint32_t error = AskDaemon(call, traits, buffers, returned);
   if (error == 0) {
     MutexLock lock(&g_library.mutex);
-    call->socket()->nonblocking = on != 0;
+    Provider::SetNonblocking(call->socket(), on != 0);
   }
   return error;
 }

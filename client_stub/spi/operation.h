@@ -20,6 +20,7 @@ struct Operation;
 struct StubSocket;
 
 struct InHeldReceives;
+struct InNativeReceives;
 struct InOperations;
 struct InIndications;
 struct InWork;
@@ -54,6 +55,7 @@ class OperationSteps {
 // it has vanished. Under the session lock.
 struct Operation final : CallOwner,
                          ListNode<InHeldReceives>,
+                         ListNode<InNativeReceives>,
                          ListNode<InOperations>,
                          ListNode<InIndications>,
                          ListNode<InWork> {
@@ -93,6 +95,12 @@ struct Operation final : CallOwner,
   bool named = false;
   // Synchronous, and waits also on a non-blocking socket.
   bool waits = false;
+  // Of a kReceive that is synchronous: it waits for data.
+  bool blocks = false;
+  // Of a kReceive: the daemon has it.
+  bool with_daemon = false;
+  // A request to lend the socket of this id; 0: none.
+  uint64_t lends_to = 0;
   // A WSPStartup. If the registration ends meanwhile, then `marker` is a call
   // behind it: whichever is answered first says whether it was counted.
   bool counts_up = false;

@@ -33,8 +33,9 @@ void NoteOption(StubSocket* socket, int level, int option, uint32_t number)
 uint32_t GetProtocolInfo(const SpiCall& call, int option, char* value,
                          int* length) {
   const StubSocket& socket = *call.socket();
-  const WSAPROTOCOL_INFOW wide = MakeProtocolInfo(
-      socket.family, socket.datagrams, socket.catalog_entry_id);
+  const WSAPROTOCOL_INFOW wide =
+      MakeProtocolInfo(socket.family, socket.datagrams, socket.catalog_entry_id,
+                       call.kernel_handles());
   if (option == SO_PROTOCOL_INFOW) {
     return WriteStructure(&wide, sizeof wide, value, length);
   }
@@ -175,6 +176,10 @@ int WSPAPI SpiSetSockOpt(SOCKET s, int level, int option, const char* value,
     structure = {reinterpret_cast<const uint8_t*>(value),
                  static_cast<size_t>(layout.bytes > 0 ? layout.bytes : length)};
     if (structure.size > kMostStructureBytes) return call.Result(WSAEFAULT);
+  }
+  if (level == SOL_SOCKET && option == SO_OOBINLINE) {
+    MutexLock lock(&g_library.mutex);
+    call.provider()->StopNativeReceives(call.socket());
   }
   const uint32_t result = call.Invoke(
       CallHeader(),

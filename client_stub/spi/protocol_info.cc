@@ -29,11 +29,13 @@ constexpr DWORD kMostIpv6Datagram = 65527;
 }  // namespace
 
 WSAPROTOCOL_INFOW MakeProtocolInfo(int family, bool datagrams,
-                                   DWORD catalog_entry_id) {
+                                   DWORD catalog_entry_id,
+                                   bool kernel_handles) {
   const bool ipv6 = family == AF_INET6;
   WSAPROTOCOL_INFOW info;
   std::memset(&info, 0, sizeof info);
   info.dwServiceFlags1 = datagrams ? kUdpServices : kTcpServices;
+  if (kernel_handles) info.dwServiceFlags1 |= XP1_IFS_HANDLES;
   info.dwProviderFlags = PFL_MATCHES_PROTOCOL_ZERO;
   info.ProviderId = ipv6 ? kIpv6Provider : kIpv4Provider;
   info.dwCatalogEntryId = catalog_entry_id;

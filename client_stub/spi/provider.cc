@@ -8,10 +8,21 @@
 
 namespace wsp {
 
+namespace {
+
+Attachment::Options OptionsOf(bool lent) {
+  Attachment::Options options;
+  options.lent = lent;
+  return options;
+}
+
+}  // namespace
+
 const WSPUPCALLTABLE Provider::kNoUpcalls = {};
 
 Provider::Provider(uint64_t random)
-    : attachment_(random, this), next_socket_id_(~random | 1) {}
+    : attachment_(random, this, OptionsOf(AsksForLentSockets())),
+      next_socket_id_(~random | 1) {}
 
 std::unique_ptr<Provider> Provider::Create() {
   uint64_t random;
@@ -81,7 +92,9 @@ void Provider::RetireSocket(StubSocket* socket) {
   socket->closed = true;
   DropTargets(socket);
   sockets_.Erase(socket);
+  if (socket->descriptor >= 0) by_handle_.Erase(&socket->by_handle);
   CancelUnbegun(socket);
+  TakeBack(socket);
   Release(socket);
 }
 
@@ -90,7 +103,7 @@ void Provider::CancelUnbegun(StubSocket* socket) {
     Operation* next = operations_.Next(operation);
     if (operation->socket == socket && !operation->done &&
         (operation->kind == Operation::Kind::kSend || IsHeld(operation) ||
-         operation->job.behind != nullptr)) {
+         IsNative(operation) || operation->job.behind != nullptr)) {
       Cancel(operation);
       FreeIfUnused(operation);
     }
@@ -112,17 +125,35 @@ void Provider::EndTelling(StubSocket* socket) {
   handles_due_.PushBack(socket);
 }
 
-std::vector<SOCKET> Provider::TakeHandles() {
-  std::vector<SOCKET> handles;
+std::vector<SocketHandle> Provider::TakeHandles() {
+  std::vector<SocketHandle> handles;
   for (StubSocket* socket : sockets_.All()) {
-    if (socket->handle != INVALID_SOCKET) handles.push_back(socket->handle);
+    if (socket->handle == INVALID_SOCKET) continue;
+    if (socket->descriptor >= 0) by_handle_.Erase(&socket->by_handle);
+    handles.push_back({socket->handle, socket->descriptor});
   }
   handles_due_.TakeAll(&handles_kept_);
   while (StubSocket* socket = handles_due_.PopFront()) {
-    handles.push_back(socket->handle);
+    handles.push_back({socket->handle, socket->descriptor});
     Release(socket);
   }
   return handles;
+}
+
+void Provider::SetHandle(StubSocket* socket, const SocketHandle& handle) {
+  socket->handle = handle.value;
+  socket->descriptor = handle.descriptor;
+  if (handle.descriptor < 0) return;
+  socket->by_handle.id = handle.value;
+  socket->by_handle.socket = socket;
+  by_handle_.Insert(&socket->by_handle);
+}
+
+void Provider::SetNonblocking(StubSocket* socket, bool nonblocking) {
+  socket->nonblocking = nonblocking;
+  if (socket->lent) {
+    KernelHandles::SetNonblocking(socket->descriptor, nonblocking);
+  }
 }
 
 void Provider::Release(StubSocket* socket) {

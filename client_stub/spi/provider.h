@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client_stub/base/id_table.h"
+#include "client_stub/spi/kernel_handle.h"
 #include "client_stub/spi/leaving_thread.h"
 #include "client_stub/spi/library.h"
 #include "client_stub/spi/notifications.h"
@@ -18,12 +19,20 @@
 #include "client_stub/spi/service_thread.h"
 #include "client_stub/spi/stub_socket.h"
 #include "client_stub/transport/attachment.h"
+#include "client_stub/transport/descriptor_connection.h"
 #include "client_stub/transport/network_events.h"
 #include "client_stub/transport/read_baton.h"
 #include "client_stub/transport/unix_socket.h"
 #include "client_stub/transport/waiter.h"
 
 namespace wsp {
+
+// A socket's handle, and the system's descriptor that it is; -1: the SPI
+// client's own.
+struct SocketHandle {
+  SOCKET value = INVALID_SOCKET;
+  int descriptor = -1;
+};
 
 // The provider between the first startup and the final cleanup: the attachment
 // to the daemon, the sockets, and what is under way.
@@ -129,8 +138,60 @@ class Provider final : private Attachment::Observer {
   bool KeepHandle(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   // All handles that haven't been given back, which is the caller's from now
   // on; when nobody else is in the provider any more.
-  std::vector<SOCKET> TakeHandles() WSP_REQUIRES(g_library.mutex);
+  std::vector<SocketHandle> TakeHandles() WSP_REQUIRES(g_library.mutex);
+  // From now on that is the socket's handle.
+  void SetHandle(StubSocket* socket, const SocketHandle& handle)
+      WSP_REQUIRES(g_library.mutex);
+  // The mode that its calls go by.
+  static void SetNonblocking(StubSocket* socket, bool nonblocking)
+      WSP_REQUIRES(g_library.mutex);
   void Release(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+
+  // ---- the lent plane
+
+  // The connection for descriptors that a startup has made: if it is the
+  // first, sockets have kernel handles from now on.
+  void UseDescriptors(int connection, ByteView token)
+      WSP_REQUIRES(g_library.mutex);
+  // Whether such a connection is to be made.
+  bool NeedsDescriptors() const WSP_REQUIRES(g_library.mutex) {
+    return attachment_.lends() && !descriptors_.BelongsTo(attachment_.token());
+  }
+  bool kernel_handles() const { return kernel_handles_; }
+  int OpenKernelHandle() WSP_REQUIRES(g_library.mutex) {
+    return handles_.Open();
+  }
+  // The socket of a kernel handle, which stays the provider's; null if it is
+  // none.
+  StubSocket* FindByHandle(SOCKET handle) const WSP_REQUIRES(g_library.mutex);
+  // Whether the daemon should be asked to lend it.
+  bool LendingIsDue(const StubSocket& socket) const
+      WSP_REQUIRES(g_library.mutex);
+  // Receives go to the daemon from now on, first those whose threads wait.
+  void StopNativeReceives(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  // The same for sends.
+  void StopNativeTransfers(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  // The socket has no connection any more that could be behind its handle.
+  void TakeBack(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  // Whether a synchronous receive, or send, may use the kernel's socket now.
+  bool MayReceiveNatively(const StubSocket& socket,
+                          const Operation& operation) const
+      WSP_REQUIRES(g_library.mutex);
+  bool MaySendNatively(const StubSocket& socket) const
+      WSP_REQUIRES(g_library.mutex);
+  // Sends on the kernel's socket what that takes at once of some pieces, which
+  // are cut, and counts it. Returns which piece comes next. If not all went the
+  // socket would have to wait, or may not send natively any more.
+  size_t SendToKernel(StubSocket* socket, ByteView* pieces, size_t count,
+                      uint64_t* bytes) WSP_REQUIRES(g_library.mutex);
+  // The kernel told an error that the daemon has to know.
+  void ReportError(StubSocket* socket, uint32_t linux_errno)
+      WSP_REQUIRES(g_library.mutex);
+  static bool IsNative(Operation* operation) {
+    return static_cast<ListNode<InNativeReceives>*>(operation)->linked();
+  }
+  // The kernel's socket has something for a receive whose thread waits.
+  void ContinueReceive(Operation* operation) WSP_REQUIRES(g_library.mutex);
 
   // ---- operations
 
@@ -251,7 +312,8 @@ class Provider final : private Attachment::Observer {
       WSP_REQUIRES(g_library.mutex);
   // Gives the socket that an accept made its handle: what was held back for
   // that is to be indicated.
-  void OpenAccepted(uint64_t id, SOCKET handle) WSP_REQUIRES(g_library.mutex);
+  void OpenAccepted(uint64_t id, const SocketHandle& handle)
+      WSP_REQUIRES(g_library.mutex);
   // The accept can't use it, or its thread is gone: closes it, when flushed.
   void DropAccepted(uint64_t id) WSP_REQUIRES(g_library.mutex);
 
@@ -309,6 +371,15 @@ class Provider final : private Attachment::Observer {
   void OnReceiveResult(Operation* operation, const Completion& completion)
       WSP_REQUIRES(g_library.mutex);
   void SubmitReceive(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Receives from the kernel's socket, or has the operation wait for that.
+  // False if it is for the daemon.
+  bool ReceiveFromKernel(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // Gives the daemon what waits for the kernel's socket.
+  void ForwardNativeReceives(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  static void EndNativeWait(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // The result of a request to lend a socket has come.
+  void OnLent(const Operation& operation, uint64_t call_id)
+      WSP_REQUIRES(g_library.mutex);
   // Takes the operation out of its socket's order of receives.
   void LeaveReceives(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // The daemon has closed the socket and ended what it had: the same for what
@@ -367,6 +438,12 @@ class Provider final : private Attachment::Observer {
   bool was_attached_ = false;
   uint64_t startups_at_attach_ = 0;
   bool startup_counts_ = false;
+
+  // Fixed with the first startup.
+  bool kernel_handles_ = false;
+  DescriptorConnection descriptors_;
+  KernelHandles handles_;
+  IdTable<HandleEntry> by_handle_;
 
   IdTable<StubSocket> sockets_;
   // Closed ones whose handles are still needed, and not any more. Each has a

@@ -46,6 +46,8 @@ void Provider::DropTargets(StubSocket* socket) {
 
 void Provider::BeginRegistration(Operation* operation, EventTarget target) {
   target.registration = operation->registration = next_registration_++;
+  // What is received without the daemon would enable no event.
+  StopNativeTransfers(operation->socket);
   if (target.events == 0) return;
   std::vector<EventTarget>& targets = operation->socket->targets;
   if (targets.size() >= kMostTargets) targets.erase(targets.begin());
@@ -67,7 +69,7 @@ void Provider::SettleRegistration(Operation* operation) {
   CountTargets(socket);
   if (!done) return;
   notifications_.Forget(socket->id, number);
-  socket->nonblocking = true;
+  SetNonblocking(socket, true);
 }
 
 // ------------------------------------------------------------------ notices
@@ -238,10 +240,10 @@ void Provider::NewAccepted(Operation* operation, uint64_t id) {
   CountTargets(socket);
 }
 
-void Provider::OpenAccepted(uint64_t id, SOCKET handle) {
+void Provider::OpenAccepted(uint64_t id, const SocketHandle& handle) {
   StubSocket* socket = sockets_.Find(id);
   if (socket == nullptr) return;
-  socket->handle = handle;
+  SetHandle(socket, handle);
   for (EventTarget& target : socket->targets) {
     for (uint32_t bit = 0; bit < FD_MAX_EVENTS; ++bit) {
       if ((target.held_events >> bit & 1) == 0) continue;

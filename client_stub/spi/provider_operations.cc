@@ -102,6 +102,7 @@ void Provider::Free(Operation* operation) {
   static_cast<ListNode<InWork>*>(operation)->Unlink();
   static_cast<ListNode<InLane>*>(&operation->job)->Unlink();
   static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
+  static_cast<ListNode<InNativeReceives>*>(operation)->Unlink();
   if (operation->kind == Operation::Kind::kWatch) --watchers_;
   if (operation->opened_thread) CloseThread(operation->thread);
   if (operation->enumerates_events) --operation->socket->enumerating;
@@ -140,6 +141,8 @@ void Provider::StartSend(Operation* operation) {
   // To the daemon: whether non-blocking mode doesn't apply.
   job.overlapped = operation->overlapped != nullptr || operation->waits;
   StubSocket* socket = operation->socket;
+  // See MayReceiveNatively.
+  ForwardNativeReceives(socket);
   if (operation->timeout_ms != 0) {
     job.deadline_ms = NowMs() + operation->timeout_ms;
   }
@@ -171,12 +174,23 @@ void Provider::StartReceive(Operation* operation) {
     }
     if (operation->wait_for_all) socket->filling = operation;
   }
+  if (MayReceiveNatively(*socket, *operation) && ReceiveFromKernel(operation)) {
+    return;
+  }
+  if ((operation->wire_flags & MSG_OOB) != 0) {
+    StopNativeReceives(socket);
+  } else {
+    ForwardNativeReceives(socket);
+  }
   SubmitReceive(operation);
 }
 
 void Provider::LeaveReceives(Operation* operation) {
   static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
+  EndNativeWait(operation);
   StubSocket* socket = operation->socket;
+  if (operation->with_daemon) --socket->daemon_receives;
+  operation->with_daemon = false;
   if (socket->filling == operation) socket->filling = nullptr;
 }
 
@@ -197,6 +211,8 @@ void Provider::SubmitReceive(Operation* operation) {
   header.overlapped = operation->overlapped != nullptr || operation->waits;
   header.report_pending = operation->report_pending;
   header.timeout_ms = operation->timeout_ms;
+  if (!operation->with_daemon) ++operation->socket->daemon_receives;
+  operation->with_daemon = true;
   Call* call = NewCall(operation, header);
   const uint64_t room = operation->total - operation->bytes;
   const auto most = static_cast<uint32_t>(
@@ -240,6 +256,10 @@ void Provider::CountOverlapped(int change) {
 void Provider::OnOperationResult(Operation* operation, Call* call,
                                  const Completion& completion) {
   g_library.mutex.AssertHeld();
+  if (completion.wsa_error == WSAENETDOWN && operation->socket != nullptr) {
+    // It is stopping: nothing begins any more.
+    StopNativeTransfers(operation->socket);
+  }
   switch (operation->kind) {
     case Operation::Kind::kSend:
       OnSendResult(operation, completion, call->payload_bytes);
@@ -269,6 +289,7 @@ void Provider::OnOperationResult(Operation* operation, Call* call,
                                    completion.data.data + completion.data.size);
       operation->reply.data = {operation->reply_data.data(),
                                operation->reply_data.size()};
+      if (operation->lends_to != 0) OnLent(*operation, call->id);
       if (call->makes_socket != 0 && operation->socket != nullptr &&
           completion.wsa_error == 0 && completion.offer_id == 0) {
         NewAccepted(operation, call->makes_socket);
@@ -314,6 +335,7 @@ void Provider::FinishSendIfDone(Operation* operation) {
 void Provider::OnReceiveResult(Operation* operation,
                                const Completion& completion) {
   uint32_t error = completion.wsa_error;
+  if (completion.recalled) StopNativeReceives(operation->socket);
   // A datagram of which this is the beginning; the rest is lost.
   const bool cut = error == WSAEMSGSIZE;
   if (error != 0 && !cut) {
@@ -470,6 +492,7 @@ void Provider::EndLookups(uint64_t lookup_id) {
 }
 
 void Provider::Abandon(Operation* operation) {
+  EndNativeWait(operation);
   if (Waiter* waiter = std::exchange(operation->waiter, nullptr)) {
     baton_.EndWaiting(waiter);
     ReleaseWaiter(waiter);
@@ -495,6 +518,8 @@ void Provider::Abandon(Operation* operation) {
       attachment_.Abandon(operation->call);
       operation->call = nullptr;
     }
+    // What the result would have said is lost.
+    if (operation->with_daemon) StopNativeReceives(operation->socket);
     operation->done = true;
     if (operation->kind == Operation::Kind::kReceive) {
       LeaveReceives(operation);
@@ -634,7 +659,9 @@ void Provider::CloseOpenedThread() {
 
 void Provider::GiveBackHandle(StubSocket* socket) {
   const SOCKET handle = socket->handle;
+  const int descriptor = socket->descriptor;
   Release(socket);
+  if (descriptor >= 0) return KernelHandles::CloseHandle(descriptor);
   const WSPUPCALLTABLE& table = upcalls();
   g_library.mutex.Unlock();
   {

@@ -39,15 +39,8 @@ bool IsEmpty(const SelectReply& reply) {
 
 uint32_t FindSocketId(SpiCall* call, SOCKET s, uint64_t* id) {
   *id = 0;
-  DWORD_PTR context = 0;
-  {
-    const UpcallScope scope;
-    int error = 0;
-    if (call->upcalls().lpWPUQuerySocketHandleContext(s, &context, &error) !=
-        0) {
-      return 0;
-    }
-  }
+  uint64_t context;
+  if (!call->QueryHandle(s, &context)) return 0;
   MutexLock lock(&g_library.mutex);
   StubSocket* socket = call->provider()->FindSocket(context);
   if (socket == nullptr) return 0;

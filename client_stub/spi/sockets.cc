@@ -107,14 +107,59 @@ void CloseUnhandled(SpiCall* call, uint64_t id) {
 }  // namespace
 
 uint32_t GiveHandle(SpiCall* call, uint64_t id, DWORD catalog_entry_id,
-                    SOCKET* handle) {
+                    SocketHandle* handle) {
+  *handle = SocketHandle();
+  bool kernel;
+  {
+    MutexLock lock(&g_library.mutex);
+    if (!call->StillThere()) return WSAEINTR;
+    kernel = call->provider()->kernel_handles();
+    if (kernel) handle->descriptor = call->provider()->OpenKernelHandle();
+  }
+  if (kernel && handle->descriptor < 0) return WSAEMFILE;
   int error = WSAENOBUFS;
   {
     const UpcallScope scope;
-    *handle =
-        call->upcalls().lpWPUCreateSocketHandle(catalog_entry_id, id, &error);
+    handle->value = kernel
+                        ? call->upcalls().lpWPUModifyIFSHandle(
+                              catalog_entry_id,
+                              static_cast<SOCKET>(handle->descriptor), &error)
+                        : call->upcalls().lpWPUCreateSocketHandle(
+                              catalog_entry_id, id, &error);
   }
-  return *handle != INVALID_SOCKET ? 0 : static_cast<uint32_t>(error);
+  if (handle->value != INVALID_SOCKET) return 0;
+  if (kernel) KernelHandles::CloseHandle(handle->descriptor);
+  return static_cast<uint32_t>(error);
+}
+
+void CloseHandle(const WSPUPCALLTABLE& upcalls, const SocketHandle& handle) {
+  if (handle.descriptor >= 0) {
+    return KernelHandles::CloseHandle(handle.descriptor);
+  }
+  const UpcallScope scope;
+  int ignored;
+  upcalls.lpWPUCloseSocketHandle(handle.value, &ignored);
+}
+
+void LendSocket(SpiCall* call, uint64_t id) {
+  MutexLock lock(&g_library.mutex);
+  if (!call->StillThere()) return;
+  Provider* provider = call->provider();
+  StubSocket* socket = provider->FindSocket(id);
+  if (socket == nullptr) return;
+  const bool due = provider->LendingIsDue(*socket);
+  provider->Release(socket);
+  if (!due || call->Reach() != 0) return;
+  Operation* operation =
+      provider->NewOperation(Operation::Kind::kControl, nullptr);
+  if (call->PrepareToWait(operation) != 0) return;
+  operation->lends_to = id;
+  CallHeader header;
+  header.socket_id = id;
+  Call* request = provider->NewCall(operation, header);
+  AppendLendSocket(&request->bytes);
+  provider->attachment().Submit(request);
+  (void)call->FinishControl(operation, INT64_MAX, nullptr);
 }
 
 SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
@@ -138,7 +183,7 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
   if (result == 0) {
     result = CreateWithDaemon(&call, kind, flags, ticket, id, &reply);
   }
-  SOCKET handle = INVALID_SOCKET;
+  SocketHandle handle;
   if (result == 0) {
     result = GiveHandle(&call, id, entry, &handle);
     if (result != 0) CloseUnhandled(&call, id);
@@ -149,7 +194,7 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
   }
   MutexLock lock(&g_library.mutex);
   StubSocket* socket = call.provider()->NewSocket(id);
-  socket->handle = handle;
+  call.provider()->SetHandle(socket, handle);
   socket->catalog_entry_id = entry;
   socket->family = kind.family;
   socket->datagrams = kind.type == SOCK_DGRAM;
@@ -159,7 +204,7 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
     socket->nonblocking = reply.nonblocking;
   }
   socket->overlapped = (flags & WSA_FLAG_OVERLAPPED) != 0;
-  return handle;
+  return handle.value;
 }
 
 namespace {
@@ -211,9 +256,7 @@ int WSPAPI SpiCloseSocket(SOCKET s, LPINT error) {
     // A receive that had its data before may still have to be told of.
     if (call.provider()->KeepHandle(call.socket())) return 0;
   }
-  const UpcallScope scope;
-  int ignored;
-  call.upcalls().lpWPUCloseSocketHandle(s, &ignored);
+  CloseHandle(call.upcalls(), {s, call.socket()->descriptor});
   return 0;
 }
 

@@ -92,14 +92,8 @@ uint32_t SpiCall::Check(SpiFunction function, SOCKET s) {
 }
 
 uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
-  DWORD_PTR id = 0;
-  int error = 0;
-  {
-    const UpcallScope scope;
-    if (upcalls_->lpWPUQuerySocketHandleContext(s, &id, &error) != 0) {
-      return WSAENOTSOCK;
-    }
-  }
+  uint64_t id;
+  if (!QueryHandle(s, &id)) return WSAENOTSOCK;
   MutexLock lock(&g_library.mutex);
   // Cleaned up for good since Check.
   if (provider_->ended) return WSAEINTR;
@@ -115,6 +109,24 @@ uint32_t SpiCall::FindSocket(SpiFunction function, SOCKET s) {
   return lost_ && !closes ? WSAENETDOWN : 0;
 }
 
+bool SpiCall::QueryHandle(SOCKET s, uint64_t* id) {
+  if (kernel_handles_) {
+    MutexLock lock(&g_library.mutex);
+    if (!StillThere()) return false;
+    const StubSocket* socket = provider_->FindByHandle(s);
+    if (socket != nullptr) *id = socket->id;
+    return socket != nullptr;
+  }
+  const UpcallScope scope;
+  DWORD_PTR context = 0;
+  int error = 0;
+  if (upcalls_->lpWPUQuerySocketHandleContext(s, &context, &error) != 0) {
+    return false;
+  }
+  *id = context;
+  return true;
+}
+
 void SpiCall::Enter() {
   RefreshThread();
   entered_ = true;
@@ -122,6 +134,7 @@ void SpiCall::Enter() {
   provider_ = g_library.provider;
   upcalls_ = &provider_->upcalls();
   catalog_entry_id_ = provider_->catalog_entry_id;
+  kernel_handles_ = provider_->kernel_handles();
   ++provider_->inside;
   ++t_thread.inside;
 }

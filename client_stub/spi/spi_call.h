@@ -66,6 +66,11 @@ class SpiCall {
   // Whether the daemon may take the call for one that waits.
   bool may_block() const { return !nonblocking_ || shared_; }
   bool lost() const { return lost_; }
+  // Whether sockets' handles are the system's own.
+  bool kernel_handles() const { return kernel_handles_; }
+  // The daemon's name for the socket of a handle, which may be closed by now;
+  // false if there is none. May be an upcall.
+  bool QueryHandle(SOCKET s, uint64_t* id) WSP_EXCLUDES(g_library.mutex);
 
   // Whether a call that would block calls a hook meanwhile. To be asked for
   // before the operation begins; an upcall.
@@ -187,6 +192,7 @@ class SpiCall {
   StubSocket* socket_ = nullptr;
   const WSPUPCALLTABLE* upcalls_ = nullptr;
   DWORD catalog_entry_id_ = 0;
+  bool kernel_handles_ = false;
   bool nonblocking_ = false;
   bool shared_ = false;
   bool lost_ = false;

@@ -81,6 +81,9 @@ SpiCall::WaitEnd SpiCall::Await(Operation* operation, int64_t deadline) {
     if ((frame.seen & Waiter::kConnection) != 0) {
       provider_->ReadConnection(waiter);
     }
+    if ((frame.seen & Waiter::kSocket) != 0 && !IsOver(*operation)) {
+      provider_->ContinueReceive(operation);
+    }
     if ((frame.seen & Waiter::kSignal) != 0 && !IsOver(*operation) &&
         !Expose(&frame)) {
       return WaitEnd::kGone;

@@ -7,6 +7,7 @@
 
 #include "client_stub/spi/apc.h"
 #include "client_stub/spi/event_objects.h"
+#include "client_stub/spi/handles.h"
 #include "client_stub/spi/provider.h"
 #include "client_stub/spi/spi_call.h"
 #include "client_stub/spi/version.h"
@@ -53,14 +54,10 @@ void AwaitOthers(Provider* provider) WSP_REQUIRES(g_library.mutex) {
 }
 
 void ReleaseHandles(Provider* provider) WSP_REQUIRES(g_library.mutex) {
-  const std::vector<SOCKET> handles = provider->TakeHandles();
+  const std::vector<SocketHandle> handles = provider->TakeHandles();
   const WSPUPCALLTABLE upcalls = provider->upcalls();
   g_library.mutex.Unlock();
-  for (const SOCKET handle : handles) {
-    const UpcallScope scope;
-    int error;
-    upcalls.lpWPUCloseSocketHandle(handle, &error);
-  }
+  for (const SocketHandle& handle : handles) CloseHandle(upcalls, handle);
   g_library.mutex.Lock();
 }
 
@@ -179,6 +176,22 @@ uint32_t Register(SpiCall* call, WORD version, DWORD catalog_entry_id,
   return TryRegister(call, version, catalog_entry_id, deadline, reply);
 }
 
+// Nothing else goes on in the provider's lifecycle meanwhile. Without the
+// connection bytes travel in the stream.
+void ConnectForDescriptors(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
+  Provider* provider = call->provider();
+  const ByteView token = provider->attachment().token();
+  const ByteBuffer own_token(token.data, token.data + token.size);
+  g_library.mutex.Unlock();
+  const ByteView named = {own_token.data(), own_token.size()};
+  const int connection = DescriptorConnection::Open(
+      ProviderSocketPath(), named, static_cast<int>(Provider::kAnswerMs));
+  g_library.mutex.Lock();
+  if (connection < 0) return;
+  if (!call->StillThere()) return CloseUnixSocket(connection);
+  provider->UseDescriptors(connection, named);
+}
+
 void Describe(const Reply& reply, WORD negotiated, LPWSPDATA data) {
   std::memset(data, 0, sizeof *data);
   data->wVersion = negotiated;
@@ -232,6 +245,7 @@ uint32_t StartUp(WORD version, DWORD catalog_entry_id,
     }
     provider->SetUpcalls(upcalls);
     provider->catalog_entry_id = catalog_entry_id;
+    if (provider->NeedsDescriptors()) ConnectForDescriptors(&call);
   }
   Describe(reply, negotiated, data);
   return 0;

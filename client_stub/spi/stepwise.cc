@@ -79,10 +79,12 @@ CallHeader StepHeader(const Operation& operation) {
   return header;
 }
 
-void NoteDisconnect(StubSocket* socket, bool reuse) {
+void NoteDisconnect(Operation* operation, bool reuse) {
+  StubSocket* const socket = operation->socket;
   socket->send_shut = !reuse;
   if (!reuse) return;
   socket->connected = socket->connecting = false;
+  operation->provider->TakeBack(socket);
   // The next connection's stream begins anew.
   socket->lane.next_offset = 0;
 }

@@ -42,7 +42,7 @@ uint32_t EndSteps(SpiCall* call, Operation* operation, LPDWORD bytes)
 CallHeader StepHeader(const Operation& operation);
 
 // What DisconnectEx, perhaps as the last step of another function, has done.
-void NoteDisconnect(StubSocket* socket, bool reuse)
+void NoteDisconnect(Operation* operation, bool reuse)
     WSP_REQUIRES(g_library.mutex);
 
 }  // namespace wsp

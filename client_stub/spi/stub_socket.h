@@ -14,7 +14,18 @@ namespace wsp {
 
 struct InHeldReceives;
 struct InKeptHandles;
+struct InNativeReceives;
 struct Operation;
+
+struct StubSocket;
+
+// A socket's place in the table of kernel handles (IdTable).
+struct HandleEntry {
+  // The handle.
+  uint64_t id = 0;
+  HandleEntry* table_next = nullptr;
+  StubSocket* socket = nullptr;
+};
 
 // What the stub knows of a socket; the daemon has the rest. Under the session
 // lock; lives while it is open or somebody counts on it.
@@ -25,6 +36,10 @@ struct StubSocket : ListNode<InKeptHandles> {
   uint32_t references = 0;
 
   SOCKET handle = INVALID_SOCKET;
+  // The system's descriptor that the handle is; -1: it is one of the SPI
+  // client's.
+  int descriptor = -1;
+  HandleEntry by_handle;
   // Overlapped operations on it that have begun, but for those of whose end
   // everybody has been told who is to be. That takes the handle, also when the
   // socket is closed.
@@ -64,6 +79,20 @@ struct StubSocket : ListNode<InKeptHandles> {
   // what was posted behind it: the daemon gets that when the former has ended.
   Operation* filling = nullptr;
   IntrusiveList<Operation, InHeldReceives> held_receives;
+
+  // ---- the lent plane
+  // Behind `descriptor` is the kernel's socket.
+  bool lent = false;
+  // Attempts to have it lent that failed.
+  uint32_t lending_failures = 0;
+  // Whether calls may use it without the daemon. Once not, never again for
+  // this connection.
+  bool sends_natively = false;
+  bool receives_natively = false;
+  // Receives that the daemon has.
+  uint32_t daemon_receives = 0;
+  // Synchronous receives whose threads wait for the kernel's socket.
+  IntrusiveList<Operation, InNativeReceives> native_receives;
 
   // Who hears of its network events, in the order of their numbers. Mostly
   // there is at most one; while another is being registered, both may hear.

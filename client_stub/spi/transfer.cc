@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "client_stub/spi/handles.h"
 #include "client_stub/spi/socket_addresses.h"
 #include "client_stub/spi/stream_abort.h"
 
@@ -128,7 +129,17 @@ bool PendsFromTheStart(const StubSocket& socket, const Operation& operation) {
          !socket.shared;
 }
 
+// A synchronous transfer of a stream is one that needs no daemon perhaps.
+void LendIfDue(SpiCall* call, const Transfer& transfer, uint32_t flags) {
+  if (!call->kernel_handles() || transfer.overlapped != nullptr || flags != 0 ||
+      call->socket()->datagrams) {
+    return;
+  }
+  LendSocket(call, call->socket()->id);
+}
+
 Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
+  LendIfDue(call, transfer, flags);
   MutexLock lock(&g_library.mutex);
   if (const uint32_t error = call->Reach()) return Failed(error);
   Provider* provider = call->provider();
@@ -141,6 +152,7 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   operation->wait_for_all = (flags & MSG_WAITALL) != 0 && out_of_stream == 0 &&
                             !socket->datagrams &&
                             (transfer.overlapped != nullptr || transfer.blocks);
+  operation->blocks = transfer.blocks;
   operation->message = transfer.message;
   if (transfer.message != nullptr) {
     operation->control_room = transfer.message->Control.len;
@@ -171,14 +183,15 @@ Outcome Receive(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     if (KnowsTimeouts(*socket, *operation)) {
       operation->timeout_ms = socket->receive_timeout_ms;
     }
-    if (held && operation->timeout_ms != 0) {
+    const bool here = held || provider->MayReceiveNatively(*socket, *operation);
+    if (here && operation->timeout_ms != 0) {
       operation->deadline = NowMs() + operation->timeout_ms;
     }
   }
   provider->StartReceive(operation);
   SpiCall::WaitEnd end = call->Await(operation, operation->deadline);
   if (end == SpiCall::WaitEnd::kTimedOut) {
-    if (Provider::IsHeld(operation)) {
+    if (Provider::IsHeld(operation) || Provider::IsNative(operation)) {
       provider->Abandon(operation);
       return Refused(WSAETIMEDOUT);
     }
@@ -211,8 +224,48 @@ bool AwaitSend(SpiCall* call, Operation* operation)
   return end != SpiCall::WaitEnd::kGone;
 }
 
+// Pieces of a send that the kernel may take without the daemon.
+struct NativeSend {
+  static constexpr size_t kMostPieces = 16;
+
+  ByteView pieces[kMostPieces];
+  size_t count = 0;
+  size_t next = 0;
+  // What the kernel took.
+  uint64_t bytes = 0;
+};
+
+// Sends as much as the kernel takes, if that is in order. The rest is left to
+// the daemon; `*done` if there is none.
+void SendNativelyIfPossible(SpiCall* call, const Transfer& transfer,
+                            uint32_t flags, NativeSend* native, bool* done)
+    WSP_REQUIRES(g_library.mutex) {
+  *done = false;
+  Provider* provider = call->provider();
+  StubSocket* socket = call->socket();
+  if (transfer.overlapped != nullptr || flags != 0 ||
+      transfer.buffer_count > NativeSend::kMostPieces ||
+      !provider->MaySendNatively(*socket)) {
+    return;
+  }
+  uint64_t total = 0;
+  for (; native->count < transfer.buffer_count; ++native->count) {
+    const WSABUF& buffer = transfer.buffers[native->count];
+    native->pieces[native->count] = {
+        reinterpret_cast<const uint8_t*>(buffer.buf), buffer.len};
+    total += buffer.len;
+  }
+  if (total == 0) return;
+  native->next = provider->SendToKernel(socket, native->pieces, native->count,
+                                        &native->bytes);
+  // What doesn't wait is done with what was taken, or would have to wait.
+  *done = native->next == native->count ||
+          (!transfer.blocks && socket->sends_natively);
+}
+
 // One send operation over `buffers`, from its beginning to the verdict.
 Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
+  LendIfDue(call, transfer, flags);
   MutexLock lock(&g_library.mutex);
   if (const uint32_t error = call->Reach()) return Failed(error);
   Provider* provider = call->provider();
@@ -221,8 +274,23 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
     if (const uint32_t error = KnownSendError(*socket, transfer))
       return Failed(error);
   }
+  NativeSend native;
+  bool done;
+  SendNativelyIfPossible(call, transfer, flags, &native, &done);
+  if (done) {
+    Outcome outcome;
+    outcome.bytes = native.bytes;
+    outcome.error = native.bytes > 0 ? 0 : WSAEWOULDBLOCK;
+    return outcome;
+  }
   Operation* operation = provider->NewOperation(Operation::Kind::kSend, socket);
   TakeBuffers(transfer, operation);
+  if (native.bytes > 0) {
+    operation->buffers.assign(native.pieces + native.next,
+                              native.pieces + native.count);
+    operation->total -= native.bytes;
+    operation->bytes = native.bytes;
+  }
   operation->wire_flags = flags;
   operation->waits = WaitsByItself(*socket, transfer);
   operation->job.datagram = socket->datagrams;

@@ -77,7 +77,7 @@ class TransmitSteps final : public OperationSteps {
   void OnSent(Operation* operation) override {
     g_library.mutex.AssertHeld();
     Provider* provider = operation->provider;
-    if ((flags_ & TF_DISCONNECT) == 0 || operation->socket->closed) {
+    if (!disconnects() || operation->socket->closed) {
       return provider->Complete(operation, 0);
     }
     operation->kind = Operation::Kind::kControl;
@@ -89,9 +89,11 @@ class TransmitSteps final : public OperationSteps {
   // The disconnect's.
   void OnReply(Operation* operation, const Completion& completion) override {
     g_library.mutex.AssertHeld();
-    if (completion.wsa_error == 0) NoteDisconnect(operation->socket, reuse());
+    if (completion.wsa_error == 0) NoteDisconnect(operation, reuse());
     operation->provider->Complete(operation, completion.wsa_error);
   }
+
+  bool disconnects() const { return (flags_ & TF_DISCONNECT) != 0; }
 
  private:
   bool reuse() const { return (flags_ & TF_REUSE_SOCKET) != 0; }
@@ -146,6 +148,7 @@ uint32_t Send(SpiCall* call, const Indication& indication,
   // No round trip: the caller hears of it when it is done.
   operation->pending = operation->report_pending;
   Provider* provider = call->provider();
+  if (sending->disconnects()) provider->StopNativeTransfers(socket);
   provider->StartSend(operation);
   provider->Flush();
   if (operation->overlapped != nullptr) provider->NoteWork(operation);

@@ -1,6 +1,7 @@
 #include "client_stub/spi_client/catalog.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace wspd::spi_client {
 namespace {
@@ -38,10 +39,18 @@ constexpr Row kRows[] = {
     {1004, AF_INET6, false, 65527, "wspd UDP/IPv6"},
 };
 
+// As the provider has them if it is asked for that by $WSPD_PLANE.
+bool HasKernelHandles() {
+  const char* const plane = std::getenv("WSPD_PLANE");
+  if (plane == nullptr) return false;
+  return std::string(plane) == "lent" || std::string(plane) == "auto";
+}
+
 WSAPROTOCOL_INFOW MakeEntry(const Row& row) {
   const bool ipv6 = row.family == AF_INET6;
   WSAPROTOCOL_INFOW info = {};
   info.dwServiceFlags1 = row.tcp ? kTcpFlags : kUdpFlags;
+  if (HasKernelHandles()) info.dwServiceFlags1 |= XP1_IFS_HANDLES;
   info.dwProviderFlags = PFL_MATCHES_PROTOCOL_ZERO;
   info.ProviderId = ipv6 ? kIpv6Provider : kIpv4Provider;
   info.dwCatalogEntryId = row.id;

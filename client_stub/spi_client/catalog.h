@@ -9,8 +9,8 @@
 namespace wspd::spi_client {
 
 // The catalog of this SPI client: TCP and UDP over IPv4 and IPv6, as Windows'
-// own entries but without XP1_IFS_HANDLES, since the sockets of a provider out
-// of process are no kernel handles.
+// own entries. XP1_IFS_HANDLES is there if $WSPD_PLANE asks for kernel handles,
+// which a provider out of process else has none of.
 const std::array<WSAPROTOCOL_INFOW, 4>& CatalogEntries();
 
 // The entry for an address family and a socket type, or null.

@@ -84,9 +84,7 @@ CompletionPort::CompletionPort()
 CompletionPort::~CompletionPort() { Bindings::Get().RemoveAll(queue_.get()); }
 
 bool CompletionPort::Bind(SOCKET s, ULONG_PTR key) {
-  int error = 0;
-  DWORD_PTR context = 0;
-  if (QuerySocketHandle(s, &context, &error) != 0) return false;
+  if (!IsSocketHandle(s)) return false;
   return Bindings::Get().Add(s, {queue_, key});
 }
 

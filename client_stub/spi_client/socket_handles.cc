@@ -1,6 +1,9 @@
 #include "client_stub/spi_client/socket_handles.h"
 
+#include <unordered_set>
+
 #include "client_stub/spi_client/handle_table.h"
+#include "client_stub/spi_client/mutex.h"
 
 namespace wspd::spi_client {
 namespace {
@@ -8,6 +11,16 @@ namespace {
 // Lives as long as the process: a provider may call until its very end.
 HandleTable& Handles() {
   static auto* const handles = new HandleTable(HandleTable::Kind::kSocket);
+  return *handles;
+}
+
+struct KernelHandles {
+  Mutex mutex;
+  std::unordered_set<SOCKET> handles WSPD_GUARDED_BY(mutex);
+};
+
+KernelHandles& Kernel() {
+  static auto* const handles = new KernelHandles;
   return *handles;
 }
 
@@ -35,6 +48,18 @@ int QuerySocketHandle(SOCKET s, PDWORD_PTR context, LPINT error) {
 
 int CloseSocketHandle(SOCKET s, LPINT error) {
   return Handles().Close(s) ? 0 : Fail(WSAENOTSOCK, error);
+}
+
+void NoteKernelHandle(SOCKET s) {
+  MutexLock lock(&Kernel().mutex);
+  Kernel().handles.insert(s);
+}
+
+bool IsSocketHandle(SOCKET s) {
+  uint64_t context;
+  if (Handles().Query(s, &context)) return true;
+  MutexLock lock(&Kernel().mutex);
+  return Kernel().handles.count(s) > 0;
 }
 
 }  // namespace wspd::spi_client

@@ -16,6 +16,12 @@ SOCKET OpenSocketHandle(DWORD_PTR context, LPINT error);
 int QuerySocketHandle(SOCKET s, PDWORD_PTR context, LPINT error);
 int CloseSocketHandle(SOCKET s, LPINT error);
 
+// A provider has told of a handle of the system's own (WPUModifyIFSHandle).
+// Their ends nobody tells; a number that comes again is a new handle.
+void NoteKernelHandle(SOCKET s);
+// Whether `s` is, or was, such a handle, or is an open one of the others.
+bool IsSocketHandle(SOCKET s);
+
 }  // namespace wspd::spi_client
 
 #endif  // WSPD_CLIENT_STUB_SPI_CLIENT_SOCKET_HANDLES_H_

@@ -85,7 +85,15 @@ int WSPAPI GetProviderPath(LPGUID provider, WCHAR* path, LPINT length,
 }
 
 SOCKET WSPAPI ModifyIfsHandle(DWORD, SOCKET proposed, LPINT error) {
-  if (proposed == INVALID_SOCKET) Fail(WSAEINVAL, error);
+  if (proposed == INVALID_SOCKET) {
+    Fail(WSAEINVAL, error);
+    return INVALID_SOCKET;
+  }
+  // A number may have been another socket's before.
+#if !defined(_WIN32)
+  UnbindCompletionPort(proposed);
+#endif
+  NoteKernelHandle(proposed);
   return proposed;
 }
 
@@ -170,9 +178,7 @@ extern "C" __attribute__((visibility("default"))) int
 WPUCompleteOverlappedRequest(SOCKET s, LPWSAOVERLAPPED overlapped,
                              DWORD wsa_error, DWORD bytes, LPINT error) {
   using wspd::spi_client::Fail;
-  DWORD_PTR context;
-  if (overlapped == nullptr ||
-      wspd::spi_client::QuerySocketHandle(s, &context, error) != 0) {
+  if (overlapped == nullptr || !wspd::spi_client::IsSocketHandle(s)) {
     return Fail(WSAEINVAL, error);
   }
   if (wspd::spi_client::PostCompletion(s, overlapped, wsa_error, bytes)) {

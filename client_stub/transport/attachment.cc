@@ -639,6 +639,7 @@ bool Attachment::NextMessage(OutgoingMessage* message) {
     HelloParams hello;
     hello.resume_token = {token_.data(), token_.size()};
     hello.linux_personality = options_.linux_personality;
+    hello.lent = options_.lent;
     hello.client_name = options_.client_name;
     AppendAck(message->bytes(), hello_ack_);
     AppendHello(message->bytes(), hello);

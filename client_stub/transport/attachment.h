@@ -49,6 +49,8 @@ class Attachment final : private Http2Client::Delegate,
   struct Options {
     // LINUX, which has nothing to resume, instead of WINSOCK.
     bool linux_personality = false;
+    // Whether WINSOCK asks for lent sockets.
+    bool lent = false;
     // What the client calls itself in the daemon's log.
     const char* client_name = "libwsp";
     // Of what is read from the connection at a time.

@@ -57,9 +57,11 @@ void AppendHello(ByteBuffer* frame, const HelloParams& hello) {
       out.Bytes(Field::kCapabilities, capabilities, sizeof capabilities);
     } else {
       const uint8_t capabilities[] = {wire::CAPABILITY_FORWARDED,
-                                      wire::CAPABILITY_RESUME};
+                                      wire::CAPABILITY_RESUME,
+                                      wire::CAPABILITY_LENT};
       out.Varint(Field::kPersonality, wire::PERSONALITY_WINSOCK);
-      out.Bytes(Field::kCapabilities, capabilities, sizeof capabilities);
+      out.Bytes(Field::kCapabilities, capabilities,
+                sizeof capabilities - (hello.lent ? 0 : 1));
     }
     out.Bytes(Field::kResumeToken, hello.resume_token.data,
               hello.resume_token.size);
@@ -171,6 +173,17 @@ void AppendConnect(ByteBuffer* call, const Address& address, bool extended) {
 void AppendDisconnectEx(ByteBuffer* call, bool reuse) {
   AppendRequest(call, CallField::kDisconnectEx, [&](WireWriter& out) {
     out.Bool(wire::DisconnectExRequest::kReuse, reuse);
+  });
+}
+
+void AppendLendSocket(ByteBuffer* call) {
+  AppendRequest(call, CallField::kLendSocket, [](WireWriter&) {});
+}
+
+void AppendSocketError(ByteBuffer* call, uint32_t linux_errno) {
+  using Field = wire::SocketErrorRequest;
+  AppendRequest(call, CallField::kSocketError, [&](WireWriter& out) {
+    out.Varint(Field::kLinuxErrno, linux_errno);
   });
 }
 

@@ -28,6 +28,8 @@ struct HelloParams {
   // WINSOCK, over the forwarded plane and resumable, or LINUX, with relayed and
   // lent sockets.
   bool linux_personality = false;
+  // WINSOCK: with lent sockets, too.
+  bool lent = false;
   ByteView resume_token;  // empty: a new attachment
   const char* client_name = "";
 };
@@ -73,6 +75,8 @@ void AppendAcceptDecision(ByteBuffer* call, uint64_t offer_id,
 // Without a family: a datagram socket gives its peer up. `extended`: ConnectEx.
 void AppendConnect(ByteBuffer* call, const Address& address, bool extended);
 void AppendDisconnectEx(ByteBuffer* call, bool reuse);
+void AppendLendSocket(ByteBuffer* call);
+void AppendSocketError(ByteBuffer* call, uint32_t linux_errno);
 void AppendShutdown(ByteBuffer* call, uint32_t how);
 void AppendCloseSocket(ByteBuffer* call);
 void AppendGetSockName(ByteBuffer* call);

@@ -191,6 +191,9 @@ bool DecodeRecvResult(ByteView bytes, Completion* out) {
       case Field::kStreamOffset:
         out->stream_offset = reader.AsUint64();
         break;
+      case Field::kRecalled:
+        out->recalled = reader.AsBool();
+        break;
       case Field::kData:
         out->data = reader.AsBytes();
         break;
@@ -363,6 +366,10 @@ bool DecodeResult(uint32_t field, ByteView bytes, Completion* out) {
     case Field::kDuplicateSocket:
       return DecodeDuplicateSocketResult(bytes, out);
     case Field::kLinuxSocket:
+    case Field::kLendSocket:
+      static_assert(
+          +wire::LinuxSocketResult::kCookie == +wire::LendSocketResult::kCookie,
+          "read alike");
       return DecodeLinuxSocketResult(bytes, out);
     case Field::kLinuxCall:
       return DecodeLinuxCallResult(bytes, out);

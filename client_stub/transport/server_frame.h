@@ -34,7 +34,7 @@ struct Welcome {
   ByteView attachment_token;
   bool resumed = false;
   uint64_t startups = 0;
-  // Which of the planes for the LINUX personality are in force.
+  // Which of the planes besides the forwarded one are in force.
   bool relays = false;
   bool lends = false;
 };
@@ -63,6 +63,7 @@ struct Completion {
   uint32_t bytes_sent = 0;     // send, send_to
   uint32_t flags = 0;          // recv, recv_from, socket, linux_call
   uint64_t stream_offset = 0;  // recv
+  bool recalled = false;       // recv
   // recv, accept, option raw, ioctl output, description; all of a lookup, of an
   // ioctl's lists, a select and an enum_network_events; linux_call: option,
   // ioctl, receive_error
@@ -79,7 +80,7 @@ struct Completion {
   bool nonblocking = false;     // socket
   bool linger_on = false;       // option
   uint32_t linger_seconds = 0;  // option
-  uint64_t cookie = 0;          // linux_socket
+  uint64_t cookie = 0;          // linux_socket, lend_socket
   LinuxResult linux_result;     // linux_socket, linux_call
 };
 

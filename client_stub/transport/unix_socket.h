@@ -8,6 +8,10 @@ namespace wsp {
 // Where the daemon listens: $WSPD_SOCKET, or the default.
 const char* ProviderSocketPath();
 
+// Whether sockets are to be lent to this program if the daemon lends any:
+// $WSPD_PLANE is "lent" or "auto".
+bool AsksForLentSockets();
+
 // Connects to the Unix socket at `path` without blocking. Returns the system's
 // number for the connection, which is non-blocking and nobody else's, or one of
 // these.

@@ -25,6 +25,7 @@ class Waiter : public ListNode<InWaiting>, public ListNode<InWaiters> {
   static constexpr unsigned kConnection = 1;
   static constexpr unsigned kWoken = 2;
   static constexpr unsigned kSignal = 4;
+  static constexpr unsigned kSocket = 8;
 
   // Null if there are no descriptors left.
   static std::unique_ptr<Waiter> Create();
@@ -44,6 +45,13 @@ class Waiter : public ListNode<InWaiting>, public ListNode<InWaiters> {
   // Takes the connection out of the set; to be done before it is closed, since
   // a forked child may keep its file open.
   void ForgetConnection();
+
+  // Reports kSocket while the socket of this descriptor has something to read
+  // or has failed. False if there is no room for it.
+  bool WatchSocket(int descriptor);
+  // To be done before the descriptor is closed.
+  void ForgetSocket();
+  bool watches_socket() const { return socket_ >= 0; }
 
   // Has Wait() return kWoken, once.
   void Wake();
@@ -70,6 +78,7 @@ class Waiter : public ListNode<InWaiting>, public ListNode<InWaiters> {
   const int event_;
   int signal_source_ = -1;
   int connection_ = -1;
+  int socket_ = -1;
 
   bool expects_short_wait_ = true;
   SignalMask signals_ = 0;

@@ -100,6 +100,26 @@ TEST(RequestsTest, HelloOfLinuxOffersBothPlanes) {
   EXPECT_EQ(frame.hello().capabilities(1), v1::CAPABILITY_LENT);
 }
 
+TEST(RequestsTest, HelloOfWinsockAsksForLentSocketsIfWanted) {
+  ByteBuffer bytes;
+  HelloParams params;
+  params.lent = true;
+  AppendHello(&bytes, params);
+  const auto frame = Parse<v1::ClientFrame>(bytes);
+  EXPECT_EQ(frame.hello().personality(), v1::PERSONALITY_WINSOCK);
+  ASSERT_EQ(frame.hello().capabilities_size(), 3);
+  EXPECT_EQ(frame.hello().capabilities(2), v1::CAPABILITY_LENT);
+}
+
+TEST(RequestsTest, LendSocketAndSocketError) {
+  ByteBuffer bytes;
+  AppendLendSocket(&bytes);
+  EXPECT_TRUE(Parse<v1::Call>(bytes).has_lend_socket());
+  bytes.clear();
+  AppendSocketError(&bytes, 104);
+  EXPECT_EQ(Parse<v1::Call>(bytes).socket_error().linux_errno(), 104u);
+}
+
 TEST(RequestsTest, CallHeaderCarriesEverything) {
   ByteBuffer bytes;
   AppendCallHeader(&bytes, {1, 2, true, true, 300});
@@ -289,6 +309,20 @@ TEST(ServerFrameTest, WelcomeSaysWhichPlanesAreInForce) {
   frame.mutable_welcome()->add_capabilities(v1::CAPABILITY_RELAYED);
   EXPECT_TRUE(Decode(frame).welcome.lends);
   EXPECT_TRUE(Decode(frame).welcome.relays);
+}
+
+TEST(ServerFrameTest, ReceiveOfARecalledSocket) {
+  v1::ServerFrame frame;
+  auto* completion = frame.add_completions();
+  completion->mutable_recv()->set_recalled(true);
+  EXPECT_TRUE(Decode(frame).completion.recalled);
+}
+
+TEST(ServerFrameTest, LentSocket) {
+  v1::ServerFrame frame;
+  auto* completion = frame.add_completions();
+  completion->mutable_lend_socket()->set_cookie(7);
+  EXPECT_EQ(Decode(frame).completion.cookie, 7u);
 }
 
 TEST(ServerFrameTest, ReceivedData) {

@@ -67,6 +67,11 @@ int AdoptDescriptor(int fd) {
   return fd;
 }
 
+void NoteDescriptor(int fd) {
+  StrikeOut(fd);
+  WriteDown(fd);
+}
+
 void CloseDescriptor(int fd) {
   if (fd < 0) return;
   StrikeOut(fd);

@@ -12,7 +12,12 @@ namespace wsp {
 // Returns the new number; -1 if `fd` is -1.
 int AdoptDescriptor(int fd);
 
-// Closes what AdoptDescriptor returned; nothing for -1.
+// Writes `fd` down where it is, for what is the program's to use; again when
+// something else is in its place.
+void NoteDescriptor(int fd);
+
+// Closes what AdoptDescriptor returned; or what
+// NoteDescriptor wrote down; nothing for -1.
 void CloseDescriptor(int fd);
 
 // In a forked child: closes the copies of all adopted descriptors, except those

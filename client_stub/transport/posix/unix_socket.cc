@@ -33,6 +33,12 @@ const char* ProviderSocketPath() {
   return path != nullptr && *path != '\0' ? path : kDefaultPath;
 }
 
+bool AsksForLentSockets() {
+  const char* plane = getenv("WSPD_PLANE");
+  return plane != nullptr &&
+         (strcmp(plane, "lent") == 0 || strcmp(plane, "auto") == 0);
+}
+
 int ConnectUnixSocket(const char* path) {
   sockaddr_un address;
   memset(&address, 0, sizeof address);

@@ -99,6 +99,21 @@ void Waiter::ForgetConnection() {
   watch_ = Watch::kNone;
 }
 
+bool Waiter::WatchSocket(int descriptor) {
+  ForgetSocket();
+  if (!Add(set_, descriptor, kSocket, EPOLLIN | EPOLLPRI | EPOLLRDHUP)) {
+    return false;
+  }
+  socket_ = descriptor;
+  return true;
+}
+
+void Waiter::ForgetSocket() {
+  if (socket_ < 0) return;
+  epoll_ctl(set_, EPOLL_CTL_DEL, socket_, nullptr);
+  socket_ = -1;
+}
+
 void Waiter::Wake() {
   const uint64_t one = 1;
   // Fails only when it is full, that is when it is awake anyway.
@@ -106,8 +121,8 @@ void Waiter::Wake() {
 }
 
 unsigned Waiter::Wait(int timeout_ms) {
-  epoll_event events[3];
-  const int count = epoll_wait(set_, events, 3, timeout_ms);
+  epoll_event events[4];
+  const int count = epoll_wait(set_, events, 4, timeout_ms);
   unsigned seen = 0;
   for (int i = 0; i < count; ++i) seen |= events[i].data.u32;
   return seen;

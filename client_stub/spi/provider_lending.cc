@@ -1,0 +1,178 @@
+// Provider: sockets whose handles are the kernel's, and the calls that need no
+// daemon for them (proto/README.md, "Lent connections"). Such a call only ever
+// succeeds, with some bytes, or says that it would have to wait; everything
+// else the daemon says, who knows Winsock's rules.
+#include <algorithm>
+
+#include "client_stub/spi/provider.h"
+
+namespace wsp {
+namespace {
+
+// A socket that can't be lent is asked for no more often than this.
+constexpr uint32_t kMostLendingFailures = 8;
+
+}  // namespace
+
+void Provider::UseDescriptors(int connection, ByteView token) {
+  descriptors_.Adopt(connection, token);
+  // What handles are must not change while there are any.
+  if (sockets_.size() == 0 && handles_.Prepare()) kernel_handles_ = true;
+}
+
+StubSocket* Provider::FindByHandle(SOCKET handle) const {
+  const HandleEntry* const entry = by_handle_.Find(handle);
+  return entry != nullptr ? entry->socket : nullptr;
+}
+
+// ------------------------------------------------------------------- lending
+
+bool Provider::LendingIsDue(const StubSocket& socket) const {
+  return socket.descriptor >= 0 && !socket.lent && !socket.datagrams &&
+         (socket.connected || socket.connecting) && !socket.shared &&
+         !socket.registered && descriptors_.is_open() &&
+         socket.lending_failures < kMostLendingFailures;
+}
+
+void Provider::OnLent(const Operation& operation, uint64_t call_id) {
+  StubSocket* socket = sockets_.Find(operation.lends_to);
+  if (operation.reply.wsa_error != 0) {
+    if (socket != nullptr) ++socket->lending_failures;
+    return;
+  }
+  const int descriptor = descriptors_.Take(call_id);
+  if (socket == nullptr || descriptor < 0) {
+    if (descriptor >= 0) KernelHandles::CloseHandle(descriptor);
+    return;
+  }
+  socket->lent =
+      KernelHandles::Put(socket->descriptor, descriptor, socket->nonblocking);
+  // The daemon doesn't know what has happened on the way.
+  const bool still = socket->lent && !socket->shared && !socket->registered;
+  socket->sends_natively = still && !socket->send_shut;
+  socket->receives_natively = still && !socket->receive_shut;
+}
+
+void Provider::TakeBack(StubSocket* socket) {
+  StopNativeTransfers(socket);
+  if (socket->lent) handles_.Vacate(socket->descriptor);
+  socket->lent = false;
+  socket->lending_failures = 0;
+}
+
+void Provider::StopNativeReceives(StubSocket* socket) {
+  socket->receives_natively = false;
+  ForwardNativeReceives(socket);
+}
+
+void Provider::StopNativeTransfers(StubSocket* socket) {
+  socket->sends_natively = false;
+  StopNativeReceives(socket);
+}
+
+void Provider::ReportError(StubSocket* socket, uint32_t linux_errno) {
+  if (ended || lost || socket->closing) return;
+  CallHeader header;
+  header.socket_id = socket->id;
+  Call* call = attachment_.NewCall(nullptr, header);
+  AppendSocketError(&call->bytes, linux_errno);
+  attachment_.Submit(call);
+}
+
+// ------------------------------------------------------------------- sending
+
+bool Provider::MaySendNatively(const StubSocket& socket) const {
+  return socket.sends_natively && !socket.shared && !socket.closing &&
+         socket.lane.jobs.empty() && socket.lane.in_flight == 0;
+}
+
+size_t Provider::SendToKernel(StubSocket* socket, ByteView* pieces,
+                              size_t count, uint64_t* bytes) {
+  size_t next = 0;
+  while (next < count) {
+    const NativeTransfer sent =
+        SendNatively(socket->descriptor, pieces + next, count - next);
+    if (sent.end != NativeTransfer::End::kDone) {
+      if (sent.error != 0) ReportError(socket, sent.error);
+      if (sent.end == NativeTransfer::End::kOther) {
+        socket->sends_natively = false;
+      }
+      break;
+    }
+    *bytes += sent.bytes;
+    size_t left = sent.bytes;
+    for (; next < count && left >= pieces[next].size; ++next) {
+      left -= pieces[next].size;
+    }
+    if (next == count) break;
+    pieces[next].data += left;
+    pieces[next].size -= left;
+  }
+  return next;
+}
+
+// ----------------------------------------------------------------- receiving
+
+bool Provider::MayReceiveNatively(const StubSocket& socket,
+                                  const Operation& operation) const {
+  // Sends that the daemon has under way could be told an error that the kernel
+  // tells once.
+  return socket.receives_natively && !socket.shared && !socket.closing &&
+         operation.overlapped == nullptr && operation.wire_flags == 0 &&
+         !operation.wait_for_all && operation.total > 0 &&
+         !operation.detached && operation.bytes == 0 &&
+         socket.daemon_receives == 0 && socket.filling == nullptr &&
+         socket.held_receives.empty() && socket.lane.jobs.empty() &&
+         socket.lane.in_flight == 0;
+}
+
+bool Provider::ReceiveFromKernel(Operation* operation) {
+  StubSocket* socket = operation->socket;
+  const NativeTransfer received = ReceiveNatively(
+      socket->descriptor, operation->buffers.data(), operation->buffers.size());
+  switch (received.end) {
+    case NativeTransfer::End::kDone:
+      operation->bytes = received.bytes;
+      Complete(operation, 0);
+      return true;
+    case NativeTransfer::End::kBlocked:
+      if (!operation->blocks) {
+        Complete(operation, WSAEWOULDBLOCK);
+        return true;
+      }
+      if (IsNative(operation)) return true;
+      if (!operation->waiter->WatchSocket(socket->descriptor)) return false;
+      socket->native_receives.PushBack(operation);
+      operation->pending = operation->report_pending;
+      return true;
+    default:
+      if (received.error != 0) ReportError(socket, received.error);
+      if (received.urgent) socket->receives_natively = false;
+      return false;
+  }
+}
+
+void Provider::ContinueReceive(Operation* operation) {
+  if (!IsNative(operation) || ReceiveFromKernel(operation)) return;
+  StopNativeReceives(operation->socket);
+  Flush();
+}
+
+void Provider::ForwardNativeReceives(StubSocket* socket) {
+  while (Operation* operation = socket->native_receives.front()) {
+    EndNativeWait(operation);
+    if (operation->deadline != INT64_MAX) {
+      operation->timeout_ms = static_cast<uint32_t>(
+          std::max<int64_t>(operation->deadline - NowMs(), 1));
+    }
+    SubmitReceive(operation);
+  }
+}
+
+void Provider::EndNativeWait(Operation* operation) {
+  if (!IsNative(operation)) return;
+  static_cast<ListNode<InNativeReceives>*>(operation)->Unlink();
+  if (operation->waiter != nullptr) operation->waiter->ForgetSocket();
+}
+
+}  // namespace wsp
