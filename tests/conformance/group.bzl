@@ -11,13 +11,16 @@ _RUNNER = [
     "//tests/python:modules",
 ]
 
-def conformance_groups(names, deps):
+def conformance_groups(names, deps, lent_in_short):
     """For every NAME, whose cases are in NAME_test.cc: the program NAME, the
-    test NAME_test; and known_failures_test for the list as a whole.
+    test NAME_test, NAME_lent_test on the lent plane; and known_failures_test for
+    the list as a whole.
 
     Args:
       names: of the groups.
       deps: of all of them.
+      lent_in_short: those that every run has on the lent plane, too; the others
+        are for long ones.
     """
     for name in names:
         native.cc_binary(
@@ -27,20 +30,24 @@ def conformance_groups(names, deps):
             copts = WSPD_COPTS,
             deps = deps,
         )
-        _runner_test(
-            name = name + "_test",
-            size = "large",
-            args = [
-                "--daemon=$(rootpath //tests/testing:wspd)",
-                "--provider=$(rootpath //client_stub:libwsp.so)",
-                "$(rootpath :%s)" % name,
-            ],
-            data = [
-                ":" + name,
-                "//client_stub:libwsp.so",
-                "//tests/testing:wspd",
-            ],
-        )
+        for plane in ["forwarded", "lent"]:
+            lent = plane == "lent"
+            _runner_test(
+                name = name + ("_lent_test" if lent else "_test"),
+                size = "large",
+                args = [
+                    "--daemon=$(rootpath //tests/testing:wspd)",
+                    "--provider=$(rootpath //client_stub:libwsp.so)",
+                    "--plane=" + plane,
+                    "$(rootpath :%s)" % name,
+                ],
+                data = [
+                    ":" + name,
+                    "//client_stub:libwsp.so",
+                    "//tests/testing:wspd",
+                ],
+                tags = ["long_run"] if lent and name not in lent_in_short else [],
+            )
     _runner_test(
         name = "known_failures_test",
         size = "small",
@@ -53,7 +60,7 @@ def conformance_groups(names, deps):
         srcs = [":" + name for name in names],
     )
 
-def _runner_test(name, size, args, data):
+def _runner_test(name, size, args, data, tags = []):
     native.sh_test(
         name = name,
         size = size,
@@ -64,4 +71,5 @@ def _runner_test(name, size, args, data):
             "--known_skips=$(rootpath known_skips.txt)",
         ] + args,
         data = _RUNNER + data,
+        tags = tags,
     )

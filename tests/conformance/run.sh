@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Judges a service provider, by default our own with a daemon of its own.
 #   run.sh [--provider PATH] [--filter PATTERN] [--show_known] [--jobs N]
-#          [--update] [--add REASON] [--group NAME]...
+#          [--update] [--add REASON] [--group NAME]... [--plane forwarded|lent]
 # Another provider is judged without the lists of our known failures and skips.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -11,7 +11,7 @@ passed_on=()
 while [ $# -gt 0 ]; do
   case $1 in
     --provider) provider=$(realpath "$2"); shift 2 ;;
-    --filter | --jobs | --add) passed_on+=("$1" "$2"); shift 2 ;;
+    --filter | --jobs | --add | --plane) passed_on+=("$1" "$2"); shift 2 ;;
     --group) groups+=("$2"); shift 2 ;;
     --show_known | --update) passed_on+=("$1"); shift ;;
     *) sed -n '2,5s/^# //p' "$0" >&2; exit 64 ;;

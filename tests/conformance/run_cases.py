@@ -22,6 +22,8 @@ import daemon_process
 import known_failures
 
 CASE_SECONDS = 60
+# How bytes travel, as $WSPD_PLANE tells our provider.
+PLANES = ("forwarded", "lent")
 # What GoogleTest prints of a case that skips itself.
 SKIPPED = "[  SKIPPED ] 1 test"
 
@@ -129,6 +131,8 @@ def parse_arguments():
     parser.add_argument("--daemon", help="wspd, to be run beside the cases")
     parser.add_argument("--daemon_flag", action="append", default=[],
                         help="a flag for it, to judge another data plane")
+    parser.add_argument("--plane", choices=PLANES, default="forwarded",
+                        help="how bytes travel, for our own provider")
     parser.add_argument("--known_failures", help="the list")
     parser.add_argument("--known_skips", help="the list of cases that may be "
                         "skipped; without it all may")
@@ -190,6 +194,7 @@ def main():
         return 1
     if arguments.provider:
         os.environ["WSP_PROVIDER"] = os.path.abspath(arguments.provider)
+    os.environ["WSPD_PLANE"] = arguments.plane
     with contextlib.ExitStack() as stack:
         daemon = None
         if arguments.daemon:

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "client_stub/spi_client/catalog.h"
+#include "client_stub/spi_client/completion_port.h"
 #include "client_stub/spi_client/upcalls.h"
 #include "tests/conformance/fixture.h"
 
@@ -250,13 +251,22 @@ TEST_P(SocketFlagsTest, EverySocketHasAHandleOfItsOwn) {
 }
 
 // 1.3: a provider without kernel handles gets every descriptor from the SPI
-// client, which knows it.
-TEST_P(SocketFlagsTest, HandleComesFromTheSpiClient) {
+// client, which knows it; one with them tells it of each.
+TEST_P(SocketFlagsTest, HandleIsKnownToTheSpiClient) {
+  const SOCKET s = New();
+  WSAPROTOCOL_INFOW info = {};
+  int length = sizeof(info);
+  ASSERT_EQ(GetOption(s, SOL_SOCKET, SO_PROTOCOL_INFOW, &info, &length), kOk);
+  if ((info.dwServiceFlags1 & XP1_IFS_HANDLES) != 0) {
+    spi_client::CompletionPort port;
+    EXPECT_TRUE(port.Bind(s, 1));
+    return;
+  }
   int error = 0;
   DWORD_PTR context = 0;
-  EXPECT_EQ(spi_client::Upcalls().lpWPUQuerySocketHandleContext(New(), &context,
-                                                                &error),
-            0)
+  EXPECT_EQ(
+      spi_client::Upcalls().lpWPUQuerySocketHandleContext(s, &context, &error),
+      0)
       << WsaCode{error};
 }
 

@@ -283,9 +283,9 @@ TEST_P(SocketOptionTest, ProtocolInfoIsTheCatalogEntry) {
   EXPECT_EQ(info.iProtocol, entry.iProtocol);
   EXPECT_EQ(info.iMinSockAddr, AddressLength(family()));
   EXPECT_EQ(info.iMaxSockAddr, AddressLength(family()));
-  // 1.2: a provider without kernel handles clears XP1_IFS_HANDLES, and 1.3:
-  // ours is asked for handles by WPUCreateSocketHandle.
-  EXPECT_EQ(info.dwServiceFlags1 & XP1_IFS_HANDLES, 0u);
+  // 1.2: a provider without kernel handles clears XP1_IFS_HANDLES.
+  EXPECT_EQ(info.dwServiceFlags1 & XP1_IFS_HANDLES,
+            entry.dwServiceFlags1 & XP1_IFS_HANDLES);
 }
 
 // A small buffer → WSAEFAULT, and the size is filled in.

@@ -271,14 +271,21 @@ SOCKET WSPAPI CountedCreateSocketHandle(DWORD entry, DWORD_PTR context,
   return spi_client::Upcalls().lpWPUCreateSocketHandle(entry, context, error);
 }
 
+SOCKET WSPAPI CountedModifyIfsHandle(DWORD entry, SOCKET s, LPINT error) {
+  ++handles_made;
+  return spi_client::Upcalls().lpWPUModifyIFSHandle(entry, s, error);
+}
+
 WSPUPCALLTABLE CountedUpcalls() {
   WSPUPCALLTABLE upcalls = spi_client::Upcalls();
   upcalls.lpWPUCreateSocketHandle = CountedCreateSocketHandle;
+  upcalls.lpWPUModifyIFSHandle = CountedModifyIfsHandle;
   return upcalls;
 }
 
-// 3.2: store the table and use only the most recent. 1.3: a provider without
-// kernel handles uses WPUCreateSocketHandle for every descriptor.
+// 3.2: store the table and use only the most recent. 1.3: for every descriptor
+// a provider uses WPUCreateSocketHandle, with kernel handles
+// WPUModifyIFSHandle.
 TEST_F(StartupTest, MostRecentUpcallTableIsUsed) {
   WSPDATA data = {};
   WSPPROC_TABLE table = {};

@@ -1,6 +1,8 @@
 #ifndef WSPD_TESTS_LIFECYCLE_CLOSING_FIXTURE_H_
 #define WSPD_TESTS_LIFECYCLE_CLOSING_FIXTURE_H_
 
+#include <fcntl.h>
+
 #include <atomic>
 
 #include "client_stub/spi_client/completion_port.h"
@@ -30,6 +32,10 @@ class ClosingTest : public ProviderTest {
     ASSERT_EQ(spi_->StartupWith(upcalls), kOk);
     closing_ = Open();
     watched_ = closing_.socket;
+    int error;
+    DWORD_PTR context;
+    kernel_handle_ = upcalls.lpWPUQuerySocketHandleContext(
+                         closing_.socket, &context, &error) != 0;
     ASSERT_TRUE(port_.Bind(closing_.socket, kKey));
   }
   void TearDown() override {
@@ -43,10 +49,14 @@ class ClosingTest : public ProviderTest {
   // another.
   virtual Connection Open() { return Connect(); }
 
-  // How often the handle of `closing_` has been given back.
-  static int given_back() { return given_back_; }
+  // How often the handle of `closing_` has been given back. One of the system's
+  // is closed instead.
+  static int given_back() {
+    if (!kernel_handle_) return given_back_;
+    return fcntl(static_cast<int>(watched_), F_GETFD) == -1 ? 1 : 0;
+  }
   static bool WaitUntilGivenBack() {
-    return WaitUntil([] { return given_back_ > 0; });
+    return WaitUntil([] { return given_back() > 0; });
   }
   // Of an operation that ended with these bytes.
   void ExpectPacket(const Operation& operation, DWORD bytes) {
@@ -73,6 +83,7 @@ class ClosingTest : public ProviderTest {
 
   static inline std::atomic<int> given_back_{0};
   static inline std::atomic<SOCKET> watched_{INVALID_SOCKET};
+  static inline std::atomic<bool> kernel_handle_{false};
 };
 
 }  // namespace wspd::testing

@@ -29,6 +29,14 @@ SOCKET WSPAPI ScarceSocketHandle(DWORD entry, DWORD_PTR context, LPINT error) {
   return INVALID_SOCKET;
 }
 
+SOCKET WSPAPI ScarceIfsHandle(DWORD entry, SOCKET s, LPINT error) {
+  if (!no_handles) {
+    return spi_client::Upcalls().lpWPUModifyIFSHandle(entry, s, error);
+  }
+  *error = WSAENOBUFS;
+  return INVALID_SOCKET;
+}
+
 class NoHandleTest : public ProviderTest {
  protected:
   void SetUp() override {
@@ -38,6 +46,7 @@ class NoHandleTest : public ProviderTest {
     ASSERT_EQ(spi_->Startup(), kOk);
     WSPUPCALLTABLE upcalls = spi_client::Upcalls();
     upcalls.lpWPUCreateSocketHandle = ScarceSocketHandle;
+    upcalls.lpWPUModifyIFSHandle = ScarceIfsHandle;
     ASSERT_EQ(spi_->StartupWith(upcalls), kOk);
   }
 };
@@ -113,6 +122,10 @@ SOCKET WSPAPI NestingCreateSocketHandle(DWORD entry, DWORD_PTR context,
   nested.Enter("CreateSocketHandle");
   return spi_client::Upcalls().lpWPUCreateSocketHandle(entry, context, error);
 }
+SOCKET WSPAPI NestingModifyIfsHandle(DWORD entry, SOCKET s, LPINT error) {
+  nested.Enter("ModifyIFSHandle");
+  return spi_client::Upcalls().lpWPUModifyIFSHandle(entry, s, error);
+}
 int WSPAPI NestingCloseSocketHandle(SOCKET s, LPINT error) {
   nested.Enter("CloseSocketHandle");
   return spi_client::Upcalls().lpWPUCloseSocketHandle(s, error);
@@ -133,6 +146,7 @@ class NestedLifecycleTest : public ProviderTest {
     upcalls.lpWPUQuerySocketHandleContext = NestingQuerySocketHandle;
     upcalls.lpWPUQueryBlockingCallback = NestingQueryBlockingCallback;
     upcalls.lpWPUCreateSocketHandle = NestingCreateSocketHandle;
+    upcalls.lpWPUModifyIFSHandle = NestingModifyIfsHandle;
     upcalls.lpWPUCloseSocketHandle = NestingCloseSocketHandle;
     ASSERT_EQ(spi_->StartupWith(upcalls), kOk);
   }
@@ -196,19 +210,28 @@ TEST_F(NestedLifecycleTest, IsRefusedOnThreadsOfTheApplication) {
   };
   ExpectRefused("SetEvent", receive_what_is_there);
   ExpectRefused("ResetEvent", receive_what_is_there);
-  ExpectRefused("QuerySocketHandleContext",
-                [&] { EXPECT_EQ(spi_->Send(connection.socket, "x"), kOk); });
   ExpectRefused("QueryBlockingCallback",
                 [&] { EXPECT_EQ(spi_->Send(connection.socket, "x"), kOk); });
-  SOCKET s = INVALID_SOCKET;
-  ExpectRefused("CreateSocketHandle",
-                [&] { EXPECT_EQ(spi_->Socket(&s), kOk); });
-  ExpectRefused("CloseSocketHandle", [&] {
-    EXPECT_EQ(spi_->Socket(&s), kOk);
-    EXPECT_EQ(spi_->Close(s), kOk);
-  });
   EXPECT_EQ(spi_->Send(connection.socket, "on"), kOk);
-  EXPECT_EQ(connection.peer.Read(6), "xxxxon");
+  EXPECT_EQ(connection.peer.Read(4), "xxon");
+  SOCKET s = INVALID_SOCKET;
+  DWORD_PTR context;
+  int error;
+  const bool kernel_handles =
+      spi_client::Upcalls().lpWPUQuerySocketHandleContext(
+          connection.socket, &context, &error) != 0;
+  if (kernel_handles) {
+    ExpectRefused("ModifyIFSHandle", [&] { EXPECT_EQ(spi_->Socket(&s), kOk); });
+  } else {
+    ExpectRefused("QuerySocketHandleContext",
+                  [&] { EXPECT_EQ(spi_->Send(connection.socket, "x"), kOk); });
+    ExpectRefused("CreateSocketHandle",
+                  [&] { EXPECT_EQ(spi_->Socket(&s), kOk); });
+    ExpectRefused("CloseSocketHandle", [&] {
+      EXPECT_EQ(spi_->Socket(&s), kOk);
+      EXPECT_EQ(spi_->Close(s), kOk);
+    });
+  }
   EXPECT_EQ(spi_->Cleanup(), kOk);
   EXPECT_EQ(spi_->Cleanup(), kNotInitialised);
 }
