@@ -62,6 +62,8 @@ int ProtocolOf(int type, uint32_t protocol) {
   return type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
 }
 
+}  // namespace
+
 // The kernel compares the users of two sockets by their inodes.
 void GiveToUser(int fd, uid_t uid) {
   if (uid == geteuid() || fchown(fd, uid, static_cast<gid_t>(-1)) == 0) return;
@@ -73,8 +75,6 @@ void GiveToUser(int fd, uid_t uid) {
         {{"uid", uid}, {"cause", status.ToString()}}, *suppressed);
   }
 }
-
-}  // namespace
 
 int OpenLinuxSocket(const Request& request, bool nonblocking, uid_t uid,
                     OwnedFd* fd, LinuxSocketKind* kind) {

@@ -30,8 +30,11 @@ int OpenLinuxSocket(const wsp::v1::LinuxSocketRequest& request,
                     bool nonblocking, uid_t uid, OwnedFd* fd,
                     LinuxSocketKind* kind);
 
-// The same for a socket that is lent to `owner`. `entry` has everything but the
-// client's number then.
+// Makes a socket `uid`'s, where the daemon may. Logs where it may not.
+void GiveToUser(int fd, uid_t uid);
+
+// The same as OpenLinuxSocket() for a socket that is lent to `owner`. `entry`
+// has everything but the client's number then.
 int MakeLinuxSocket(const wsp::v1::LinuxSocketRequest& request,
                     std::shared_ptr<SocketOwner> owner, OwnedFd* fd,
                     LentSocket* entry);

@@ -22,9 +22,28 @@ constexpr int kMostWaiting = 64;
 // and for not many more than that.
 constexpr int kMessageBytes = 512;
 
+// Errors of one connection, which are over with it (accept(2)).
+bool IsOfConnection(int error) {
+  switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What doesn't say that nobody is there.
 bool IsScarcity(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOBUFS ||
-         error == ENOMEM || error == ETOOMANYREFS;
+  return error == ENOBUFS || error == ENOMEM || error == ETOOMANYREFS;
 }
 
 void LogScarcity(const RelayedSocketInfo& listener, int error) {
@@ -72,6 +91,7 @@ AcceptQueue::Result AcceptQueue::Send(int link) {
 }
 
 AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
+  if (!table_->HasRoom()) return Result::kScarce;
   SocketOwner& owner = *listener_.owner;
   if (owner.sockets.fetch_add(1, std::memory_order_relaxed) >=
       table_->options().sockets_per_owner) {
@@ -86,10 +106,11 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
     const int error = errno;
     owner.sockets.fetch_sub(1, std::memory_order_relaxed);
     if (error == EAGAIN || error == EINVAL) return Result::kIdle;
-    if (!IsScarcity(error)) return Result::kMore;
+    if (IsOfConnection(error)) return Result::kMore;
     LogScarcity(listener_, error);
     return Result::kScarce;
   }
+  GiveToUser(accepted.get(), owner.uid);
   message_ = wsp::relay::Accepted();
   message_.peer = ToRelayAddress(peer);
   message_.local = ToRelayAddress(NetAddress::LocalOf(accepted.get()));

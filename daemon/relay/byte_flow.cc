@@ -20,26 +20,6 @@ bool IsAtMark(int fd) {
   return ioctl(fd, SIOCATMARK, &at_mark) == 0 && at_mark != 0;
 }
 
-// Receives without waiting. Descriptors that a program sends along go to
-// nobody: `*stopped` says that there were some, behind which the kernel stops.
-ssize_t Receive(int fd, const ByteFlow::Buffer& buffer, bool* stopped) {
-  iovec bytes = {buffer.data, buffer.size};
-  ForeignDescriptors::Control control;
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = &control;
-  message.msg_controllen = sizeof(control);
-  ssize_t received;
-  do {
-    received = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (received < 0 && errno == EINTR);
-  if (received < 0) return received;
-  *stopped = message.msg_controllen > 0 || (message.msg_flags & MSG_CTRUNC);
-  if (*stopped) ForeignDescriptors::Dispose(message);
-  return received;
-}
-
 ssize_t SendSome(int fd, const char* data, size_t size, int flags) {
   ssize_t sent;
   do {
@@ -109,7 +89,9 @@ ByteFlow::Result ByteFlow::MoveUrgent(int source, int sink, uint64_t* moved,
                                       int* error) {
   urgent_ = false;
   char byte;
-  const ssize_t received = recv(source, &byte, 1, MSG_OOB | MSG_DONTWAIT);
+  bool stopped = false;
+  const ssize_t received =
+      ForeignDescriptors::Receive(source, &byte, 1, MSG_OOB, &stopped);
   // Announced and not there yet: another edge comes with it. It stands in the
   // stream's way until then.
   if (received < 0 && errno == EAGAIN) {
@@ -127,7 +109,8 @@ ByteFlow::Result ByteFlow::Move(int source, int sink, const Buffer& buffer,
     part.size = std::min(part.size, static_cast<size_t>(skips_));
   }
   bool stopped = false;
-  const ssize_t received = Receive(source, part, &stopped);
+  const ssize_t received =
+      ForeignDescriptors::Receive(source, part.data, part.size, 0, &stopped);
   if (received < 0 && errno == EAGAIN) {
     ready_ = false;
     return Result::kIdle;

@@ -1,5 +1,6 @@
 #include "daemon/relay/foreign_descriptors.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 
@@ -15,7 +16,7 @@ namespace wspd {
 namespace {
 
 // Descriptors that wait while one takes its time. Above, they are closed on the
-// spot: who sends that many is the only one for whom it takes time.
+// spot, so that not all of the daemon's own are used up by them.
 constexpr size_t kMostWaiting = 1024;
 
 // Never destroyed: its thread may be in a close() that doesn't return.
@@ -74,14 +75,31 @@ std::vector<OwnedFd> DescriptorsOf(const msghdr& message) {
 }  // namespace
 
 void ForeignDescriptors::Dispose(OwnedFd fd) {
-  int domain = AF_UNSPEC;
-  socklen_t size = sizeof(domain);
-  if (getsockopt(fd.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
-      domain == AF_UNIX) {
-    return;
-  }
+  // Where it is this that would make it last.
+  const linger none{0, 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
   static Disposal* const disposal = new Disposal;
   disposal->Add(std::move(fd));
+}
+
+ssize_t ForeignDescriptors::Receive(int fd, char* data, size_t size, int flags,
+                                    bool* stopped) {
+  iovec bytes = {data, size};
+  Control control;
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = &control;
+  message.msg_controllen = sizeof(control);
+  ssize_t received;
+  do {
+    received = recvmsg(fd, &message, flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) return received;
+  *stopped =
+      message.msg_controllen > 0 || (message.msg_flags & MSG_CTRUNC) != 0;
+  if (*stopped) Dispose(message);
+  return received;
 }
 
 void ForeignDescriptors::Dispose(const msghdr& message) {

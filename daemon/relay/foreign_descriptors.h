@@ -2,6 +2,7 @@
 #define WSPD_DAEMON_RELAY_FOREIGN_DESCRIPTORS_H_
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <cstddef>
 
@@ -24,12 +25,17 @@ class ForeignDescriptors {
     char bytes[CMSG_SPACE(253 * sizeof(int))];
   };
 
-  // Disposes of all descriptors that a received message has.
-  static void Dispose(const msghdr& message);
+  // recv() without waiting, of a link: disposes of descriptors that a program
+  // has sent along, which a plain recv() would close on the spot. `*stopped`
+  // says that there were some, behind which the kernel stops.
+  static ssize_t Receive(int fd, char* data, size_t size, int flags,
+                         bool* stopped);
   // The same unless there is exactly one, which is the caller's then, to be
   // closed here. None: not valid.
   static OwnedFd TakeOnly(const msghdr& message);
-  // A Unix socket's closing waits for nobody, and is done at once.
+  // Disposes of all descriptors that a received message has.
+  static void Dispose(const msghdr& message);
+  // Also for a socket that may have such descriptors unread.
   static void Dispose(OwnedFd fd);
 };
 

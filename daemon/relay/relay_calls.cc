@@ -168,6 +168,22 @@ int ListInterfaces(int fd, std::string* value) {
   return 0;
 }
 
+// Of a name that the kernel doesn't know it would load a module, with the
+// daemon's privilege; what it knows is asked for without one.
+bool IsInterface(const std::string& request) {
+  const std::string name = request.substr(0, IFNAMSIZ);
+  const std::string device =
+      name.substr(0, std::min(name.find('\0'), name.find(':')));
+  struct if_nameindex* const all = if_nameindex();
+  if (all == nullptr) return false;
+  bool found = false;
+  for (const struct if_nameindex* one = all; one->if_name != nullptr; ++one) {
+    found |= device == one->if_name;
+  }
+  if_freenameindex(all);
+  return found;
+}
+
 int Ioctl(const wsp::v1::LinuxIoctl& request, RelayedSocket* socket,
           LinuxCallResult* result) {
   const size_t bytes = ArgumentBytes(request.request());
@@ -179,6 +195,10 @@ int Ioctl(const wsp::v1::LinuxIoctl& request, RelayedSocket* socket,
     return socket->UseReal([&](int fd) { return ListInterfaces(fd, value); });
   }
   value->resize(bytes);
+  if (bytes == sizeof(ifreq) && request.request() != SIOCGIFNAME &&
+      !IsInterface(*value)) {
+    return ENODEV;
+  }
   if (request.request() == SIOCOUTQ) {
     int unsent = 0;
     const int error = socket->CountUnsent(&unsent);

@@ -90,6 +90,10 @@ int RelayLoop::Rearm(int fd, uint32_t events, RelayHandler* handler,
   return Control(epoll_.get(), EPOLL_CTL_MOD, fd, events, Pack(handler, end));
 }
 
+void RelayLoop::Forget(int fd) {
+  (void)Control(epoll_.get(), EPOLL_CTL_DEL, fd, 0, 0);
+}
+
 int RelayLoop::WatchProgram(int program, uint64_t number) {
   // Hang-ups alone, which no event mask can leave out.
   return Control(programs_.get(), EPOLL_CTL_ADD, program, EPOLLET, number);

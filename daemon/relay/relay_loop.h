@@ -68,10 +68,13 @@ class RelayLoop {
   // released.
   void Stop();
 
-  // Watches for `events` until `fd` is closed; nobody else may have it. Both
-  // return errno, and tell of what is ready already.
+  // Watches for `events` until `fd` is closed, if nobody else has it, or
+  // Forget(). Both return errno, and tell of what is ready already.
   int Watch(int fd, uint32_t events, RelayHandler* handler, RelayEnd end);
   int Rearm(int fd, uint32_t events, RelayHandler* handler, RelayEnd end);
+
+  // No event of a later round is of `fd` any more.
+  void Forget(int fd);
 
   // Watches a program's end, which the caller is about to give away, for
   // SawProgram(). Returns errno. Thread-safe.

@@ -316,6 +316,12 @@ OptionRule RuleOfSetting(int level, int name, const void* value, size_t size) {
 }
 
 bool IsReadable(int level, int name) {
+  // The kernel takes from the value how many addresses it may write, however
+  // long the value is.
+  if ((level == IPPROTO_IP || level == IPPROTO_IPV6) &&
+      (name == IP_MSFILTER || name == MCAST_MSFILTER)) {
+    return false;
+  }
   if (RuleOfSetting(level, name, nullptr, 0) == OptionRule::kReal) return true;
   for (const Name& readable : kReadable) {
     if (readable.level == level && readable.name == name) return true;

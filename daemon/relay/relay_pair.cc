@@ -20,8 +20,12 @@ using wsp::relay::Kind;
 // What a program that doesn't read may leave with the kernel, and the daemon
 // with a program.
 constexpr int kBufferBytes = 1 << 20;
+constexpr int kDatagramBufferBytes = 256 << 10;
 // The kernel makes the least of it, 4,608 bytes.
 constexpr int kLeastBufferBytes = 1;
+
+// Of kernels newer than the headers.
+constexpr int kSoPassRights = 83;
 
 struct DiagRequest {
   nlmsghdr header;
@@ -56,6 +60,11 @@ bool FindPeerInode(const char* data, size_t size, uint32_t* inode) {
 bool IsHungUp(int link) {
   pollfd wait{link, 0, 0};
   return poll(&wait, 1, 0) == 1 && (wait.revents & POLLHUP) != 0;
+}
+
+bool HasError(int link) {
+  pollfd wait{link, 0, 0};
+  return poll(&wait, 1, 0) == 1 && (wait.revents & POLLERR) != 0;
 }
 
 bool IsProgramEndClosed(int link) {
@@ -100,7 +109,7 @@ void SetSendBuffer(int fd, int bytes) {
   }
 }
 
-int MakeRelayPair(const wsp::relay::Name& name, bool nonblocking,
+int MakeRelayPair(const wsp::relay::Name& name, bool nonblocking, bool large,
                   RelayPair* pair) {
   const int type = name.kind == Kind::kDatagram ? SOCK_SEQPACKET : SOCK_STREAM;
   int ends[2];
@@ -116,10 +125,17 @@ int MakeRelayPair(const wsp::relay::Name& name, bool nonblocking,
   if (name.kind == Kind::kStream) {
     setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &kLeastBufferBytes,
                sizeof(kLeastBufferBytes));
-  } else {
+  } else if (large) {
     SetSendBuffer(ends[0], kBufferBytes);
+  } else if (name.kind == Kind::kDatagram) {
+    // Of the longest there is to be room for one, and another.
+    SetSendBuffer(ends[0], kDatagramBufferBytes);
   }
-  SetSendBuffer(ends[1], kBufferBytes);
+  if (large) SetSendBuffer(ends[1], kBufferBytes);
+  // From Linux 6.16 on the kernel refuses descriptors that a program sends
+  // along; nobody wants them.
+  const int none = 0;
+  setsockopt(ends[1], SOL_SOCKET, kSoPassRights, &none, sizeof(none));
   pair->cookie = CookieOf(ends[0]);
   return pair->cookie == 0 ? ENOTSUP : 0;
 }

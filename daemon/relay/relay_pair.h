@@ -23,8 +23,9 @@ struct RelayPair {
 // Makes a pair for the socket that `name` names: of datagrams (SOCK_SEQPACKET)
 // for Kind::kDatagram, else of a stream. The program's end of a Kind::kStream
 // has the least send buffer, so that a connection under way can be kept from
-// being writable. Returns errno.
-int MakeRelayPair(const wsp::relay::Name& name, bool nonblocking,
+// being writable; others', and the daemon's, are of the system's usual size, or
+// `large`. Returns errno.
+int MakeRelayPair(const wsp::relay::Name& name, bool nonblocking, bool large,
                   RelayPair* pair);
 
 // SO_COOKIE of any socket; 0 if `fd` is none.
@@ -33,6 +34,9 @@ uint64_t CookieOf(int fd);
 // Whether both directions of `link` are shut down: by shutdown() of either end,
 // or since the other end is closed.
 bool IsHungUp(int link);
+
+// Whether an error is pending: the other end was closed with something unread.
+bool HasError(int link);
 
 // Whether the other end of `link`, a daemon's end, has been closed for the last
 // time, which a hang-up alone doesn't say. True

@@ -35,7 +35,7 @@ int TypeOf(int fd) {
 
 TEST(RelayPairTest, TheProgramsEndSaysWhatItIs) {
   RelayPair pair;
-  ASSERT_EQ(MakeRelayPair(kName, false, &pair), 0);
+  ASSERT_EQ(MakeRelayPair(kName, false, false, &pair), 0);
   const Name name = PeerNameOf(pair.program.get());
   EXPECT_EQ(name.instance, 0x1234u);
   EXPECT_EQ(name.number, 42u);
@@ -52,20 +52,20 @@ TEST(RelayPairTest, DatagramsHaveTheirBounds) {
   name.number = 43;
   name.kind = Kind::kDatagram;
   RelayPair pair;
-  ASSERT_EQ(MakeRelayPair(name, false, &pair), 0);
+  ASSERT_EQ(MakeRelayPair(name, false, false, &pair), 0);
   EXPECT_EQ(TypeOf(pair.program.get()), SOCK_SEQPACKET);
 }
 
 TEST(RelayPairTest, AUsedNameIsAnError) {
   RelayPair one;
   RelayPair other;
-  ASSERT_EQ(MakeRelayPair(kName, false, &one), 0);
-  EXPECT_EQ(MakeRelayPair(kName, false, &other), EADDRINUSE);
+  ASSERT_EQ(MakeRelayPair(kName, false, false, &one), 0);
+  EXPECT_EQ(MakeRelayPair(kName, false, false, &other), EADDRINUSE);
 }
 
 TEST(RelayPairTest, AFewBytesFillAnUnconnectedStream) {
   RelayPair pair;
-  ASSERT_EQ(MakeRelayPair(kName, true, &pair), 0);
+  ASSERT_EQ(MakeRelayPair(kName, true, false, &pair), 0);
   int sent = 0;
   while (send(pair.program.get(), "", 1, MSG_DONTWAIT) == 1) ++sent;
   EXPECT_EQ(errno, EAGAIN);
@@ -74,7 +74,7 @@ TEST(RelayPairTest, AFewBytesFillAnUnconnectedStream) {
   Name accepted = kName;
   accepted.number = 44;
   accepted.kind = Kind::kConnection;
-  ASSERT_EQ(MakeRelayPair(accepted, true, &pair), 0);
+  ASSERT_EQ(MakeRelayPair(accepted, true, true, &pair), 0);
   const std::string bytes(64 << 10, 'x');
   EXPECT_EQ(send(pair.program.get(), bytes.data(), bytes.size(), MSG_DONTWAIT),
             static_cast<ssize_t>(bytes.size()));
@@ -82,7 +82,7 @@ TEST(RelayPairTest, AFewBytesFillAnUnconnectedStream) {
 
 TEST(RelayPairTest, AShutdownIsNoClose) {
   RelayPair pair;
-  ASSERT_EQ(MakeRelayPair(kName, false, &pair), 0);
+  ASSERT_EQ(MakeRelayPair(kName, false, false, &pair), 0);
   EXPECT_FALSE(IsProgramEndClosed(pair.daemon.get()));
   shutdown(pair.program.get(), SHUT_RDWR);
   shutdown(pair.daemon.get(), SHUT_RDWR);

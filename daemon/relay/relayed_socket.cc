@@ -7,6 +7,7 @@
 // After what it needs and doesn't include.
 #include <linux/sockios.h>
 
+#include "daemon/relay/foreign_descriptors.h"
 #include "daemon/relay/relay_pair.h"
 #include "daemon/relay/relayed_sockets.h"
 
@@ -80,7 +81,7 @@ int RelayedSocket::Bind(const NetAddress& address) {
   };
   const int error = UseReal(bind_real);
   if (error != EADDRINUSE) return error;
-  table_->CloseLeft();
+  table_->CloseLeft(*info_.owner);
   return UseReal(bind_real);
 }
 
@@ -97,15 +98,23 @@ bool RelayedSocket::IsProgramGoneLocked() {
   return !hang_up_in_doubt_;
 }
 
-bool RelayedSocket::HasHungUp() const {
+bool RelayedSocket::HasLeftUnread() const {
   if (!mu_.TryLock()) return false;
-  const bool hung_up = !link_.valid() || IsHungUp(link_.get());
+  const bool has = link_.valid() && HasError(link_.get());
   mu_.Unlock();
-  return hung_up;
+  return has;
 }
 
 void RelayedSocket::LeaveLocked() {
-  // Closing takes them out of the loop's set: nobody else has them.
+  // Closing takes them out of the loop's set: nobody else has them. What is
+  // unread on the link may have descriptors; of a stream it is known when
+  // nothing is. It is closed later then.
+  int unread = 0;
+  if (info_.kind.type != SOCK_STREAM ||
+      ioctl(link_.get(), SIOCINQ, &unread) != 0 || unread > 0) {
+    loop_->Forget(link_.get());
+    ForeignDescriptors::Dispose(std::move(link_));
+  }
   link_.Reset();
   real_.Reset();
   loop_->Retire(table_->Remove(*this));

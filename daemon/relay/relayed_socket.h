@@ -106,9 +106,11 @@ class RelayedSocket : public RelayHandler,
   // Datagrams that went neither way.
   virtual uint64_t dropped() const { return 0; }
 
-  // Whether the link has hung up. Takes no lock that it would wait for: false
-  // while another thread works on the socket.
-  bool HasHungUp() const;
+  // Whether the program's end was closed with something unread. Takes no lock
+  // that it would wait for: false while another thread works on the socket.
+  bool HasLeftUnread() const;
+  // The listener that this was accepted by has.
+  virtual void OnListenerLeft() {}
 
   // Closes the real socket if it has an address and the program's end is
   // closed, which the loop hasn't come to yet. Any thread.

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <string>
@@ -18,14 +19,27 @@ namespace {
 
 using wsp::relay::Kind;
 
-// Of a daemon; no secret.
-uint64_t NewInstance() {
-  uint64_t instance = 0;
-  if (getrandom(&instance, sizeof(instance), GRND_NONBLOCK) !=
-      sizeof(instance)) {
-    instance = static_cast<uint64_t>(absl::GetCurrentTimeNanos());
+// Attempts at a name that nobody else has.
+constexpr int kMostNames = 8;
+// Bits of a number that can't be guessed: another program of the network
+// namespace could have the names that come next.
+constexpr int kRandomBits = 24;
+// Sockets of an owner that have large buffers.
+constexpr uint32_t kLargeSockets = 64;
+
+uint64_t RandomNumber() {
+  uint64_t number = 0;
+  if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number)) {
+    number = static_cast<uint64_t>(absl::GetCurrentTimeNanos());
   }
-  return instance;
+  return number;
+}
+
+// So many that a quarter of the daemon's descriptors is left for the rest.
+size_t MostSockets() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  return limit.rlim_cur / 8 * 3;
 }
 
 Kind KindOf(const RelayedSocketInfo& info) {
@@ -49,7 +63,10 @@ absl::StatusOr<std::unique_ptr<RelayedSockets>> RelayedSockets::Create(
 
 RelayedSockets::RelayedSockets(const Options& options,
                                std::vector<std::unique_ptr<RelayLoop>> loops)
-    : options_(options), instance_(NewInstance()), loops_(std::move(loops)) {}
+    : options_(options),
+      instance_(RandomNumber()),
+      most_sockets_(MostSockets()),
+      loops_(std::move(loops)) {}
 
 RelayedSockets::~RelayedSockets() { Stop(); }
 
@@ -99,17 +116,31 @@ int RelayedSockets::MakeAccepted(const RelayedSocketInfo& listener,
   return Add(std::move(info), false, std::move(real), program, made);
 }
 
+int RelayedSockets::MakePair(RelayedSocketInfo* info, bool nonblocking,
+                             RelayPair* pair) {
+  const bool large =
+      info->owner->sockets.load(std::memory_order_relaxed) <= kLargeSockets;
+  int error = 0;
+  for (int i = 0; i < kMostNames; ++i) {
+    info->number = next_number_.fetch_add(1, std::memory_order_relaxed)
+                       << kRandomBits |
+                   RandomNumber() >> (64 - kRandomBits);
+    error = MakeRelayPair({instance_, info->number, KindOf(*info),
+                           info->kind.family, info->kind.protocol},
+                          nonblocking, large, pair);
+    if (error != EADDRINUSE) return error;
+  }
+  return error;
+}
+
 int RelayedSockets::Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
                         OwnedFd* program,
                         std::shared_ptr<RelayedSocket>* made) {
   const std::shared_ptr<SocketOwner> owner = info.owner;
   RelayLoop* const loop = NextLoop();
-  info.number = next_number_.fetch_add(1, std::memory_order_relaxed);
   info.opened_at_ns = absl::GetCurrentTimeNanos();
   RelayPair pair;
-  int error = MakeRelayPair({instance_, info.number, KindOf(info),
-                             info.kind.family, info.kind.protocol},
-                            nonblocking, &pair);
+  int error = HasRoom() ? MakePair(&info, nonblocking, &pair) : ENFILE;
   if (error == 0) {
     info.cookie = pair.cookie;
     error = loop->WatchProgram(pair.program.get(), info.number);
@@ -145,9 +176,16 @@ std::shared_ptr<RelayedSocket> RelayedSockets::Find(uint64_t number) const {
   return found == sockets_.end() ? nullptr : found->second;
 }
 
-bool RelayedSockets::HasEnded(uint64_t number) const {
+bool RelayedSockets::HasLeftUnread(uint64_t number) const {
   const auto socket = Find(number);
-  return socket == nullptr || socket->HasHungUp();
+  return socket != nullptr && socket->HasLeftUnread();
+}
+
+void RelayedSockets::TellAccepted(uint64_t number) const {
+  absl::MutexLock lock(&mu_);
+  for (const auto& [other, socket] : sockets_) {
+    if (socket->info().listener == number) socket->OnListenerLeft();
+  }
 }
 
 std::vector<std::shared_ptr<RelayedSocket>> RelayedSockets::List() const {
@@ -163,8 +201,15 @@ size_t RelayedSockets::size() const {
   return sockets_.size();
 }
 
-void RelayedSockets::CloseLeft() const {
-  for (const auto& socket : List()) socket->CloseIfLeft();
+void RelayedSockets::CloseLeft(const SocketOwner& owner) const {
+  std::vector<std::shared_ptr<RelayedSocket>> own;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const auto& [number, socket] : sockets_) {
+      if (socket->info().owner.get() == &owner) own.push_back(socket);
+    }
+  }
+  for (const auto& socket : own) socket->CloseIfLeft();
 }
 
 std::shared_ptr<RelayedSocket> RelayedSockets::Remove(

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/relay/relay_loop.h"
+#include "daemon/relay/relay_pair.h"
 #include "daemon/relay/relayed_socket.h"
 #include "proto/wsp/v1/linux.pb.h"
 
@@ -59,16 +60,22 @@ class RelayedSockets {
   // Null if there is none, or not any more.
   std::shared_ptr<RelayedSocket> Find(uint64_t number) const;
 
-  // Whether a socket that there was has ended, or is about to: the loop has yet
-  // to see it.
-  bool HasEnded(uint64_t number) const;
+  // Whether the loop has yet to see that a socket's program's end was closed
+  // with something unread.
+  bool HasLeftUnread(uint64_t number) const;
+  // Tells those that the listener `number` has accepted that it has.
+  void TellAccepted(uint64_t number) const;
+
+  // Whether there may be one more: each costs the daemon two descriptors.
+  bool HasRoom() const { return size() < most_sockets_; }
 
   // In no order.
   std::vector<std::shared_ptr<RelayedSocket>> List() const;
   size_t size() const;
 
-  // Frees addresses of sockets whose programs' ends are closed by now.
-  void CloseLeft() const;
+  // Frees addresses of the owner's sockets whose programs' ends are closed by
+  // now.
+  void CloseLeft(const SocketOwner& owner) const;
 
   // For sockets that end. Returns the table's hold.
   std::shared_ptr<RelayedSocket> Remove(const RelayedSocket& socket);
@@ -80,6 +87,8 @@ class RelayedSockets {
   RelayedSockets(const Options& options,
                  std::vector<std::unique_ptr<RelayLoop>> loops);
 
+  // Gives the socket its number, too.
+  int MakePair(RelayedSocketInfo* info, bool nonblocking, RelayPair* pair);
   // Makes the pair, enters and starts the socket.
   int Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
           OwnedFd* program, std::shared_ptr<RelayedSocket>* made);
@@ -88,6 +97,7 @@ class RelayedSockets {
   const Options options_;
   // Of this daemon: part of its sockets' names.
   const uint64_t instance_;
+  const size_t most_sockets_;
   const std::vector<std::unique_ptr<RelayLoop>> loops_;
   std::atomic<uint32_t> next_loop_{0};
   std::atomic<uint64_t> next_number_{1};

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "daemon/base/log.h"
+#include "daemon/relay/foreign_descriptors.h"
 #include "daemon/relay/relay_pair.h"
 #include "daemon/relay/relayed_sockets.h"
 
@@ -150,6 +151,7 @@ void RelayedStream::OnTurn() {
 void RelayedStream::OnTime() {
   absl::MutexLock lock(&mu_);
   if (!link_.valid()) return;
+  pauses_ = false;
   if (state_ == LinuxState::STATE_LISTENING) return WorkLocked();
   if (!gone_ || !closing_) return;
   Log(LogLevel::kDebug, "closed relayed socket reset",
@@ -172,6 +174,9 @@ void RelayedStream::SetLinkEventsLocked(bool bytes, bool room) {
 
 void RelayedStream::WorkLocked() {
   if (std::exchange(hung_up_, false) && !gone_) gone_ = IsProgramGoneLocked();
+  if (gone_ && state_ == LinuxState::STATE_LISTENING && HasError(link_.get())) {
+    table()->TellAccepted(info().number);
+  }
   if (gone_ && state_ != LinuxState::STATE_CONNECTED) return CloseLocked();
   switch (state_) {
     case LinuxState::STATE_CONNECTED:
@@ -190,12 +195,12 @@ void RelayedStream::WorkLocked() {
 }
 
 void RelayedStream::AcceptLocked() {
-  if (!real_.valid()) return;
+  if (!real_.valid() || pauses_) return;
   const AcceptQueue::Result result =
       accepts_->Run(real_.get(), link_.get(), {lingers_, &program_options_});
   SetLinkEventsLocked(false, result == AcceptQueue::Result::kBlocked);
   if (result == AcceptQueue::Result::kMore) DeferLocked();
-  if (result == AcceptQueue::Result::kScarce) {
+  if (result == AcceptQueue::Result::kScarce && !std::exchange(pauses_, true)) {
     loop()->WakeAfter(kPause, weak_from_this());
   }
 }
@@ -250,7 +255,14 @@ bool RelayedStream::PumpToRealLocked() {
       to_real_ended_ = true;
       broken_ = true;
       if (error != EPIPE) send_error_ = error;
-      // What came before that is still to be delivered.
+      if (to_program_ended_) {
+        BreakLocked(error);
+        return false;
+      }
+      // Nobody can send any more, or is to wait until he can. What came before
+      // that is still to be delivered.
+      shutdown(link_.get(), SHUT_RD);
+      DrainLinkLocked();
       to_program_.SetReady(false, true);
       return false;
   }
@@ -293,7 +305,7 @@ bool RelayedStream::PumpToProgramLocked() {
 
 void RelayedStream::OnRealEndedLocked(int error) {
   to_program_ended_ = true;
-  if (error == 0) error = send_error_;
+  if (error == 0) error = std::exchange(send_error_, 0);
   if (error != 0 || broken_) return BreakLocked(error);
   shutdown(link_.get(), SHUT_WR);
   if (to_real_ended_) state_ = LinuxState::STATE_ENDED;
@@ -317,15 +329,17 @@ void RelayedStream::BreakLocked(int error) {
 
 void RelayedStream::DrainLinkLocked() {
   char bytes[16384];
-  while (recv(link_.get(), bytes, sizeof(bytes), MSG_DONTWAIT) > 0) {
+  bool stopped = false;
+  while (ForeignDescriptors::Receive(link_.get(), bytes, sizeof(bytes), 0,
+                                     &stopped) > 0) {
   }
 }
 
 bool RelayedStream::IsUnacceptedLocked() const {
-  // Nothing has come or gone, and the listener has ended as well: the kernel
-  // has dropped it with what waited there.
+  // Nothing has come or gone, and the listener has ended with connections that
+  // nobody had taken: the kernel has dropped it with these.
   return info().listener != 0 && bytes_sent() == 0 && bytes_received() == 0 &&
-         table()->HasEnded(info().listener);
+         (unaccepted_ || table()->HasLeftUnread(info().listener));
 }
 
 void RelayedStream::CloseIfLeft() {
@@ -338,12 +352,17 @@ void RelayedStream::CloseIfLeft() {
 }
 
 void RelayedStream::CloseLocked() {
-  if (lingers_) {
-    // Everything is the kernel's to send, and nobody waits for it.
-    const linger none{0, 0};
-    setsockopt(real_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-  }
+  StopLingering();
   LeaveLocked();
+}
+
+RelayedStream::~RelayedStream() { StopLingering(); }
+
+void RelayedStream::StopLingering() {
+  // Everything is the kernel's to send. Nobody waits for it; close() would, on
+  // a socket that doesn't block, too.
+  const linger none{0, 0};
+  setsockopt(real_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 }
 
 void RelayedStream::ResetLocked() {

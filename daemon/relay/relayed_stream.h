@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_RELAY_RELAYED_STREAM_H_
 #define WSPD_DAEMON_RELAY_RELAYED_STREAM_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,6 +22,7 @@ namespace wspd {
 class RelayedStream : public RelayedSocket {
  public:
   using RelayedSocket::RelayedSocket;
+  ~RelayedStream() override;
 
   int Start() override;
 
@@ -31,6 +33,7 @@ class RelayedStream : public RelayedSocket {
   int State(int filler_change, wsp::v1::LinuxStateResult* result) override;
   int TakeError(int* pending) override;
   void CloseIfLeft() override;
+  void OnListenerLeft() override { unaccepted_.store(true); }
   int Shutdown(int how) override;
   int CountUnsent(int* bytes) override;
   void SetProgramOption(int name, const std::string& value) override;
@@ -86,6 +89,7 @@ class RelayedStream : public RelayedSocket {
   bool IsUnacceptedLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The program's end is closed and everything is out.
   void CloseLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void StopLingering() ABSL_NO_THREAD_SAFETY_ANALYSIS;
   void ResetLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What the link is watched for besides hang-ups.
   void SetLinkEventsLocked(bool bytes, bool room)
@@ -127,12 +131,16 @@ class RelayedStream : public RelayedSocket {
   bool aborts_ ABSL_GUARDED_BY(mu_) = false;
   // SO_LINGER is on: the kernel would make the daemon wait.
   bool lingers_ ABSL_GUARDED_BY(mu_) = false;
+  // A listener waits until something may be there again.
+  bool pauses_ ABSL_GUARDED_BY(mu_) = false;
   // A timer runs until which everything has to be out.
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
   // What the link and the real socket are watched for.
   uint32_t link_events_ ABSL_GUARDED_BY(mu_) = 0;
   bool real_room_ ABSL_GUARDED_BY(mu_) = false;
   bool deferred_ ABSL_GUARDED_BY(mu_) = false;
+  // The listener has ended with connections that nobody had taken.
+  std::atomic<bool> unaccepted_{false};
 };
 
 }  // namespace wspd

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/relay/foreign_descriptors.h"
 #include "daemon/relay/relayed_stream.h"
 
 namespace wspd {
@@ -79,6 +80,8 @@ int RelayedStream::BeginConnectLocked(const NetAddress& address,
 }
 
 int RelayedStream::DissolveLocked() {
+  // The link's ends can't be taken back.
+  if (to_real_ended_ || to_program_ended_) return EOPNOTSUPP;
   const sockaddr none{AF_UNSPEC, {}};
   if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
   DrainLinkLocked();
@@ -143,8 +146,9 @@ void RelayedStream::DrainFillerLocked() {
   char bytes[4096];
   while (to_real_.skips() > 0) {
     const size_t most = std::min<size_t>(sizeof(bytes), to_real_.skips());
-    const ssize_t received = recv(link_.get(), bytes, most, MSG_DONTWAIT);
-    if (received < 0 && errno == EINTR) continue;
+    bool stopped = false;
+    const ssize_t received =
+        ForeignDescriptors::Receive(link_.get(), bytes, most, 0, &stopped);
     if (received <= 0) return;
     to_real_.Skip(-received);
   }
@@ -178,6 +182,9 @@ int RelayedStream::TakeError(int* pending) {
   return 0;
 }
 
-int RelayedStream::TakeErrorLocked() { return std::exchange(error_, 0); }
+int RelayedStream::TakeErrorLocked() {
+  if (error_ == 0) return std::exchange(send_error_, 0);
+  return std::exchange(error_, 0);
+}
 
 }  // namespace wspd

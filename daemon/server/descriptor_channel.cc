@@ -159,14 +159,15 @@ DescriptorChannel::Received DescriptorChannel::Receive() {
                "descriptor");
     return Received::kEnd;
   }
-  return Adopt(message.call_id, fd.get()) ? Received::kAdoption
-                                          : Received::kEnd;
+  return Adopt(message.call_id, &fd) ? Received::kAdoption : Received::kEnd;
 }
 
-bool DescriptorChannel::Adopt(uint64_t number, int fd) {
+bool DescriptorChannel::Adopt(uint64_t number, OwnedFd* fd) {
   const auto attachment = attachment_.lock();
   if (attachment == nullptr) return false;
-  const int error = attachment->AdoptSocket(le64toh(number), fd);
+  const int error = attachment->AdoptSocket(le64toh(number), fd->get());
+  // One that is ours: closing it takes no time, whatever waits on it.
+  if (error == 0) fd->Reset();
   absl::MutexLock lock(&sending_mu_);
   const int failed =
       SendMessage(fd_.get(), le64toh(number), static_cast<uint64_t>(error), -1);

@@ -66,7 +66,7 @@ class DescriptorChannel
   // Receives and answers one message of the client's.
   Received Receive();
   // False: the connection is to end.
-  bool Adopt(uint64_t number, int fd);
+  bool Adopt(uint64_t number, OwnedFd* fd);
   void End();
 
   EventLoop* const loop_;

@@ -148,6 +148,16 @@ class RelayedClientTest(unittest.TestCase):
             self.assertEqual(set_option(level, name), errno.EPERM, name)
         # IPT_SO_SET_REPLACE.
         self.assertEqual(set_option(socket.SOL_IP, 64), errno.ENOPROTOOPT)
+        # The kernel would load a module of that name.
+        self.assertEqual(client.linux_call(
+            number, ioctl=LINUX.LinuxIoctl(
+                request=0x8913, value=b"dccp".ljust(40, b"\0"))).linux_errno,
+            errno.ENODEV)
+        # MCAST_MSFILTER writes as much as its value says.
+        self.assertEqual(client.linux_call(
+            number, get_option=LINUX.LinuxGetOption(
+                level=0, name=48, length=144,
+                value=bytes(144))).linux_errno, errno.ENOPROTOOPT)
         # TCP_ZEROCOPY_RECEIVE writes where its value says.
         self.assertEqual(client.linux_call(
             number, get_option=LINUX.LinuxGetOption(

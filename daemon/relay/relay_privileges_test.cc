@@ -1,0 +1,87 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "daemon/relay/relay_options.h"
+#include "daemon/relay/unprivileged_ports.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+OptionRule RuleOfInt(int level, int name, int value) {
+  return RuleOfSetting(level, name, &value, sizeof(value));
+}
+
+TEST(RelayPrivilegesTest, WhatNeedsPrivilegesIsRefused) {
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_MARK, 1), OptionRule::kRefused);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_RCVBUFFORCE, 1), OptionRule::kRefused);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_ATTACH_FILTER, 1), OptionRule::kRefused);
+  EXPECT_EQ(RuleOfInt(IPPROTO_IP, IP_TRANSPARENT, 1), OptionRule::kRefused);
+  EXPECT_EQ(RuleOfInt(IPPROTO_TCP, TCP_ULP, 1), OptionRule::kRefused);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_PRIORITY, 6), OptionRule::kReal);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_PRIORITY, 7), OptionRule::kRefused);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_PRIORITY, -1), OptionRule::kRefused);
+}
+
+TEST(RelayPrivilegesTest, WhatIsUnknownDoesNotGetToTheKernel) {
+  // IPT_SO_SET_REPLACE, ARPT_SO_SET_REPLACE, MRT_INIT.
+  for (const int name : {64, 96, 200}) {
+    EXPECT_EQ(RuleOfInt(IPPROTO_IP, name, 1), OptionRule::kUnknown);
+    EXPECT_FALSE(IsReadable(IPPROTO_IP, name));
+  }
+  EXPECT_EQ(RuleOfInt(IPPROTO_RAW, 1, 1), OptionRule::kUnknown);
+}
+
+TEST(RelayPrivilegesTest, TheProgramsEndHasItsOwn) {
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_OOBINLINE, 1), OptionRule::kProgramsOwn);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_RCVLOWAT, 1), OptionRule::kProgramsOwn);
+}
+
+TEST(RelayPrivilegesTest, CongestionControlIsWhatProgramsMayHave) {
+  const char reno[] = "reno";
+  EXPECT_EQ(RuleOfSetting(IPPROTO_TCP, TCP_CONGESTION, reno, strlen(reno)),
+            OptionRule::kReal);
+  EXPECT_EQ(RuleOfSetting(IPPROTO_TCP, TCP_CONGESTION, reno, sizeof(reno)),
+            OptionRule::kReal);
+  for (const char* name : {"", "ren", "no-such", "reno cubic"}) {
+    EXPECT_EQ(RuleOfSetting(IPPROTO_TCP, TCP_CONGESTION, name, strlen(name)),
+              OptionRule::kRefused);
+  }
+}
+
+TEST(RelayPrivilegesTest, WhatTheKernelWritesBeyondItsRoomIsNotRead) {
+  EXPECT_FALSE(IsReadable(IPPROTO_IP, IP_MSFILTER));
+  EXPECT_FALSE(IsReadable(IPPROTO_IP, MCAST_MSFILTER));
+  EXPECT_FALSE(IsReadable(IPPROTO_IPV6, MCAST_MSFILTER));
+  EXPECT_FALSE(IsReadable(IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE));
+  EXPECT_FALSE(IsReadable(IPPROTO_TCP, TCP_FASTOPEN_KEY));
+  EXPECT_TRUE(IsReadable(IPPROTO_TCP, TCP_INFO));
+  EXPECT_TRUE(IsReadable(IPPROTO_TCP, TCP_NODELAY));
+  EXPECT_TRUE(IsReadable(SOL_SOCKET, SO_TYPE));
+}
+
+TEST(UnprivilegedPortsTest, LowPortsAreRootsAndTheDaemons) {
+  constexpr uid_t kNobody = 65534;
+  EXPECT_TRUE(MayBindPort(0, 80));
+  EXPECT_TRUE(MayBindPort(geteuid(), 80));
+  EXPECT_TRUE(MayBindPort(kNobody, 0));
+  EXPECT_TRUE(MayBindPort(kNobody, 65535));
+  int start = 1024;
+  if (FILE* file =
+          fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re")) {
+    EXPECT_EQ(fscanf(file, "%d", &start), 1);
+    fclose(file);
+  }
+  if (start > 1) {
+    EXPECT_FALSE(MayBindPort(kNobody, static_cast<uint16_t>(start - 1)));
+  }
+  EXPECT_TRUE(MayBindPort(kNobody, static_cast<uint16_t>(start)));
+}
+
+}  // namespace
+}  // namespace wspd
