@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -160,6 +161,42 @@ int Cancelled(int times) {
   return 0;
 }
 
+int g_connecting;
+
+void* Connect(void*) {
+  const sockaddr_in server = Server();
+  connect(g_connecting, reinterpret_cast<const sockaddr*>(&server),
+          sizeof server);
+  return nullptr;
+}
+
+// A thread is cancelled in connect(), whose attempt goes on; another one waits
+// for its end.
+int CancelledConnect() {
+  g_connecting = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  pthread_t thread;
+  Require(pthread_create(&thread, nullptr, Connect, nullptr) == 0,
+          "pthread_create()");
+  tcp_info info = {};
+  while (info.tcpi_state != TCP_SYN_SENT) {
+    socklen_t size = sizeof info;
+    Require(getsockopt(g_connecting, IPPROTO_TCP, TCP_INFO, &info, &size) == 0,
+            "TCP_INFO");
+  }
+  pthread_cancel(thread);
+  void* result = nullptr;
+  pthread_join(thread, &result);
+  Require(result == PTHREAD_CANCELED, "the connect() isn't cancelled");
+  puts("cancelled");
+  fflush(stdout);
+  const sockaddr_in server = Server();
+  Require(connect(g_connecting, reinterpret_cast<const sockaddr*>(&server),
+                  sizeof server) == 0,
+          "connect()");
+  Require(send(g_connecting, "after", 5, 0) == 5, "send()");
+  return close(g_connecting);
+}
+
 sigjmp_buf g_out;
 
 void Leave(int) { siglongjmp(g_out, 1); }
@@ -246,6 +283,7 @@ int main(int argc, char** argv) {
   if (argc > 2) g_port = atoi(argv[2]);
   if (mode == "handlers") return Handlers(atoi(argv[3]));
   if (mode == "cancelled") return Cancelled(atoi(argv[3]));
+  if (mode == "cancelled_connect") return CancelledConnect();
   if (mode == "left") return Left(argv[3], argv[4]);
   if (mode == "forked") return Forked(argv[3], argv[4]);
   if (mode == "vforked") return Vforked();

@@ -415,6 +415,41 @@ TEST_F(SocketSessionTest, ASocketThatTheDaemonDoesNotKnowIsEnetdown) {
   EXPECT_TRUE(IsLent(OwnedFd(next.get()).get()));
 }
 
+// Numbers are a daemon's own: another one, from before a restart, may have had
+// the same for another socket.
+TEST_F(SocketSessionTest, SocketsOfAnotherDaemonAreNotAskedAbout) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const OwnedFd program(ends[0]);
+  const OwnedFd daemon(ends[1]);
+  wsp::relay::Name name;
+  name.instance = static_cast<uint64_t>(getpid());
+  name.number = 4711;
+  name.protocol = IPPROTO_TCP;
+  const sockaddr_un address = wsp::relay::FormatName(name);
+  ASSERT_EQ(bind(daemon.get(), reinterpret_cast<const sockaddr*>(&address),
+                 wsp::relay::kNameAddressBytes),
+            0);
+  auto asked = Ask(AF_INET, SOCK_STREAM, 0, wsp::Plane::kRelayed);
+  Attach();
+  const wsp::v1::Call made = NextCall();
+  daemon_->SendDescriptor(made.call_id(), kCookie, program.get());
+  Answer(made);
+  const OwnedFd fd(asked.get());
+  wsp::relay::Name other = name;
+  ++other.instance;
+  wsp::RelayedState state;
+  EXPECT_EQ(wsp::StateOfRelayed(fd.get(), other, 0, &state), -ENETDOWN);
+  // Its own is.
+  auto own = std::async(std::launch::async, [&] {
+    return wsp::StateOfRelayed(fd.get(), name, 0, &state);
+  });
+  const wsp::v1::Call call = NextStateCall();
+  EXPECT_EQ(call.socket_id(), 4711u);
+  AnswerState(call, 0);
+  EXPECT_EQ(own.get(), 0);
+}
+
 // The call is made on the next one.
 TEST_F(SocketSessionTest, AnAttachmentIsMadeAnewForACall) {
   Begin();

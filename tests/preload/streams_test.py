@@ -205,6 +205,14 @@ class RelayedStreamsTest(preload_case.PreloadCase):
         self.expect_all(self.take_all(listener), b"after")
         self.finish(program)
 
+    def test_a_connect_that_is_cancelled_goes_on(self):
+        listener = self.full_listener()
+        program = self.wsprun(preload_case.PROGRAM, "cancelled_connect",
+                              str(listener.getsockname()[1]))
+        self.expect_line(program, "cancelled")
+        self.expect_all(self.take_all(listener), b"after")
+        self.finish(program)
+
     def test_a_reset_is_told_once(self):
         self.run_relayed("""
             one, other = pair()
