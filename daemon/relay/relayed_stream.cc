@@ -338,8 +338,12 @@ void RelayedStream::DrainLinkLocked() {
 bool RelayedStream::IsUnacceptedLocked() const {
   // Nothing has come or gone, and the listener has ended with connections that
   // nobody had taken: the kernel has dropped it with these.
-  return info().listener != 0 && bytes_sent() == 0 && bytes_received() == 0 &&
-         (unaccepted_ || table()->HasLeftUnread(info().listener));
+  if (info().listener == 0 || bytes_sent() != 0 || bytes_received() != 0) {
+    return false;
+  }
+  int unread = 0;
+  if (ioctl(link_.get(), SIOCINQ, &unread) != 0 || unread > 0) return false;
+  return unaccepted_ || table()->HasLeftUnread(info().listener);
 }
 
 void RelayedStream::CloseIfLeft() {

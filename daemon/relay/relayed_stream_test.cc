@@ -530,6 +530,27 @@ TEST_F(RelayedStreamTest, ConnectionsThatNobodyAcceptsAreReset) {
   EXPECT_TRUE(AwaitSize(0));
 }
 
+TEST_F(RelayedStreamTest, WhatIsSentAndClosedAtOnceArrives) {
+  for (int i = 0; i < 200; ++i) {
+    SCOPED_TRACE(i);
+    Relayed listener = Make();
+    const OwnedFd peer = MakePeerOf(&listener, 5);
+    wsp::relay::Accepted message;
+    OwnedFd accepted = Accept(listener, &message);
+    // With and without another one that nobody takes.
+    OwnedFd other;
+    if (i % 2 == 0) {
+      other = ConnectToLoopback(NetAddress::PeerOf(peer.get()).port());
+      EXPECT_NE(AwaitEvents(listener.program.get(), POLLIN), 0);
+    }
+    listener.program.Reset();
+    Send(accepted.get(), "last words");
+    accepted.Reset();
+    EXPECT_EQ(ReadBytes(peer.get(), 100), "last words");
+  }
+  EXPECT_TRUE(AwaitSize(0));
+}
+
 TEST_F(RelayedStreamTest, NoMoreThanTheBacklogWaitsOnTheProgramsEnd) {
   Relayed listener = Make();
   std::vector<OwnedFd> peers;
