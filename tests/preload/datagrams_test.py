@@ -137,6 +137,20 @@ class DatagramsTest(DatagramCase):
             asyncio.run(main())
         """)
 
+    def test_a_socket_that_is_shut_down_keeps_its_port(self):
+        self.run_body("""
+            one, other = datagrams(), datagrams()
+            one.bind(("127.0.0.1", 0))
+            name = one.getsockname()
+            # The kernel does it all the same.
+            assert error_of(one.shutdown, socket.SHUT_RDWR) == errno.ENOTCONN
+            one.settimeout(None)
+            assert one.recv(1) == b""
+            assert error_of(one.sendto, b"x", SERVER) == errno.EPIPE
+            assert one.getsockname() == name
+            assert error_of(other.bind, name) == errno.EADDRINUSE
+        """)
+
     def test_a_flood_is_bounded_and_ends(self):
         self.run_body("""
             # Nobody reads it: what doesn't fit is dropped, as natively.

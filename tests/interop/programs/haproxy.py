@@ -100,8 +100,11 @@ def _proxy(place, more):
     return observed
 
 
-@case("haproxy", known={"lent": "it forbids itself new threads, which the "
-                                "library needs to reach wspd from a chroot"})
+_NO_THREADS = ("it forbids itself new threads, which the library needs to reach "
+               "wspd from a chroot")
+
+
+@case("haproxy", known={"lent": _NO_THREADS, "relayed": _NO_THREADS})
 def proxies_out_of_a_chroot(place):
     return _proxy(place, "")
 
