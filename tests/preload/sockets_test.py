@@ -39,6 +39,29 @@ class SocketsTest(preload_case.PreloadCase):
             self.assertEqual(one.recv(100), b"ABC")
         self.finish(server)
 
+    def test_an_accepted_connection_outlives_its_listener(self):
+        # Also one on which nothing has come or gone before.
+        server = self.start("""
+            for turn in range(20):
+                listener = socket.create_server(("127.0.0.1", 0))
+                print(listener.getsockname()[1], flush=True)
+                one, _ = listener.accept()
+                listener.close()
+                time.sleep(0.01)
+                if turn % 2:
+                    one.sendall(b"last words")
+                one.close()
+        """)
+        for turn in range(20):
+            port = int(server.stdout.readline())
+            with socket.create_connection(("127.0.0.1", port)) as one:
+                one.settimeout(preload_case.DEADLINE)
+                got = b""
+                while data := one.recv(100):
+                    got += data
+                self.assertEqual(got, b"last words" if turn % 2 else b"")
+        self.finish(server)
+
     def test_numbers_and_flags_are_the_kernels(self):
         self.run_body("""
             first = socket.socket()
