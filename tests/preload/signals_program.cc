@@ -165,8 +165,9 @@ int g_connecting;
 
 void* Connect(void*) {
   const sockaddr_in server = Server();
-  connect(g_connecting, reinterpret_cast<const sockaddr*>(&server),
-          sizeof server);
+  Require(connect(g_connecting, reinterpret_cast<const sockaddr*>(&server),
+                  sizeof server) == 0,
+          "connect()");
   return nullptr;
 }
 
@@ -185,8 +186,8 @@ int CancelledConnect() {
   }
   pthread_cancel(thread);
   void* result = nullptr;
-  pthread_join(thread, &result);
-  Require(result == PTHREAD_CANCELED, "the connect() isn't cancelled");
+  Require(pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED,
+          "the connect() isn't cancelled");
   puts("cancelled");
   fflush(stdout);
   const sockaddr_in server = Server();
