@@ -146,8 +146,9 @@ size_t ConformanceTest::FillSendBuffer(SOCKET s) {
   const std::string data(65536, 'x');
   size_t total = 0;
   // What is sent may be on its way to the peer still, and leaves room then:
-  // nothing tells when all has come to rest.
-  for (int full = 0; full < 3;) {
+  // nothing tells when all has come to rest. (The peer's kernel may put its
+  // acknowledgements off for 200 ms.)
+  for (int full = 0; full < 6;) {
     DWORD sent = 0;
     const WsaCode code = SendText(s, data, 0, &sent);
     if (code.ok()) {
@@ -158,7 +159,7 @@ size_t ConformanceTest::FillSendBuffer(SOCKET s) {
     EXPECT_EQ(code, WsaCode{WSAEWOULDBLOCK});
     if (code != WsaCode{WSAEWOULDBLOCK}) break;
     ++full;
-    std::this_thread::sleep_for(milliseconds(10));
+    std::this_thread::sleep_for(milliseconds(50));
   }
   return total;
 }
