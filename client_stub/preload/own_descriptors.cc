@@ -14,8 +14,8 @@ namespace {
 
 // Beyond this the kernel would have to grow the process's table for us alone.
 constexpr rlim_t kHighestUseful = 4096;
-// Two connections for sockets, one for each thread that looks names up, and a
-// folder.
+// Two connections for sockets, one for each thread that looks names up, a
+// folder, and one more of each thread that goes there itself.
 constexpr int kMost = 32;
 
 OwnDescriptor g_descriptors[kMost];

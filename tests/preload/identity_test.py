@@ -120,6 +120,71 @@ class IdentityTest(preload_case.PreloadCase):
             in_child(check)
         """)
 
+    def settle(self, folder, then):
+        """As servers do: gives root and the root folder up, goes to `folder`
+        there, and forbids itself processes and threads."""
+        return f"""
+            import encodings.idna, queue, resource
+            root = {self.daemon.folder!r} + "/root"
+            os.mkdir(root)
+            os.mkdir(root + "/closed", 0o700)
+            os.mkdir(root + "/open")
+            check()
+            descriptors = os.open("/proc/self/fd", os.O_RDONLY)
+            before = os.listdir(descriptors)
+            os.chroot(root)
+            os.chdir({folder!r})
+            # What the program itself needs is there already.
+            jobs = queue.SimpleQueue()
+            done = queue.SimpleQueue()
+            def work():
+                while job := jobs.get():
+                    done.put(error_of(job))
+            threading.Thread(target=work, daemon=True).start()
+            os.setgid({OTHER})
+            os.setuid({OTHER})
+            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+            assert error_of(os.fork) == errno.EAGAIN
+        """ + then
+
+    def test_who_can_have_no_thread_goes_to_the_daemon_and_returns(self):
+        self.run_body(self.settle("/open", f"""
+            for _ in range(3):
+                os.setuid({OTHER})
+                check()
+                assert os.getcwd() == "/open"
+            assert error_of(os.stat, "../wspd.sock") == errno.ENOENT
+            # Open are those of before, and the daemon's folder.
+            os.lseek(descriptors, 0, os.SEEK_SET)
+            after = os.listdir(descriptors)
+            assert len(after) == len(before) + 1, after
+        """))
+
+    def test_who_goes_to_the_daemon_takes_no_other_thread_along(self):
+        self.run_body(self.settle("/open", f"""
+            # More than once: the others could see it for a moment only.
+            for _ in range(100):
+                os.setuid({OTHER})
+                jobs.put(check)
+                while done.empty():
+                    assert os.getcwd() == "/open"
+                assert done.get() == 0
+            # What that thread can't have back.
+            os.chdir("/")
+            jobs.put(lambda: os.stat("open"))
+            assert done.get() == errno.ENOENT
+            os.chdir("/open")
+        """))
+
+    def test_who_would_not_come_back_does_not_go(self):
+        self.run_body(self.settle("/closed", f"""
+            assert error_of(connection) == errno.ENETDOWN
+            assert error_of(os.listdir, ".") == errno.EACCES
+            os.chdir("/open")
+            check()
+            assert os.getcwd() == "/open"
+        """))
+
     def test_a_failed_chroot_is_none(self):
         self.run_body("""
             assert error_of(os.chroot, "/nowhere") == errno.ENOENT

@@ -100,16 +100,13 @@ def _proxy(place, more):
     return observed
 
 
-_NO_THREADS = ("it forbids itself new threads, which the library needs to reach "
-               "wspd from a chroot")
-
-
-@case("haproxy", known={"lent": _NO_THREADS, "relayed": _NO_THREADS})
+@case("haproxy")
 def proxies_out_of_a_chroot(place):
+    """Where it has forbidden itself new processes and threads, too."""
     return _proxy(place, "")
 
 
 @case("haproxy")
 def proxies_out_of_a_chroot_with_threads(place):
-    """As above, but with what lets it make processes and threads."""
+    """As above, but it may still make them."""
     return _proxy(place, "insecure-fork-wanted")
