@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "daemon/relay/foreign_descriptors.h"
 
@@ -18,6 +19,26 @@ namespace {
 bool IsAtMark(int fd) {
   int at_mark = 0;
   return ioctl(fd, SIOCATMARK, &at_mark) == 0 && at_mark != 0;
+}
+
+// Whether there is an urgent byte, wherever, that nobody has received.
+bool HasUrgent(int fd) {
+  char byte;
+  return recv(fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+// Whether a receive that comes upon an urgent byte drops it, as that of a Unix
+// socket does; TCP steps over it and keeps it.
+bool DropsUrgent(int fd) {
+  int domain = AF_UNSPEC;
+  socklen_t size = sizeof(domain);
+  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+         domain == AF_UNIX;
+}
+
+bool IsEmpty(int fd) {
+  int bytes = 0;
+  return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes == 0;
 }
 
 ssize_t SendSome(int fd, const char* data, size_t size, int flags) {
@@ -112,6 +133,8 @@ ByteFlow::Result ByteFlow::Move(int source, int sink, const Buffer& buffer,
   const ssize_t received =
       ForeignDescriptors::Receive(source, part.data, part.size, 0, &stopped);
   if (received < 0 && errno == EAGAIN) {
+    // A receive has stepped over it before there was word of it.
+    if (urgent_) return MoveUrgent(source, sink, moved, error);
     ready_ = false;
     return Result::kIdle;
   }
@@ -132,6 +155,15 @@ ByteFlow::Result ByteFlow::Move(int source, int sink, const Buffer& buffer,
   return Give(sink, part.data, size, false, moved, error);
 }
 
+void ByteFlow::LeaveMark(int source, bool* may_be_at_mark) {
+  // It is at the mark until it has stepped over it, which receiving does. But
+  // by then the next urgent byte may be at the front, and be dropped: so a
+  // receive is made only when something else was seen there. What comes after
+  // that is another edge.
+  if (!ends_ && DropsUrgent(source) && IsEmpty(source)) ready_ = false;
+  *may_be_at_mark = HasUrgent(source);
+}
+
 ByteFlow::Result ByteFlow::Run(int source, int sink, const Buffer& buffer,
                                size_t* budget, uint64_t* moved, int* error) {
   if (rest_ != nullptr) {
@@ -139,17 +171,23 @@ ByteFlow::Result ByteFlow::Run(int source, int sink, const Buffer& buffer,
     if (result != Result::kIdle) return result;
   }
   // An urgent byte that came unannounced can be at the front only behind other
-  // bytes that were taken in this turn.
-  bool may_be_at_mark = urgent_;
+  // bytes that were taken since there was word of them.
+  bool may_be_at_mark = urgent_ || std::exchange(resumes_, false);
   while (ready_) {
-    if (*budget == 0) return Result::kMore;
+    if (*budget == 0) {
+      resumes_ = true;
+      return Result::kMore;
+    }
     const bool at_mark = may_be_at_mark && IsAtMark(source);
     const Result result =
         at_mark ? MoveUrgent(source, sink, moved, error)
                 : Move(source, sink, buffer, budget, moved, error);
-    if (result != Result::kIdle) return result;
-    // It is at a mark until it has stepped over it, which receiving does.
-    may_be_at_mark = !at_mark;
+    if (result != Result::kIdle) {
+      resumes_ = ready_;
+      return result;
+    }
+    may_be_at_mark = true;
+    if (at_mark) LeaveMark(source, &may_be_at_mark);
   }
   return Result::kIdle;
 }

@@ -68,6 +68,9 @@ class ByteFlow {
   Result GiveRest(int sink, uint64_t* moved, int* error);
   // Gives on the urgent byte that the source is at. kIdle: it has none.
   Result MoveUrgent(int source, int sink, uint64_t* moved, int* error);
+  // After an urgent byte: whether there is more, and whether the next one may
+  // be urgent, too.
+  void LeaveMark(int source, bool* may_be_at_mark);
   Result Move(int source, int sink, const Buffer& buffer, size_t* budget,
               uint64_t* moved, int* error);
 
@@ -79,6 +82,8 @@ class ByteFlow {
   // The last byte of the rest is urgent.
   bool rest_urgent_ = false;
   bool ready_ = false;
+  // Has left off amid what there was word of.
+  bool resumes_ = false;
   bool urgent_ = false;
   bool ends_ = false;
   bool discards_ = false;

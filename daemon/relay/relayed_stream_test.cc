@@ -660,6 +660,26 @@ TEST_F(RelayedStreamTest, UrgentBytesKeepTheirPlaceBothWays) {
   }
 }
 
+// The next one is sent as soon as one has arrived, when the relay isn't through
+// with that one yet.
+TEST_F(RelayedStreamTest, UrgentBytesInARowAllArrive) {
+  OwnedFd peer;
+  const Relayed relayed = MakeConnected(&peer);
+  const std::pair<int, int> ways[] = {
+      {relayed.program.get(), peer.get()},
+      {peer.get(), relayed.program.get()},
+  };
+  for (const auto& [from, to] : ways) {
+    for (int round = 0; round < 3000; ++round) {
+      SCOPED_TRACE(round);
+      ASSERT_EQ(send(from, "!", 1, MSG_OOB), 1);
+      ASSERT_NE(AwaitEvents(to, POLLPRI) & POLLPRI, 0);
+      char byte = 0;
+      ASSERT_EQ(recv(to, &byte, 1, MSG_OOB), 1);
+    }
+  }
+}
+
 // Of an urgent byte that the next one follows before anybody has looked the
 // kernel makes an ordinary one, or drops it: so it does without a relay.
 TEST_F(RelayedStreamTest, UrgentBytesInTheMidstOfManyHarmNoneOfThem) {
