@@ -125,6 +125,8 @@ def sample_calls(port):
         ("lookup", {"kind": 2, "address": echo}),
         ("lookup", {"kind": 3, "service": "80"}),
         ("lookup", {"kind": 4}),
+        ("lend_socket", {}),
+        ("socket_error", {"linux_errno": 104}),
         ("linux_socket", {"plane": 2, "family": 1, "type": 1}),
         ("linux_call", {"state": {}}),
         ("linux_call", {"connect": {"address": echo, "filler": 6}}),
