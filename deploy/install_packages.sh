@@ -2,7 +2,8 @@
 # Installs, by name, the Debian 12 packages that wspd builds and tests with.
 # Does nothing when all are there. Needs root or sudo.
 #   deploy/install_packages.sh [--tests | --interop | --bench]
-# --tests    also what the tests need, --bench's among it
+# --tests    also what the tests need, and --bench's as far as they can be had:
+#            its test names those that aren't there
 # --interop  also the programs that tests/interop runs
 # --bench    also the programs that tests/bench measures
 set -euo pipefail
@@ -34,9 +35,13 @@ bench_packages=(
 )
 
 wanted=("${packages[@]}" "${run_packages[@]}")
+optional=()
 case "${1:-}" in
   "") ;;
-  --tests) wanted+=("${test_packages[@]}" "${bench_packages[@]}") ;;
+  --tests)
+    wanted+=("${test_packages[@]}")
+    optional=("${bench_packages[@]}")
+    ;;
   --interop) wanted+=("${interop_packages[@]}") ;;
   --bench) wanted+=("${bench_packages[@]}") ;;
   *)
@@ -45,22 +50,30 @@ case "${1:-}" in
     ;;
 esac
 
+is_missing() {
+  [ "$(dpkg-query -W -f '${Status}' "$1" 2>/dev/null || true)" != \
+    "install ok installed" ]
+}
 missing=()
 for package in "${wanted[@]}"; do
-  status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
-  [ "$status" = "install ok installed" ] || missing+=("$package")
+  ! is_missing "$package" || missing+=("$package")
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
+missing_optional=()
+for package in "${optional[@]}"; do
+  ! is_missing "$package" || missing_optional+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || [ ${#missing_optional[@]} -gt 0 ] || exit 0
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || {
-    echo "$0: needs root or sudo to install: ${missing[*]}" >&2
+    echo "$0: needs root or sudo to install:" \
+      "${missing[*]} ${missing_optional[*]}" >&2
     exit 1
   }
   as_root=(sudo)
 fi
-echo "Installing: ${missing[*]}"
+echo "Installing: ${missing[*]} ${missing_optional[*]}"
 # Servers must not start on the machine: they are only run by the scripts.
 # Debian's way to say so is a policy; where there is none, one stands in for as
 # long as this takes.
@@ -71,6 +84,13 @@ if [ ! -e "$policy" ]; then
   "${as_root[@]}" chmod 755 "$policy"
 fi
 as_installer=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive)
+install() {
+  "${as_installer[@]}" apt-get install -y -qq --no-install-recommends "$@" \
+    >/dev/null
+}
 "${as_installer[@]}" apt-get update -qq
-"${as_installer[@]}" apt-get install -y -qq --no-install-recommends \
-  "${missing[@]}" >/dev/null
+[ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
+for package in "${missing_optional[@]}"; do
+  ! is_missing "$package" || install "$package" ||
+    echo "$0: went on without $package" >&2
+done
