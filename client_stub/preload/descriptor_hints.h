@@ -59,8 +59,9 @@ inline void ForgetHint(int fd) {
 void ForgetHints(unsigned first, unsigned last);
 
 // Finds out what the descriptor is, by its name, and notes it: kStream for
-// whatever was made by socket(). kPlain also if there is no such descriptor.
-// errno is left alone.
+// whatever was made by socket(). kPlain also if there is no such descriptor,
+// and for all descriptors on --plane=lent, where none is asked about: a relayed
+// one that such a program is given is a Unix socket to it. errno is left alone.
 Hint FindHint(int fd);
 
 // What is believed, or is found out.
