@@ -96,7 +96,7 @@ if [ -n "$long" ]; then
   # AddressSanitizer.
   bazel_tests "tsan functions" --config=tsan --build_tests_only \
     //tests/{spi,name_space}/...
-  counted behaviour bash tests/preload/run.sh --plane lent
+  counted behaviour bash tests/preload/run.sh --plane all
   counted programs bash tests/interop/run.sh --long
   check "long fuzzing" bash tests/fuzz/run.sh --seconds 600 --together
   check "clang-tidy" bash tests/lint/tidy.sh

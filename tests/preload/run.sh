@@ -14,18 +14,15 @@ while [ $# -gt 0 ]; do
       passed_on+=("$1" "$2")
       shift 2
       ;;
+    --help | -h) sed -n '2,/^# "N passed/s/^# //p' "$0"; exit 0 ;;
     --plane=* | --filter=* | --jobs=*) passed_on+=("$1"); shift ;;
     *) sed -n '4s/^# *//p' "$0" >&2; exit 64 ;;
   esac
 done
-targets=(//tests/preload/behaviour //tests/preload/behaviour:peer)
-# Planes need the launcher, which may not be there yet.
-if bazel query //client_stub:wsprun >/dev/null 2>&1; then
-  targets+=(//client_stub:wsprun //daemon:wspd)
-  passed_on+=(--wsprun bazel-bin/client_stub/wsprun --daemon bazel-bin/daemon/wspd)
-fi
-bazel build "${targets[@]}"
 suite=tests/preload/behaviour
+bazel build //$suite //$suite:peer //client_stub:wsprun \
+  //client_stub:libwsp_preload.so //daemon:wspd
 bash $suite/run_behaviour.sh $suite/run_behaviour.py \
   --body bazel-bin/$suite/behaviour --peer bazel-bin/$suite/peer \
+  --wsprun bazel-bin/client_stub/wsprun --daemon bazel-bin/daemon/wspd \
   --known $suite/known_differences.txt "${passed_on[@]}"

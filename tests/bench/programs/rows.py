@@ -5,6 +5,7 @@ import fnmatch
 
 import idle_connections
 import loads
+import program_start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,8 @@ _ROWS = (
         {"lent": 0.5, "relayed": 0.3}),
     Row("idle_connection_memory", "KiB", False, idle_connections.Memory,
         {"lent": 0.5, "relayed": 4}),
+    Row("program_start_added", "ms", False, program_start.Added,
+        {"lent": 1, "relayed": 1}),
     Row("echo_64_beside_5000_idle", "us", False, idle_connections.EchoBeside,
         {"lent": 1.2, "relayed": 1.2}),
 )

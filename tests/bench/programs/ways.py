@@ -90,9 +90,11 @@ class Plane:
             self._binary("daemon/wspd"), "--config", config, "--log_level",
             "WARNING")
         self._daemon.__enter__()
-        self.client = self._rig.client(
-            ["unshare", "--net", self._binary("client_stub/wsprun"), "--plane",
-             self._plane, "--socket", self._daemon.provider_socket, "--"])
+        # Runs the program whose command follows.
+        self.launcher = [self._binary("client_stub/wsprun"), "--plane",
+                         self._plane, "--socket", self._daemon.provider_socket,
+                         "--"]
+        self.client = self._rig.client(["unshare", "--net", *self.launcher])
         return self
 
     def _binary(self, name):

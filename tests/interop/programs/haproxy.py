@@ -25,6 +25,8 @@ defaults
   timeout connect 20s
   timeout client 60s
   timeout server 60s
+  retries 3
+  option redispatch 1
 frontend http
   mode http
   bind 127.0.0.1:{http_port}
@@ -71,7 +73,10 @@ def _proxy(place, more):
     place.await_listener(program, HTTP_PORT)
 
     def settled():
-        states = _states(place)
+        try:
+            states = _states(place)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return None  # Its master listens before it.
         return states if states == {"up": "UP", "down": "DOWN"} else None
 
     def fetched(port):

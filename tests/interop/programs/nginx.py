@@ -14,14 +14,18 @@ from programs.web_server import NGINX, WebServer
 _RELOAD_SECONDS = 2
 
 
+# wrk's own is 2 s, on a machine that may be busy.
+_PATIENCE = "30s"
+
+
 class Load:
     """wrk, a connection a request, for so many seconds."""
 
     def __init__(self, place, url, seconds):
         self._seconds = seconds
         self._program = place.peer.start(
-            "wrk", "-t1", "-c32", f"-d{seconds}s", "-H", "Connection: close",
-            url)
+            "wrk", "-t1", "-c32", f"-d{seconds}s", "--timeout", _PATIENCE, "-H",
+            "Connection: close", url)
 
     def ended(self):
         return self._program.ended()
