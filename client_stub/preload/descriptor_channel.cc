@@ -77,6 +77,18 @@ int DescriptorChannel::Adopt(uint64_t number, int fd, int64_t deadline_ms) {
   }
 }
 
+bool DescriptorChannel::Drop(uint64_t call_id) {
+  for (;;) {
+    uint8_t message[kMessageBytes];
+    // As above; it is there as a whole.
+    const RawIo::Result read = connection_.Read(message, sizeof message);
+    if (read.status != IoStatus::kDone || read.bytes != sizeof message) {
+      return false;
+    }
+    if (LittleEndian(message) == call_id) return true;
+  }
+}
+
 int DescriptorChannel::Take(uint64_t call_id, bool close_on_exec) {
   for (;;) {
     uint8_t message[kMessageBytes];

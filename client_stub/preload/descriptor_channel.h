@@ -25,10 +25,14 @@ class DescriptorChannel {
   // result nobody has waited for are closed.
   int Take(uint64_t call_id, bool close_on_exec);
 
+  // Closes the descriptor of the call, whose result is there, without giving it
+  // a number. False if it didn't come, after which the channel is of no use.
+  bool Drop(uint64_t call_id);
+
   // Shows the daemon that the process has the relayed socket of that number. 0;
   // an errno of the daemon's, negative: EBADF if it isn't that socket; -EPIPE
   // if no answer came until `deadline_ms`, after which the channel is of no
-  // use.
+  // use. Descriptors of calls that come meanwhile are closed.
   int Adopt(uint64_t number, int fd, int64_t deadline_ms);
 
  private:

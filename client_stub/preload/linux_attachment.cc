@@ -28,8 +28,8 @@ void Keep(ByteView* view, ByteBuffer* buffer) {
 
 }  // namespace
 
-LinuxAttachment::LinuxAttachment(uint64_t first_call_id)
-    : attachment_(first_call_id, this, LinuxOptions()) {}
+LinuxAttachment::LinuxAttachment(uint64_t first_call_id, OtherResults* others)
+    : others_(others), attachment_(first_call_id, this, LinuxOptions()) {}
 
 int64_t LinuxAttachment::TimeMs() { return kernel::NowMs(); }
 
@@ -70,6 +70,20 @@ bool LinuxAttachment::Send(Call* call, int64_t deadline_ms) {
   }
 }
 
+bool LinuxAttachment::SendSoon(Call* call) {
+  attachment_.Submit(call);
+  return attachment_.Flush() != IoStatus::kBroken;
+}
+
+bool LinuxAttachment::ReadWhatIsThere() {
+  do {
+    if (attachment_.Read() == IoStatus::kBroken) return false;
+    // The end, too, behind what was there.
+  } while (connection_.Await(false, 0, nullptr) ==
+           DaemonConnection::Waited::kReady);
+  return true;
+}
+
 LinuxAttachment::Answer LinuxAttachment::Await(const bool* done,
                                                int64_t deadline_ms,
                                                const sigset_t* signals) {
@@ -99,7 +113,10 @@ LinuxAttachment::Answer LinuxAttachment::Await(const bool* done,
 }
 
 void LinuxAttachment::OnResult(Call* call, const Completion& completion) {
-  if (call->id != call_id_) return;
+  if (call->id != call_id_) {
+    if (others_ != nullptr) others_->OnOtherResult(call->id, completion);
+    return;
+  }
   result_ = completion;
   Keep(&result_.data, &data_);
   Keep(&result_.linux_result.control, &control_);

@@ -16,7 +16,18 @@ namespace wsp {
 // time.
 class LinuxAttachment final : private CallOwner, private Attachment::Observer {
  public:
-  explicit LinuxAttachment(uint64_t first_call_id);
+  // Who hears of results that no caller waits for; views end with the call.
+  class OtherResults {
+   public:
+    virtual void OnOtherResult(uint64_t call_id, const Completion& result) = 0;
+
+   protected:
+    ~OtherResults() = default;
+  };
+
+  // `others`, which may be null, outlives it.
+  explicit LinuxAttachment(uint64_t first_call_id,
+                           OtherResults* others = nullptr);
 
   LinuxAttachment(const LinuxAttachment&) = delete;
   LinuxAttachment& operator=(const LinuxAttachment&) = delete;
@@ -46,9 +57,20 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   // nothing.
   Answer Ask(Call* call, int64_t deadline_ms, const sigset_t* signals);
 
-  // Submits the call and hands it to the kernel; its result is dropped when it
-  // comes. False: the connection is gone, or takes nothing until `deadline_ms`.
+  // Submits the call and hands it to the kernel; its result is another one when
+  // it comes. False: the connection is gone, or takes nothing until
+  // `deadline_ms`.
   bool Send(Call* call, int64_t deadline_ms);
+  // The same, but what the kernel doesn't take at once goes later. False: the
+  // connection is gone.
+  bool SendSoon(Call* call);
+
+  // Takes what has come. False: the connection is gone.
+  bool ReadWhatIsThere();
+  // Waits for other results until `*done`, which OnOtherResult() sets.
+  Answer AwaitOthers(const bool* done, int64_t deadline_ms) {
+    return Await(done, deadline_ms, nullptr);
+  }
 
   // Of the last call that was waited for.
   uint64_t call_id() const { return call_id_; }
@@ -68,6 +90,7 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   // Moves bytes until `*done`.
   Answer Await(const bool* done, int64_t deadline_ms, const sigset_t* signals);
 
+  OtherResults* const others_;
   DaemonConnection connection_;
   Attachment attachment_;
   bool attached_ = false;

@@ -14,16 +14,17 @@
 #include "client_stub/preload/relayed_name.h"
 #include "client_stub/preload/session_state.h"
 #include "client_stub/preload/shield.h"
+#include "client_stub/preload/sockets_ahead.h"
 #include "client_stub/transport/linux_requests.h"
 #include "proto/wire_fields.h"
 
 namespace wsp {
 // One attachment and its descriptor connection.
-class SocketSession {
+class SocketSession final : private LinuxAttachment::OtherResults {
  public:
   SocketSession(uint64_t first_id, uint32_t credentials)
       : credentials_(credentials),
-        attachment_(first_id),
+        attachment_(first_id, this),
         next_socket_id_(first_id) {}
 
   // 0 or a negative errno, as DaemonConnection::Open().
@@ -62,11 +63,29 @@ class SocketSession {
   }
   LinuxAttachment::Answer Ask(Call* call, int64_t deadline_ms);
 
+  // A descriptor, a negative errno or kLost, for a call of its own.
+  int AskForSocketNow(const LinuxSocketParams& params, bool close_on_exec,
+                      int64_t deadline_ms);
+  // The same of the oldest that was asked for ahead; kNone if there is none, or
+  // what came of it isn't a socket: that may be true no more.
+  int TakeSocketAhead(bool close_on_exec, int64_t deadline_ms);
+  int TakeDescriptor(uint64_t call_id, uint64_t number, bool close_on_exec);
+  void AskAhead();
+  // Waits for the results of all that were asked for ahead and closes these
+  // sockets. False: the connection is lost.
+  bool DropSocketsAhead(int64_t deadline_ms);
+  void OnOtherResult(uint64_t call_id, const Completion& result) override {
+    ahead_.OnResult(call_id, result);
+  }
+
+  static constexpr int kNone = -4098;
+
   // Those that the daemon has seen.
   const uint32_t credentials_;
   LinuxAttachment attachment_;
   DescriptorChannel descriptors_;
   uint64_t next_socket_id_;
+  SocketsAhead ahead_;
   // Of relayed sockets that the attachment certainly has a right to.
   uint64_t known_numbers_[kKnownNumbers] = {};
   uint32_t unanswered_ = 0;
@@ -109,6 +128,56 @@ uint32_t SocketSession::ChoosePlane(Plane wanted) const {
 
 int SocketSession::AskForSocket(const LinuxSocketParams& params,
                                 bool close_on_exec, int64_t deadline_ms) {
+  if (!ahead_.Want(params, kernel::NowMs()) && !DropSocketsAhead(deadline_ms)) {
+    return kLost;
+  }
+  int fd = TakeSocketAhead(close_on_exec, deadline_ms);
+  if (fd == kNone) fd = AskForSocketNow(params, close_on_exec, deadline_ms);
+  if (fd >= 0) AskAhead();
+  return fd;
+}
+
+int SocketSession::TakeSocketAhead(bool close_on_exec, int64_t deadline_ms) {
+  if (ahead_.empty()) return kNone;
+  // Also where the result is there already: a daemon that has gone is noticed.
+  if (!attachment_.ReadWhatIsThere() ||
+      attachment_.AwaitOthers(&ahead_.oldest().answered, deadline_ms) !=
+          LinuxAttachment::Answer::kResult) {
+    return kLost;
+  }
+  const SocketsAhead::Asked asked = ahead_.TakeOldest();
+  if (asked.succeeded) {
+    return TakeDescriptor(asked.call_id, asked.number, close_on_exec);
+  }
+  // At a limit, probably, of which the others are a part.
+  ahead_.EndSuccession();
+  return DropSocketsAhead(deadline_ms) ? kNone : kLost;
+}
+
+void SocketSession::AskAhead() {
+  while (ahead_.IsDue()) {
+    Call* const call = attachment_.NewCall(TakeSocketId());
+    AppendLinuxSocket(&call->bytes, ahead_.kind());
+    ahead_.Add(call->id);
+    // If the connection is gone, who needs it next will notice.
+    if (!attachment_.SendSoon(call)) return;
+  }
+}
+
+bool SocketSession::DropSocketsAhead(int64_t deadline_ms) {
+  while (!ahead_.empty()) {
+    if (attachment_.AwaitOthers(&ahead_.oldest().answered, deadline_ms) !=
+        LinuxAttachment::Answer::kResult) {
+      return false;
+    }
+    const SocketsAhead::Asked asked = ahead_.TakeOldest();
+    if (asked.succeeded && !descriptors_.Drop(asked.call_id)) return false;
+  }
+  return true;
+}
+
+int SocketSession::AskForSocketNow(const LinuxSocketParams& params,
+                                   bool close_on_exec, int64_t deadline_ms) {
   Call* call = attachment_.NewCall(TakeSocketId());
   AppendLinuxSocket(&call->bytes, params);
   if (Ask(call, deadline_ms) != LinuxAttachment::Answer::kResult) return kLost;
@@ -117,10 +186,14 @@ int SocketSession::AskForSocket(const LinuxSocketParams& params,
   if (result.linux_errno == ENOTCONN) return kLost;
   if (result.linux_errno != 0) return -static_cast<int>(result.linux_errno);
   if (result.wsa_error != 0) return -EOPNOTSUPP;
-  if (const uint64_t number = result.linux_result.number; number != 0) {
-    KnownNumber(number) = number;
-  }
-  const int fd = descriptors_.Take(attachment_.call_id(), close_on_exec);
+  return TakeDescriptor(attachment_.call_id(), result.linux_result.number,
+                        close_on_exec);
+}
+
+int SocketSession::TakeDescriptor(uint64_t call_id, uint64_t number,
+                                  bool close_on_exec) {
+  if (number != 0) KnownNumber(number) = number;
+  const int fd = descriptors_.Take(call_id, close_on_exec);
   relay::Name name;
   if (instance_ == 0 && fd >= 0 && GetRelayedName(fd, &name)) {
     instance_ = name.instance;
@@ -132,6 +205,9 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
                             int64_t deadline_ms) {
   // Another daemon's: this one's of the same number is another socket.
   if (instance_ != 0 && name.instance != instance_) return -ENETDOWN;
+  if (ahead_.IsStale(kernel::NowMs()) && !DropSocketsAhead(deadline_ms)) {
+    return kLost;
+  }
   const uint64_t number = name.number;
   for (bool shown = false;; shown = true) {
     Call* const request = attachment_.NewCall(number);
@@ -156,6 +232,8 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
     }
     // Another attachment's, or another daemon's.
     if (shown) return -ENETDOWN;
+    // The answer is read past all descriptors.
+    if (!DropSocketsAhead(deadline_ms)) return kLost;
     const int error = descriptors_.Adopt(number, fd, deadline_ms);
     if (error == -EPIPE) return kLost;
     if (error != 0) return error == -EBADF ? -ENETDOWN : error;

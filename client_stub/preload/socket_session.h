@@ -13,6 +13,9 @@ namespace wsp {
 // its descriptor connection, made at the first socket and again when they are
 // lost, or the process isn't who it was. The daemon is asked call after call,
 // under a lock with signals blocked, so that a handler may do the same.
+//
+// While the program makes sockets of one kind in quick succession, the next
+// ones are asked for before it wants them (sockets_ahead.h).
 
 // How long the daemon may take, in milliseconds.
 constexpr int kDaemonPatienceMs = 5000;
