@@ -43,8 +43,8 @@ int CloseAround(unsigned first, unsigned last, int flags) {
 }
 
 // Of a number that has just become another descriptor.
-int ForgetDuplicate(int fd) {
-  if (fd >= 0) ForgetHint(fd);
+int NoteDuplicate(int from, int fd) {
+  if (fd >= 0) DuplicateHint(from, fd);
   return fd;
 }
 
@@ -53,7 +53,7 @@ int Control(Function real, int fd, int command, void* argument) {
   if (IsOwnDescriptor(fd)) return RefuseAsUnknown();
   const int result = real(fd, command, argument);
   return command == F_DUPFD || command == F_DUPFD_CLOEXEC
-             ? ForgetDuplicate(result)
+             ? NoteDuplicate(fd, result)
              : result;
 }
 
@@ -92,19 +92,19 @@ WSP_INTERPOSED void closefrom(int lowest) noexcept {
 
 WSP_INTERPOSED int dup(int fd) noexcept {
   if (wsp::IsOwnDescriptor(fd)) return wsp::RefuseAsUnknown();
-  return wsp::ForgetDuplicate(wsp::Real().dup(fd));
+  return wsp::NoteDuplicate(fd, wsp::Real().dup(fd));
 }
 
 WSP_INTERPOSED int dup2(int fd, int number) noexcept {
   if (wsp::IsOwnDescriptor(fd)) return wsp::RefuseAsUnknown();
   if (wsp::IsOwnDescriptor(number)) wsp::MakeWay(number);
-  return wsp::ForgetDuplicate(wsp::Real().dup2(fd, number));
+  return wsp::NoteDuplicate(fd, wsp::Real().dup2(fd, number));
 }
 
 WSP_INTERPOSED int dup3(int fd, int number, int flags) noexcept {
   if (wsp::IsOwnDescriptor(fd)) return wsp::RefuseAsUnknown();
   if (wsp::IsOwnDescriptor(number)) wsp::MakeWay(number);
-  return wsp::ForgetDuplicate(wsp::Real().dup3(fd, number, flags));
+  return wsp::NoteDuplicate(fd, wsp::Real().dup3(fd, number, flags));
 }
 
 // Every command's argument, if it has one, fits a pointer.

@@ -6,6 +6,7 @@
 
 #include "client_stub/preload/datagram_calls.h"
 #include "client_stub/preload/exported.h"
+#include "client_stub/preload/means.h"
 #include "client_stub/preload/real_functions.h"
 #include "client_stub/preload/relayed_descriptor.h"
 #include "client_stub/preload/socket_address.h"
@@ -65,6 +66,7 @@ int NotePlain(int fd) {
 
 int ShutDownStream(int fd, const relay::Name& name, int how) {
   if (how < SHUT_RD || how > SHUT_RDWR) return -EINVAL;
+  if (!May(Means::kAsk)) return Real().shutdown(fd, how) == 0 ? 0 : -errno;
   // Its peer's name tells whether it is connected, and takes no error.
   Address peer;
   int error = 0;

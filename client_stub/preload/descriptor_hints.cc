@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "client_stub/preload/means.h"
 #include "client_stub/preload/relayed_name.h"
 #include "client_stub/preload/settings.h"
 
@@ -70,6 +71,8 @@ Hint FindHint(int fd) {
   // Who has asked for lent sockets alone pays nothing for others; a program's
   // own seccomp filter may kill it for asking.
   if (ProcessSettings().plane == Plane::kLent) return Hint::kPlain;
+  // What was there then has a hint.
+  if (!May(Means::kIdentify)) return Hint::kPlain;
   const Hint before = HintOf(fd);
   relay::Name name;
   switch (IdentifyDescriptor(fd, &name)) {
@@ -101,6 +104,12 @@ bool IsRelayed(int fd, relay::Name* name) {
       break;
   }
   return false;
+}
+
+void DuplicateHint(int from, int fd) {
+  if (May(Means::kIdentify)) return ForgetHint(fd);
+  RememberDuplicate(from, fd);
+  SetHint(fd, HintOf(from));
 }
 
 void OwnHints() { g_owner.store(getpid()); }

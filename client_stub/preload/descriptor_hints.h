@@ -56,12 +56,16 @@ inline void ForgetHint(int fd) {
   g_descriptor_hints[fd].store(static_cast<uint8_t>(Hint::kUnknown),
                                std::memory_order_relaxed);
 }
+// The same, for a number that has just been made from another one: where it
+// can't be asked about, it is what the other is.
+void DuplicateHint(int from, int fd);
 void ForgetHints(unsigned first, unsigned last);
 
 // Finds out what the descriptor is, by its name, and notes it: kStream for
 // whatever was made by socket(). kPlain also if there is no such descriptor,
 // and for all descriptors on --plane=lent, where none is asked about: a relayed
-// one that such a program is given is a Unix socket to it. errno is left alone.
+// one that such a program is given is a Unix socket to it; and where a filter
+// forbids it (Means::kIdentify). errno is left alone.
 Hint FindHint(int fd);
 
 // What is believed, or is found out.

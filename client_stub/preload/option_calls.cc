@@ -12,6 +12,7 @@
 
 #include "client_stub/preload/datagram_calls.h"
 #include "client_stub/preload/exported.h"
+#include "client_stub/preload/means.h"
 #include "client_stub/preload/real_functions.h"
 #include "client_stub/preload/relayed_calls.h"
 #include "client_stub/preload/relayed_descriptor.h"
@@ -61,6 +62,7 @@ int PendingError(int fd, const relay::Name& name) {
         GetRelayedNumber(fd, name, SOL_SOCKET, SO_ERROR, &pending);
     return asked < 0 ? asked : pending;
   }
+  if (!May(Means::kAsk)) return 0;
   // An open stream's error is behind its end.
   if (OpenIfConnected(fd) && !HasHungUp(fd)) return 0;
   RelayedState state;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "client_stub/preload/kernel_calls.h"
+#include "client_stub/preload/means.h"
 
 namespace wsp {
 namespace {
@@ -53,6 +54,8 @@ bool OwnDescriptor::IdentityOf(int fd, Identity* identity) {
 }
 
 bool OwnDescriptor::Is(int fd) const {
+  // Rather believed than killed for the question.
+  if (!May(Means::kAsk)) return true;
   Identity identity;
   return IdentityOf(fd, &identity) && identity.kind == kind_.load() &&
          identity.cookie == cookie_.load();

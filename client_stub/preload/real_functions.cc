@@ -61,6 +61,8 @@ void FindAll() {
   Find(&f->fcntl, RTLD_NEXT, "fcntl");
   Find(&f->fcntl64, RTLD_NEXT, "fcntl64");
   Find(&f->chroot, RTLD_NEXT, "chroot");
+  Find(&f->prctl, RTLD_NEXT, "prctl");
+  Find(&f->syscall, RTLD_NEXT, "syscall");
   Find(&f->setuid, RTLD_NEXT, "setuid");
   Find(&f->seteuid, RTLD_NEXT, "seteuid");
   Find(&f->setreuid, RTLD_NEXT, "setreuid");

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -61,6 +62,8 @@ struct RealFunctions {
   decltype(&::fcntl) fcntl;
   decltype(&::fcntl64) fcntl64;
   decltype(&::chroot) chroot;
+  decltype(&::prctl) prctl;
+  decltype(&::syscall) syscall;
   decltype(&::setuid) setuid;
   decltype(&::seteuid) seteuid;
   decltype(&::setreuid) setreuid;

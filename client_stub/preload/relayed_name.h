@@ -11,6 +11,14 @@ enum class Identity { kRelayed, kOther, kNoDescriptor };
 // call, whoever made the socket and however it came here. errno is left alone.
 Identity IdentifyDescriptor(int fd, relay::Name* name);
 
+// What IdentifyDescriptor() says of that number once a filter of the program's
+// own forbids to ask (Means::kIdentify), for as long as nothing else is
+// remembered of it: whoever sees the number change hands asks no more by it.
+// Numbers from 4,096 on aren't remembered.
+void RememberName(int fd, const relay::Name& name);
+// As of `from`, which another number has just been made from.
+void RememberDuplicate(int from, int fd);
+
 inline bool GetRelayedName(int fd, relay::Name* name) {
   return IdentifyDescriptor(fd, name) == Identity::kRelayed;
 }

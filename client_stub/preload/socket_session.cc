@@ -11,6 +11,7 @@
 #include "client_stub/preload/descriptor_channel.h"
 #include "client_stub/preload/kernel_calls.h"
 #include "client_stub/preload/linux_attachment.h"
+#include "client_stub/preload/means.h"
 #include "client_stub/preload/relayed_name.h"
 #include "client_stub/preload/session_state.h"
 #include "client_stub/preload/shield.h"
@@ -253,6 +254,7 @@ void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
 
 int OpenSession(SocketSessionState* state, int64_t deadline_ms)
     WSP_REQUIRES(state->mutex) {
+  if (!May(Means::kAttach)) return -ENETDOWN;
   uint64_t first_id;
   if (!GetRandomNumber(&first_id)) return -ENETDOWN;
   // Counted before the daemon looks at them.
@@ -289,6 +291,7 @@ int AskDaemon(SocketSessionState* state, int64_t deadline_ms, Ask ask)
 // int64_t deadline_ms)`.
 template <typename Ask>
 int AskShielded(Ask ask) {
+  if (!May(Means::kAsk)) return -ENETDOWN;
   Shield shield;
   if (shield.process() == ProcessKind::kVforked) return -ENETDOWN;
   const uint32_t silences = g_silences.load();

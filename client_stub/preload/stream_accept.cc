@@ -6,7 +6,9 @@
 #include <cstring>
 
 #include "client_stub/preload/kernel_calls.h"
+#include "client_stub/preload/means.h"
 #include "client_stub/preload/real_functions.h"
+#include "client_stub/preload/relayed_name.h"
 #include "client_stub/preload/socket_address.h"
 #include "client_stub/preload/stream_state.h"
 #include "proto/relay_wire.h"
@@ -17,6 +19,7 @@ namespace {
 // EMFILE while nothing is lost by it: the kernel drops a descriptor for which
 // there is no number.
 int FindFreeNumber() {
+  if (!May(Means::kProbe)) return 0;
   // Nobody's harm, if a child of another thread's fork() gets it.
   const auto free =
       static_cast<int>(kernel::Call(SYS_eventfd2, 0, EFD_CLOEXEC));
@@ -92,6 +95,11 @@ int AcceptStream(int fd, const relay::Name& name, sockaddr* address,
       Receive(fd, name, (flags & SOCK_CLOEXEC) != 0, &accepted);
   if (connection < 0) return connection;
   SetHint(connection, Hint::kOpenStream);
+  if (!May(Means::kIdentify)) {
+    RememberName(connection,
+                 {name.instance, accepted.number, relay::Kind::kConnection,
+                  name.family, name.protocol});
+  }
   if ((flags & SOCK_NONBLOCK) != 0) {
     kernel::Call(SYS_fcntl, connection, F_SETFL, O_RDWR | O_NONBLOCK);
   }

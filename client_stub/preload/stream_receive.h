@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "client_stub/preload/means.h"
 #include "client_stub/preload/stream_state.h"
 
 namespace wsp {
@@ -12,7 +13,7 @@ namespace wsp {
 // that is all, while it gives something. `hint`: none of kPlain and kDatagram.
 template <typename RealCall>
 ssize_t ReceiveFromStream(int fd, Hint hint, bool dont_wait, RealCall real) {
-  if (hint != Hint::kOpenStream) {
+  if (hint != Hint::kOpenStream && May(Means::kAsk)) {
     const bool wait = !dont_wait && !IsNonBlocking(fd);
     switch (PrepareToReceive(fd, wait)) {
       case Preparation::kFailed:

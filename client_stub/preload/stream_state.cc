@@ -6,6 +6,7 @@
 
 #include "client_stub/preload/connect_waits.h"
 #include "client_stub/preload/kernel_calls.h"
+#include "client_stub/preload/means.h"
 
 namespace wsp {
 namespace {
@@ -81,11 +82,14 @@ Preparation PrepareForBytes(int fd, const relay::Name& name) {
   return Preparation::kOpen;
 }
 
-// The connection's error: taken from the daemon, or `otherwise`. Negative if
-// the daemon is gone.
+// The connection's error: taken from the daemon, or `otherwise`, also where it
+// may not be asked. ENETDOWN if the daemon is gone.
 int TakeError(int fd, const relay::Name& name, int otherwise) {
+  if (!May(Means::kAsk)) return otherwise;
   RelayedState state;
   const int error = StateOfRelayed(fd, name, 0, &state);
+  // Perhaps it is there, and there was no way to it.
+  if (error == -ENETDOWN && !May(Means::kAttach)) return otherwise;
   if (error < 0) return -error;
   return state.error != 0 ? state.error : otherwise;
 }
@@ -179,7 +183,7 @@ bool HasHungUp(int fd) { return (PollNow(fd, 0) & (POLLHUP | POLLERR)) != 0; }
 
 int EndOfStream(int fd) {
   // The peer's end alone has no error behind it.
-  if (!HasHungUp(fd)) return 0;
+  if (!May(Means::kAsk) || !HasHungUp(fd)) return 0;
   relay::Name name;
   if (!IsRelayed(fd, &name)) return 0;
   const int error = TakeError(fd, name, 0);
@@ -210,6 +214,7 @@ bool FailureOfSend(int fd, bool signal) {
 }
 
 void RaiseSigpipe() {
+  if (!May(Means::kRaise)) return;
   kernel::Call(SYS_tgkill, getpid(), kernel::Call(SYS_gettid), SIGPIPE);
 }
 

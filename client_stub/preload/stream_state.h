@@ -60,7 +60,8 @@ bool FailureOfSend(int fd, bool signal);
 // before.
 bool HasHungUp(int fd);
 
-// SIGPIPE for the calling thread.
+// SIGPIPE for the calling thread; none where a filter of the program's forbids
+// that.
 void RaiseSigpipe();
 
 }  // namespace wsp

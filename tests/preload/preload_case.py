@@ -7,6 +7,7 @@ it, not even a loopback interface that is up: what it reaches, it reaches by the
 daemon, which is in the test's network.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -115,14 +116,27 @@ class EchoServer:
     """On TCP and UDP of one port, IPv4 and IPv6."""
 
     def __init__(self):
+        while not self._bind():
+            pass
+        for serve in (self._accept, self._answer):
+            threading.Thread(target=serve, daemon=True).start()
+
+    def _bind(self):
+        """False: somebody else has the port of the one for the other."""
         self.listener = socket.create_server(
             ("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=512)
         self.port = self.listener.getsockname()[1]
         self.datagrams = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         self.datagrams.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        self.datagrams.bind(("::", self.port))
-        for serve in (self._accept, self._answer):
-            threading.Thread(target=serve, daemon=True).start()
+        try:
+            self.datagrams.bind(("::", self.port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            self.listener.close()
+            self.datagrams.close()
+            return False
+        return True
 
     def _accept(self):
         while True:
