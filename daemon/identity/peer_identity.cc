@@ -30,7 +30,10 @@ namespace {
 constexpr int kSoPeerPidfd = 77;
 constexpr decltype(statfs::f_type) kPidfsMagic = 0x50494446;
 
+constexpr int kSoPeerGroups = 59;
+
 constexpr int kExecRetries = 3;
+constexpr size_t kUsualGroups = 32;
 
 absl::Status EndedError(pid_t pid) {
   return absl::NotFoundError(
@@ -141,6 +144,23 @@ std::string ReadExecutable(pid_t pid) {
   return size <= 0 ? "" : std::string(target, size);
 }
 
+// Nothing if the kernel doesn't say.
+absl::optional<std::vector<gid_t>> ReadGroups(int connection_fd) {
+  std::vector<gid_t> groups(kUsualGroups);
+  for (;;) {
+    auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    if (getsockopt(connection_fd, SOL_SOCKET, kSoPeerGroups, groups.data(),
+                   &size) == 0) {
+      groups.resize(size / sizeof(gid_t));
+      return groups;
+    }
+    // Says how many bytes there are.
+    const size_t wanted = size / sizeof(gid_t);
+    if (errno != ERANGE || wanted <= groups.size()) return absl::nullopt;
+    groups.resize(wanted);
+  }
+}
+
 std::vector<std::string> ReadCommandLine(pid_t pid) {
   const auto content =
       ReadProcFile(ProcPath(pid, "cmdline"), kMaxCommandLineBytes);
@@ -155,15 +175,26 @@ void ReadProc(PeerIdentity* identity) {
   const auto start_time = ReadStartTime(identity->pid);
   if (start_time.ok()) identity->start_time_ticks = *start_time;
   identity->cgroup = ReadCgroup(identity->pid);
-  // Both of one program, although an exec may come in between.
+  identity->user_namespace = ReadFileId(ProcPath(identity->pid, "ns/user"));
+  // All of one program, although an exec may come in between.
   for (int i = 0; i < kExecRetries; ++i) {
+    identity->executable_file = ReadFileId(ProcPath(identity->pid, "exe"));
     identity->executable = ReadExecutable(identity->pid);
     identity->command_line = ReadCommandLine(identity->pid);
-    if (ReadExecutable(identity->pid) == identity->executable) return;
+    if (ReadFileId(ProcPath(identity->pid, "exe")) ==
+        identity->executable_file) {
+      return;
+    }
   }
 }
 
 }  // namespace
+
+absl::optional<FileId> ReadFileId(const std::string& path) {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0) return absl::nullopt;
+  return FileId{status.st_dev, status.st_ino};
+}
 
 absl::StatusOr<uint64_t> ReadStartTime(pid_t pid) {
   const auto content = ReadProcFile(ProcPath(pid, "stat"), kMaxProcFileBytes);
@@ -207,6 +238,7 @@ absl::StatusOr<Peer> ReadPeer(int connection_fd, PidfdMethod method) {
   peer.identity.pid = credentials.pid;
   peer.identity.uid = credentials.uid;
   peer.identity.gid = credentials.gid;
+  peer.identity.groups = ReadGroups(connection_fd);
   if (!peer.pidfd.valid()) return peer;
   // Kernels that lack SO_PEERPIDFD have no pidfs either.
   if (method == PidfdMethod::kBest) {

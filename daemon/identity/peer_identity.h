@@ -8,9 +8,24 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
 #include "daemon/base/owned_fd.h"
 
 namespace wspd {
+
+// Tells files apart that exist at the same time.
+struct FileId {
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  friend bool operator==(const FileId& a, const FileId& b) {
+    return a.device == b.device && a.inode == b.inode;
+  }
+};
+
+// What stat(2) says of a file, symbolic links followed; nothing, with errno
+// set, if it can't.
+absl::optional<FileId> ReadFileId(const std::string& path);
 
 // Who is at the other end of a Unix connection, as the kernel says it: the
 // process that called connect(2), whoever holds the descriptor now.
@@ -30,6 +45,12 @@ struct PeerIdentity {
   std::string executable;
   // At most kMaxCommandLineBytes of it; empty if not readable.
   std::vector<std::string> command_line;
+  // Supplementary groups at connect(2); none if not readable.
+  absl::optional<std::vector<gid_t>> groups;
+  // The program and the user namespace that it is in; none if not readable,
+  // which of a process that may do more than the daemon they aren't.
+  absl::optional<FileId> executable_file;
+  absl::optional<FileId> user_namespace;
 };
 
 inline constexpr size_t kMaxCommandLineBytes = 4096;

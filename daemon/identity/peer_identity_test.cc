@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "daemon/identity/process_key.h"
 #include "gmock/gmock.h"
@@ -158,6 +160,39 @@ TEST_P(PeerIdentityTest, SaysWhatTheKernelKnowsOfAChild) {
     if (line.rfind("0::", 0) == 0) own_cgroup = line.substr(3);
   }
   EXPECT_EQ(identity.cgroup, own_cgroup);
+  EXPECT_EQ(identity.user_namespace, ReadFileId("/proc/self/ns/user"));
+  EXPECT_EQ(identity.executable_file, ReadFileId("/bin/sh"));
+  std::vector<gid_t> groups(getgroups(0, nullptr));
+  groups.resize(getgroups(static_cast<int>(groups.size()), groups.data()));
+  ASSERT_TRUE(identity.groups.has_value());
+  EXPECT_THAT(*identity.groups, testing::UnorderedElementsAreArray(groups));
+}
+
+TEST_P(PeerIdentityTest, HasAllGroupsHoweverMany) {
+  std::vector<gid_t> groups(1000);
+  for (size_t i = 0; i < groups.size(); ++i) groups[i] = 5000 + i;
+  int told[2];
+  ASSERT_EQ(pipe2(told, O_CLOEXEC), 0);
+  Child child([&] {
+    const char able = setgroups(groups.size(), groups.data()) == 0 ? 1 : 0;
+    if (write(told[1], &able, 1) != 1) _exit(71);
+    listener_.Connect();
+  });
+  const OwnedFd reader(told[0]);
+  close(told[1]);
+  char able = 0;
+  ASSERT_EQ(read(reader.get(), &able, 1), 1);
+  OwnedFd connection = listener_.Accept();
+  if (able == 0) GTEST_SKIP() << "groups can't be chosen here";
+  const auto peer = Read(connection);
+  ASSERT_TRUE(peer.ok()) << peer.status();
+  ASSERT_TRUE(peer->identity.groups.has_value());
+  EXPECT_EQ(*peer->identity.groups, groups);
+}
+
+TEST(ReadFileIdTest, SaysNothingOfWhatIsNotThere) {
+  EXPECT_FALSE(ReadFileId("/nowhere/at/all").has_value());
+  EXPECT_EQ(errno, ENOENT);
 }
 
 TEST_P(PeerIdentityTest, ConnectionsOfOneProcessHaveOneKey) {
