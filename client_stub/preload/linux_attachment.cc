@@ -49,12 +49,17 @@ Call* LinuxAttachment::NewCall(uint64_t socket_id) {
   return attachment_.NewCall(this, header);
 }
 
-LinuxAttachment::Answer LinuxAttachment::Ask(Call* call, int64_t deadline_ms,
-                                             const sigset_t* signals) {
+void LinuxAttachment::Begin(Call* call) {
   answered_ = false;
   call_id_ = call->id;
-  attachment_.Submit(call);
-  return Await(&answered_, deadline_ms, signals);
+  // Who waits notices that the connection is gone.
+  (void)SendSoon(call);
+}
+
+LinuxAttachment::Answer LinuxAttachment::Ask(Call* call, int64_t deadline_ms,
+                                             const sigset_t* signals) {
+  Begin(call);
+  return AwaitAnswer(deadline_ms, signals);
 }
 
 bool LinuxAttachment::Send(Call* call, int64_t deadline_ms) {

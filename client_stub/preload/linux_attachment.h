@@ -52,9 +52,14 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
     kLost,     // the connection is gone, or nonsense came
     kTimeout,  // no answer: the connection is of no use, either
   };
-  // Submits the call and waits for its result. `signals`: the mask while it
-  // waits, null: the thread's own. A handler that runs meanwhile changes
-  // nothing.
+  // Submits the call and hands it to the kernel, for AwaitAnswer().
+  void Begin(Call* call);
+  // Waits for its result. `signals`: the mask while it waits, null: the
+  // thread's own. A handler that runs meanwhile changes nothing.
+  Answer AwaitAnswer(int64_t deadline_ms, const sigset_t* signals) {
+    return Await(&answered_, deadline_ms, signals);
+  }
+  // Both.
   Answer Ask(Call* call, int64_t deadline_ms, const sigset_t* signals);
 
   // Submits the call and hands it to the kernel; its result is another one when

@@ -62,7 +62,8 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   uint64_t& KnownNumber(uint64_t number) {
     return known_numbers_[number % kKnownNumbers];
   }
-  LinuxAttachment::Answer Ask(Call* call, int64_t deadline_ms);
+  // Of the call that was begun.
+  LinuxAttachment::Answer AwaitAnswer(int64_t deadline_ms);
 
   // A descriptor, a negative errno or kLost, for a call of its own.
   int AskForSocketNow(const LinuxSocketParams& params, bool close_on_exec,
@@ -71,7 +72,7 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   // what came of it isn't a socket: that may be true no more.
   int TakeSocketAhead(bool close_on_exec, int64_t deadline_ms);
   int TakeDescriptor(uint64_t call_id, uint64_t number, bool close_on_exec);
-  void AskAhead();
+  void AskAhead(int64_t now_ms);
   // Waits for the results of all that were asked for ahead and closes these
   // sockets. False: the connection is lost.
   bool DropSocketsAhead(int64_t deadline_ms);
@@ -106,9 +107,9 @@ uint64_t SocketSession::TakeSocketId() {
   return next_socket_id_++;
 }
 
-LinuxAttachment::Answer SocketSession::Ask(Call* call, int64_t deadline_ms) {
+LinuxAttachment::Answer SocketSession::AwaitAnswer(int64_t deadline_ms) {
   const LinuxAttachment::Answer answer =
-      attachment_.Ask(call, deadline_ms, nullptr);
+      attachment_.AwaitAnswer(deadline_ms, nullptr);
   // Results come in the order of the calls of one socket, nearly always in that
   // of all: few are left.
   unanswered_ = 0;
@@ -129,12 +130,17 @@ uint32_t SocketSession::ChoosePlane(Plane wanted) const {
 
 int SocketSession::AskForSocket(const LinuxSocketParams& params,
                                 bool close_on_exec, int64_t deadline_ms) {
-  if (!ahead_.Want(params, kernel::NowMs()) && !DropSocketsAhead(deadline_ms)) {
+  const int64_t now_ms = kernel::NowMs();
+  if (!ahead_.Want(params, now_ms) && !DropSocketsAhead(deadline_ms)) {
     return kLost;
   }
   int fd = TakeSocketAhead(close_on_exec, deadline_ms);
   if (fd == kNone) fd = AskForSocketNow(params, close_on_exec, deadline_ms);
-  if (fd >= 0) AskAhead();
+  // A relayed socket's next call comes soon, and is waited for: not behind what
+  // nobody waits for yet.
+  const bool next_call_does =
+      params.plane == wire::PLANE_RELAYED && !ahead_.empty();
+  if (fd >= 0 && !next_call_does) AskAhead(now_ms);
   return fd;
 }
 
@@ -155,8 +161,8 @@ int SocketSession::TakeSocketAhead(bool close_on_exec, int64_t deadline_ms) {
   return DropSocketsAhead(deadline_ms) ? kNone : kLost;
 }
 
-void SocketSession::AskAhead() {
-  while (ahead_.IsDue()) {
+void SocketSession::AskAhead(int64_t now_ms) {
+  while (ahead_.IsDue(now_ms)) {
     Call* const call = attachment_.NewCall(TakeSocketId());
     AppendLinuxSocket(&call->bytes, ahead_.kind());
     ahead_.Add(call->id);
@@ -181,7 +187,10 @@ int SocketSession::AskForSocketNow(const LinuxSocketParams& params,
                                    bool close_on_exec, int64_t deadline_ms) {
   Call* call = attachment_.NewCall(TakeSocketId());
   AppendLinuxSocket(&call->bytes, params);
-  if (Ask(call, deadline_ms) != LinuxAttachment::Answer::kResult) return kLost;
+  attachment_.Begin(call);
+  if (AwaitAnswer(deadline_ms) != LinuxAttachment::Answer::kResult) {
+    return kLost;
+  }
   const Completion& result = attachment_.result();
   // The descriptor connection is gone, which the daemon has seen first.
   if (result.linux_errno == ENOTCONN) return kLost;
@@ -206,7 +215,8 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
                             int64_t deadline_ms) {
   // Another daemon's: this one's of the same number is another socket.
   if (instance_ != 0 && name.instance != instance_) return -ENETDOWN;
-  if (ahead_.IsStale(kernel::NowMs()) && !DropSocketsAhead(deadline_ms)) {
+  const int64_t now_ms = kernel::NowMs();
+  if (ahead_.IsStale(now_ms) && !DropSocketsAhead(deadline_ms)) {
     return kLost;
   }
   const uint64_t number = name.number;
@@ -218,7 +228,9 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
       ++unanswered_;
       return attachment_.Send(request, deadline_ms) ? 0 : kLost;
     }
-    if (Ask(request, deadline_ms) != LinuxAttachment::Answer::kResult) {
+    attachment_.Begin(request);
+    AskAhead(now_ms);
+    if (AwaitAnswer(deadline_ms) != LinuxAttachment::Answer::kResult) {
       return call->MayBeRepeated() ? kLost : kUnknown;
     }
     const Completion& result = attachment_.result();

@@ -40,7 +40,10 @@ class SocketsAhead {
   // False: those here are of another kind, and have to be taken off first.
   bool Want(const LinuxSocketParams& kind, int64_t now_ms);
   // Whether another one should be asked for, of the kind that was wanted last.
-  bool IsDue() const { return wanted_ >= kSuccession && size_ < kMost; }
+  bool IsDue(int64_t now_ms) const {
+    return wanted_ >= kSuccession && size_ < kMost &&
+           now_ms - wanted_ms_ <= kSoonMs;
+  }
   const LinuxSocketParams& kind() const { return kind_; }
   // A call asks for it, after all those that are here.
   void Add(uint64_t call_id);

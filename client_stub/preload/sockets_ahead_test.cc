@@ -27,40 +27,44 @@ constexpr int64_t kBegin = 1000000;
 class SocketsAheadTest : public ::testing::Test {
  protected:
   bool Want(uint32_t family, int64_t ms) {
+    now_ = ms;
     return ahead_.Want(Kind(family), kBegin + ms);
   }
+  bool IsDue(int64_t ms) { return ahead_.IsDue(kBegin + ms); }
 
   SocketsAhead ahead_;
+  int64_t now_ = 0;
 };
 
 TEST_F(SocketsAheadTest, ASuccessionIsThreeOfOneKind) {
-  EXPECT_FALSE(ahead_.IsDue());
+  EXPECT_FALSE(IsDue(now_));
   EXPECT_TRUE(Want(1, 0));
-  EXPECT_FALSE(ahead_.IsDue());
+  EXPECT_FALSE(IsDue(now_));
   EXPECT_TRUE(Want(1, 50));
-  EXPECT_FALSE(ahead_.IsDue());
+  EXPECT_FALSE(IsDue(now_));
   EXPECT_TRUE(Want(1, 100));
-  EXPECT_TRUE(ahead_.IsDue());
+  EXPECT_TRUE(IsDue(now_));
   EXPECT_TRUE(Want(1, 150));
-  EXPECT_TRUE(ahead_.IsDue());
+  EXPECT_TRUE(IsDue(now_));
   EXPECT_EQ(ahead_.kind().family, 1u);
 }
 
 TEST_F(SocketsAheadTest, APauseEndsIt) {
   for (const int ms : {0, 1, 2, 53}) EXPECT_TRUE(Want(1, ms));
-  EXPECT_FALSE(ahead_.IsDue());
+  EXPECT_FALSE(IsDue(now_));
   EXPECT_TRUE(Want(1, 54));
-  EXPECT_FALSE(ahead_.IsDue());
+  EXPECT_FALSE(IsDue(now_));
   EXPECT_TRUE(Want(1, 55));
-  EXPECT_TRUE(ahead_.IsDue());
+  EXPECT_TRUE(IsDue(105));
+  EXPECT_FALSE(IsDue(106));
   ahead_.EndSuccession();
-  EXPECT_FALSE(ahead_.IsDue());
+  EXPECT_FALSE(IsDue(now_));
 }
 
 TEST_F(SocketsAheadTest, KindsInTurnAreNone) {
   for (int i = 0; i < 9; ++i) {
     EXPECT_TRUE(Want(i % 2, i));
-    EXPECT_FALSE(ahead_.IsDue());
+    EXPECT_FALSE(IsDue(now_));
   }
 }
 
@@ -82,7 +86,7 @@ TEST_F(SocketsAheadTest, AllThatMakesAKindDoes) {
 TEST_F(SocketsAheadTest, TheyAreTakenInTheirOrder) {
   for (const int ms : {0, 1, 2}) Want(1, ms);
   uint64_t next = 100;
-  while (ahead_.IsDue()) ahead_.Add(next++);
+  while (IsDue(now_)) ahead_.Add(next++);
   EXPECT_EQ(next, 100 + SocketsAhead::kMost);
   for (uint64_t id = 100; id < 120; ++id) {
     EXPECT_EQ(ahead_.oldest().call_id, id);
@@ -95,9 +99,9 @@ TEST_F(SocketsAheadTest, TheyAreTakenInTheirOrder) {
     EXPECT_TRUE(asked.answered);
     EXPECT_TRUE(asked.succeeded);
     EXPECT_EQ(asked.number, id * 2);
-    EXPECT_TRUE(ahead_.IsDue());
+    EXPECT_TRUE(IsDue(now_));
     ahead_.Add(next++);
-    EXPECT_FALSE(ahead_.IsDue());
+    EXPECT_FALSE(IsDue(now_));
   }
 }
 

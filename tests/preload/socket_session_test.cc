@@ -528,18 +528,22 @@ class SocketsAheadTest : public SocketSessionTest {
   // measured here is longer.
   static constexpr auto kSoon = std::chrono::milliseconds(50);
 
-  SocketsAheadTest() {
-    while (!Succeed()) wsp::CountCredentialsChange();
+  SocketsAheadTest() { Burst(wsp::Plane::kLent); }
+
+  // In a session of its own.
+  void Burst(wsp::Plane plane) {
+    do wsp::CountCredentialsChange();
+    while (!Succeed(plane));
     for (int i = 0; i < 2; ++i) ahead_[i] = NextCall();
   }
 
   // Three sockets of one kind. False: this machine was too slow to say whether
   // they came in quick succession.
-  bool Succeed() {
+  bool Succeed(wsp::Plane plane) {
     bool soon = true;
     for (int i = 0; i < 3; ++i) {
       const Clock::time_point begin = std::exchange(last_, Clock::now());
-      auto asked = Ask();
+      auto asked = Ask(AF_INET, SOCK_STREAM, 0, plane);
       if (i == 0) Attach();
       const wsp::v1::Call call = NextCall();
       if (i > 0 && Clock::now() - begin > kSoon) soon = false;
@@ -602,14 +606,30 @@ TEST_F(SocketsAheadTest, OneThatIsTakenIsReplaced) {
     EXPECT_TRUE(ArePair(one, OwnedFd(Ask().get()).get()));
     // Else the succession may have ended.
     if (Clock::now() - begin <= kSoon) break;
-    do wsp::CountCredentialsChange();
-    while (!Succeed());
-    for (int i = 0; i < 2; ++i) ahead_[i] = NextCall();
+    Burst(wsp::Plane::kLent);
   }
   const OwnedFd second = LendPair(ahead_[1]);
   const OwnedFd third = LendPair(NextCall());
   EXPECT_TRUE(ArePair(second, OwnedFd(Ask().get()).get()));
   EXPECT_TRUE(ArePair(third, OwnedFd(Ask().get()).get()));
+}
+
+// Whose next call isn't to wait for what nobody waits for.
+TEST_F(SocketsAheadTest, ARelayedOneIsReplacedBehindTheNextCall) {
+  for (;;) {
+    Burst(wsp::Plane::kRelayed);
+    const Clock::time_point begin = last_;
+    const OwnedFd one = LendPair(ahead_[0]);
+    const OwnedFd fd(Ask(AF_INET, SOCK_STREAM, 0, wsp::Plane::kRelayed).get());
+    EXPECT_TRUE(ArePair(one, fd.get()));
+    wsp::RelayedState state;
+    auto asked = AskState(fd.get(), 4711, &state);
+    const wsp::v1::Call call = NextStateCall();
+    AnswerState(call, 0);
+    EXPECT_EQ(asked.get(), 0);
+    if (Clock::now() - begin <= kSoon) break;
+  }
+  EXPECT_EQ(NextCall().linux_socket().plane(), wsp::v1::PLANE_RELAYED);
 }
 
 TEST_F(SocketsAheadTest, AreWaitedForIfTheyAreNotThereYet) {
