@@ -4,18 +4,19 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "daemon/admin/admin_server.h"
 #include "daemon/base/log.h"
-#include "daemon/base/sd_notify.h"
 #include "daemon/base/version.h"
 #include "daemon/config/group.h"
 #include "daemon/event/event_loop.h"
@@ -29,6 +30,9 @@
 #include "daemon/server/descriptor_channel.h"
 #include "daemon/server/listener.h"
 #include "daemon/server/socket_file.h"
+#include "daemon/service/passed_sockets.h"
+#include "daemon/service/sd_notify.h"
+#include "daemon/service/watchdog.h"
 #include "daemon/session/environment.h"
 #include "daemon/session/registry.h"
 #include "daemon/socket/lingerer.h"
@@ -81,6 +85,13 @@ void RaiseOpenFilesLimit() {
   }
 }
 
+// What Stop() may take beside times.stop_ms.
+constexpr absl::Duration kTimeToEnd = absl::Seconds(10);
+
+// How many signs of life the service manager gets within its limit: one may be
+// lost, and one round may take long.
+constexpr int kSignsOfLife = 3;
+
 // A readiness message that got lost is worth a line, and nothing else.
 void LogFailure(const absl::Status& status) {
   if (status.ok()) return;
@@ -111,6 +122,8 @@ struct Daemon::Parts {
   std::unique_ptr<ConnectionSorter> sorter;
   std::unique_ptr<Listener> listener;
   std::unique_ptr<AdminServer> admin;
+  // Null if the service manager doesn't watch.
+  std::unique_ptr<Watchdog> watchdog;
   bool stopped = false;
 
   absl::Status Open();
@@ -118,11 +131,13 @@ struct Daemon::Parts {
   absl::Status MakeRelay();
   absl::Status MakeResolver();
   absl::Status Serve();
+  void MakeWatchdog();
+  std::string StatusText() const;
 };
 
-absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
   auto parts = std::make_unique<Parts>();
-  parts->options = options;
+  parts->options = std::move(options);
   RaiseOpenFilesLimit();
   absl::Status status = parts->Open();
   if (status.ok()) status = parts->MakeLoops();
@@ -132,9 +147,10 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Options& options) {
   if (!status.ok()) return status;
   Log(LogLevel::kInfo, "wspd ready",
       {{"version", kVersion},
-       {"provider_socket", options.config.provider_socket()},
-       {"admin_socket", options.config.admin_socket()}});
-  LogFailure(NotifyReady());
+       {"provider_socket", parts->options.config.provider_socket()},
+       {"admin_socket", parts->options.config.admin_socket()}});
+  LogFailure(NotifyReady(parts->StatusText()));
+  parts->MakeWatchdog();
   return std::unique_ptr<Daemon>(new Daemon(std::move(parts)));
 }
 
@@ -143,6 +159,14 @@ Daemon::Daemon(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Daemon::~Daemon() { Stop(); }
 
 absl::Status Daemon::Parts::Open() {
+  if (options.passed.provider.valid()) {
+    auto adopted =
+        SocketFile::Adopt("provider", options.config.provider_socket(),
+                          std::move(options.passed.provider));
+    if (!adopted.ok()) return adopted.status();
+    provider_file = *std::move(adopted);
+    return absl::OkStatus();
+  }
   SocketFileOptions file;
   file.path = options.config.provider_socket();
   file.mode = 0660;
@@ -252,10 +276,65 @@ absl::Status Daemon::Parts::Serve() {
   admin_options.socket = config.admin_socket();
   admin_options.pidfd_method = options.pidfd_method;
   auto admin_started =
-      AdminServer::Start(admin_options, control.get(), registry.get());
+      AdminServer::Start(admin_options, control.get(), registry.get(),
+                         std::move(options.passed.admin));
   if (!admin_started.ok()) return admin_started.status();
   admin = *std::move(admin_started);
   return absl::OkStatus();
+}
+
+std::string Daemon::Parts::StatusText() const {
+  const size_t clients = registry->client_count();
+  return absl::StrCat("serving ", clients,
+                      clients == 1 ? " client" : " clients");
+}
+
+// Everybody whose standing still clients would notice. The control loop does
+// the asking.
+void Daemon::Parts::MakeWatchdog() {
+  if (options.watchdog_limit == absl::ZeroDuration()) return;
+  std::vector<Watchdog::Subject> subjects;
+  const auto add_loop = [&subjects](std::string name, EventLoop* loop) {
+    subjects.push_back({std::move(name), [loop](std::function<void()> answer) {
+                          loop->Post(std::move(answer));
+                        }});
+  };
+  for (size_t i = 0; i < loops.size(); ++i) {
+    add_loop(absl::StrCat("loop ", i), loops[i].get());
+  }
+  if (lent_loop != nullptr) add_loop("lent loop", lent_loop.get());
+  for (size_t i = 0; relayed_sockets != nullptr && i < relayed_sockets->loops();
+       ++i) {
+    subjects.push_back({absl::StrCat("relay loop ", i),
+                        [this, i](std::function<void()> answer) {
+                          relayed_sockets->AskLoop(i, std::move(answer));
+                        }});
+  }
+  for (size_t i = 0; i < server->queues(); ++i) {
+    subjects.push_back(
+        {absl::StrCat("queue ", i), [this, i](std::function<void()> answer) {
+           server->AskQueue(i, std::move(answer));
+         }});
+  }
+  subjects.push_back({"resolver", [this](std::function<void()> answer) {
+                        resolver->Ask(std::move(answer));
+                      }});
+  subjects.push_back({"admin server", [this](std::function<void()> answer) {
+                        admin->Ask(std::move(answer));
+                      }});
+  Watchdog::Sink sink;
+  sink.on_well = [this] {
+    LogFailure(NotifyWatchdog());
+    LogFailure(NotifyStatus(StatusText()));
+  };
+  sink.on_silent = [](const std::vector<std::string>& names) {
+    const std::string silent = absl::StrJoin(names, ", ");
+    Log(LogLevel::kError, "threads don't answer", {{"names", silent}});
+    LogFailure(NotifyStatus(absl::StrCat("don't answer: ", silent)));
+  };
+  watchdog = std::make_unique<Watchdog>(options.watchdog_limit / kSignsOfLife,
+                                        control.get(), std::move(subjects),
+                                        std::move(sink));
 }
 
 void Daemon::Stop() {
@@ -266,7 +345,9 @@ void Daemon::Stop() {
   Log(LogLevel::kInfo, "wspd stopping",
       {{"lingering", parts.lingerer->size()},
        {"bound_ms", absl::ToInt64Milliseconds(bound)}});
-  LogFailure(NotifyStopping());
+  LogFailure(NotifyStopping(bound + kTimeToEnd));
+  // From here on threads end one after the other.
+  parts.watchdog.reset();
   parts.admin->SetServing(false);
   parts.listener->Stop();
   parts.sorter->Stop();

@@ -6,7 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "daemon/identity/peer_identity.h"
+#include "daemon/service/passed_sockets.h"
 #include "proto/wspd/config.pb.h"
 
 namespace wspd {
@@ -17,6 +19,11 @@ class Daemon {
   struct Options {
     // Complete and valid, as LoadConfig() gives it.
     Config config;
+    // Used instead of sockets of the daemon's own; have to be at the
+    // configuration's paths.
+    PassedSockets passed;
+    // Zero, or how long the service manager waits for a sign of life.
+    absl::Duration watchdog_limit;
     // For tests.
     PidfdMethod pidfd_method = PidfdMethod::kBest;
     uint64_t break_after_frames = 0;
@@ -24,7 +31,7 @@ class Daemon {
 
   // Serves when it returns. The calling thread has to have blocked the signals
   // that it will wait for.
-  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Options& options);
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(Options options);
 
   // As Stop().
   ~Daemon();

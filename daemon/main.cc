@@ -23,6 +23,8 @@
 #include "daemon/base/version.h"
 #include "daemon/config/config.h"
 #include "daemon/daemon.h"
+#include "daemon/service/passed_sockets.h"
+#include "daemon/service/sd_notify.h"
 #include "daemon/test_flags.h"
 
 ABSL_FLAG(std::string, config, "",
@@ -108,6 +110,10 @@ int main(int argc, char** argv) {
             rest[1]);
     return EX_USAGE;
   }
+  auto passed = wspd::TakePassedSockets();
+  if (!passed.ok()) return Fail(passed.status(), EX_USAGE);
+  auto watchdog_limit = wspd::WatchdogLimit();
+  if (!watchdog_limit.ok()) return Fail(watchdog_limit.status(), EX_USAGE);
   absl::StatusOr<wspd::Config> config = ReadConfig();
   if (!config.ok()) return Fail(config.status(), EX_CONFIG);
   if (absl::GetFlag(FLAGS_check_config)) return 0;
@@ -126,11 +132,13 @@ int main(int argc, char** argv) {
 
   wspd::Daemon::Options options;
   options.config = *std::move(config);
+  options.passed = *std::move(passed);
+  options.watchdog_limit = *watchdog_limit;
   if (absl::GetFlag(FLAGS_test_old_pidfd)) {
     options.pidfd_method = wspd::PidfdMethod::kPidfdOpen;
   }
   options.break_after_frames = absl::GetFlag(FLAGS_test_break_after_frames);
-  auto daemon = wspd::Daemon::Start(options);
+  auto daemon = wspd::Daemon::Start(std::move(options));
   if (!daemon.ok()) return Fail(daemon.status(), EX_UNAVAILABLE);
   int signal_number = 0;
   sigwait(&stop, &signal_number);

@@ -79,11 +79,14 @@ void AddReflection(const Reflection* reflection, RpcTable* table) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
-    const AdminServerOptions& options, EventLoop* loop, Inventory* inventory) {
+    const AdminServerOptions& options, EventLoop* loop, Inventory* inventory,
+    OwnedFd passed) {
   SocketFileOptions file_options;
   file_options.path = options.socket;
   file_options.mode = options.mode;
-  auto file = SocketFile::Create(file_options);
+  auto file = passed.valid() ? SocketFile::Adopt("admin", options.socket,
+                                                 std::move(passed))
+                             : SocketFile::Create(file_options);
   if (!file.ok()) return file.status();
   std::unique_ptr<AdminServer> server(
       new AdminServer(options.socket, *std::move(file), loop, inventory));

@@ -2,8 +2,10 @@
 #define WSPD_DAEMON_ADMIN_ADMIN_SERVER_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "daemon/admin/admin_service.h"
@@ -12,6 +14,7 @@
 #include "daemon/admin/reflection.h"
 #include "daemon/admin/rpc_server.h"
 #include "daemon/admin/rpc_table.h"
+#include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/identity/peer_identity.h"
 #include "daemon/server/connection_table.h"
@@ -35,9 +38,11 @@ struct AdminServerOptions {
 class AdminServer {
  public:
   // Listens and serves when it returns. Loop and inventory have to outlive the
-  // server. Errors are SocketFile's.
+  // server. `passed` is listening at `socket` already; if it is invalid, that
+  // is made. Errors are SocketFile's.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
-      const AdminServerOptions& options, EventLoop* loop, Inventory* inventory);
+      const AdminServerOptions& options, EventLoop* loop, Inventory* inventory,
+      OwnedFd passed = OwnedFd());
 
   // Ends all connections and removes the socket file. Not on the loop's thread,
   // which has to be running.
@@ -49,6 +54,10 @@ class AdminServer {
   // What the health service says of the daemon and of wsp.v1.Provider: serving
   // from the start. Thread-safe.
   void SetServing(bool serving);
+
+  // Has `answer` called on the server's thread, after what that is busy with.
+  // Thread-safe.
+  void Ask(std::function<void()> answer) { server_.Ask(std::move(answer)); }
 
  private:
   AdminServer(const std::string& socket, std::unique_ptr<SocketFile> file,

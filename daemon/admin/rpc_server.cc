@@ -77,6 +77,27 @@ class RpcServer::PostedTag : public Tag {
   grpc::Alarm alarm_;
 };
 
+// Brings an answer to the server's thread.
+class RpcServer::Question : public Tag {
+ public:
+  Question(RpcServer* server, std::function<void()> answer)
+      : server_(server), answer_(std::move(answer)) {
+    alarm_.Set(server->queue_.get(), std::chrono::system_clock::now(), this);
+  }
+
+  void Complete(bool) override {
+    answer_();
+    // It may have been woken for this alone.
+    server_->Park();
+    delete this;
+  }
+
+ private:
+  RpcServer* const server_;
+  const std::function<void()> answer_;
+  grpc::Alarm alarm_;
+};
+
 // One call, from waiting for it to its end; deletes itself. At most one
 // operation is under way, and beside it gRPC's notice that the call is done.
 class RpcServer::Call {
@@ -244,6 +265,13 @@ void RpcServer::AddConnection(int fd) {
 }
 
 void RpcServer::Recheck() { Post(&RpcServer::RecheckWatches); }
+
+void RpcServer::Ask(std::function<void()> answer) {
+  absl::MutexLock lock(&mu_);
+  if (stopped_) return;
+  active_ = true;
+  new Question(this, std::move(answer));
+}
 
 void RpcServer::Stop() {
   if (!thread_.joinable()) return;

@@ -5,6 +5,7 @@
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server.h>
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <thread>
@@ -43,6 +44,10 @@ class RpcServer {
   // Looks whether the answers of watches have changed. Thread-safe.
   void Recheck();
 
+  // Has `answer` called once on the server's thread, after what that is busy
+  // with; dropped after Stop. Thread-safe.
+  void Ask(std::function<void()> answer);
+
   // Lets running calls finish for a moment, ends the rest, and all connections.
   void Stop();
 
@@ -50,6 +55,7 @@ class RpcServer {
   class Call;
   class Tag;
   class PostedTag;
+  class Question;
 
   void Poll();
   void Park();

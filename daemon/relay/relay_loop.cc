@@ -71,13 +71,37 @@ RelayLoop::~RelayLoop() { Stop(); }
 void RelayLoop::Stop() {
   if (!thread_.joinable()) return;
   stopping_.store(true);
-  const uint64_t one = 1;
-  // Fails only when the counter is full, and then the loop is awake anyway.
-  (void)!write(wake_.get(), &one, sizeof(one));
+  Wake();
   thread_.join();
   deferred_.clear();
   retired_.clear();
   due_.clear();
+}
+
+void RelayLoop::Wake() {
+  const uint64_t one = 1;
+  // Fails only when the counter is full, and then the loop is awake anyway.
+  (void)!write(wake_.get(), &one, sizeof(one));
+}
+
+void RelayLoop::Ask(std::function<void()> answer) {
+  {
+    absl::MutexLock lock(&mu_);
+    asked_.push_back(std::move(answer));
+  }
+  Wake();
+}
+
+void RelayLoop::RunAsked() {
+  // Before the list is taken: what is added later wakes the loop again.
+  uint64_t count;
+  (void)!read(wake_.get(), &count, sizeof(count));
+  std::vector<std::function<void()>> asked;
+  {
+    absl::MutexLock lock(&mu_);
+    asked.swap(asked_);
+  }
+  for (const auto& answer : asked) answer();
 }
 
 int RelayLoop::Watch(int fd, uint32_t events, RelayHandler* handler,
@@ -160,8 +184,11 @@ void RelayLoop::Run(const std::string& name) {
                                  NextTimeoutMs());
     for (int i = 0; i < count; ++i) {
       const uint64_t data = events[i].data.u64;
-      // Only Stop() wakes the loop so.
-      if (data == 0) continue;
+      if (data == 0) {
+        // Stop()'s wake-up, or Ask()'s.
+        RunAsked();
+        continue;
+      }
       reinterpret_cast<RelayHandler*>(data & ~uint64_t{1})
           ->OnEvents(static_cast<RelayEnd>(data & 1), events[i].events);
     }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -68,6 +69,10 @@ class RelayLoop {
   // released.
   void Stop();
 
+  // Has `answer` called once on the loop's thread, after what that is busy
+  // with; dropped if the loop stops. Thread-safe.
+  void Ask(std::function<void()> answer);
+
   // Watches for `events` until `fd` is closed, if nobody else has it, or
   // Forget(). Both return errno, and tell of what is ready already.
   int Watch(int fd, uint32_t events, RelayHandler* handler, RelayEnd end);
@@ -107,6 +112,9 @@ class RelayLoop {
   void Run(const std::string& name);
   void RunTurns();
   void RunDue();
+  // What Ask() has brought.
+  void RunAsked();
+  void Wake();
   int NextTimeoutMs() const;
 
   const OwnedFd epoll_;
@@ -115,6 +123,9 @@ class RelayLoop {
   const OwnedFd wake_;
   const std::unique_ptr<char[]> buffer_;
   std::atomic<bool> stopping_{false};
+  // Taken by Ask(), and by the thread when that has woken it.
+  absl::Mutex mu_;
+  std::vector<std::function<void()>> asked_ ABSL_GUARDED_BY(mu_);
   // The thread's own.
   std::vector<std::shared_ptr<RelayHandler>> deferred_;
   std::vector<std::shared_ptr<RelayHandler>> retired_;

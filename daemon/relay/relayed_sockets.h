@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -45,6 +46,12 @@ class RelayedSockets {
   void Stop();
 
   const Options& options() const { return options_; }
+
+  size_t loops() const { return loops_.size(); }
+  // RelayLoop::Ask() of one of them. Not after Stop().
+  void AskLoop(size_t index, std::function<void()> answer) const {
+    loops_[index]->Ask(std::move(answer));
+  }
 
   // Makes a socket for `owner`, which has counted it already: its end, and a
   // failure, take one off. `program` is the program's end, which the caller

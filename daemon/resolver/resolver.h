@@ -56,6 +56,9 @@ class Resolver {
   // returns. False if it has ended, or is calling back at this moment.
   bool Cancel(LookupId id);
 
+  // Has `answer` called on the resolver's thread, after what that is busy with.
+  void Ask(std::function<void()> answer) { loop_->Post(std::move(answer)); }
+
  private:
   // On the resolver's thread: a lookup that asks DNS.
   struct Running {

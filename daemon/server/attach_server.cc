@@ -1,9 +1,11 @@
 #include "daemon/server/attach_server.h"
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/server_posix.h>
 #include <pthread.h>
 #include <signal.h>
 
+#include <chrono>
 #include <climits>
 #include <utility>
 
@@ -81,12 +83,35 @@ void AttachServer::AddConnection(int fd) {
   grpc::AddInsecureChannelFromFd(server_.get(), fd);
 }
 
+// Told apart from streams' tags by having no stream.
+struct AttachServer::Question : public AttachStream::Tag {
+  Question(grpc::ServerCompletionQueue* queue, std::function<void()> callback)
+      : Tag{nullptr, Event::kStart}, answer(std::move(callback)) {
+    // The queue's type of tag is void*, which has to be the base's address.
+    alarm.Set(queue, std::chrono::system_clock::now(),
+              static_cast<AttachStream::Tag*>(this));
+  }
+
+  const std::function<void()> answer;
+  grpc::Alarm alarm;
+};
+
+void AttachServer::AskQueue(size_t index, std::function<void()> answer) {
+  absl::MutexLock lock(&mu_);
+  if (!stopped_) new Question(queues_[index].get(), std::move(answer));
+}
+
 void AttachServer::Serve(grpc::ServerCompletionQueue* queue) {
   pthread_setname_np(pthread_self(), "wspd-queue");
   void* tag;
   bool ok;
   while (queue->Next(&tag, &ok)) {
     auto* event = static_cast<AttachStream::Tag*>(tag);
+    if (event->stream == nullptr) {
+      const std::unique_ptr<Question> question(static_cast<Question*>(event));
+      question->answer();
+      continue;
+    }
     event->stream->OnEvent(event->event, ok);
   }
 }
@@ -95,6 +120,10 @@ void AttachServer::Shutdown(absl::Time deadline) {
   if (server_ == nullptr) return;
   server_->Shutdown(absl::ToChronoTime(deadline));
   streams_.AwaitNone();
+  {
+    absl::MutexLock lock(&mu_);
+    stopped_ = true;
+  }
   for (auto& queue : queues_) queue->Shutdown();
   for (std::thread& thread : threads_) thread.join();
   server_.reset();

@@ -3,11 +3,14 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "daemon/server/attach_stream.h"
 
@@ -40,6 +43,11 @@ class AttachServer {
   // on. Any thread.
   void AddConnection(int fd);
 
+  size_t queues() const { return queues_.size(); }
+  // Has `answer` called once on the thread of one queue, after what that is
+  // busy with; dropped after Shutdown. Any thread.
+  void AskQueue(size_t index, std::function<void()> answer);
+
   // Accepts no further streams, gives those that live until `deadline` to end,
   // cancels the rest, and stops. Idempotent.
   void Shutdown(absl::Time deadline);
@@ -47,6 +55,9 @@ class AttachServer {
  private:
   AttachServer(const Options& options, ConnectionTable* connections,
                Registry* registry);
+
+  // Comes through a queue like the tags of streams.
+  struct Question;
 
   static void Serve(grpc::ServerCompletionQueue* queue);
 
@@ -56,6 +67,9 @@ class AttachServer {
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::thread> threads_;
+  absl::Mutex mu_;
+  // The queues take nothing more.
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace wspd

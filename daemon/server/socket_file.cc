@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -141,7 +142,66 @@ absl::Status RemoveStale(const std::string& path) {
   return absl::OkStatus();
 }
 
+// Whether `fd` has the option's value; false also if it is no socket.
+bool HasOption(int fd, int option, int value) {
+  int actual = -1;
+  socklen_t size = sizeof(actual);
+  return getsockopt(fd, SOL_SOCKET, option, &actual, &size) == 0 &&
+         actual == value;
+}
+
+// Where a Unix socket is, for people.
+std::string DescribePlace(const sockaddr_un& address, socklen_t size) {
+  const size_t head = offsetof(sockaddr_un, sun_path);
+  if (size <= head) return "no path";
+  const absl::string_view name(address.sun_path, size - head);
+  if (name[0] == '\0') return absl::StrCat("the abstract @", name.substr(1));
+  return std::string(name.substr(0, name.find('\0')));
+}
+
+// Whether `fd` listens at `path`, as a socket that was passed has to.
+absl::Status CheckPassed(const std::string& who, const std::string& path,
+                         int fd) {
+  if (!HasOption(fd, SO_DOMAIN, AF_UNIX) ||
+      !HasOption(fd, SO_TYPE, SOCK_STREAM)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(who, " is no Unix stream socket"));
+  }
+  if (!HasOption(fd, SO_ACCEPTCONN, 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(who, " doesn't listen; Accept= has to be no"));
+  }
+  sockaddr_un address{};
+  socklen_t size = sizeof(address);
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    return absl::ErrnoToStatus(errno, "getsockname()");
+  }
+  const std::string place = DescribePlace(address, size);
+  if (place != path) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(who, " listens at ", place, ", the configuration says ",
+                     path, "; make them the same"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<SocketFile>> SocketFile::Adopt(
+    absl::string_view name, const std::string& path, OwnedFd socket) {
+  if (auto status = CheckPassed(
+          absl::StrCat("the passed socket \"", name, "\""), path, socket.get());
+      !status.ok()) {
+    return status;
+  }
+  const int flags = fcntl(socket.get(), F_GETFL);
+  if (flags < 0 || fcntl(socket.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+    return CallError(errno, "fcntl(F_SETFL)", path);
+  }
+  std::unique_ptr<SocketFile> file(new SocketFile(path, OwnedFd()));
+  file->socket_ = std::move(socket);
+  return file;
+}
 
 absl::StatusOr<std::unique_ptr<SocketFile>> SocketFile::Create(
     const SocketFileOptions& options) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "daemon/base/owned_fd.h"
 
@@ -41,6 +42,13 @@ class SocketFile {
   static absl::StatusOr<std::unique_ptr<SocketFile>> Create(
       const SocketFileOptions& options);
 
+  // A listening socket that somebody else made at `path` and keeps: without
+  // lock, and the file is left where it is. Makes the descriptor non-blocking.
+  // INVALID_ARGUMENT if it isn't a Unix stream socket that listens at `path`,
+  // said with its `name`.
+  static absl::StatusOr<std::unique_ptr<SocketFile>> Adopt(
+      absl::string_view name, const std::string& path, OwnedFd socket);
+
   // Closes the socket and removes the file, if that is still the one it made.
   ~SocketFile();
 
@@ -58,10 +66,10 @@ class SocketFile {
   absl::Status Listen(const SocketFileOptions& options);
 
   const std::string path_;
-  // Closed, and so released, last.
+  // Closed, and so released, last. Invalid if the socket was adopted.
   OwnedFd lock_;
   OwnedFd socket_;
-  // What Listen made; 0, 0 before.
+  // What Listen made; 0, 0 before, and if somebody else made it.
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -226,6 +227,59 @@ TEST_F(SocketFileTest, AnEmptyPathIsAnError) {
   options_.path = "";
   EXPECT_EQ(SocketFile::Create(options_).status().code(),
             absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(SocketFileTest, APassedSocketIsServedAndItsFileLeft) {
+  MakeFolder();
+  OwnedFd passed = BindByHand();
+  const OwnedFd managers(dup(passed.get()));
+  {
+    const auto file =
+        SocketFile::Adopt("provider", options_.path, std::move(passed));
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_TRUE(fcntl((*file)->listen_fd(), F_GETFL) & O_NONBLOCK);
+  }
+  EXPECT_TRUE(CanConnect(options_.path)) << "the manager keeps it";
+  // Again, by the next daemon.
+  EXPECT_TRUE(
+      SocketFile::Adopt("provider", options_.path, OwnedFd(dup(managers.get())))
+          .ok());
+}
+
+TEST_F(SocketFileTest, APassedSocketOfAnotherKindIsRefused) {
+  MakeFolder();
+  const auto told = [this](OwnedFd fd) {
+    const auto status =
+        SocketFile::Adopt("admin", options_.path, std::move(fd)).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  const std::string no_stream =
+      "the passed socket \"admin\" is no Unix stream socket";
+  EXPECT_EQ(told(OwnedFd(open("/dev/null", O_RDONLY | O_CLOEXEC))), no_stream);
+  EXPECT_EQ(told(OwnedFd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0))),
+            no_stream);
+  EXPECT_EQ(told(OwnedFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))),
+            no_stream);
+  EXPECT_EQ(told(OwnedFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))),
+            "the passed socket \"admin\" doesn't listen; Accept= has to be no");
+  const std::string actual = options_.path;
+  OwnedFd elsewhere = BindByHand();
+  options_.path += "2";
+  EXPECT_EQ(told(std::move(elsewhere)),
+            absl::StrCat("the passed socket \"admin\" listens at ", actual,
+                         ", the configuration says ", options_.path,
+                         "; make them the same"));
+  OwnedFd nowhere(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(listen(nowhere.get(), 1), -1);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  // The kernel chooses an abstract name.
+  ASSERT_EQ(bind(nowhere.get(), reinterpret_cast<sockaddr*>(&address),
+                 sizeof(sa_family_t)),
+            0);
+  ASSERT_EQ(listen(nowhere.get(), 1), 0);
+  EXPECT_THAT(told(std::move(nowhere)), HasSubstr("listens at the abstract @"));
 }
 
 }  // namespace

@@ -461,6 +461,11 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(
   return out;
 }
 
+size_t Registry::client_count() const {
+  absl::MutexLock lock(&mu_);
+  return clients_.size();
+}
+
 void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
   info->set_version(options_.version);
   info->set_pid(getpid());

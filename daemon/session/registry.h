@@ -69,6 +69,9 @@ class Registry : public Inventory {
   // Ends all registrations; the daemon is stopping.
   void EndAll();
 
+  // Clients that are attached, or have the grace time to come back.
+  size_t client_count() const;
+
   // Inventory.
   std::vector<wsp::v1::Client> ListClients(
       const InventoryFilter& filter) const override;
