@@ -23,6 +23,7 @@
 #include "daemon/base/version.h"
 #include "daemon/config/config.h"
 #include "daemon/daemon.h"
+#include "daemon/privileges/privileges.h"
 #include "daemon/service/passed_sockets.h"
 #include "daemon/service/sd_notify.h"
 #include "daemon/test_flags.h"
@@ -130,6 +131,9 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
+  if (auto status = wspd::DropPrivileges(*config); !status.ok()) {
+    return Fail(status, EX_NOPERM);
+  }
   wspd::Daemon::Options options;
   options.config = *std::move(config);
   options.passed = *std::move(passed);

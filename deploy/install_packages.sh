@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs, by name, the Debian 12 packages that wspd builds and tests with.
 # Does nothing when all are there. Needs root or sudo.
-#   deploy/install_packages.sh [--tests | --interop | --bench]
+#   deploy/install_packages.sh [--tests | --package | --interop | --bench]
 # --tests    also what the tests need, and --bench's as far as they can be had:
 #            its test names those that aren't there
+# --package  also what deploy/debian/build_package.sh needs, and its tests
 # --interop  also the programs that tests/interop runs
 # --bench    also the programs that tests/bench measures
 set -euo pipefail
@@ -13,7 +14,7 @@ packages=(
   bazel-bootstrap bazel-rules-java bazel-rules-proto g++
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc
   libprotobuf-dev libabsl-dev libnghttp2-dev libprotozero-dev
-  libc-ares-dev
+  libc-ares-dev libseccomp-dev
   python3 python3-protobuf
 )
 test_packages=(
@@ -22,6 +23,8 @@ test_packages=(
   clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
   binutils curl iproute2 linux-perf
 )
+# deploy/debian, tests/service.
+package_packages=(debhelper lintian man-db mmdebstrap podman runc systemd)
 run_packages=(nginx-light util-linux)
 # tests/interop.
 interop_packages=(
@@ -42,10 +45,11 @@ case "${1:-}" in
     wanted+=("${test_packages[@]}")
     optional=("${bench_packages[@]}")
     ;;
+  --package) wanted+=("${package_packages[@]}") ;;
   --interop) wanted+=("${interop_packages[@]}") ;;
   --bench) wanted+=("${bench_packages[@]}") ;;
   *)
-    echo "usage: $0 [--tests | --interop | --bench]" >&2
+    echo "usage: $0 [--tests | --package | --interop | --bench]" >&2
     exit 64
     ;;
 esac

@@ -140,6 +140,10 @@ void FillDefaults(Config* config) {
   Config::Planes* planes = config->mutable_planes();
   if (!planes->has_lent()) planes->set_lent(true);
   if (!planes->has_relayed()) planes->set_relayed(true);
+  Config::Privileges* privileges = config->mutable_privileges();
+  if (!privileges->has_system_call_filter()) {
+    privileges->set_system_call_filter(true);
+  }
   for (const NumberRule& rule : NumberRules()) {
     if (Get(*config, rule) == 0) Set(config, rule, rule.default_value);
   }
