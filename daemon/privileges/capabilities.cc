@@ -19,6 +19,7 @@ constexpr uint64_t Bit(int capability) { return uint64_t{1} << capability; }
 
 // Of those that the daemon has a use for, and of giving up the others.
 constexpr std::pair<int, const char*> kNames[] = {
+    {CAP_CHOWN, "cap_chown"},
     {CAP_NET_BIND_SERVICE, "cap_net_bind_service"},
     {CAP_NET_RAW, "cap_net_raw"},
     {CAP_NET_ADMIN, "cap_net_admin"},

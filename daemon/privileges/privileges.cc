@@ -25,6 +25,7 @@ constexpr mode_t kFolderMode = 0755;
 
 CapabilitySet KeptBy(const Config::Privileges& privileges) {
   CapabilitySet kept = CapabilitySet{1} << CAP_NET_BIND_SERVICE;
+  if (privileges.chown()) kept |= CapabilitySet{1} << CAP_CHOWN;
   if (privileges.net_raw()) kept |= CapabilitySet{1} << CAP_NET_RAW;
   if (privileges.net_admin()) kept |= CapabilitySet{1} << CAP_NET_ADMIN;
   if (privileges.sys_ptrace()) kept |= CapabilitySet{1} << CAP_SYS_PTRACE;

@@ -80,6 +80,12 @@ absl::Status AddClone(const Filter& filter) {
                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0), "clone");
 }
 
+// Marks a socket as its client's user's; groups stay what they are.
+absl::Status AddChown(const Filter& filter) {
+  return AddRule(filter, SCMP_ACT_ALLOW, SCMP_SYS(fchown),
+                 SCMP_A2_32(SCMP_CMP_EQ, static_cast<gid_t>(-1)), "fchown");
+}
+
 }  // namespace
 
 bool SystemCallFilterFits() {
@@ -109,6 +115,7 @@ absl::Status FilterSystemCalls() {
   }
   if (status.ok()) status = AddSocket(filter);
   if (status.ok()) status = AddClone(filter);
+  if (status.ok()) status = AddChown(filter);
   if (!status.ok()) return status;
   if (int error = seccomp_load(filter.get()); error != 0) {
     return Failed(error, "seccomp_load()");

@@ -67,6 +67,19 @@ TEST(SystemCallFilterTest, OtherFamiliesOfSocketsAreUnknown) {
   }
 }
 
+TEST(SystemCallFilterTest, GivesDescriptorsToUsersAlone) {
+  EXPECT_EQ(ExitCode(RunFiltered([] {
+              const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+              return ErrorOf(fchown(fd, getuid(), static_cast<gid_t>(-1)));
+            })),
+            0);
+  EXPECT_EQ(ExitCode(RunFiltered([] {
+              const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+              return ErrorOf(fchown(fd, getuid(), getgid()));
+            })),
+            ENOSYS);
+}
+
 TEST(SystemCallFilterTest, WhatIsInNoTableIsUnknown) {
   EXPECT_EQ(ExitCode(RunFiltered([] { return ErrorOf(syscall(SYS_sync)); })),
             ENOSYS);
@@ -101,7 +114,7 @@ TEST(SystemCallFilterTest, CannotBeLifted) {
 }
 
 TEST(SystemCallsTest, EachIsKnownAndInOneTable) {
-  std::set<std::string> names = {"socket", "clone"};
+  std::set<std::string> names = {"socket", "clone", "fchown"};
   for (const auto* groups : {&AllowedSystemCalls(), &DeadlySystemCalls()}) {
     for (const SystemCallGroup& group : *groups) {
       for (const char* name : group.names) {

@@ -3,7 +3,8 @@
 namespace wspd {
 
 // What glibc and gRPC fall back on is listed beside what they prefer.
-// socket(2) and clone(2) depend on their arguments: system_call_filter.cc.
+// socket(2), clone(2) and fchown(2) depend on their arguments:
+// system_call_filter.cc.
 const std::vector<SystemCallGroup>& AllowedSystemCalls() {
   static const auto* const groups = new std::vector<SystemCallGroup>{
       {"memory of the heap, of stacks and of shared libraries",
@@ -22,7 +23,8 @@ const std::vector<SystemCallGroup>& AllowedSystemCalls() {
       {"waiting for descriptors",
        {"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
         "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "eventfd2",
-        "pipe2", "timerfd_create", "timerfd_settime", "timerfd_gettime"}},
+        "eventfd", "pipe", "pipe2", "timerfd_create", "timerfd_settime",
+        "timerfd_gettime"}},
       {"sockets: the clients' and the daemon's own",
        {"socketpair", "bind", "listen", "accept", "accept4", "connect",
         "getsockname", "getpeername", "setsockopt", "getsockopt", "shutdown",

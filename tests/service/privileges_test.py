@@ -20,7 +20,7 @@ PROTOS = wire_client.load_protos(sys.argv[2])
 PROVIDER = PROTOS[1]
 
 EX_NOPERM = 77
-BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_PTRACE = 10, 12, 13, 19
+CHOWN, BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_PTRACE = 0, 10, 12, 13, 19
 LOOPBACK = 0x7F000001
 AS_ROOT = unittest.skipUnless(os.geteuid() == 0, "only root can drop it")
 
@@ -107,11 +107,11 @@ class PrivilegesTest(unittest.TestCase):
     @AS_ROOT
     def test_keeps_what_is_configured(self):
         self.start('user: "65534" net_admin: true net_raw: true '
-                   "sys_ptrace: true system_call_filter: false")
+                   "sys_ptrace: true chown: true system_call_filter: false")
         for status in self.status():
             self.assertEqual(
                 int(status["CapEff"], 16),
-                bits(BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_PTRACE))
+                bits(CHOWN, BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_PTRACE))
             self.assertEqual(status["NoNewPrivs"], "1")
             self.assertEqual(status["Seccomp"], "0")
         self.assertEqual(self.bind(self.serve(), 0), 0)
