@@ -2,8 +2,8 @@
 # Installs, by name, the Debian 12 packages that wspd builds and tests with.
 # Does nothing when all are there. Needs root or sudo.
 #   deploy/install_packages.sh [--tests | --package | --interop | --bench]
-# --tests    also what the tests need, and --bench's as far as they can be had:
-#            its test names those that aren't there
+# --tests    also what the tests need, and --bench's and --package's as far as they
+#            can be had: their tests say what isn't there
 # --package  also what deploy/debian/build_package.sh needs, and its tests
 # --interop  also the programs that tests/interop runs
 # --bench    also the programs that tests/bench measures
@@ -43,7 +43,7 @@ case "${1:-}" in
   "") ;;
   --tests)
     wanted+=("${test_packages[@]}")
-    optional=("${bench_packages[@]}")
+    optional=("${bench_packages[@]}" "${package_packages[@]}")
     ;;
   --package) wanted+=("${package_packages[@]}") ;;
   --interop) wanted+=("${interop_packages[@]}") ;;
