@@ -104,6 +104,7 @@ else
   check "format" bash tests/lint/format.sh
   bazel_tests default --build_tests_only=false //...
   check "quickstart" bash deploy/quickstart.sh
+  check "boot" bash tests/service/boot.sh
   bazel_tests tsan --config=tsan --build_tests_only //daemon/... \
     //client_stub/... //tests/{lifecycle,stress}/...
   bazel_tests asan --config=asan --build_tests_only //daemon/... \
