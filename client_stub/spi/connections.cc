@@ -138,6 +138,13 @@ uint32_t ShutDownInOrder(SpiCall* call, uint32_t wire_how) {
   MutexLock lock(&g_library.mutex);
   if (const uint32_t error = call->Reach()) return error;
   Provider* provider = call->provider();
+  // What waits belongs before it.
+  if (wire_how != wire::ShutdownRequest::HOW_RECEIVE) {
+    provider->StopNativeSends(call->socket());
+  }
+  if (wire_how != wire::ShutdownRequest::HOW_SEND) {
+    provider->StopNativeReceives(call->socket());
+  }
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, call->socket());
   SendLane* lane = &call->socket()->lane;
@@ -146,13 +153,6 @@ uint32_t ShutDownInOrder(SpiCall* call, uint32_t wire_how) {
   if (!behind_sends) {
     if (const uint32_t error = call->PrepareToWait(operation)) return error;
   }
-  // Receives that wait belong before it.
-  if (wire_how != wire::ShutdownRequest::HOW_RECEIVE) {
-    call->socket()->sends_natively = false;
-  }
-  if (wire_how != wire::ShutdownRequest::HOW_SEND) {
-    provider->StopNativeReceives(call->socket());
-  }
   Call* request = provider->NewCall(operation, CallHeader());
   AppendShutdown(&request->bytes, wire_how);
   if (behind_sends) {
@@ -160,6 +160,7 @@ uint32_t ShutDownInOrder(SpiCall* call, uint32_t wire_how) {
     // connected, or there would be no sends.
     provider->attachment().SubmitBehindSends(lane, &operation->job, request);
     provider->LetGo(operation);
+    provider->Flush();
     return 0;
   }
   provider->attachment().Submit(request);

@@ -20,7 +20,7 @@ struct Operation;
 struct StubSocket;
 
 struct InHeldReceives;
-struct InNativeReceives;
+struct InNativeWaits;
 struct InOperations;
 struct InIndications;
 struct InWork;
@@ -55,7 +55,7 @@ class OperationSteps {
 // it has vanished. Under the session lock.
 struct Operation final : CallOwner,
                          ListNode<InHeldReceives>,
-                         ListNode<InNativeReceives>,
+                         ListNode<InNativeWaits>,
                          ListNode<InOperations>,
                          ListNode<InIndications>,
                          ListNode<InWork> {

@@ -169,7 +169,8 @@ class Provider final : private Attachment::Observer {
       WSP_REQUIRES(g_library.mutex);
   // Receives go to the daemon from now on, first those whose threads wait.
   void StopNativeReceives(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
-  // The same for sends.
+  // The same for sends; and for both.
+  void StopNativeSends(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   void StopNativeTransfers(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   // The socket has no connection any more that could be behind its handle.
   void TakeBack(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
@@ -187,11 +188,19 @@ class Provider final : private Attachment::Observer {
   // The kernel told an error that the daemon has to know.
   void ReportError(StubSocket* socket, uint32_t linux_errno)
       WSP_REQUIRES(g_library.mutex);
-  static bool IsNative(Operation* operation) {
-    return static_cast<ListNode<InNativeReceives>*>(operation)->linked();
+  // Whether threads wait for the kernel's socket.
+  static bool HasNativeWaits(const StubSocket& socket)
+      WSP_REQUIRES(g_library.mutex) {
+    return !socket.native_receives.empty() || !socket.native_sends.empty();
   }
-  // The kernel's socket has something for a receive whose thread waits.
-  void ContinueReceive(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  static bool IsNative(Operation* operation) {
+    return static_cast<ListNode<InNativeWaits>*>(operation)->linked();
+  }
+  // A send waits for room in the kernel's socket, in its thread.
+  void AwaitRoom(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // The kernel's socket has something, or room, for an operation whose thread
+  // waits.
+  void ContinueTransfer(Operation* operation) WSP_REQUIRES(g_library.mutex);
 
   // ---- operations
 
@@ -376,6 +385,7 @@ class Provider final : private Attachment::Observer {
   bool ReceiveFromKernel(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // Gives the daemon what waits for the kernel's socket.
   void ForwardNativeReceives(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  void ForwardNativeSends(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   static void EndNativeWait(Operation* operation) WSP_REQUIRES(g_library.mutex);
   // The result of a request to lend a socket has come.
   void OnLent(const Operation& operation, uint64_t call_id)

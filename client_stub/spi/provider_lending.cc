@@ -65,8 +65,13 @@ void Provider::StopNativeReceives(StubSocket* socket) {
   ForwardNativeReceives(socket);
 }
 
-void Provider::StopNativeTransfers(StubSocket* socket) {
+void Provider::StopNativeSends(StubSocket* socket) {
   socket->sends_natively = false;
+  ForwardNativeSends(socket);
+}
+
+void Provider::StopNativeTransfers(StubSocket* socket) {
+  StopNativeSends(socket);
   StopNativeReceives(socket);
 }
 
@@ -83,7 +88,8 @@ void Provider::ReportError(StubSocket* socket, uint32_t linux_errno) {
 
 bool Provider::MaySendNatively(const StubSocket& socket) const {
   return socket.sends_natively && !socket.shared && !socket.closing &&
-         socket.lane.jobs.empty() && socket.lane.in_flight == 0;
+         socket.lane.jobs.empty() && socket.lane.in_flight == 0 &&
+         socket.native_sends.empty();
 }
 
 size_t Provider::SendToKernel(StubSocket* socket, ByteView* pieces,
@@ -109,6 +115,18 @@ size_t Provider::SendToKernel(StubSocket* socket, ByteView* pieces,
     pieces[next].size -= left;
   }
   return next;
+}
+
+void Provider::AwaitRoom(Operation* operation) {
+  StubSocket* const socket = operation->socket;
+  if (!operation->waiter->WatchSocket(socket->descriptor,
+                                      Waiter::SocketHas::kRoom)) {
+    return StartSend(operation);
+  }
+  if (operation->timeout_ms != 0) {
+    operation->job.deadline_ms = NowMs() + operation->timeout_ms;
+  }
+  socket->native_sends.PushBack(operation);
 }
 
 // ----------------------------------------------------------------- receiving
@@ -141,7 +159,10 @@ bool Provider::ReceiveFromKernel(Operation* operation) {
         return true;
       }
       if (IsNative(operation)) return true;
-      if (!operation->waiter->WatchSocket(socket->descriptor)) return false;
+      if (!operation->waiter->WatchSocket(socket->descriptor,
+                                          Waiter::SocketHas::kData)) {
+        return false;
+      }
       socket->native_receives.PushBack(operation);
       operation->pending = operation->report_pending;
       return true;
@@ -152,9 +173,23 @@ bool Provider::ReceiveFromKernel(Operation* operation) {
   }
 }
 
-void Provider::ContinueReceive(Operation* operation) {
-  if (!IsNative(operation) || ReceiveFromKernel(operation)) return;
-  StopNativeReceives(operation->socket);
+void Provider::ContinueTransfer(Operation* operation) {
+  if (!IsNative(operation)) return;
+  StubSocket* const socket = operation->socket;
+  if (operation->kind == Operation::Kind::kReceive) {
+    if (ReceiveFromKernel(operation)) return;
+    StopNativeReceives(socket);
+    return Flush();
+  }
+  std::vector<ByteView>& buffers = operation->buffers;
+  const uint64_t before = operation->bytes;
+  const size_t done =
+      SendToKernel(socket, buffers.data(), buffers.size(), &operation->bytes);
+  operation->total -= operation->bytes - before;
+  buffers.erase(buffers.begin(), buffers.begin() + static_cast<int>(done));
+  if (buffers.empty()) return Complete(operation, 0);
+  if (socket->sends_natively) return;
+  ForwardNativeSends(socket);
   Flush();
 }
 
@@ -169,9 +204,21 @@ void Provider::ForwardNativeReceives(StubSocket* socket) {
   }
 }
 
+void Provider::ForwardNativeSends(StubSocket* socket) {
+  Operation* const operation = socket->native_sends.front();
+  if (operation == nullptr) return;
+  EndNativeWait(operation);
+  int64_t& deadline = operation->job.deadline_ms;
+  if (deadline != INT64_MAX) {
+    operation->timeout_ms =
+        static_cast<uint32_t>(std::max<int64_t>(deadline - NowMs(), 1));
+  }
+  StartSend(operation);
+}
+
 void Provider::EndNativeWait(Operation* operation) {
   if (!IsNative(operation)) return;
-  static_cast<ListNode<InNativeReceives>*>(operation)->Unlink();
+  static_cast<ListNode<InNativeWaits>*>(operation)->Unlink();
   if (operation->waiter != nullptr) operation->waiter->ForgetSocket();
 }
 

@@ -102,7 +102,7 @@ void Provider::Free(Operation* operation) {
   static_cast<ListNode<InWork>*>(operation)->Unlink();
   static_cast<ListNode<InLane>*>(&operation->job)->Unlink();
   static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
-  static_cast<ListNode<InNativeReceives>*>(operation)->Unlink();
+  static_cast<ListNode<InNativeWaits>*>(operation)->Unlink();
   if (operation->kind == Operation::Kind::kWatch) --watchers_;
   if (operation->opened_thread) CloseThread(operation->thread);
   if (operation->enumerates_events) --operation->socket->enumerating;
@@ -143,6 +143,8 @@ void Provider::StartSend(Operation* operation) {
   StubSocket* socket = operation->socket;
   // See MayReceiveNatively.
   ForwardNativeReceives(socket);
+  // At most one, which comes first.
+  ForwardNativeSends(socket);
   if (operation->timeout_ms != 0) {
     job.deadline_ms = NowMs() + operation->timeout_ms;
   }
@@ -187,7 +189,6 @@ void Provider::StartReceive(Operation* operation) {
 
 void Provider::LeaveReceives(Operation* operation) {
   static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
-  EndNativeWait(operation);
   StubSocket* socket = operation->socket;
   if (operation->with_daemon) --socket->daemon_receives;
   operation->with_daemon = false;
@@ -406,6 +407,7 @@ void Provider::Complete(Operation* operation, uint32_t error) {
   }
   operation->done = true;
   operation->error = error;
+  EndNativeWait(operation);
   if (operation->kind == Operation::Kind::kReceive) LeaveReceives(operation);
   if (operation->closes_socket && error != 0) StayOpen(operation->socket);
   if (operation->closes_socket && error == 0) DropTargets(operation->socket);

@@ -210,8 +210,14 @@ SOCKET WSPAPI SpiSocket(int family, int type, int protocol,
 namespace {
 
 uint32_t CloseWithDaemon(SpiCall* call) WSP_REQUIRES(g_library.mutex) {
-  if (const uint32_t error = call->Reach()) return error;
   Provider* provider = call->provider();
+  // What waits for the kernel's socket goes to the daemon first, which ends it
+  // as it ends all else.
+  if (Provider::HasNativeWaits(*call->socket())) {
+    provider->StopNativeTransfers(call->socket());
+    provider->Flush();
+  }
+  if (const uint32_t error = call->Reach()) return error;
   Operation* operation =
       provider->NewOperation(Operation::Kind::kControl, call->socket());
   if (const uint32_t error = call->PrepareToWait(operation)) return error;

@@ -82,7 +82,7 @@ SpiCall::WaitEnd SpiCall::Await(Operation* operation, int64_t deadline) {
       provider_->ReadConnection(waiter);
     }
     if ((frame.seen & Waiter::kSocket) != 0 && !IsOver(*operation)) {
-      provider_->ContinueReceive(operation);
+      provider_->ContinueTransfer(operation);
     }
     if ((frame.seen & Waiter::kSignal) != 0 && !IsOver(*operation) &&
         !Expose(&frame)) {

@@ -14,7 +14,7 @@ namespace wsp {
 
 struct InHeldReceives;
 struct InKeptHandles;
-struct InNativeReceives;
+struct InNativeWaits;
 struct Operation;
 
 struct StubSocket;
@@ -91,8 +91,10 @@ struct StubSocket : ListNode<InKeptHandles> {
   bool receives_natively = false;
   // Receives that the daemon has.
   uint32_t daemon_receives = 0;
-  // Synchronous receives whose threads wait for the kernel's socket.
-  IntrusiveList<Operation, InNativeReceives> native_receives;
+  // Synchronous receives, and at most one send, whose threads wait for the
+  // kernel's socket.
+  IntrusiveList<Operation, InNativeWaits> native_receives;
+  IntrusiveList<Operation, InNativeWaits> native_sends;
 
   // Who hears of its network events, in the order of their numbers. Mostly
   // there is at most one; while another is being registered, both may hear.

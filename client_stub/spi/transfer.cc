@@ -235,18 +235,19 @@ struct NativeSend {
   uint64_t bytes = 0;
 };
 
-// Sends as much as the kernel takes, if that is in order. The rest is left to
-// the daemon; `*done` if there is none.
-void SendNativelyIfPossible(SpiCall* call, const Transfer& transfer,
-                            uint32_t flags, NativeSend* native, bool* done)
+// What is left to do of a send.
+enum class LeftToDo { kNothing, kWaitForRoom, kAskDaemon };
+
+// Sends as much as the kernel takes, if that is in order.
+LeftToDo SendNativelyIfPossible(SpiCall* call, const Transfer& transfer,
+                                uint32_t flags, NativeSend* native)
     WSP_REQUIRES(g_library.mutex) {
-  *done = false;
   Provider* provider = call->provider();
   StubSocket* socket = call->socket();
   if (transfer.overlapped != nullptr || flags != 0 ||
       transfer.buffer_count > NativeSend::kMostPieces ||
       !provider->MaySendNatively(*socket)) {
-    return;
+    return LeftToDo::kAskDaemon;
   }
   uint64_t total = 0;
   for (; native->count < transfer.buffer_count; ++native->count) {
@@ -255,12 +256,13 @@ void SendNativelyIfPossible(SpiCall* call, const Transfer& transfer,
         reinterpret_cast<const uint8_t*>(buffer.buf), buffer.len};
     total += buffer.len;
   }
-  if (total == 0) return;
+  if (total == 0) return LeftToDo::kAskDaemon;
   native->next = provider->SendToKernel(socket, native->pieces, native->count,
                                         &native->bytes);
+  if (native->next == native->count) return LeftToDo::kNothing;
+  if (!socket->sends_natively) return LeftToDo::kAskDaemon;
   // What doesn't wait is done with what was taken, or would have to wait.
-  *done = native->next == native->count ||
-          (!transfer.blocks && socket->sends_natively);
+  return transfer.blocks ? LeftToDo::kWaitForRoom : LeftToDo::kNothing;
 }
 
 // One send operation over `buffers`, from its beginning to the verdict.
@@ -275,9 +277,8 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
       return Failed(error);
   }
   NativeSend native;
-  bool done;
-  SendNativelyIfPossible(call, transfer, flags, &native, &done);
-  if (done) {
+  const LeftToDo left = SendNativelyIfPossible(call, transfer, flags, &native);
+  if (left == LeftToDo::kNothing) {
     Outcome outcome;
     outcome.bytes = native.bytes;
     outcome.error = native.bytes > 0 ? 0 : WSAEWOULDBLOCK;
@@ -285,7 +286,7 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   }
   Operation* operation = provider->NewOperation(Operation::Kind::kSend, socket);
   TakeBuffers(transfer, operation);
-  if (native.bytes > 0) {
+  if (native.count > 0) {
     operation->buffers.assign(native.pieces + native.next,
                               native.pieces + native.count);
     operation->total -= native.bytes;
@@ -313,7 +314,11 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
       operation->timeout_ms = socket->send_timeout_ms;
     }
   }
-  provider->StartSend(operation);
+  if (left == LeftToDo::kWaitForRoom) {
+    provider->AwaitRoom(operation);
+  } else {
+    provider->StartSend(operation);
+  }
   if (operation->overlapped != nullptr) {
     // No round trip: the caller hears of it when it is done.
     provider->Flush();

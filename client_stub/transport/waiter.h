@@ -46,9 +46,10 @@ class Waiter : public ListNode<InWaiting>, public ListNode<InWaiters> {
   // a forked child may keep its file open.
   void ForgetConnection();
 
-  // Reports kSocket while the socket of this descriptor has something to read
-  // or has failed. False if there is no room for it.
-  bool WatchSocket(int descriptor);
+  // Reports kSocket while the socket of this descriptor has something to read,
+  // or room to write, or has failed. False if there are no watches left.
+  enum class SocketHas : uint8_t { kData, kRoom };
+  bool WatchSocket(int descriptor, SocketHas what);
   // To be done before the descriptor is closed.
   void ForgetSocket();
   bool watches_socket() const { return socket_ >= 0; }

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <string>
 
+#include "client_stub/spi_client/blocking_hook.h"
 #include "client_stub/spi_client/upcalls.h"
 #include "tests/lifecycle/data_fixture.h"
 #include "tests/testing/pattern.h"
@@ -17,6 +18,7 @@
 namespace wspd::testing {
 namespace {
 
+constexpr WsaCode kInterrupted{WSAEINTR};
 constexpr WsaCode kReset{WSAECONNRESET};
 constexpr WsaCode kWouldBlock{WSAEWOULDBLOCK};
 
@@ -206,6 +208,149 @@ TEST_P(LentTest, LongSendArrivesWhole) {
   EXPECT_EQ(PatternError(peer().Read(kMuch), 0), "");
   threads.JoinAll();
   EXPECT_EQ(sent, kMuch);
+}
+
+// ---------------------------------------------------------- waiting for room
+
+// More than the kernel takes for a peer that doesn't read.
+constexpr size_t kTooMuch = 32 << 20;
+
+// A thread that sends more than there is room for.
+class LentSendTest : public LentTest {
+ protected:
+  void TearDown() override {
+    spi_client::SetBlockingHook({});
+    threads_.JoinAll();
+    LentTest::TearDown();
+  }
+
+  void StartSending(size_t size = kTooMuch) {
+    threads_.Start("send", [this, size] {
+      code_ = spi_->Send(s(), Pattern(0, size), &sent_);
+    });
+    ASSERT_TRUE(threads_.WaitUntilBlocked());
+    ASSERT_EQ(threads_.ended(), 0);
+  }
+  // What the send says in the end.
+  WsaCode Join() {
+    threads_.JoinAll();
+    return code_;
+  }
+
+  ThreadGroup threads_;
+  WsaCode code_;
+  size_t sent_ = 0;
+};
+
+INSTANTIATE_TEST_SUITE_P(Families, LentSendTest,
+                         ::testing::Values(Family::kIpv4, Family::kIpv6));
+
+TEST_P(LentSendTest, NeedsNoDaemon) {
+  StartSending();
+  daemon_.Pause();
+  EXPECT_EQ(PatternError(peer().Read(kTooMuch), 0), "");
+  EXPECT_EQ(Join(), kOk);
+  EXPECT_EQ(sent_, kTooMuch);
+  daemon_.Resume();
+  ExpectNative(s(), &peer());
+}
+
+TEST_P(LentSendTest, TimeLimitEndsItWithoutTheDaemon) {
+  ASSERT_EQ(spi_->SetOption(s(), SOL_SOCKET, SO_SNDTIMEO, 100), kOk);
+  daemon_.Pause();
+  EXPECT_EQ(spi_->Send(s(), Pattern(0, kTooMuch)), WsaCode{WSAETIMEDOUT});
+  daemon_.Resume();
+}
+
+TEST_P(LentSendTest, OverlappedSendsComeBehindIt) {
+  StartSending();
+  Operation next;
+  ASSERT_EQ(spi_->StartSend(s(), &next, Pattern(kTooMuch, 1000)), kPending);
+  EXPECT_EQ(PatternError(peer().Read(kTooMuch + 1000), 0), "");
+  EXPECT_EQ(Join(), kOk);
+  EXPECT_EQ(sent_, kTooMuch);
+  EXPECT_TRUE(WaitUntil([&] { return !next.is_pending(); }));
+  // In order again, and so without the daemon.
+  ExpectNative(s(), &peer());
+}
+
+TEST_P(LentSendTest, SynchronousSendsComeBehindIt) {
+  StartSending();
+  WsaCode code;
+  threads_.Start("next",
+                 [&] { code = spi_->Send(s(), Pattern(kTooMuch, 1000)); });
+  ASSERT_TRUE(threads_.WaitUntilBlocked());
+  EXPECT_EQ(PatternError(peer().Read(kTooMuch + 1000), 0), "");
+  EXPECT_EQ(Join(), kOk);
+  EXPECT_EQ(code, kOk);
+}
+
+// It goes by the mode as well, as it does with the daemon.
+TEST_P(LentSendTest, NonBlockingSendDoesNotOvertakeIt) {
+  StartSending();
+  ASSERT_EQ(spi_->SetNonBlocking(s(), true), kOk);
+  EXPECT_EQ(spi_->Send(s(), Pattern(kTooMuch, 1000)), kWouldBlock);
+  EXPECT_EQ(Join(), kOk);
+  EXPECT_EQ(PatternError(peer().Read(sent_), 0), "");
+}
+
+TEST_P(LentSendTest, ShutdownComesBehindIt) {
+  StartSending();
+  ASSERT_EQ(spi_->Shutdown(s(), SD_SEND), kOk);
+  const PeerSocket::Rest rest = peer().ReadToEnd();
+  EXPECT_EQ(rest.ending, Ending::kOrderly);
+  EXPECT_EQ(rest.data.size(), kTooMuch);
+  EXPECT_EQ(Join(), kOk);
+}
+
+TEST_P(LentSendTest, ReceivesGoOnBesideIt) {
+  StartSending();
+  daemon_.Pause();
+  ASSERT_TRUE(peer().Write("hello"));
+  std::string data;
+  EXPECT_EQ(spi_->RecvExactly(s(), 5, &data), kOk);
+  daemon_.Resume();
+  EXPECT_EQ(PatternError(peer().Read(kTooMuch), 0), "");
+  EXPECT_EQ(Join(), kOk);
+}
+
+TEST_P(LentSendTest, ResetEndsItAndStays) {
+  StartSending();
+  peer().Reset();
+  EXPECT_EQ(Join(), kReset);
+  std::string data;
+  EXPECT_EQ(spi_->Recv(s(), 1, &data), kReset);
+}
+
+TEST_P(LentSendTest, CloseEndsIt) {
+  StartSending();
+  EXPECT_EQ(spi_->Close(s()), kOk);
+  EXPECT_EQ(Join(), kInterrupted);
+}
+
+TEST_P(LentSendTest, CleanupEndsIt) {
+  StartSending();
+  EXPECT_EQ(spi_->Cleanup(), kOk);
+  EXPECT_EQ(Join(), kInterrupted);
+  EXPECT_EQ(peer().WaitForEnd(), Ending::kReset);
+}
+
+TEST_P(LentSendTest, DaemonsEndEndsIt) {
+  StartSending();
+  daemon_.Kill();
+  EXPECT_EQ(Join(), WsaCode{WSAENETDOWN});
+  EXPECT_EQ(spi_->Send(s(), "x"), WsaCode{WSAENETDOWN});
+}
+
+TEST_P(LentSendTest, CancelledItLeavesNoStreamWithAGap) {
+  spi_client::SetBlockingHook(
+      {[](DWORD_PTR spi) -> BOOL {
+         EXPECT_EQ(reinterpret_cast<Spi*>(spi)->CancelBlocking(), kOk);
+         return FALSE;
+       },
+       reinterpret_cast<DWORD_PTR>(spi_.get())});
+  EXPECT_EQ(spi_->Send(s(), Pattern(0, kTooMuch)), kInterrupted);
+  EXPECT_EQ(peer().WaitForEnd(), Ending::kReset);
 }
 
 // -------------------------------------------------------------------- order

@@ -99,11 +99,12 @@ void Waiter::ForgetConnection() {
   watch_ = Watch::kNone;
 }
 
-bool Waiter::WatchSocket(int descriptor) {
+bool Waiter::WatchSocket(int descriptor, SocketHas what) {
   ForgetSocket();
-  if (!Add(set_, descriptor, kSocket, EPOLLIN | EPOLLPRI | EPOLLRDHUP)) {
-    return false;
-  }
+  const uint32_t events = what == SocketHas::kData
+                              ? EPOLLIN | EPOLLPRI | EPOLLRDHUP
+                              : uint32_t{EPOLLOUT};
+  if (!Add(set_, descriptor, kSocket, events)) return false;
   socket_ = descriptor;
   return true;
 }
