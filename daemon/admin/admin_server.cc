@@ -42,6 +42,11 @@ void AddAdmin(const AdminService* admin, RpcTable* table) {
   AddAdminMethod(admin, "GetServerInfo", &AdminService::GetServerInfo, table);
   AddAdminMethod(admin, "DisconnectClient", &AdminService::DisconnectClient,
                  table);
+  table->AddStream<wsp::v1::WatchEventsRequest>(
+      absl::StrCat("/", kAdmin, "/WatchEvents"),
+      [admin](uid_t caller, const wsp::v1::WatchEventsRequest& request) {
+        return admin->WatchEvents(caller, request);
+      });
 }
 
 void AddHealth(const Health* health, RpcTable* table) {
@@ -107,6 +112,7 @@ AdminServer::AdminServer(const std::string& socket,
                          std::unique_ptr<SocketFile> file, EventLoop* loop,
                          Inventory* inventory)
     : file_(std::move(file)),
+      events_(inventory->events()),
       admin_(inventory, socket),
       health_({kProvider, kAdmin}),
       reflection_({kHealth, kReflection, kAdmin}),
@@ -115,10 +121,12 @@ AdminServer::AdminServer(const std::string& socket,
   AddAdmin(&admin_, &methods_);
   AddHealth(&health_, &methods_);
   AddReflection(&reflection_, &methods_);
+  events_->SetWake([this] { server_.Recheck(); });
 }
 
 AdminServer::~AdminServer() {
   if (listener_ != nullptr) listener_->Stop();
+  events_->SetWake(nullptr);
   server_.Stop();
 }
 

@@ -17,6 +17,7 @@
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/identity/peer_identity.h"
+#include "daemon/journal/event_journal.h"
 #include "daemon/server/connection_table.h"
 #include "daemon/server/listener.h"
 #include "daemon/server/socket_file.h"
@@ -64,6 +65,7 @@ class AdminServer {
               EventLoop* loop, Inventory* inventory);
 
   const std::unique_ptr<SocketFile> file_;
+  EventJournal* const events_;
   AdminService admin_;
   Health health_;
   const Reflection reflection_;

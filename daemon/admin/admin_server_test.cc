@@ -71,6 +71,43 @@ class AdminServerTest : public ::testing::Test {
   std::shared_ptr<grpc::Channel> channel_;
 };
 
+TEST_F(AdminServerTest, StreamsEventsAsTheyHappen) {
+  auto stub = wsp::v1::Admin::NewStub(channel_);
+  grpc::ClientContext context;
+  auto stream = stub->WatchEvents(&context, {});
+  wsp::v1::WatchEventsResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.events_size(), 0);
+  for (uint64_t i = 1; i <= 1000; ++i) {
+    EventRecord record;
+    record.kind = wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED;
+    record.client_id = i;
+    inventory_.events()->Append(record);
+    // Each wakes a stream that sleeps; now and then several come at once.
+    if (i % 10 < 5) continue;
+    while (response.next_sequence() <= i) ASSERT_TRUE(stream->Read(&response));
+    ASSERT_EQ(response.lost(), 0u);
+    ASSERT_EQ(response.events(response.events_size() - 1).client_id(), i);
+  }
+  context.TryCancel();
+  while (stream->Read(&response)) {
+  }
+  EXPECT_EQ(stream->Finish().error_code(), grpc::CANCELLED);
+}
+
+TEST_F(AdminServerTest, RefusesAStreamFromTheFuture) {
+  auto stub = wsp::v1::Admin::NewStub(channel_);
+  grpc::ClientContext context;
+  wsp::v1::WatchEventsRequest request;
+  request.set_from_sequence(2);
+  auto stream = stub->WatchEvents(&context, request);
+  wsp::v1::WatchEventsResponse response;
+  EXPECT_FALSE(stream->Read(&response));
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("the next event is 1"));
+}
+
 TEST_F(AdminServerTest, AnswersEveryAdminCall) {
   auto stub = wsp::v1::Admin::NewStub(channel_);
   {

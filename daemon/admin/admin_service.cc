@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/admin/event_source.h"
 #include "daemon/base/log.h"
 #include "daemon/base/utf8.h"
 #include "daemon/base/version.h"
@@ -121,6 +122,18 @@ AdminService::DisconnectClient(
        {"result", status.ToString()}});
   if (!status.ok()) return status;
   return wsp::v1::DisconnectClientResponse();
+}
+
+absl::StatusOr<std::unique_ptr<RpcSource>> AdminService::WatchEvents(
+    uid_t caller, const wsp::v1::WatchEventsRequest& request) const {
+  EventJournal* const journal = inventory_->events();
+  const uint64_t next = journal->next();
+  if (request.from_sequence() > next) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("from_sequence is ", request.from_sequence(),
+                     ", and the next event is ", next));
+  }
+  return std::make_unique<EventSource>(journal, request, VisibleTo(caller).uid);
 }
 
 }  // namespace wspd

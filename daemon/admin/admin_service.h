@@ -3,10 +3,12 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "daemon/admin/inventory.h"
+#include "daemon/admin/rpc_table.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
@@ -36,6 +38,9 @@ class AdminService {
       uid_t caller, const wsp::v1::GetServerInfoRequest& request) const;
   absl::StatusOr<wsp::v1::DisconnectClientResponse> DisconnectClient(
       uid_t caller, const wsp::v1::DisconnectClientRequest& request) const;
+  // The messages of the stream; they end before the service.
+  absl::StatusOr<std::unique_ptr<RpcSource>> WatchEvents(
+      uid_t caller, const wsp::v1::WatchEventsRequest& request) const;
 
  private:
   Inventory* const inventory_;

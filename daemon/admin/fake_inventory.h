@@ -42,6 +42,7 @@ class FakeInventory : public Inventory {
     info->set_clients(clients_.size());
     info->set_sockets(sockets_.size());
   }
+  EventJournal* events() override { return &events_; }
   absl::Status DisconnectClient(int pid) override {
     for (const auto& client : clients_) {
       if (client.pid() != pid) continue;
@@ -67,6 +68,7 @@ class FakeInventory : public Inventory {
   std::vector<wsp::v1::Client> clients_;
   std::vector<wsp::v1::Socket> sockets_;
   std::vector<int> disconnected_;
+  EventJournal events_;
 };
 
 }  // namespace wspd

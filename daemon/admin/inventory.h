@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/optional.h"
+#include "daemon/journal/event_journal.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
@@ -39,6 +40,9 @@ class Inventory {
 
   // Sets all that it knows; version, pid and admin_socket are set already.
   virtual void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const = 0;
+
+  // What happens to clients and sockets. As long-lived as the inventory.
+  virtual EventJournal* events() = 0;
 
   // Ends a client's registration as its final WSPCleanup would. NOT_FOUND if
   // there is none with the pid.

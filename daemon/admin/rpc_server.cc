@@ -109,9 +109,10 @@ class RpcServer::Call {
                                   BeginOperation(&Call::OnAccepted));
   }
 
-  // Sends a watch's answer again if it has changed.
+  // Sends a watch's answer again if it has changed, or what a stream has.
   void Recheck() {
     if (busy_) return;
+    if (source_ != nullptr) return WriteNext();
     auto answer = method_->answer(caller_, request_);
     if (!answer.ok()) return Finish(answer.status());
     if (*answer != last_answer_) Write(*std::move(answer));
@@ -180,11 +181,25 @@ class RpcServer::Call {
     }
     request_ = ToString(buffer_);
     buffer_.Clear();
+    if (method_->kind == RpcKind::kStream) return OpenStream();
     auto answer = method_->answer(caller_, request_);
     if (!answer.ok()) return Finish(answer.status());
     if (method_->kind == RpcKind::kUnary) return WriteAndFinish(*answer);
     if (method_->kind == RpcKind::kWatch) server_->watches_.insert(this);
     Write(*std::move(answer));
+  }
+
+  void OpenStream() {
+    auto source = method_->open(caller_, request_);
+    if (!source.ok()) return Finish(source.status());
+    source_ = *std::move(source);
+    server_->watches_.insert(this);
+    WriteNext();
+  }
+
+  // One message at a time: what the caller doesn't read waits at its source.
+  void WriteNext() {
+    if (auto message = source_->Next()) Write(*std::move(message));
   }
 
   void Write(std::string answer) {
@@ -233,6 +248,8 @@ class RpcServer::Call {
   grpc::ByteBuffer buffer_;
   std::string request_;
   std::string last_answer_;
+  // Of a stream.
+  std::unique_ptr<RpcSource> source_;
 };
 
 RpcServer::RpcServer(const RpcTable* table, const ConnectionTable* connections)

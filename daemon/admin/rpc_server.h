@@ -41,7 +41,8 @@ class RpcServer {
   // Thread-safe; not after Stop.
   void AddConnection(int fd);
 
-  // Looks whether the answers of watches have changed. Thread-safe.
+  // Looks whether the answers of watches have changed, and streams have
+  // something to send. Thread-safe.
   void Recheck();
 
   // Has `answer` called once on the server's thread, after what that is busy

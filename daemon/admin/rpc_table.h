@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
 
 namespace wspd {
 
@@ -21,6 +23,18 @@ enum class RpcKind {
   kBidi,
   // One request; its answer now, and again whenever it has changed.
   kWatch,
+  // One request; messages as they come.
+  kStream,
+};
+
+// Where the messages of a stream come from. The server's thread only.
+class RpcSource {
+ public:
+  virtual ~RpcSource() = default;
+
+  // The next encoded message. None if there is none now: once there is one,
+  // RpcServer::Recheck() has to be called.
+  virtual absl::optional<std::string> Next() = 0;
 };
 
 // One method of a server, on encoded messages.
@@ -32,6 +46,10 @@ struct RpcMethod {
   std::function<absl::StatusOr<std::string>(uid_t caller,
                                             const std::string& request)>
       answer;
+  // Of a stream, in its place.
+  std::function<absl::StatusOr<std::unique_ptr<RpcSource>>(
+      uid_t caller, const std::string& request)>
+      open = nullptr;
 };
 
 // The methods that a server offers. Immutable once it serves.
@@ -45,13 +63,24 @@ class RpcTable {
          [handler = std::move(handler)](uid_t caller, const std::string& bytes)
              -> absl::StatusOr<std::string> {
            Request request;
-           if (!request.ParseFromString(bytes)) {
-             return absl::InvalidArgumentError("the request isn't a " +
-                                               request.GetTypeName());
-           }
+           if (!request.ParseFromString(bytes)) return NotA(request);
            auto response = handler(caller, request);
            if (!response.ok()) return response.status();
            return response->SerializeAsString();
+         },
+         nullptr});
+  }
+
+  // `open`: absl::StatusOr<std::unique_ptr<RpcSource>>(uid_t, const Request&).
+  template <typename Request, typename Open>
+  void AddStream(std::string name, Open open) {
+    methods_.push_back(
+        {std::move(name), RpcKind::kStream, nullptr,
+         [open = std::move(open)](uid_t caller, const std::string& bytes)
+             -> absl::StatusOr<std::unique_ptr<RpcSource>> {
+           Request request;
+           if (!request.ParseFromString(bytes)) return NotA(request);
+           return open(caller, request);
          }});
   }
 
@@ -64,6 +93,12 @@ class RpcTable {
   }
 
  private:
+  template <typename Request>
+  static absl::Status NotA(const Request& request) {
+    return absl::InvalidArgumentError("the request isn't a " +
+                                      request.GetTypeName());
+  }
+
   std::vector<RpcMethod> methods_;
 };
 

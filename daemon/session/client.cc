@@ -24,13 +24,15 @@ int CountUpTo(uint32_t limit, std::atomic<uint32_t>* count, uint32_t others) {
 }  // namespace
 
 Client::Client(uint64_t id, ProcessKey key, Peer peer,
-               const SessionLimits& limits, std::shared_ptr<SocketOwner> owner)
+               const SessionLimits& limits, std::shared_ptr<SocketOwner> owner,
+               EventJournal* events)
     : id_(id),
       key_(std::move(key)),
       peer_(std::move(peer)),
       limits_(limits),
       attached_at_(absl::Now()),
-      owner_(std::move(owner)) {
+      owner_(std::move(owner)),
+      events_(events) {
   if (owner_ != nullptr) owner_->client_id.store(id_);
 }
 
@@ -66,6 +68,7 @@ uint64_t Client::Startup(Attachment* caller, uint64_t call_id, uint64_t owed) {
   const uint64_t now = std::min(before + std::min(owed, kMost) + 1, kMost);
   startups_.store(now, std::memory_order_release);
   caller->AddStartups(static_cast<int64_t>(now - before), call_id);
+  if (before == 0) Note(wsp::v1::JournalEvent::KIND_CLIENT_STARTED);
   return now;
 }
 
@@ -78,6 +81,7 @@ bool Client::Cleanup(Attachment* caller, uint64_t call_id, uint64_t* startups) {
   caller->AddStartups(-1, call_id);
   if (*startups == 0) {
     SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, caller, call_id);
+    Note(wsp::v1::JournalEvent::KIND_CLIENT_CLEANED_UP);
   }
   return true;
 }
@@ -139,6 +143,7 @@ void Client::RemoveAttachment(Attachment* attachment) {
     startups_.store(left, std::memory_order_release);
     if (left == 0 && before > 0) {
       SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, nullptr, 0);
+      Note(wsp::v1::JournalEvent::KIND_CLIENT_CLEANED_UP, "its stream ended");
     }
   }
   if (resume) ResumeReceives();
@@ -158,6 +163,18 @@ bool Client::ReleaseKept(uint64_t bytes) {
 
 void Client::ResumeReceives() {
   for (const auto& attachment : attachments()) attachment->ResumeReceives();
+}
+
+void Client::Note(wsp::v1::JournalEvent::Kind kind,
+                  absl::string_view detail) const {
+  if (events_ == nullptr) return;
+  EventRecord record;
+  record.kind = kind;
+  record.client_id = id_;
+  record.pid = peer_.identity.pid;
+  record.uid = peer_.identity.uid;
+  record.SetDetail(detail);
+  events_->Append(record);
 }
 
 void Client::Describe(wsp::v1::Client* out) const {

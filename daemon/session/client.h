@@ -9,10 +9,12 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "daemon/identity/peer_identity.h"
 #include "daemon/identity/process_key.h"
+#include "daemon/journal/event_journal.h"
 #include "daemon/linux/socket_owners.h"
 #include "daemon/session/limits.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -41,9 +43,10 @@ class Client {
   };
 
   // `owner`: what counts the sockets lent to the process and relayed for it;
-  // null if none are.
+  // null if none are. `events`: where its life is written down; null: nowhere.
   Client(uint64_t id, ProcessKey key, Peer peer, const SessionLimits& limits,
-         std::shared_ptr<SocketOwner> owner = nullptr);
+         std::shared_ptr<SocketOwner> owner = nullptr,
+         EventJournal* events = nullptr);
 
   uint64_t id() const { return id_; }
   const ProcessKey& key() const { return key_; }
@@ -99,6 +102,10 @@ class Client {
   // Goes on with receives that were held back for kept results.
   void ResumeReceives();
 
+  // Writes down what happened to it. Any thread, with any lock.
+  void Note(wsp::v1::JournalEvent::Kind kind,
+            absl::string_view detail = "") const;
+
   // For listings.
   void Describe(wsp::v1::Client* out) const;
 
@@ -115,6 +122,7 @@ class Client {
   const SessionLimits limits_;
   const absl::Time attached_at_;
   const std::shared_ptr<SocketOwner> owner_;
+  EventJournal* const events_;
   Usage usage_;
   // Written under mu_.
   std::atomic<uint64_t> startups_{0};

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/journal/event_journal.h"
 #include "daemon/linux/lent_sockets.h"
 #include "daemon/linux/socket_owners.h"
 #include "daemon/relay/relayed_sockets.h"
@@ -49,6 +50,8 @@ class SessionEnvironment {
   OfferedPlanes planes() const {
     return {relayed_sockets_ != nullptr, lent_sockets_ != nullptr};
   }
+  // What happens to clients and sockets.
+  EventJournal* events() const { return events_.get(); }
   // Of the sockets of both.
   SocketOwners* owners() const { return owners_.get(); }
 
@@ -74,6 +77,8 @@ class SessionEnvironment {
   LentSockets* const lent_sockets_;
   RelayedSockets* const relayed_sockets_;
   const std::shared_ptr<SocketOwners> owners_ = SocketOwners::Create();
+  const std::unique_ptr<EventJournal> events_ =
+      std::make_unique<EventJournal>();
   mutable std::atomic<uint32_t> next_loop_{0};
   std::atomic<bool> stopping_{false};
   mutable std::atomic<uint64_t> calls_{0};

@@ -193,7 +193,8 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
     found = clients_.emplace(key, ClientEntry()).first;
     found->second.client =
         std::make_shared<Client>(next_client_++, key, std::move(peer),
-                                 options_.limits, std::move(owner));
+                                 options_.limits, std::move(owner), events());
+    found->second.client->Note(wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED);
     WatchLocked(&found->second);
   }
   auto attachment = std::make_shared<Attachment>(found->second.client, token,
@@ -269,6 +270,7 @@ void Registry::StopGraceLocked(AttachmentEntry* entry) {
 
 void Registry::OnGraceOver(const std::string& token, uint64_t round) {
   std::shared_ptr<Attachment> attachment;
+  bool was_last = false;
   {
     absl::MutexLock lock(&mu_);
     auto found = attachments_.find(token);
@@ -279,24 +281,32 @@ void Registry::OnGraceOver(const std::string& token, uint64_t round) {
     attachment = found->second.attachment;
     if (attachment->bound()) return;
     // From now on nobody can resume it.
-    UnlistLocked(*attachment);
+    UnlistLocked(*attachment, &was_last);
   }
   Log(LogLevel::kInfo, "client cleaned up",
       {{"client", attachment->client_id()},
        {"pid", attachment->client()->identity().pid},
        {"cause", "stream broken, grace over"}});
-  attachment->client()->RemoveAttachment(attachment.get());
+  Retire(attachment, was_last);
 }
 
 void Registry::Remove(const std::shared_ptr<Attachment>& attachment) {
+  bool was_last = false;
   {
     absl::MutexLock lock(&mu_);
-    if (!UnlistLocked(*attachment)) return;
+    if (!UnlistLocked(*attachment, &was_last)) return;
   }
-  attachment->client()->RemoveAttachment(attachment.get());
+  Retire(attachment, was_last);
 }
 
-bool Registry::UnlistLocked(const Attachment& attachment) {
+void Registry::Retire(const std::shared_ptr<Attachment>& attachment,
+                      bool was_last) {
+  Client* const client = attachment->client();
+  client->RemoveAttachment(attachment.get());
+  if (was_last) client->Note(wsp::v1::JournalEvent::KIND_CLIENT_GONE);
+}
+
+bool Registry::UnlistLocked(const Attachment& attachment, bool* was_last) {
   auto entry = attachments_.find(attachment.token());
   if (entry == attachments_.end()) return false;
   StopGraceLocked(&entry->second);
@@ -310,6 +320,7 @@ bool Registry::UnlistLocked(const Attachment& attachment) {
     }
     found->second.client->LeaveSockets();
     clients_.erase(found);
+    *was_last = true;
   }
   return true;
 }
@@ -340,11 +351,22 @@ void Registry::EndClient(const std::shared_ptr<Client>& client,
   const absl::Time begin = absl::Now();
   std::vector<std::shared_ptr<Attachment>> attachments;
   if (!Unlist(client, &attachments)) return;
+  const bool registered = client->startups() > 0;
   const uint32_t sockets = client->usage().sockets.load();
   client->EndRegistration(reason);
   for (const auto& attachment : attachments) {
     attachment->EndStream(status);
     client->RemoveAttachment(attachment.get());
+  }
+  using JournalEvent = wsp::v1::JournalEvent;
+  const bool died = reason == wsp::v1::RegistrationEnded::REASON_UNSPECIFIED;
+  if (registered) {
+    client->Note(died ? JournalEvent::KIND_CLIENT_DIED
+                      : JournalEvent::KIND_CLIENT_CLEANED_UP,
+                 status.message());
+  }
+  if (!died || !registered) {
+    client->Note(JournalEvent::KIND_CLIENT_GONE, status.message());
   }
   static LogLimit limit(100);
   if (auto suppressed = limit.Admit()) {

@@ -78,6 +78,7 @@ class Registry : public Inventory {
   std::vector<wsp::v1::Socket> ListSockets(
       const InventoryFilter& filter) const override;
   void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override;
+  EventJournal* events() override { return environment_->events(); }
   absl::Status DisconnectClient(int pid) override;
 
  private:
@@ -112,8 +113,12 @@ class Registry : public Inventory {
   void OnGraceOver(const std::string& token, uint64_t round);
   void OnProcessEnded(const std::shared_ptr<Client>& client);
   void Remove(const std::shared_ptr<Attachment>& attachment);
-  // Takes an attachment off the books. False if it was not there any more.
-  bool UnlistLocked(const Attachment& attachment)
+  // Ends what is off the books, with its client if it was the last.
+  static void Retire(const std::shared_ptr<Attachment>& attachment,
+                     bool was_last);
+  // Takes an attachment off the books, and its client if it was the last. False
+  // if it was not there any more.
+  bool UnlistLocked(const Attachment& attachment, bool* was_last)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes a client and its attachments off the books; the caller ends them.
   // False if it was not there any more.

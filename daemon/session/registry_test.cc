@@ -1,17 +1,26 @@
 #include "daemon/session/registry.h"
 
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/synchronization/notification.h"
 #include "daemon/session/testing/session_harness.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
 namespace {
 
+using ::testing::ElementsAre;
 using wsp::v1::Hello;
 using wsp::v1::Welcome;
 
@@ -97,6 +106,35 @@ class RegistryTest : public testing::Test {
     const SessionHarness::Attached session = SessionOf(attached);
     ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
     EXPECT_EQ(SessionHarness::Await(session, 11).wsa_error(), 0u);
+  }
+
+  static void Cleanup(const Attached& attached) {
+    wsp::v1::ClientFrame frame;
+    auto* call = frame.add_calls();
+    call->set_call_id(2);
+    call->mutable_cleanup();
+    const SessionHarness::Attached session = SessionOf(attached);
+    ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
+    EXPECT_EQ(SessionHarness::Await(session, 2).wsa_error(), 0u);
+  }
+
+  void EndStream(const Attached& attached) {
+    registry_->OnStreamEnded(attached.attachment, attached.stream.get());
+  }
+
+  // "PID KIND DETAIL" of each event.
+  std::vector<std::string> Journal() {
+    std::vector<std::string> lines;
+    uint64_t sequence = 1, lost = 0;
+    EventRecord record;
+    while (registry_->events()->Read(&sequence, &record, &lost)) {
+      absl::string_view kind = wsp::v1::JournalEvent::Kind_Name(record.kind);
+      absl::ConsumePrefix(&kind, "KIND_CLIENT_");
+      lines.push_back(absl::StrCat(record.pid, " ", kind,
+                                   record.detail().empty() ? "" : " ",
+                                   record.detail()));
+    }
+    return lines;
   }
 
   static Hello Resuming(const Attached& attached) {
@@ -288,6 +326,43 @@ TEST_F(RegistryTest, TheListingsLeaveOutWhatTheFilterDoes) {
     EXPECT_EQ(registry_->ListClients(filter).size(), count);
     EXPECT_EQ(registry_->ListSockets(filter).size(), count);
   }
+}
+
+TEST_F(RegistryTest, LivesOfClientsAreInTheJournal) {
+  Make();
+  Attached cleaned = Attach(ProcessOf(1));
+  Startup(cleaned);
+  Cleanup(cleaned);
+  Attached disconnected = Attach(ProcessOf(2));
+  Startup(disconnected);
+  EXPECT_TRUE(registry_->DisconnectClient(2).ok());
+  Attached nothing_done = Attach(ProcessOf(3));
+  EndStream(nothing_done);
+  EXPECT_THAT(
+      Journal(),
+      ElementsAre("1 ATTACHED", "1 STARTED", "1 CLEANED_UP", "2 ATTACHED",
+                  "2 STARTED", "2 CLEANED_UP disconnected by an administrator",
+                  "2 GONE disconnected by an administrator", "3 ATTACHED",
+                  "3 GONE"));
+}
+
+TEST_F(RegistryTest, DeathIsInTheJournal) {
+  Make();
+  const pid_t child = fork();
+  if (child == 0) {
+    for (;;) pause();
+  }
+  Peer peer = ProcessOf(child);
+  peer.pidfd = OwnedFd(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+  Startup(Attach(std::move(peer)));
+  absl::Notification written;
+  registry_->events()->SetWake([&written] { written.Notify(); });
+  registry_->events()->WakeOnce();
+  kill(child, SIGKILL);
+  EXPECT_TRUE(written.WaitForNotificationWithTimeout(kDeadline));
+  waitpid(child, nullptr, 0);
+  EXPECT_EQ(Journal().back(),
+            absl::StrCat(child, " DIED died without its last WSPCleanup"));
 }
 
 TEST_F(RegistryTest, ANameIsCutAt64Bytes) {

@@ -116,4 +116,17 @@ AdminClient::CheckHealth() {
               grpc::health::v1::HealthCheckRequest());
 }
 
+absl::Status AdminClient::WatchEvents(
+    const wsp::v1::WatchEventsRequest& request,
+    const std::function<bool(const wsp::v1::WatchEventsResponse&)>& take) {
+  grpc::ClientContext context;
+  const auto stream = admin_->WatchEvents(&context, request);
+  wsp::v1::WatchEventsResponse response;
+  bool enough = false;
+  while (!enough && stream->Read(&response)) enough = !take(response);
+  if (enough) context.TryCancel();
+  const absl::Status status = FromGrpc(stream->Finish());
+  return enough ? absl::OkStatus() : status;
+}
+
 }  // namespace wspd

@@ -3,6 +3,7 @@
 
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,8 +13,9 @@
 
 namespace wspd {
 
-// A connection to a daemon's admin socket. Every call blocks, at most 5
-// seconds, and fails with a line for the user. Not thread-safe.
+// A connection to a daemon's admin socket. Every call blocks, at most 5 seconds
+// unless it says otherwise, and fails with a line for the user. Not
+// thread-safe.
 class AdminClient {
  public:
   // UNAVAILABLE if nobody listens there.
@@ -25,6 +27,11 @@ class AdminClient {
   absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(int pid);
   absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo();
   absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth();
+  // Gives each message to `take` until that says false; for as long as the
+  // daemon is there.
+  absl::Status WatchEvents(
+      const wsp::v1::WatchEventsRequest& request,
+      const std::function<bool(const wsp::v1::WatchEventsResponse&)>& take);
 
  private:
   explicit AdminClient(std::shared_ptr<grpc::Channel> channel);

@@ -4,10 +4,14 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "daemon/wspctl/event_names.h"
 
 namespace wspd {
 
@@ -19,6 +23,7 @@ Asks a running wspd.
 Commands:
   clients        the attached processes
   sockets [PID]  their sockets, or those of one process
+  watch [PID]    what happens to them, until it is interrupted
   info           the daemon: version, sockets, counters, limits
   health         whether it takes new work
   version        wspctl's own version; asks no daemon
@@ -28,6 +33,10 @@ Options:
                  /run/wspd/admin.sock
   --json         one JSON object a line; fields as in proto/wsp/v1/admin.proto,
                  64-bit numbers as strings, addresses as "1.2.3.4:80"
+  --kind KINDS   of watch: only these, for example
+                 client_died,socket_refused
+  --from NUMBER  of watch: begins with this event, as far as events are kept; 1
+                 is the first of all
   --help         this text
 
 Root and the daemon's own user see everything, others see their own processes.
@@ -42,14 +51,40 @@ namespace {
 
 constexpr char kDefaultSocket[] = "/run/wspd/admin.sock";
 
-constexpr std::array<std::pair<absl::string_view, Command>, 6> kCommands = {{
+constexpr std::array<std::pair<absl::string_view, Command>, 7> kCommands = {{
     {"clients", Command::kClients},
     {"sockets", Command::kSockets},
     {"info", Command::kInfo},
+    {"watch", Command::kWatch},
     {"health", Command::kHealth},
     {"version", Command::kVersion},
     {"help", Command::kHelp},
 }};
+
+// Adds the kinds of a list of names, which are those of admin.proto, shorter.
+absl::Status ParseKinds(absl::string_view names, CommandLine* line) {
+  for (const absl::string_view name : absl::StrSplit(names, ',')) {
+    wsp::v1::JournalEvent::Kind kind;
+    if (!wsp::v1::JournalEvent::Kind_Parse(
+            absl::StrCat("KIND_", absl::AsciiStrToUpper(name)), &kind) ||
+        kind == wsp::v1::JournalEvent::KIND_UNSPECIFIED) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "there is no kind \"", name, "\"; there are ", EventKindNames()));
+    }
+    line->kinds.push_back(kind);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseWatchOption(absl::string_view name, absl::string_view value,
+                              CommandLine* line) {
+  if (name == "--kind") return ParseKinds(value, line);
+  if (!absl::SimpleAtoi(value, &line->from) || line->from == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", value, "\" is no event's number"));
+  }
+  return absl::OkStatus();
+}
 
 // Takes options out, in any place; what is left are the words.
 absl::StatusOr<std::vector<std::string>> TakeOptions(
@@ -68,6 +103,22 @@ absl::StatusOr<std::vector<std::string>> TakeOptions(
         return absl::InvalidArgumentError("--socket needs a path");
       }
       line->socket = arguments[i];
+    } else if (argument == "--kind" || argument == "--from") {
+      if (++i == arguments.size()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(argument, " needs a value"));
+      }
+      if (auto status = ParseWatchOption(argument, arguments[i], line);
+          !status.ok()) {
+        return status;
+      }
+    } else if (absl::StartsWith(argument, "--kind=") ||
+               absl::StartsWith(argument, "--from=")) {
+      const auto [name, value] =
+          std::pair(argument.substr(0, 6), argument.substr(7));
+      if (auto status = ParseWatchOption(name, value, line); !status.ok()) {
+        return status;
+      }
     } else if (absl::ConsumePrefix(&argument, "--socket=")) {
       line->socket = std::string(argument);
     } else if (absl::ConsumePrefix(&argument, "-")) {
@@ -93,7 +144,9 @@ absl::Status ParseWords(const std::vector<std::string>& words,
     return absl::InvalidArgumentError(
         absl::StrCat("there is no command ", words[0]));
   }
-  const size_t most = line->command == Command::kSockets ? 2 : 1;
+  const bool takes_pid =
+      line->command == Command::kSockets || line->command == Command::kWatch;
+  const size_t most = takes_pid ? 2 : 1;
   if (words.size() > most) {
     return absl::InvalidArgumentError(
         absl::StrCat("what is \"", words[most], "\"?"));
@@ -102,6 +155,10 @@ absl::Status ParseWords(const std::vector<std::string>& words,
       (!absl::SimpleAtoi(words[1], &line->pid) || line->pid <= 0)) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", words[1], "\" is not a pid"));
+  }
+  if ((!line->kinds.empty() || line->from != 0) &&
+      line->command != Command::kWatch) {
+    return absl::InvalidArgumentError("--kind and --from are for watch");
   }
   return absl::OkStatus();
 }

@@ -1,20 +1,34 @@
 #ifndef WSPD_DAEMON_WSPCTL_COMMAND_LINE_H_
 #define WSPD_DAEMON_WSPCTL_COMMAND_LINE_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
 
-enum class Command { kClients, kSockets, kInfo, kHealth, kVersion, kHelp };
+enum class Command {
+  kClients,
+  kSockets,
+  kInfo,
+  kWatch,
+  kHealth,
+  kVersion,
+  kHelp
+};
 
 // What `wspctl ARGUMENTS` asks for.
 struct CommandLine {
   Command command = Command::kHelp;
-  // Of `sockets PID`; 0: all.
+  // Of `sockets PID` and `watch PID`; 0: all.
   int pid = 0;
+  // Of `watch`; empty: all.
+  std::vector<wsp::v1::JournalEvent::Kind> kinds;
+  // Of `watch`: the event to begin with; 0: the next.
+  uint64_t from = 0;
   bool json = false;
   std::string socket;
 };

@@ -33,6 +33,20 @@ TEST(CommandLineTest, Commands) {
   EXPECT_EQ(Parse({"-h"}).command, Command::kHelp);
 }
 
+TEST(CommandLineTest, WatchTakesKindsAndWhereToBegin) {
+  const CommandLine line =
+      Parse({"watch", "7", "--kind=client_died", "--kind",
+             "socket_opened,socket_closed", "--from", "12"});
+  EXPECT_EQ(line.command, Command::kWatch);
+  EXPECT_EQ(line.pid, 7);
+  EXPECT_THAT(line.kinds, ::testing::ElementsAre(
+                              wsp::v1::JournalEvent::KIND_CLIENT_DIED,
+                              wsp::v1::JournalEvent::KIND_SOCKET_OPENED,
+                              wsp::v1::JournalEvent::KIND_SOCKET_CLOSED));
+  EXPECT_EQ(line.from, 12u);
+  EXPECT_EQ(Parse({"watch", "--from=1"}).from, 1u);
+}
+
 TEST(CommandLineTest, OptionsStandAnywhere) {
   EXPECT_FALSE(Parse({"info"}).json);
   EXPECT_TRUE(Parse({"--json", "info"}).json);
@@ -58,6 +72,13 @@ TEST(CommandLineTest, ErrorsSayWhat) {
   EXPECT_EQ(ErrorOf({"sockets", "0"}), "\"0\" is not a pid");
   EXPECT_EQ(ErrorOf({"sockets", "1", "2"}), "what is \"2\"?");
   EXPECT_EQ(ErrorOf({"clients", "1"}), "what is \"1\"?");
+  EXPECT_EQ(ErrorOf({"watch", "--kind"}), "--kind needs a value");
+  EXPECT_THAT(ErrorOf({"watch", "--kind=client_dies"}),
+              HasSubstr("no kind \"client_dies\"; there are client_attached, "
+                        "client_started"));
+  EXPECT_THAT(ErrorOf({"watch", "--kind=unspecified"}), HasSubstr("no kind"));
+  EXPECT_EQ(ErrorOf({"watch", "--from=0"}), "\"0\" is no event's number");
+  EXPECT_EQ(ErrorOf({"info", "--from=1"}), "--kind and --from are for watch");
 }
 
 TEST(CommandLineTest, HelpStatesTheExitCodes) {

@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "daemon/base/escape.h"
+#include "daemon/wspctl/event_names.h"
 #include "google/protobuf/message.h"
 #include "google/protobuf/util/json_util.h"
 
@@ -260,6 +261,58 @@ std::string FormatSocketsJson(const wsp::v1::ListSocketsResponse& response) {
 
 std::string FormatInfoJson(const wsp::v1::GetServerInfoResponse& info) {
   return absl::StrCat(OpenJson(info), "}\n");
+}
+
+std::string FormatEvents(const wsp::v1::WatchEventsResponse& response,
+                         absl::TimeZone zone) {
+  std::string text;
+  if (response.lost() > 0) {
+    absl::StrAppend(&text, "lost ", response.lost(),
+                    " events: they came faster than they were read\n");
+  }
+  for (const wsp::v1::JournalEvent& event : response.events()) {
+    absl::StrAppend(&text,
+                    absl::FormatTime("%Y-%m-%dT%H:%M:%E3S%Ez",
+                                     absl::FromUnixNanos(event.at_ns()), zone),
+                    " ", EventKindName(event.kind()),
+                    " client=", event.client_id(), " pid=", event.pid(),
+                    " uid=", event.uid());
+    if (event.socket_id() != 0) {
+      absl::StrAppendFormat(&text, " socket=%016x plane=%s protocol=%s",
+                            event.socket_id(), PlaneName(event.plane()),
+                            ProtocolName(event.protocol()));
+    }
+    if (event.has_local()) {
+      absl::StrAppend(&text, " local=", FormatAddress(event.local()));
+    }
+    if (event.has_peer()) {
+      absl::StrAppend(&text, " peer=", FormatAddress(event.peer()));
+    }
+    if (event.linux_errno() != 0) {
+      absl::StrAppend(&text, " error=\"", strerror(event.linux_errno()), "\"");
+    }
+    if (!event.detail().empty()) {
+      absl::StrAppend(&text, " detail=\"", Escape(event.detail()), "\"");
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string FormatEventsJson(const wsp::v1::WatchEventsResponse& response) {
+  std::string text;
+  if (response.lost() > 0) {
+    absl::StrAppend(&text, "{\"lost\":\"", response.lost(), "\"}\n");
+  }
+  for (wsp::v1::JournalEvent event : response.events()) {
+    const std::string local = FormatAddress(event.local());
+    const std::string peer = FormatAddress(event.peer());
+    event.clear_local();
+    event.clear_peer();
+    absl::StrAppend(&text, OpenJson(event), ",\"local\":\"", local,
+                    "\",\"peer\":\"", peer, "\"}\n");
+  }
+  return text;
 }
 
 }  // namespace wspd

@@ -37,6 +37,13 @@ std::string FormatClientsJson(const wsp::v1::ListClientsResponse& response);
 std::string FormatSocketsJson(const wsp::v1::ListSocketsResponse& response);
 std::string FormatInfoJson(const wsp::v1::GetServerInfoResponse& info);
 
+// A line for each event and for a gap, "2026-01-02T03:04:05.678Z client_died
+// client=1 ..."; empty fields are left out.
+std::string FormatEvents(const wsp::v1::WatchEventsResponse& response,
+                         absl::TimeZone zone);
+// An object for each; of a gap {"lost":N}.
+std::string FormatEventsJson(const wsp::v1::WatchEventsResponse& response);
+
 }  // namespace wspd
 
 #endif  // WSPD_DAEMON_WSPCTL_FORMAT_H_

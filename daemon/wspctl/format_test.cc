@@ -1,5 +1,8 @@
 #include "daemon/wspctl/format.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+
 #include <string>
 
 #include "gmock/gmock.h"
@@ -182,6 +185,39 @@ TEST(FormatInfoTest, TextAndJson) {
   const std::string json = FormatInfoJson(info);
   EXPECT_THAT(json, HasSubstr("\"version\":\"1.2.3\""));
   EXPECT_EQ(json.find('\n'), json.size() - 1);
+}
+
+TEST(FormatEventsTest, ALineEach) {
+  wsp::v1::WatchEventsResponse response;
+  response.set_lost(3);
+  wsp::v1::JournalEvent* event = response.add_events();
+  event->set_kind(wsp::v1::JournalEvent::KIND_CLIENT_DIED);
+  event->set_at_ns(1'700'000'000'123'000'000);
+  event->set_client_id(4);
+  event->set_pid(5);
+  event->set_uid(6);
+  event->set_detail("a\nb");
+  event = response.add_events();
+  event->set_kind(wsp::v1::JournalEvent::KIND_SOCKET_REFUSED);
+  event->set_socket_id(16);
+  event->set_plane(wsp::v1::PLANE_RELAYED);
+  event->set_protocol(IPPROTO_TCP);
+  event->mutable_peer()->mutable_ipv4()->set_address(0x7f000001);
+  event->mutable_peer()->mutable_ipv4()->set_port(80);
+  event->set_linux_errno(EACCES);
+  const std::string text = FormatEvents(response, absl::UTCTimeZone());
+  EXPECT_EQ(text,
+            "lost 3 events: they came faster than they were read\n"
+            "2023-11-14T22:13:20.123+00:00 client_died client=4 pid=5 uid=6 "
+            "detail=\"a\\nb\"\n"
+            "1970-01-01T00:00:00.000+00:00 socket_refused client=0 pid=0 uid=0 "
+            "socket=0000000000000010 plane=relayed protocol=tcp "
+            "peer=127.0.0.1:80 error=\"Permission denied\"\n");
+  const std::string json = FormatEventsJson(response);
+  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 3);
+  EXPECT_THAT(json, HasSubstr("{\"lost\":\"3\"}\n"));
+  EXPECT_THAT(json, HasSubstr("\"kind\":\"KIND_CLIENT_DIED\""));
+  EXPECT_THAT(json, HasSubstr("\"peer\":\"127.0.0.1:80\"}\n"));
 }
 
 }  // namespace

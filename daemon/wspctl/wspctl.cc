@@ -59,6 +59,7 @@ absl::StatusOr<Answer> Ask(const CommandLine& line, AdminClient* client) {
     }
     case Command::kHealth:
       return AskHealth(line, client);
+    case Command::kWatch:
     case Command::kVersion:
     case Command::kHelp:
       break;
@@ -66,11 +67,31 @@ absl::StatusOr<Answer> Ask(const CommandLine& line, AdminClient* client) {
   return absl::InternalError("not a question to a daemon");
 }
 
-absl::StatusOr<Answer> Run(const CommandLine& line) {
+// Writes as it comes.
+absl::StatusOr<Answer> Watch(const CommandLine& line, AdminClient* client,
+                             std::ostream& out) {
+  wsp::v1::WatchEventsRequest request;
+  request.set_pid(line.pid);
+  request.set_from_sequence(line.from);
+  for (const auto kind : line.kinds) request.add_kinds(kind);
+  const absl::TimeZone zone = absl::LocalTimeZone();
+  const auto write = [&](const wsp::v1::WatchEventsResponse& response) {
+    out << (line.json ? FormatEventsJson(response)
+                      : FormatEvents(response, zone))
+        << std::flush;
+    return out.good();
+  };
+  const absl::Status status = client->WatchEvents(request, write);
+  if (!status.ok()) return status;
+  return Answer();
+}
+
+absl::StatusOr<Answer> Run(const CommandLine& line, std::ostream& out) {
   if (line.command == Command::kHelp) return Answer{kHelpText};
   if (line.command == Command::kVersion) return Answer{VersionText(line.json)};
   auto client = AdminClient::Connect(line.socket);
   if (!client.ok()) return client.status();
+  if (line.command == Command::kWatch) return Watch(line, client->get(), out);
   return Ask(line, client->get());
 }
 
@@ -84,7 +105,7 @@ int RunWspctl(const std::vector<std::string>& arguments,
     err << "wspctl: " << line.status().message() << "\nTry wspctl --help.\n";
     return kExitUsage;
   }
-  const auto answer = Run(*line);
+  const auto answer = Run(*line, out);
   if (!answer.ok()) {
     err << "wspctl: " << Escape(answer.status().message()) << "\n";
     return kExitFailed;

@@ -3,13 +3,16 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "daemon/admin/admin_server.h"
 #include "daemon/admin/fake_inventory.h"
 #include "daemon/base/version.h"
@@ -20,6 +23,7 @@ namespace wspd {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -94,6 +98,42 @@ TEST_F(WspctlTest, HealthIsInTheExitCode) {
   result = Run({"health", "--json"});
   EXPECT_EQ(result.code, kExitFailed);
   EXPECT_EQ(result.out, "{\"status\":\"NOT_SERVING\"}\n");
+}
+
+TEST_F(WspctlTest, WatchesUntilTheDaemonEnds) {
+  StartServer();
+  for (uint64_t client = 1; client <= 2; ++client) {
+    EventRecord record;
+    record.kind = client == 1 ? wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED
+                              : wsp::v1::JournalEvent::KIND_CLIENT_DIED;
+    record.client_id = client;
+    record.pid = 11;
+    inventory_.events()->Append(record);
+  }
+  // Says when something has been written.
+  struct Output : std::stringbuf {
+    int sync() override {
+      if (!str().empty() && !written.HasBeenNotified()) written.Notify();
+      return 0;
+    }
+    absl::Notification written;
+  };
+  Output output;
+  std::ostream out(&output);
+  std::ostringstream err;
+  int code = 0;
+  std::thread watch([&] {
+    code = RunWspctl({"watch", "11", "--from=1", "--kind=client_died"},
+                     options_.socket.c_str(), out, err);
+  });
+  output.written.WaitForNotification();
+  server_.reset();
+  watch.join();
+  EXPECT_EQ(code, kExitFailed);
+  EXPECT_THAT(err.str(), StartsWith("wspctl: "));
+  const std::string text = output.str();
+  EXPECT_THAT(text, EndsWith(" client_died client=2 pid=11 uid=0\n"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
 }
 
 TEST_F(WspctlTest, NoDaemonIsSaidClearly) {
