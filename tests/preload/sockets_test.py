@@ -239,6 +239,34 @@ class SocketsTest(preload_case.PreloadCase):
             server.kill()
             server.communicate()
 
+    @unittest.skipUnless(preload_case.PLANE == "relayed", "of that plane")
+    def test_to_a_lent_program_a_relayed_socket_is_a_unix_socket(self):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            maker = self.start(f"""
+                with connection() as one, \\
+                        socket.socket(fileno={ours.fileno()}) as way:
+                    socket.send_fds(way, [b"x"], [one.fileno()])
+            """, pass_fds=[ours.fileno()])
+            self.finish(maker)
+            user = self.start(f"""
+                way = socket.socket(fileno={theirs.fileno()})
+                _, fds, _, _ = socket.recv_fds(way, 1, 1)
+                one = socket.socket(fileno=fds[0])
+                one.settimeout(30)
+                assert one.family == socket.AF_UNIX
+                assert not isinstance(one.getpeername(), tuple)
+                assert error_of(one.getsockopt, socket.IPPROTO_TCP,
+                                socket.TCP_NODELAY) == errno.EOPNOTSUPP
+                exchange(one)
+                # Its own are lent.
+                with connection() as own:
+                    exchange(own)
+                    assert own.getpeername() == ("127.0.0.1", PORT)
+                one.close()
+            """, pass_fds=[theirs.fileno()], options=("--plane", "lent"))
+            self.finish(user)
+
     def test_asyncio_mixes_all_kinds(self):
         self.run_body("""
             import asyncio
