@@ -21,6 +21,7 @@
 #include "daemon/config/group.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/linux/lent_sockets.h"
+#include "daemon/linux/socket_destruction.h"
 #include "daemon/relay/relayed_sockets.h"
 #include "daemon/resolver/dns_server.h"
 #include "daemon/resolver/resolver.h"
@@ -96,6 +97,16 @@ constexpr int kSignsOfLife = 3;
 void LogFailure(const absl::Status& status) {
   if (status.ok()) return;
   Log(LogLevel::kWarning, "service manager not told",
+      {{"cause", status.message()}});
+}
+
+// That lent sockets can't be reset is no reason not to serve, and worth a line
+// before somebody is in need of it.
+void CheckResets() {
+  const absl::Status status = TryDestruction();
+  if (status.ok()) return;
+  Log(LogLevel::kWarning,
+      "planes.reset_lent is set, but lent sockets can't be reset",
       {{"cause", status.message()}});
 }
 
@@ -230,7 +241,10 @@ absl::Status Daemon::Parts::Serve() {
   std::vector<EventLoop*> raw_loops;
   for (auto& loop : loops) raw_loops.push_back(loop.get());
   if (lent_loop != nullptr) {
-    lent_sockets = LentSockets::Create({}, lent_loop.get());
+    LentSockets::Options lending;
+    lending.resets = config.planes().reset_lent();
+    if (lending.resets) CheckResets();
+    lent_sockets = LentSockets::Create(lending, lent_loop.get());
   }
   environment = std::make_unique<SessionEnvironment>(
       std::move(raw_loops), lingerer.get(), resolver.get(),

@@ -42,6 +42,7 @@ void AddAdmin(const AdminService* admin, RpcTable* table) {
   AddAdminMethod(admin, "GetServerInfo", &AdminService::GetServerInfo, table);
   AddAdminMethod(admin, "DisconnectClient", &AdminService::DisconnectClient,
                  table);
+  AddAdminMethod(admin, "ResetSocket", &AdminService::ResetSocket, table);
   table->AddStream<wsp::v1::WatchEventsRequest>(
       absl::StrCat("/", kAdmin, "/WatchEvents"),
       [admin](uid_t caller, const wsp::v1::WatchEventsRequest& request) {

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "daemon/admin/event_source.h"
 #include "daemon/base/log.h"
 #include "daemon/base/utf8.h"
@@ -16,6 +17,14 @@ namespace wspd {
 namespace {
 
 bool IsPrivileged(uid_t caller) { return caller == 0 || caller == geteuid(); }
+
+// PERMISSION_DENIED to who may not do `what`.
+absl::Status CheckPrivileged(uid_t caller, absl::string_view what) {
+  if (IsPrivileged(caller)) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("only root and uid ", geteuid(), " may ", what,
+                   "; the caller has uid ", caller));
+}
 
 // Of clients or sockets, what the caller may see.
 InventoryFilter VisibleTo(uid_t caller) {
@@ -85,8 +94,12 @@ absl::StatusOr<wsp::v1::GetSocketResponse> AdminService::GetSocket(
   InventoryFilter filter = VisibleTo(caller);
   filter.client_id = request.client_id();
   for (wsp::v1::Socket& socket : inventory_->ListSockets(filter)) {
+    // What neither says isn't any.
+    const bool by_cookie = request.socket_id() == 0 && request.cookie() != 0;
     if (socket.client_id() != request.client_id() ||
-        socket.socket_id() != request.socket_id()) {
+        (!by_cookie && socket.socket_id() != request.socket_id()) ||
+        (request.cookie() != 0 && socket.cookie() != request.cookie()) ||
+        (!by_cookie && request.socket_id() == 0)) {
       continue;
     }
     wsp::v1::GetSocketResponse response;
@@ -110,11 +123,8 @@ absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminService::GetServerInfo(
 absl::StatusOr<wsp::v1::DisconnectClientResponse>
 AdminService::DisconnectClient(
     uid_t caller, const wsp::v1::DisconnectClientRequest& request) const {
-  if (!IsPrivileged(caller)) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("only root and uid ", geteuid(),
-                     " may disconnect clients; the caller has uid ", caller));
-  }
+  auto allowed = CheckPrivileged(caller, "disconnect clients");
+  if (!allowed.ok()) return allowed;
   const absl::Status status = inventory_->DisconnectClient(request.pid());
   Log(LogLevel::kInfo, "administrator disconnects a client",
       {{"pid", request.pid()},
@@ -134,6 +144,35 @@ absl::StatusOr<std::unique_ptr<RpcSource>> AdminService::WatchEvents(
                      ", and the next event is ", next));
   }
   return std::make_unique<EventSource>(journal, request, VisibleTo(caller).uid);
+}
+
+absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
+    uid_t caller, const wsp::v1::ResetSocketRequest& request) const {
+  auto allowed = CheckPrivileged(caller, "reset sockets");
+  if (!allowed.ok()) return allowed;
+  SocketSelector selector;
+  selector.client_id = request.client_id();
+  selector.socket_id = request.socket_id();
+  selector.cookie = request.cookie();
+  if (selector.socket_id == 0 && selector.cookie == 0) {
+    return absl::InvalidArgumentError(
+        "which socket? socket_id or cookie, as ListSockets says them, has to "
+        "be set");
+  }
+  auto reset = inventory_->ResetSocket(selector);
+  Log(LogLevel::kInfo, "administrator resets a socket",
+      {{"client", reset.ok() ? reset->client_id() : selector.client_id},
+       {"socket",
+        absl::Hex(reset.ok() ? reset->socket_id() : selector.socket_id,
+                  absl::kZeroPad16)},
+       {"cookie", reset.ok() ? reset->cookie() : selector.cookie},
+       {"pid", reset.ok() ? reset->pid() : 0},
+       {"caller_uid", caller},
+       {"result", reset.status().ToString()}});
+  if (!reset.ok()) return reset.status();
+  wsp::v1::ResetSocketResponse response;
+  *response.mutable_socket() = *std::move(reset);
+  return response;
 }
 
 }  // namespace wspd

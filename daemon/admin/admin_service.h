@@ -16,7 +16,8 @@ namespace wspd {
 // wsp.v1.Admin without gRPC: what each call answers to whom.
 //
 // Root and the daemon's own uid see and do everything. Others see the clients
-// and sockets of their own uid, and may disconnect nothing (PERMISSION_DENIED).
+// and sockets of their own uid, and may neither disconnect nor reset anything
+// (PERMISSION_DENIED).
 // What a caller may not see doesn't exist for it (NOT_FOUND).
 //
 // Thread-safe, as the inventory is.
@@ -41,6 +42,8 @@ class AdminService {
   // The messages of the stream; they end before the service.
   absl::StatusOr<std::unique_ptr<RpcSource>> WatchEvents(
       uid_t caller, const wsp::v1::WatchEventsRequest& request) const;
+  absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
+      uid_t caller, const wsp::v1::ResetSocketRequest& request) const;
 
  private:
   Inventory* const inventory_;

@@ -99,6 +99,25 @@ TEST_F(AdminServiceTest, WhatMayNotBeSeenIsNotFound) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(AdminServiceTest, ASocketWithoutANumberIsFoundByItsCookie) {
+  wsp::v1::Socket accepted;
+  accepted.set_client_id(2);
+  accepted.set_pid(22);
+  accepted.set_uid(kBob);
+  accepted.set_cookie(0xabc);
+  inventory_.AddSocket(accepted);
+  wsp::v1::GetSocketRequest request;
+  request.set_client_id(2);
+  // Neither says nothing.
+  EXPECT_EQ(service_.GetSocket(kRoot, request).status().code(),
+            absl::StatusCode::kNotFound);
+  request.set_cookie(0xabc);
+  EXPECT_EQ(service_.GetSocket(kBob, request)->socket().cookie(), 0xabcu);
+  EXPECT_FALSE(service_.GetSocket(kAlice, request).ok());
+  request.set_socket_id(100);
+  EXPECT_FALSE(service_.GetSocket(kRoot, request).ok());
+}
+
 TEST_F(AdminServiceTest, AnyBytesOfAClientBecomeText) {
   wsp::v1::Client client;
   client.set_pid(33);
@@ -131,6 +150,33 @@ TEST_F(AdminServiceTest, OnlyThePrivilegedDisconnect) {
   request.set_pid(12);
   EXPECT_EQ(service_.DisconnectClient(kRoot, request).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST_F(AdminServiceTest, OnlyThePrivilegedReset) {
+  wsp::v1::ResetSocketRequest request;
+  request.set_client_id(2);
+  request.set_socket_id(100);
+  const auto denied = service_.ResetSocket(kBob, request).status();
+  EXPECT_EQ(denied.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(denied.message()),
+              HasSubstr(absl::StrCat("the caller has uid ", kBob)));
+  EXPECT_THAT(inventory_.reset(), IsEmpty());
+
+  EXPECT_EQ(service_.ResetSocket(kRoot, request)->socket().pid(), 22);
+  EXPECT_TRUE(service_.ResetSocket(geteuid(), request).ok());
+  EXPECT_THAT(inventory_.reset(), ElementsAre(100, 100));
+  request.set_socket_id(101);
+  EXPECT_EQ(service_.ResetSocket(kRoot, request).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(AdminServiceTest, AClientAloneIsNoSocketToReset) {
+  wsp::v1::ResetSocketRequest request;
+  request.set_client_id(2);
+  const auto status = service_.ResetSocket(kRoot, request).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("socket_id or cookie"));
+  EXPECT_THAT(inventory_.reset(), IsEmpty());
 }
 
 TEST_F(AdminServiceTest, ServerInfoIsForEverybody) {

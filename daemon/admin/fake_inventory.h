@@ -26,9 +26,11 @@ class FakeInventory : public Inventory {
     socket.set_pid(pid);
     socket.set_uid(uid);
     socket.set_socket_id(socket_id);
-    sockets_.push_back(socket);
+    AddSocket(socket);
   }
+  void AddSocket(const wsp::v1::Socket& socket) { sockets_.push_back(socket); }
   const std::vector<int>& disconnected() const { return disconnected_; }
+  const std::vector<uint64_t>& reset() const { return reset_; }
 
   std::vector<wsp::v1::Client> ListClients(
       const InventoryFilter& filter) const override {
@@ -51,6 +53,15 @@ class FakeInventory : public Inventory {
     }
     return absl::NotFoundError("there is no such client");
   }
+  absl::StatusOr<wsp::v1::Socket> ResetSocket(
+      const SocketSelector& selector) override {
+    for (const auto& socket : sockets_) {
+      if (!selector.Matches(socket)) continue;
+      reset_.push_back(socket.socket_id());
+      return socket;
+    }
+    return absl::NotFoundError("there is no such socket");
+  }
 
  private:
   template <typename Record>
@@ -69,6 +80,7 @@ class FakeInventory : public Inventory {
   std::vector<wsp::v1::Socket> sockets_;
   std::vector<int> disconnected_;
   EventJournal events_;
+  std::vector<uint64_t> reset_;
 };
 
 }  // namespace wspd

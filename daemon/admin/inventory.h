@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "daemon/journal/event_journal.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -20,6 +21,19 @@ struct InventoryFilter {
   bool Matches(int of_pid, uint32_t of_uid, uint64_t of_client_id) const {
     return (pid == 0 || pid == of_pid) && (!uid || *uid == of_uid) &&
            (client_id == 0 || client_id == of_client_id);
+  }
+};
+
+// Which socket is meant: that to which all that is set applies.
+struct SocketSelector {
+  uint64_t client_id = 0;  // 0: any
+  uint64_t socket_id = 0;  // 0: any
+  uint64_t cookie = 0;     // 0: any
+
+  bool Matches(const wsp::v1::Socket& socket) const {
+    return (client_id == 0 || client_id == socket.client_id()) &&
+           (socket_id == 0 || socket_id == socket.socket_id()) &&
+           (cookie == 0 || cookie == socket.cookie());
   }
 };
 
@@ -47,6 +61,11 @@ class Inventory {
   // Ends a client's registration as its final WSPCleanup would. NOT_FOUND if
   // there is none with the pid.
   virtual absl::Status DisconnectClient(int pid) = 0;
+
+  // Resets a socket, of whichever plane, and says what it was. Errors as those
+  // of wsp.v1.Admin.ResetSocket.
+  virtual absl::StatusOr<wsp::v1::Socket> ResetSocket(
+      const SocketSelector& selector) = 0;
 };
 
 }  // namespace wspd

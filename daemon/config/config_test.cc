@@ -70,6 +70,9 @@ TEST(ConfigTest, AFalseThatIsWrittenDownIsNotTheDefault) {
   EXPECT_TRUE(DefaultConfig().planes().relayed());
   EXPECT_FALSE(
       ParseConfig("planes { relayed: false }", "f")->planes().relayed());
+  EXPECT_FALSE(DefaultConfig().planes().reset_lent());
+  EXPECT_TRUE(
+      ParseConfig("planes { reset_lent: true }", "f")->planes().reset_lent());
 }
 
 TEST(ConfigTest, SyntaxErrorsNameThePlace) {

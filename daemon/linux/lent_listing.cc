@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "daemon/base/log.h"
+#include "daemon/linux/lent_listeners.h"
 #include "daemon/linux/sock_diag.h"
 #include "daemon/winsock/address_codec.h"
 
@@ -35,8 +36,25 @@ wsp::v1::SocketState StateOf(const SocketReport& report) {
   }
 }
 
-// What the kernel says of the sockets, by cookie.
-Reports Ask(const std::vector<LentSocket>& sockets) {
+// Whether a program has, or had, this connection: not one that is being made,
+// or waits to be accepted.
+bool IsTaken(const SocketReport& report) {
+  switch (report.state) {
+    case TCP_ESTABLISHED:
+    case TCP_CLOSE_WAIT:
+      return report.open;
+    case TCP_FIN_WAIT1:
+    case TCP_FIN_WAIT2:
+    case TCP_CLOSING:
+    case TCP_LAST_ACK:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What the kernel says of the sockets, by cookie; the others go to `others`.
+Reports Ask(const std::vector<LentSocket>& sockets, const ReportSink& others) {
   Reports reports;
   std::set<std::pair<int, int>> kinds;
   for (const LentSocket& socket : sockets) {
@@ -44,10 +62,14 @@ Reports Ask(const std::vector<LentSocket>& sockets) {
     kinds.emplace(socket.family, socket.protocol);
   }
   for (const auto& [family, protocol] : kinds) {
-    const absl::Status status =
-        ListSockets(family, protocol, [&](const SocketReport& report) {
+    const absl::Status status = ListSockets(
+        family, protocol, [&, protocol = protocol](const SocketReport& report) {
           auto found = reports.find(report.cookie);
-          if (found != reports.end()) found->second = report;
+          if (found != reports.end()) {
+            found->second = report;
+          } else if (protocol == IPPROTO_TCP) {
+            others(report);
+          }
         });
     if (status.ok()) continue;
     static LogLimit limit(1);
@@ -59,16 +81,14 @@ Reports Ask(const std::vector<LentSocket>& sockets) {
   return reports;
 }
 
+// What a socket and the connections that it has accepted have alike.
 void Describe(const LentSocket& socket, const SocketReport& report,
               wsp::v1::Socket* out) {
   out->set_client_id(socket.owner->client_id.load(std::memory_order_relaxed));
   out->set_pid(socket.owner->pid);
   out->set_uid(socket.owner->uid);
-  out->set_socket_id(socket.socket_id);
   out->set_protocol(socket.protocol);
-  out->set_opened_at_ns(socket.opened_at_ns);
   out->set_plane(wsp::v1::PLANE_LENT);
-  out->set_cookie(socket.cookie);
   out->set_bytes_unknown(!report.has_bytes);
   out->set_bytes_sent(report.bytes_sent);
   out->set_bytes_received(report.bytes_received);
@@ -87,18 +107,33 @@ void Describe(const LentSocket& socket, const SocketReport& report,
 void DescribeLentSockets(const LentSockets& table,
                          const InventoryFilter& filter,
                          std::vector<wsp::v1::Socket>* out) {
-  std::vector<LentSocket> visible;
-  for (LentSocket& socket : table.List()) {
+  const auto is_visible = [&filter](const LentSocket& socket) {
     const SocketOwner& owner = *socket.owner;
-    if (filter.Matches(owner.pid, owner.uid,
-                       owner.client_id.load(std::memory_order_relaxed))) {
-      visible.push_back(std::move(socket));
-    }
+    return filter.Matches(owner.pid, owner.uid,
+                          owner.client_id.load(std::memory_order_relaxed));
+  };
+  const std::vector<LentSocket> all = table.List();
+  std::vector<LentSocket> visible;
+  for (const LentSocket& socket : all) {
+    if (is_visible(socket)) visible.push_back(socket);
   }
   if (visible.empty()) return;
-  const Reports reports = Ask(visible);
+  const LentListeners listeners = LentListeners::Find(all);
+  const Reports reports = Ask(visible, [&](const SocketReport& report) {
+    if (!IsTaken(report)) return;
+    const LentSocket* const listener = listeners.ListenerOf(report);
+    if (listener == nullptr || !is_visible(*listener)) return;
+    wsp::v1::Socket& socket = out->emplace_back();
+    Describe(*listener, report, &socket);
+    socket.set_cookie(report.cookie);
+    socket.set_listener_cookie(listener->cookie);
+  });
   for (const LentSocket& socket : visible) {
-    Describe(socket, reports.at(socket.cookie), &out->emplace_back());
+    wsp::v1::Socket& entry = out->emplace_back();
+    Describe(socket, reports.at(socket.cookie), &entry);
+    entry.set_socket_id(socket.socket_id);
+    entry.set_opened_at_ns(socket.opened_at_ns);
+    entry.set_cookie(socket.cookie);
   }
 }
 

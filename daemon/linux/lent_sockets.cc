@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/time/clock.h"
 #include "daemon/base/log.h"
+#include "daemon/linux/socket_destruction.h"
 #include "daemon/linux/socket_mark.h"
 
 namespace wspd {
@@ -152,6 +153,16 @@ std::vector<LentSocket> LentSockets::List() const {
 size_t LentSockets::size() const {
   absl::MutexLock lock(&mu_);
   return sockets_.size();
+}
+
+absl::Status LentSockets::Reset(int family, int protocol,
+                                uint64_t cookie) const {
+  if (!options_.resets) {
+    return absl::FailedPreconditionError(
+        "lent sockets aren't reset by this daemon: \"planes { reset_lent: true "
+        "}\" in its configuration, and CAP_NET_ADMIN, would let it");
+  }
+  return DestroySocket(family, protocol, cookie);
 }
 
 // ---------------------------------------------------------------- checks

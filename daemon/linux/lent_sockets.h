@@ -10,6 +10,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -54,6 +55,8 @@ class LentSockets : public SocketEndObserver,
     // soon again where it had too much to tell.
     absl::Duration check_time = absl::Seconds(10);
     absl::Duration lost_time = absl::Seconds(1);
+    // Whether Reset() may be called: it needs CAP_NET_ADMIN.
+    bool resets = false;
   };
 
   // `loop`, which reads what the kernel says, outlives the table.
@@ -70,6 +73,13 @@ class LentSockets : public SocketEndObserver,
 
   // Looks soon what lives: somebody is at a limit.
   void CheckSoon();
+
+  // Has the kernel reset a socket, whoever has it (DestroySocket()): one that
+  // is entered here, or a connection that such a listener has accepted. Errors
+  // are for the administrator: besides DestroySocket()'s FAILED_PRECONDITION
+  // where the configuration doesn't allow it. What the socket was used for ends
+  // so; its entry when it is closed.
+  absl::Status Reset(int family, int protocol, uint64_t cookie) const;
 
   // In no order.
   std::vector<LentSocket> List() const;

@@ -19,116 +19,13 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "daemon/linux/lent_listing.h"
-#include "daemon/linux/linux_socket.h"
-#include "daemon/linux/socket_owners.h"
+#include "daemon/linux/lent_sockets_fixture.h"
+#include "daemon/linux/socket_destruction.h"
 #include "daemon/testing/tcp_pair.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
 namespace {
-
-using Request = wsp::v1::LinuxSocketRequest;
-
-constexpr absl::Duration kDeadline = absl::Seconds(30);
-
-// What the kernel does on a thread of its own has no other event.
-bool Await(const std::function<bool()>& condition) {
-  const absl::Time end = absl::Now() + kDeadline;
-  while (!condition()) {
-    if (absl::Now() > end) return false;
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  return true;
-}
-
-PeerIdentity Process(pid_t pid) {
-  PeerIdentity identity;
-  identity.pid = pid;
-  identity.uid = geteuid();
-  identity.start_time_ticks = 1;
-  return identity;
-}
-
-class LentSocketsTest : public testing::Test {
- protected:
-  struct Lent {
-    OwnedFd fd;
-    LentSocket entry;
-  };
-
-  void Start(const LentSockets::Options& options = LentSockets::Options()) {
-    table_ = LentSockets::Create(options, loop_.get());
-    owner_ = OwnerOf(42);
-  }
-
-  std::shared_ptr<SocketOwner> OwnerOf(pid_t pid) {
-    const PeerIdentity identity = Process(pid);
-    return owners_->Of(ProcessKey::Of(identity, ""), identity);
-  }
-
-  // A socket that isn't in the table yet.
-  Lent Make(Request::Family family, Request::Type type, int protocol = 0) {
-    Request request;
-    request.set_family(family);
-    request.set_type(type);
-    request.set_protocol(protocol);
-    Lent lent;
-    lent.entry.socket_id = ++last_id_;
-    error_ = MakeLinuxSocket(request, owner_, &lent.fd, &lent.entry);
-    return lent;
-  }
-
-  void Add(const Lent& lent) {
-    lent.entry.owner->sockets.fetch_add(1);
-    table_->Add(lent.entry);
-  }
-
-  Lent Lend(Request::Family family, Request::Type type, int protocol = 0) {
-    Lent lent = Make(family, type, protocol);
-    EXPECT_EQ(error_, 0);
-    Add(lent);
-    return lent;
-  }
-
-  // A TCP connection of a lent socket; the peer's end is the caller's.
-  Lent Connect(OwnedFd* peer) {
-    const TcpListener listener = ListenOnLoopback();
-    Lent lent = Lend(Request::FAMILY_IPV4, Request::TYPE_STREAM);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(listener.port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(lent.fd.get(), reinterpret_cast<sockaddr*>(&address),
-                      sizeof(address)),
-              0);
-    peer->Reset(accept(listener.fd.get(), nullptr, nullptr));
-    return lent;
-  }
-
-  bool AwaitSize(size_t size) {
-    return Await([&] { return table_->size() == size; });
-  }
-
-  std::map<uint64_t, wsp::v1::Socket> Listing() {
-    std::vector<wsp::v1::Socket> sockets;
-    DescribeLentSockets(*table_, InventoryFilter(), &sockets);
-    std::map<uint64_t, wsp::v1::Socket> by_id;
-    for (auto& socket : sockets) by_id[socket.socket_id()] = socket;
-    return by_id;
-  }
-
-  wsp::v1::Socket Find(const Lent& lent) {
-    return Listing()[lent.entry.socket_id];
-  }
-
-  const std::unique_ptr<EventLoop> loop_ = *EventLoop::Create("lent");
-  std::shared_ptr<LentSockets> table_;
-  const std::shared_ptr<SocketOwners> owners_ = SocketOwners::Create();
-  std::shared_ptr<SocketOwner> owner_;
-  uint64_t last_id_ = 0;
-  int error_ = 0;
-};
 
 void Bind(int fd, int family) {
   sockaddr_in6 address{};
@@ -424,6 +321,45 @@ TEST_F(LentSocketsTest, TheListingLeavesOthersOut) {
   DescribeLentSockets(*table_, filter, &sockets);
   ASSERT_EQ(sockets.size(), 1u);
   EXPECT_EQ(sockets[0].socket_id(), other.entry.socket_id);
+}
+
+// ------------------------------------------------------------------ reset
+
+TEST_F(LentSocketsTest, IsResetOnlyWhereTheConfigurationSaysSo) {
+  Start();
+  OwnedFd peer;
+  const Lent lent = Connect(&peer);
+  const absl::Status status =
+      table_->Reset(AF_INET, IPPROTO_TCP, lent.entry.cookie);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("reset_lent"), std::string::npos);
+  char byte;
+  EXPECT_EQ(recv(peer.get(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, EAGAIN);
+}
+
+TEST_F(LentSocketsTest, TheEndOfOneThatWasResetComesWithItsCounts) {
+  if (const absl::Status can = TryDestruction(); !can.ok()) {
+    GTEST_SKIP() << can;
+  }
+  LentSockets::Options options;
+  options.resets = true;
+  Start(options);
+  OwnedFd peer;
+  Lent lent = Connect(&peer);
+  char buffer[100] = {};
+  ASSERT_EQ(send(lent.fd.get(), buffer, 100, 0), 100);
+  ASSERT_EQ(recv(peer.get(), buffer, 100, MSG_WAITALL), 100);
+  EXPECT_EQ(table_->Reset(AF_INET, IPPROTO_TCP, lent.entry.cookie),
+            absl::OkStatus());
+  EXPECT_EQ(recv(peer.get(), buffer, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  // It is its program's as long as that has it.
+  EXPECT_EQ(table_->size(), 1u);
+  EXPECT_EQ(Find(lent).state(), wsp::v1::SOCKET_STATE_OPEN);
+  lent.fd.Reset();
+  EXPECT_TRUE(AwaitSize(0));
+  EXPECT_EQ(table_->bytes_sent(), 100u);
 }
 
 // ------------------------------------------------------- socket creation

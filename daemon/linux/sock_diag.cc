@@ -19,9 +19,6 @@ namespace {
 
 // Of the largest datagram that the kernel makes for a list.
 constexpr size_t kBufferBytes = 32 << 10;
-// Everything that a program can have: no connection that waits to be accepted
-// (3), is only remembered (6), or isn't one yet (12).
-constexpr uint32_t kStates = ~((1u << 3) | (1u << 6) | (1u << 12));
 
 NetAddress AddressOf(int family, const uint32_t (&address)[4], uint16_t port,
                      uint32_t interface_index) {
@@ -64,6 +61,7 @@ SocketReport ReportOf(const nlmsghdr& message, int protocol) {
       AddressOf(diag.idiag_family, id.idiag_src, id.idiag_sport, id.idiag_if);
   report.peer =
       AddressOf(diag.idiag_family, id.idiag_dst, id.idiag_dport, id.idiag_if);
+  report.interface_index = id.idiag_if;
   const char* at = reinterpret_cast<const char*>(&diag + 1);
   const char* const end =
       reinterpret_cast<const char*>(&message) + message.nlmsg_len;
@@ -166,7 +164,8 @@ absl::StatusOr<bool> ReadSocketEnds(int fd, const ReportSink& sink) {
   return true;
 }
 
-absl::Status ListSockets(int family, int protocol, const ReportSink& sink) {
+absl::Status ListSockets(int family, int protocol, const ReportSink& sink,
+                         uint32_t states) {
   const auto fd = OpenNetlink(0, 0);
   if (!fd.ok()) return fd.status();
   struct {
@@ -180,7 +179,7 @@ absl::Status ListSockets(int family, int protocol, const ReportSink& sink) {
   // Beyond a byte it is an attribute.
   request.body.sdiag_protocol = static_cast<uint8_t>(protocol);
   request.body.idiag_ext = 1 << (INET_DIAG_INFO - 1);
-  request.body.idiag_states = kStates;
+  request.body.idiag_states = states;
   struct {
     nlattr header;
     uint32_t protocol;

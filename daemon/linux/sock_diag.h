@@ -24,6 +24,8 @@ struct SocketReport {
   NetAddress local;
   // Port 0: none.
   NetAddress peer;
+  // That it is bound to; 0: none.
+  uint32_t interface_index = 0;
   // The kernel counts TCP's bytes and nobody else's.
   bool has_bytes = false;
   // What has been sent at least once.
@@ -45,11 +47,18 @@ absl::StatusOr<OwnedFd> OpenSocketEnds();
 // is ENOBUFS's: reports were lost.
 absl::StatusOr<bool> ReadSocketEnds(int fd, const ReportSink& sink);
 
+// Sets of states, for ListSockets(): TCP's listeners, and everything that a
+// program can have: no connection that waits to be accepted (3), is only
+// remembered (6), or isn't one yet (12).
+inline constexpr uint32_t kListenerStates = 1u << 10;
+inline constexpr uint32_t kAllStates = ~((1u << 3) | (1u << 6) | (1u << 12));
+
 // Reports the sockets of a family and protocol in the network namespace of the
 // calling thread. Sockets that are neither bound nor connected aren't among
 // them, since the kernel has no list of these. Takes time in proportion to the
-// namespace's sockets.
-absl::Status ListSockets(int family, int protocol, const ReportSink& sink);
+// namespace's sockets of these states.
+absl::Status ListSockets(int family, int protocol, const ReportSink& sink,
+                         uint32_t states = kAllStates);
 
 }  // namespace wspd
 

@@ -363,6 +363,14 @@ int DatagramRelay::Connect(const NetAddress& address) {
   return result == 0 ? 0 : errno;
 }
 
+int DatagramRelay::Abort() {
+  const int error = Connect(NetAddress());
+  if (error != 0) return error;
+  error_ = ECONNABORTED;
+  if (!closed_) MoveUp(kTurnBytes);
+  return 0;
+}
+
 int DatagramRelay::Shutdown(int how) {
   Flush();
   return shutdown(real_, how) == 0 ? 0 : errno;

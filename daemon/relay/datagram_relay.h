@@ -68,6 +68,8 @@ class DatagramRelay {
   // As the kernel's calls; they return errno. An empty address is AF_UNSPEC.
   int Connect(const NetAddress& address);
   int Shutdown(int how);
+  // Takes the peer away, and tells the program of ECONNABORTED.
+  int Abort();
   // As a LinuxSend; EAGAIN: the real socket is full.
   int Send(const wsp::v1::LinuxSend& request, uint32_t* sent);
   // As SO_ERROR.

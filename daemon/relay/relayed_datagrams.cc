@@ -207,6 +207,14 @@ int RelayedDatagrams::Shutdown(int how) {
   return error;
 }
 
+int RelayedDatagrams::Reset() {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid()) return EBADF;
+  const int error = relay_.Abort();
+  HandOnLocked();
+  return error;
+}
+
 int RelayedDatagrams::Send(const wsp::v1::LinuxSend& request,
                            wsp::v1::LinuxSendResult* result) {
   absl::MutexLock lock(&mu_);

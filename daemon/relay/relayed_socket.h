@@ -103,6 +103,10 @@ class RelayedSocket : public RelayHandler,
   // SO_LINGER of the real socket was set or inherited.
   virtual void OnLingerSet() {}
 
+  // An administrator resets it, whoever has the program's end: that finds
+  // ECONNABORTED. Besides EBADF, ENOTCONN: there is nothing to reset.
+  virtual int Reset() = 0;
+
   // Datagrams that went neither way.
   virtual uint64_t dropped() const { return 0; }
 

@@ -327,6 +327,26 @@ void RelayedStream::BreakLocked(int error) {
   DrainLinkLocked();
 }
 
+int RelayedStream::Reset() {
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid()) return EBADF;
+  if (state_ != LinuxState::STATE_CONNECTING &&
+      state_ != LinuxState::STATE_CONNECTED &&
+      state_ != LinuxState::STATE_LISTENING) {
+    return ENOTCONN;
+  }
+  // connect(2): dissolves a connection with a reset, and ends a listener.
+  const sockaddr none{AF_UNSPEC, {}};
+  if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
+  if (state_ == LinuxState::STATE_CONNECTING) {
+    FailConnectLocked(ECONNABORTED);
+    return 0;
+  }
+  accepts_ = nullptr;
+  BreakLocked(ECONNABORTED);
+  return 0;
+}
+
 void RelayedStream::DrainLinkLocked() {
   char bytes[16384];
   bool stopped = false;

@@ -35,6 +35,7 @@ class RelayedStream : public RelayedSocket {
   void CloseIfLeft() override;
   void OnListenerLeft() override { unaccepted_.store(true); }
   int Shutdown(int how) override;
+  int Reset() override;
   int CountUnsent(int* bytes) override;
   void SetProgramOption(int name, const std::string& value) override;
   void OnLingerSet() override;

@@ -80,6 +80,8 @@ class Registry : public Inventory {
   void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override;
   EventJournal* events() override { return environment_->events(); }
   absl::Status DisconnectClient(int pid) override;
+  absl::StatusOr<wsp::v1::Socket> ResetSocket(
+      const SocketSelector& selector) override;
 
  private:
   class DeathWatch;
@@ -129,6 +131,10 @@ class Registry : public Inventory {
                  wsp::v1::RegistrationEnded::Reason reason,
                  const absl::Status& status, absl::string_view event);
   std::vector<std::shared_ptr<Client>> clients() const;
+  // Resets one that is listed, by what it is.
+  absl::Status ResetListed(const wsp::v1::Socket& socket);
+  // The same for a WINSOCK client's that is open; errno.
+  int ResetOpen(const wsp::v1::Socket& socket);
 
   const Options options_;
   EventLoop* const control_;

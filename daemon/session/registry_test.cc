@@ -1,6 +1,9 @@
 #include "daemon/session/registry.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +16,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/notification.h"
+#include "daemon/base/owned_fd.h"
 #include "daemon/session/testing/session_harness.h"
+#include "daemon/testing/tcp_pair.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -396,6 +401,51 @@ TEST_F(RegistryTest, OneClientsSocketIdsAreNothingToAnother) {
   }
   EXPECT_EQ(registry_->ListSockets(OfPid(1)).size(), 1u);
   EXPECT_EQ(registry_->ListSockets(OfPid(2)).size(), 1u);
+}
+
+TEST_F(RegistryTest, ResetsTheSocketThatIsMeantAlone) {
+  Make();
+  const Attached one = Attach(ProcessOf(1));
+  const Attached other = Attach(ProcessOf(2));
+  const TcpListener listener = ListenOnLoopback();
+  std::vector<OwnedFd> peers;
+  for (const Attached* attached : {&one, &other}) {
+    Startup(*attached);
+    OpenSocket(*attached, 77);
+    wsp::v1::ClientFrame frame;
+    auto* call = frame.add_calls();
+    call->set_call_id(12);
+    call->set_socket_id(77);
+    auto* address = call->mutable_connect()->mutable_address()->mutable_ipv4();
+    address->set_address(INADDR_LOOPBACK);
+    address->set_port(static_cast<uint32_t>(listener.port));
+    const SessionHarness::Attached session = SessionOf(*attached);
+    ASSERT_TRUE(SessionHarness::Send(session, frame).ok());
+    ASSERT_EQ(SessionHarness::Await(session, 12).wsa_error(), 0u);
+    peers.emplace_back(
+        accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  SocketSelector selector;
+  selector.socket_id = 77;
+  const absl::Status several = registry_->ResetSocket(selector).status();
+  EXPECT_EQ(several.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(several.message().find("there are 2 of that number"),
+            std::string::npos)
+      << several;
+  selector.client_id = other.attachment->client_id();
+  const auto reset = registry_->ResetSocket(selector);
+  ASSERT_TRUE(reset.ok()) << reset.status();
+  EXPECT_EQ(reset->pid(), 2);
+  char byte;
+  EXPECT_EQ(recv(peers[1].get(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_EQ(recv(peers[0].get(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  // It is there until it is closed.
+  EXPECT_EQ(registry_->ListSockets(OfPid(2)).size(), 1u);
+  selector.socket_id = 78;
+  EXPECT_EQ(registry_->ResetSocket(selector).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 }  // namespace

@@ -344,6 +344,21 @@ void Lingerer::WhenEmpty(std::function<void()> callback) {
   callback();
 }
 
+bool Lingerer::Reset(uint64_t client_id, uint64_t socket_id) {
+  std::vector<std::shared_ptr<Connection>> found;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const auto& [key, connection] : connections_) {
+      const Owner& owner = connection->entry().owner;
+      if (owner.client_id == client_id && owner.socket_id == socket_id) {
+        found.push_back(connection);
+      }
+    }
+  }
+  for (const auto& connection : found) connection->End(true);
+  return !found.empty();
+}
+
 void Lingerer::ResetAll() {
   std::vector<std::shared_ptr<Connection>> left;
   {

@@ -86,6 +86,10 @@ class Lingerer {
   // Calls `callback` once when nothing lingers, perhaps at once.
   void WhenEmpty(std::function<void()> callback);
 
+  // Resets those that were a client's socket of that number; false if there are
+  // none.
+  bool Reset(uint64_t client_id, uint64_t socket_id);
+
   // Resets all that is left.
   void ResetAll();
 

@@ -60,6 +60,23 @@ TEST_F(LingererTest, EverythingArrivesAlthoughDataOfThePeerIsUnread) {
   AwaitEmpty(&lingerer);
 }
 
+TEST_F(LingererTest, OneIsResetByItsNumber) {
+  Lingerer lingerer({});
+  TcpPair pair = MakeTcpPair();
+  TcpPair other = MakeTcpPair();
+  Fill(pair.ours.get());
+  lingerer.Linger(std::move(pair.ours), loop_.get(), kOwner);
+  lingerer.Linger(std::move(other.ours), loop_.get(), {1, 0, 0, 3});
+  EXPECT_FALSE(lingerer.Reset(2, kOwner.socket_id));
+  EXPECT_TRUE(lingerer.Reset(kOwner.client_id, kOwner.socket_id));
+  EXPECT_EQ(lingerer.size(), 1);
+  char byte;
+  while (recv(pair.peer.get(), &byte, 1, 0) > 0) {
+  }
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_FALSE(lingerer.Reset(kOwner.client_id, kOwner.socket_id));
+}
+
 TEST_F(LingererTest, TheTimeLimitEndsIt) {
   Lingerer::Options options;
   options.linger_time = absl::Milliseconds(1);

@@ -518,11 +518,35 @@ int Socket::EndSendingLocked() {
 
 int Socket::Reset() {
   absl::MutexLock lock(&mu_);
-  if (!fd_.valid()) return EBADF;
+  return fd_.valid() ? DissolveLocked() : EBADF;
+}
+
+int Socket::DissolveLocked() {
   // connect(2): dissolves the connection, for TCP with a reset.
   sockaddr nowhere{};
   nowhere.sa_family = AF_UNSPEC;
   return connect(fd_.get(), &nowhere, sizeof(nowhere)) == 0 ? 0 : errno;
+}
+
+int Socket::Abort() {
+  std::vector<Finished> finished;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!fd_.valid()) return EBADF;
+    const int error = DissolveLocked();
+    if (error != 0) return error;
+    shutdown_pending_ = false;
+    for (Queue* queue : {&in_, &out_}) {
+      while (!queue->empty()) {
+        Finished& one = finished.emplace_back();
+        one.operation = queue->Pop();
+        one.outcome.error = ECONNABORTED;
+        StopTimer(one.operation.get());
+      }
+    }
+  }
+  Deliver(&finished);
+  return 0;
 }
 
 std::vector<std::unique_ptr<Operation>> Socket::Withdraw(

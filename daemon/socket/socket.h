@@ -52,6 +52,11 @@ class Socket : public EventHandler,
   // the operations that wait end with errors. Returns errno or 0.
   int Reset();
 
+  // The same for any state, as an administrator wants it: a listener listens no
+  // more, datagrams have no peer, and all operations that wait end with
+  // ECONNABORTED.
+  int Abort();
+
   // Puts an accepted connection back: the next accept, perhaps one that waits,
   // gets it before any newer one. On a closed socket it is reset, as are those
   // that nobody has accepted when the socket is closed.
@@ -250,6 +255,8 @@ class Socket : public EventHandler,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The errno of a stream that has come to its end; 0 for an orderly one.
   int EndErrorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ends the connection, for TCP with a reset; errno.
+  int DissolveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Shuts sending down; errno.
   int EndSendingLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether the operation's sink lets it receive now.

@@ -56,6 +56,15 @@ void StreamSocket::AbortConnection(const SocketCall& call) {
   call.Finish(CallResult());
 }
 
+int StreamSocket::Reset() {
+  {
+    absl::MutexLock lock(&mu_);
+    if (state_ == State::kOpen) return ENOTCONN;
+    if (state_ == State::kConnected && lost_ == 0) lost_ = kWsaConnAborted;
+  }
+  return WinsockSocket::Reset();
+}
+
 void StreamSocket::AwaitUnwantedData() {
   auto operation = NewBackgroundOperation(Operation::Kind::kReceive);
   operation->flags = MSG_PEEK;

@@ -23,6 +23,7 @@ class StreamSocket final : public WinsockSocket {
   CallResult ResultOf(SocketDescriptor* from, const Operation& operation,
                       Outcome outcome) override;
   void ForgetWait(SocketDescriptor* from) override;
+  int Reset() override;
   void Describe(wsp::v1::Socket* out) const override;
   int Lend(OwnedFd* fd) override;
 

@@ -290,6 +290,12 @@ void WinsockSocket::GetPeerName(const SocketCall& call) {
 
 // ---------------------------------------------------------------- listings
 
+int WinsockSocket::Reset() {
+  const int error = engine_->Abort();
+  if (error == 0) NotifyObservers();
+  return error;
+}
+
 void WinsockSocket::Describe(wsp::v1::Socket* out) const {
   out->set_protocol(type_ == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP);
   const auto waits = change_waits();

@@ -149,6 +149,11 @@ class WinsockSocket : public OperationSink,
   // SocketObserver, for network events.
   void OnStateChange() override { ReviewEvents(0); }
 
+  // An administrator resets it, for all who have it: what waits, and what comes
+  // after it on a connection, ends with WSAECONNABORTED. Returns errno:
+  // ENOTCONN if there is nothing to reset, EBADF if it was closed before.
+  virtual int Reset();
+
   // For listings: all but whose it is.
   virtual void Describe(wsp::v1::Socket* out) const;
 

@@ -105,6 +105,11 @@ absl::StatusOr<wsp::v1::ListSocketsResponse> AdminClient::ListSockets(int pid) {
   return Call(admin_.get(), &wsp::v1::Admin::Stub::ListSockets, request);
 }
 
+absl::StatusOr<wsp::v1::ResetSocketResponse> AdminClient::ResetSocket(
+    const wsp::v1::ResetSocketRequest& request) {
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::ResetSocket, request);
+}
+
 absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminClient::GetServerInfo() {
   return Call(admin_.get(), &wsp::v1::Admin::Stub::GetServerInfo,
               wsp::v1::GetServerInfoRequest());

@@ -25,6 +25,8 @@ class AdminClient {
   absl::StatusOr<wsp::v1::ListClientsResponse> ListClients();
   // 0: of all clients.
   absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(int pid);
+  absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
+      const wsp::v1::ResetSocketRequest& request);
   absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo();
   absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth();
   // Gives each message to `take` until that says false; for as long as the

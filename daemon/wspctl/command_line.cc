@@ -1,5 +1,6 @@
 #include "daemon/wspctl/command_line.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -23,6 +24,8 @@ Asks a running wspd.
 Commands:
   clients        the attached processes
   sockets [PID]  their sockets, or those of one process
+  reset SOCKET   resets a socket, whoever has it: SOCKET as "sockets" shows it,
+                 if that isn't the only one of its number as CLIENT/SOCKET
   watch [PID]    what happens to them, until it is interrupted
   info           the daemon: version, sockets, counters, limits
   health         whether it takes new work
@@ -39,7 +42,8 @@ Options:
                  is the first of all
   --help         this text
 
-Root and the daemon's own user see everything, others see their own processes.
+Root and the daemon's own user see everything and may reset, others see their
+own processes.
 
 Exit status:
   0   it went well; for health: SERVING
@@ -51,9 +55,10 @@ namespace {
 
 constexpr char kDefaultSocket[] = "/run/wspd/admin.sock";
 
-constexpr std::array<std::pair<absl::string_view, Command>, 7> kCommands = {{
+constexpr std::array<std::pair<absl::string_view, Command>, 8> kCommands = {{
     {"clients", Command::kClients},
     {"sockets", Command::kSockets},
+    {"reset", Command::kReset},
     {"info", Command::kInfo},
     {"watch", Command::kWatch},
     {"health", Command::kHealth},
@@ -131,6 +136,27 @@ absl::StatusOr<std::vector<std::string>> TakeOptions(
   return words;
 }
 
+absl::Status ParseSocketName(absl::string_view word, SocketName* name) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(word, absl::MaxSplits('/', 1));
+  const bool has_client = absl::StrContains(word, '/');
+  absl::string_view number = has_client ? parts.second : parts.first;
+  const bool good_client =
+      !has_client || absl::SimpleAtoi(parts.first, &name->client_id);
+  uint64_t* const to =
+      absl::ConsumePrefix(&number, "sk:") ? &name->cookie : &name->socket_id;
+  const bool plain =
+      !number.empty() &&
+      std::all_of(number.begin(), number.end(), absl::ascii_isxdigit);
+  if (good_client && plain && absl::SimpleHexAtoi(number, to) && *to != 0) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", word,
+      "\" is not a socket: a hexadecimal number as \"sockets\" shows it, or "
+      "\"sk:\" and a cookie, perhaps after \"CLIENT/\""));
+}
+
 absl::Status ParseWords(const std::vector<std::string>& words,
                         CommandLine* line) {
   if (words.empty()) return absl::InvalidArgumentError("which command?");
@@ -144,12 +170,17 @@ absl::Status ParseWords(const std::vector<std::string>& words,
     return absl::InvalidArgumentError(
         absl::StrCat("there is no command ", words[0]));
   }
-  const bool takes_pid =
-      line->command == Command::kSockets || line->command == Command::kWatch;
-  const size_t most = takes_pid ? 2 : 1;
+  const bool takes_more = line->command == Command::kSockets ||
+                          line->command == Command::kWatch ||
+                          line->command == Command::kReset;
+  const size_t most = takes_more ? 2 : 1;
   if (words.size() > most) {
     return absl::InvalidArgumentError(
         absl::StrCat("what is \"", words[most], "\"?"));
+  }
+  if (line->command == Command::kReset) {
+    if (words.size() == 1) return absl::InvalidArgumentError("which socket?");
+    return ParseSocketName(words[1], &line->named);
   }
   if (words.size() == 2 &&
       (!absl::SimpleAtoi(words[1], &line->pid) || line->pid <= 0)) {

@@ -13,11 +13,20 @@ namespace wspd {
 enum class Command {
   kClients,
   kSockets,
+  kReset,
   kInfo,
   kWatch,
   kHealth,
   kVersion,
-  kHelp
+  kHelp,
+};
+
+// A socket, as `sockets` shows it: "[CLIENT/]NUMBER" or "[CLIENT/]sk:COOKIE",
+// number and cookie in hexadecimal digits. What isn't said is 0.
+struct SocketName {
+  uint64_t client_id = 0;
+  uint64_t socket_id = 0;
+  uint64_t cookie = 0;
 };
 
 // What `wspctl ARGUMENTS` asks for.
@@ -29,6 +38,8 @@ struct CommandLine {
   std::vector<wsp::v1::JournalEvent::Kind> kinds;
   // Of `watch`: the event to begin with; 0: the next.
   uint64_t from = 0;
+  // Of `reset SOCKET`.
+  SocketName named;
   bool json = false;
   std::string socket;
 };

@@ -25,6 +25,7 @@ TEST(CommandLineTest, Commands) {
   EXPECT_EQ(Parse({"sockets"}).command, Command::kSockets);
   EXPECT_EQ(Parse({"sockets"}).pid, 0);
   EXPECT_EQ(Parse({"sockets", "42"}).pid, 42);
+  EXPECT_EQ(Parse({"reset", "1f"}).command, Command::kReset);
   EXPECT_EQ(Parse({"info"}).command, Command::kInfo);
   EXPECT_EQ(Parse({"health"}).command, Command::kHealth);
   EXPECT_EQ(Parse({"version"}).command, Command::kVersion);
@@ -45,6 +46,22 @@ TEST(CommandLineTest, WatchTakesKindsAndWhereToBegin) {
                               wsp::v1::JournalEvent::KIND_SOCKET_CLOSED));
   EXPECT_EQ(line.from, 12u);
   EXPECT_EQ(Parse({"watch", "--from=1"}).from, 1u);
+}
+
+TEST(CommandLineTest, ASocketIsNamedAsItIsListed) {
+  SocketName name = Parse({"reset", "000000000000001f"}).named;
+  EXPECT_EQ(name.client_id, 0u);
+  EXPECT_EQ(name.socket_id, 0x1fu);
+  EXPECT_EQ(name.cookie, 0u);
+  name = Parse({"reset", "12/ffffffffffffffff"}).named;
+  EXPECT_EQ(name.client_id, 12u);
+  EXPECT_EQ(name.socket_id, UINT64_MAX);
+  name = Parse({"reset", "sk:A0"}).named;
+  EXPECT_EQ(name.socket_id, 0u);
+  EXPECT_EQ(name.cookie, 0xa0u);
+  name = Parse({"reset", "0/sk:1"}).named;
+  EXPECT_EQ(name.client_id, 0u);
+  EXPECT_EQ(name.cookie, 1u);
 }
 
 TEST(CommandLineTest, OptionsStandAnywhere) {
@@ -79,6 +96,13 @@ TEST(CommandLineTest, ErrorsSayWhat) {
   EXPECT_THAT(ErrorOf({"watch", "--kind=unspecified"}), HasSubstr("no kind"));
   EXPECT_EQ(ErrorOf({"watch", "--from=0"}), "\"0\" is no event's number");
   EXPECT_EQ(ErrorOf({"info", "--from=1"}), "--kind and --from are for watch");
+  EXPECT_EQ(ErrorOf({"reset"}), "which socket?");
+  EXPECT_EQ(ErrorOf({"reset", "1", "2"}), "what is \"2\"?");
+  for (const char* wrong : {"", "0", "x", "0x1", " 1", "/1", "a/1", "1/",
+                            "sk:", "sk:0", "1/2/3", "11112222333344445"}) {
+    EXPECT_THAT(ErrorOf({"reset", wrong}), HasSubstr("is not a socket: "))
+        << wrong;
+  }
 }
 
 TEST(CommandLineTest, HelpStatesTheExitCodes) {

@@ -67,6 +67,13 @@ std::string PlaneName(wsp::v1::Plane plane) {
              : ShortName(wsp::v1::Plane_Name(plane), "PLANE_");
 }
 
+// By which `reset` knows it. As `ss -e` has cookies.
+std::string NumberOf(const wsp::v1::Socket& socket) {
+  return socket.socket_id() != 0 || socket.cookie() == 0
+             ? absl::StrFormat("%016x", socket.socket_id())
+             : absl::StrFormat("sk:%x", socket.cookie());
+}
+
 std::string ByteCount(const wsp::v1::Socket& socket, uint64_t bytes) {
   return socket.bytes_unknown() ? kNothing : absl::StrCat(bytes);
 }
@@ -190,8 +197,7 @@ std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
   for (const wsp::v1::Socket& socket : response.sockets()) {
     rows.push_back(
         {absl::StrCat(socket.client_id()), absl::StrCat(socket.pid()),
-         absl::StrCat(socket.uid()),
-         absl::StrFormat("%016x", socket.socket_id()),
+         absl::StrCat(socket.uid()), NumberOf(socket),
          PlaneName(socket.plane()), ProtocolName(socket.protocol()),
          ShortName(wsp::v1::SocketState_Name(socket.state()), "SOCKET_STATE_"),
          FormatAddress(socket.local()), FormatAddress(socket.peer()),

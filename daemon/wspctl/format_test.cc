@@ -145,6 +145,12 @@ TEST(FormatSocketsTest, UnknownCountsAreNoZeros) {
                         "127.0.0.1:80        0     -         -  5s      -\n"));
 }
 
+TEST(FormatSocketsTest, WithoutANumberTheCookieNamesIt) {
+  wsp::v1::ListSocketsResponse response;
+  response.add_sockets()->set_cookie(0xabc);
+  EXPECT_THAT(FormatSockets(response, kNow), HasSubstr("  sk:abc  "));
+}
+
 TEST(FormatSocketsTest, JsonHasAddressesAsText) {
   EXPECT_EQ(FormatSocketsJson(OneSocket()),
             "{\"client_id\":\"1\",\"pid\":4242,\"socket_id\":\"11259375\","
@@ -154,7 +160,7 @@ TEST(FormatSocketsTest, JsonHasAddressesAsText) {
             "\"opened_at_ns\":\"1699999995000000000\",\"uid\":1000,"
             "\"plane\":\"PLANE_UNSPECIFIED\",\"cookie\":\"0\","
             "\"bytes_unknown\":false,\"active_at_ns\":\"0\","
-            "\"datagrams_dropped\":\"0\","
+            "\"datagrams_dropped\":\"0\",\"listener_cookie\":\"0\","
             "\"local\":\"127.0.0.1:40000\",\"peer\":\"127.0.0.1:80\"}\n");
 }
 

@@ -37,6 +37,20 @@ absl::StatusOr<Answer> AskHealth(const CommandLine& line, AdminClient* client) {
                 health->status() == HealthCheckResponse::SERVING};
 }
 
+// The socket, as it was before.
+absl::StatusOr<Answer> Reset(const CommandLine& line, AdminClient* client,
+                             absl::Time now) {
+  wsp::v1::ResetSocketRequest request;
+  request.set_client_id(line.named.client_id);
+  request.set_socket_id(line.named.socket_id);
+  request.set_cookie(line.named.cookie);
+  const auto response = client->ResetSocket(request);
+  if (!response.ok()) return response.status();
+  wsp::v1::ListSocketsResponse one;
+  *one.add_sockets() = response->socket();
+  return Answer{line.json ? FormatSocketsJson(one) : FormatSockets(one, now)};
+}
+
 absl::StatusOr<Answer> Ask(const CommandLine& line, AdminClient* client) {
   const absl::Time now = absl::Now();
   switch (line.command) {
@@ -52,6 +66,8 @@ absl::StatusOr<Answer> Ask(const CommandLine& line, AdminClient* client) {
       return Answer{line.json ? FormatSocketsJson(*response)
                               : FormatSockets(*response, now)};
     }
+    case Command::kReset:
+      return Reset(line, client, now);
     case Command::kInfo: {
       const auto info = client->GetServerInfo();
       if (!info.ok()) return info.status();

@@ -80,6 +80,21 @@ TEST_F(WspctlTest, ListsClientsAndSockets) {
   EXPECT_EQ(Run({"sockets", "22", "--json"}).out, "");
 }
 
+TEST_F(WspctlTest, ResetsASocketAndSaysWhichItWas) {
+  StartServer();
+  Result result = Run({"reset", "0000000000000064"});
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_THAT(result.out,
+              AllOf(StartsWith("CLIENT  PID"), HasSubstr("0000000000000064")));
+  EXPECT_THAT(Run({"--json", "reset", "1/64"}).out,
+              StartsWith("{\"client_id\":\"1\",\"pid\":11,"));
+  EXPECT_EQ(inventory_.reset(), (std::vector<uint64_t>{100, 100}));
+  result = Run({"reset", "65"});
+  EXPECT_EQ(result.code, kExitFailed);
+  EXPECT_EQ(result.err, "wspctl: there is no such socket\n");
+  EXPECT_EQ(Run({"reset", "nothing"}).code, kExitUsage);
+}
+
 TEST_F(WspctlTest, ShowsInfo) {
   StartServer();
   EXPECT_THAT(

@@ -1,0 +1,43 @@
+#ifndef WSPD_DAEMON_LINUX_LENT_LISTENERS_H_
+#define WSPD_DAEMON_LINUX_LENT_LISTENERS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "daemon/linux/lent_sockets.h"
+#include "daemon/linux/sock_diag.h"
+#include "daemon/socket/net_address.h"
+
+namespace wspd {
+
+// The TCP listeners of the network namespace at one moment, and so whose a
+// connection is that the kernel has made for one of them: nothing says so but
+// its local address.
+class LentListeners {
+ public:
+  // Asks the kernel, unless none of `lent`, which has to outlive the result,
+  // can listen. Takes time in proportion to the namespace's listeners.
+  static LentListeners Find(const std::vector<LentSocket>& lent);
+
+  // The lent listener that has accepted the connection. Null: there is none, or
+  // a listener that isn't lent fits as well.
+  //
+  // As the kernel does it takes the one that is bound the closest. Of several
+  // that are bound alike (SO_REUSEPORT: a program's workers, or programs of one
+  // user) the oldest stands for all, since nobody can tell.
+  const LentSocket* ListenerOf(const SocketReport& connection) const;
+
+ private:
+  struct Listener {
+    SocketReport report;
+    // Null: somebody else's.
+    const LentSocket* lent;
+  };
+
+  absl::flat_hash_map<uint16_t, std::vector<Listener>> by_port_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_LINUX_LENT_LISTENERS_H_
