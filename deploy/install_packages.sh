@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Installs, by name, the Debian 12 packages that wspd builds and tests with.
 # Does nothing when all are there. Needs root or sudo.
-#   deploy/install_packages.sh [--tests | --package | --interop | --bench]
+#   deploy/install_packages.sh [--tests | --package | --machine | --interop |
+#                              --bench]
 # --tests    also what the tests need, and --bench's and --package's as far as they
 #            can be had: their tests say what isn't there
 # --package  also what deploy/debian/build_package.sh needs, and its tests
+# --machine  also what emulates a machine, for tests/service/boot_vm.sh
 # --interop  also the programs that tests/interop runs
 # --bench    also the programs that tests/bench measures
 set -euo pipefail
@@ -25,6 +27,7 @@ test_packages=(
 )
 # deploy/debian, tests/service.
 package_packages=(debhelper lintian man-db mmdebstrap podman runc systemd)
+machine_packages=(debhelper e2fsprogs mmdebstrap qemu-system-x86)
 run_packages=(nginx-light util-linux)
 # tests/interop.
 interop_packages=(
@@ -46,10 +49,11 @@ case "${1:-}" in
     optional=("${bench_packages[@]}" "${package_packages[@]}")
     ;;
   --package) wanted+=("${package_packages[@]}") ;;
+  --machine) wanted+=("${machine_packages[@]}") ;;
   --interop) wanted+=("${interop_packages[@]}") ;;
   --bench) wanted+=("${bench_packages[@]}") ;;
   *)
-    echo "usage: $0 [--tests | --package | --interop | --bench]" >&2
+    echo "usage: $0 [--tests | --package | --machine | --interop | --bench]" >&2
     exit 64
     ;;
 esac

@@ -3,7 +3,7 @@
 #   tests/run.sh          all that fits 25 minutes on 2 cores
 #   tests/run.sh --long   the soak and other long tests, stress under sanitizers,
 #                         how sockets behave on the planes, Debian's programs,
-#                         long fuzzing, clang-tidy
+#                         long fuzzing, clang-tidy, a boot with Debian's kernel
 #                         (tests/LONG.md)
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -98,6 +98,7 @@ if [ -n "$long" ]; then
     //tests/{spi,name_space}/...
   counted behaviour bash tests/preload/run.sh --plane all
   counted programs bash tests/interop/run.sh --long
+  check "boot on Debian's kernel" bash tests/service/boot_vm.sh
   check "long fuzzing" bash tests/fuzz/run.sh --seconds 600 --together
   check "clang-tidy" bash tests/lint/tidy.sh
 else
