@@ -35,6 +35,7 @@ skip() {
 for program in podman runc mmdebstrap; do
   command -v "$program" >/dev/null || skip "no container runtime ($program)"
 done
+command -v dh_installsysusers >/dev/null || skip "no debhelper"
 
 # Where there is room for some roots in memory, making them takes a third of the
 # time.
@@ -100,10 +101,16 @@ serves() {
   client_works lent
   client_works relayed
 }
+# Other units may fail in a container.
+ours_are_well() {
+  local failed
+  failed=$(inside systemctl list-units --failed --no-legend 'wspd*')
+  [ -z "$failed" ] || fail "there is $failed"
+}
 boots() {
-  await "systemd" systemctl is-system-running --wait
-  [ "$(inside systemctl is-system-running)" = running ] ||
-    fail "not all units are well: $(inside systemctl --failed --no-legend)"
+  await "systemd" sh -c \
+    'case $(systemctl is-system-running) in running | degraded) ;; *) false ;; esac'
+  ours_are_well
 }
 no_complaints() {
   local complaints
@@ -221,7 +228,7 @@ serves
 
 step "a daemon that hangs"
 inside sh -c 'mkdir -p /run/systemd/system/wspd.service.d &&
-  printf "[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n" \
+  printf "[Service]\nWatchdogSec=4\nTimeoutAbortSec=1\n" \
     >/run/systemd/system/wspd.service.d/hang.conf &&
   systemctl daemon-reload && systemctl restart wspd.service'
 serves
@@ -269,8 +276,7 @@ if inside sh -c 'grep -lx wspd /proc/[0-9]*/comm' 2>/dev/null; then
   fail "removed, and runs"
 fi
 inside test -e /etc/wspd/wspd.textproto || fail "the configuration is gone"
-[ "$(inside systemctl is-system-running)" = running ] ||
-  fail "removing left units that failed"
+ours_are_well
 
 step "purge"
 inside dpkg -P wspd >"$work/log" 2>&1 || fail "purging: $(cat "$work/log")"
