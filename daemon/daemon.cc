@@ -22,6 +22,9 @@
 #include "daemon/event/event_loop.h"
 #include "daemon/linux/lent_sockets.h"
 #include "daemon/linux/socket_destruction.h"
+#include "daemon/policy/policy_log.h"
+#include "daemon/policy/policy_store.h"
+#include "daemon/policy/rule_set.h"
 #include "daemon/relay/relayed_sockets.h"
 #include "daemon/resolver/dns_server.h"
 #include "daemon/resolver/resolver.h"
@@ -37,6 +40,7 @@
 #include "daemon/session/environment.h"
 #include "daemon/session/registry.h"
 #include "daemon/socket/lingerer.h"
+#include "google/protobuf/util/message_differencer.h"
 
 namespace wspd {
 namespace {
@@ -69,6 +73,26 @@ absl::StatusOr<Resolver::Options> ResolverOptionsOf(const Config& config) {
   options.services_file = config.resolver().services_file();
   options.max_lookups = config.limits().lookups();
   return options;
+}
+
+absl::StatusOr<std::shared_ptr<const RuleSet>> RulesOf(const Config& config) {
+  std::vector<PolicyProblem> problems;
+  std::shared_ptr<const RuleSet> rules =
+      RuleSet::Make(config.policy(), &problems);
+  if (rules != nullptr) return rules;
+  // It was checked before, and a file or a name has gone since.
+  return absl::FailedPreconditionError(
+      absl::StrCat("policy rule ", problems[0].rule + 1, ": ",
+                   problems[0].field, " ", problems[0].message));
+}
+
+// Whether two differ in more than what Reload() takes over.
+bool NeedsRestart(Config before, Config after) {
+  for (Config* config : {&before, &after}) {
+    config->clear_policy();
+    config->clear_log_level();
+  }
+  return !google::protobuf::util::MessageDifferencer::Equals(before, after);
 }
 
 // Sockets are descriptors: as many as the system lets this process have. The
@@ -120,6 +144,8 @@ struct Daemon::Parts {
   std::vector<std::unique_ptr<EventLoop>> loops;
   std::unique_ptr<Lingerer> lingerer;
   std::unique_ptr<Resolver> resolver;
+  PolicyLog policy_log;
+  std::shared_ptr<PolicyStore> policy;
   // Null if nothing is to be lent. The loop is nobody else's: reading what the
   // kernel says of a busy system's sockets takes its time.
   std::unique_ptr<EventLoop> lent_loop;
@@ -141,7 +167,10 @@ struct Daemon::Parts {
   absl::Status MakeLoops();
   absl::Status MakeRelay();
   absl::Status MakeResolver();
+  absl::Status MakePolicy();
   absl::Status Serve();
+  absl::StatusOr<Config> Reload(
+      absl::FunctionRef<absl::StatusOr<Config>()> read);
   void MakeWatchdog();
   std::string StatusText() const;
 };
@@ -154,6 +183,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
   if (status.ok()) status = parts->MakeLoops();
   if (status.ok()) status = parts->MakeRelay();
   if (status.ok()) status = parts->MakeResolver();
+  if (status.ok()) status = parts->MakePolicy();
   if (status.ok()) status = parts->Serve();
   if (!status.ok()) return status;
   Log(LogLevel::kInfo, "wspd ready",
@@ -231,6 +261,13 @@ absl::Status Daemon::Parts::MakeResolver() {
   return absl::OkStatus();
 }
 
+absl::Status Daemon::Parts::MakePolicy() {
+  auto rules = RulesOf(options.config);
+  if (!rules.ok()) return rules.status();
+  policy = PolicyStore::Create(*std::move(rules), &policy_log);
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::Parts::Serve() {
   const Config& config = options.config;
   Lingerer::Options linger;
@@ -249,7 +286,7 @@ absl::Status Daemon::Parts::Serve() {
   environment = std::make_unique<SessionEnvironment>(
       std::move(raw_loops), lingerer.get(), resolver.get(),
       absl::Milliseconds(config.times().ticket_ms()), lent_sockets.get(),
-      relayed_sockets.get());
+      relayed_sockets.get(), policy.get());
   Registry::Options registry_options;
   registry_options.limits = LimitsOf(config);
   registry_options.provider_socket = config.provider_socket();
@@ -349,6 +386,31 @@ void Daemon::Parts::MakeWatchdog() {
   watchdog = std::make_unique<Watchdog>(options.watchdog_limit / kSignsOfLife,
                                         control.get(), std::move(subjects),
                                         std::move(sink));
+}
+
+absl::StatusOr<Config> Daemon::Reload(
+    absl::FunctionRef<absl::StatusOr<Config>()> read) {
+  LogFailure(NotifyReloading());
+  auto config = parts_->Reload(read);
+  LogFailure(NotifyReady(parts_->StatusText()));
+  return config;
+}
+
+absl::StatusOr<Config> Daemon::Parts::Reload(
+    absl::FunctionRef<absl::StatusOr<Config>()> read) {
+  auto config = read();
+  if (!config.ok()) return config;
+  auto rules = RulesOf(*config);
+  if (!rules.ok()) return rules.status();
+  const size_t count = (*rules)->rules().size();
+  policy->Replace(*std::move(rules));
+  if (NeedsRestart(options.config, *config)) {
+    Log(LogLevel::kWarning,
+        "of the configuration only policy and log_level are read anew; the "
+        "rest waits for a restart");
+  }
+  Log(LogLevel::kInfo, "configuration read anew", {{"rules", count}});
+  return config;
 }
 
 void Daemon::Stop() {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -35,6 +36,13 @@ class Daemon {
 
   // As Stop().
   ~Daemon();
+
+  // Reads the configuration again, by `read`, and puts its policy in force, all
+  // of it at once; a mistake changes nothing. What else has changed waits for a
+  // restart, and is logged. Tells the service manager. Waits for the name
+  // service, where rules have names of users and groups.
+  absl::StatusOr<Config> Reload(
+      absl::FunctionRef<absl::StatusOr<Config>()> read);
 
   // Accepts nothing more, answers new calls with WSAENETDOWN, lets closed
   // sockets finish until times.stop_ms is over, resets the rest, and ends all

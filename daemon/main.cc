@@ -1,4 +1,5 @@
-// The daemon: reads flags and configuration, serves until SIGTERM or SIGINT.
+// The daemon: reads flags and configuration, the latter again at SIGHUP, serves
+// until SIGTERM or SIGINT.
 
 #include <malloc.h>
 #include <signal.h>
@@ -95,6 +96,20 @@ void LeaveLockOrderUnchecked() {
 #endif
 }
 
+void SetLogLevelOf(const wspd::Config& config) {
+  const auto level = wspd::ParseLogLevel(config.log_level());
+  if (level.ok()) wspd::SetLogLevel(*level);
+}
+
+// A configuration with a mistake changes nothing.
+void Reload(wspd::Daemon* daemon) {
+  const absl::StatusOr<wspd::Config> config = daemon->Reload(&ReadConfig);
+  if (config.ok()) return SetLogLevelOf(*config);
+  wspd::Log(wspd::LogLevel::kError,
+            "configuration not read anew; nothing has changed",
+            {{"cause", config.status().message()}});
+}
+
 int Fail(const absl::Status& status, int exit_code) {
   fprintf(stderr, "wspd: %s\n", std::string(status.message()).c_str());
   return exit_code;
@@ -118,17 +133,16 @@ int main(int argc, char** argv) {
   absl::StatusOr<wspd::Config> config = ReadConfig();
   if (!config.ok()) return Fail(config.status(), EX_CONFIG);
   if (absl::GetFlag(FLAGS_check_config)) return 0;
-  if (auto level = wspd::ParseLogLevel(config->log_level()); level.ok()) {
-    wspd::SetLogLevel(*level);
-  }
+  SetLogLevelOf(*config);
 
   KeepFreedMemory();
   // Blocked before any thread starts, so that only sigwait() gets them.
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGTERM);
-  sigaddset(&stop, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
   if (auto status = wspd::DropPrivileges(*config); !status.ok()) {
@@ -145,7 +159,9 @@ int main(int argc, char** argv) {
   auto daemon = wspd::Daemon::Start(std::move(options));
   if (!daemon.ok()) return Fail(daemon.status(), EX_UNAVAILABLE);
   int signal_number = 0;
-  sigwait(&stop, &signal_number);
+  while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) {
+    Reload(daemon->get());
+  }
   (*daemon)->Stop();
   return 0;
 }

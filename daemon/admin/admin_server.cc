@@ -48,6 +48,7 @@ void AddAdmin(const AdminService* admin, RpcTable* table) {
       [admin](uid_t caller, const wsp::v1::WatchEventsRequest& request) {
         return admin->WatchEvents(caller, request);
       });
+  AddAdminMethod(admin, "TestPolicy", &AdminService::TestPolicy, table);
 }
 
 void AddHealth(const Health* health, RpcTable* table) {

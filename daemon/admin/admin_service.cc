@@ -175,4 +175,14 @@ absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
   return response;
 }
 
+absl::StatusOr<wsp::v1::TestPolicyResponse> AdminService::TestPolicy(
+    uid_t caller, const wsp::v1::TestPolicyRequest& request) const {
+  if (!IsPrivileged(caller) && caller != request.uid()) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("only root and uid ", geteuid(),
+                     " may ask about others; the caller has uid ", caller));
+  }
+  return inventory_->TestPolicy(request);
+}
+
 }  // namespace wspd

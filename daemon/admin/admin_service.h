@@ -44,6 +44,8 @@ class AdminService {
       uid_t caller, const wsp::v1::WatchEventsRequest& request) const;
   absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
       uid_t caller, const wsp::v1::ResetSocketRequest& request) const;
+  absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
+      uid_t caller, const wsp::v1::TestPolicyRequest& request) const;
 
  private:
   Inventory* const inventory_;

@@ -59,6 +59,16 @@ class AdminServiceTest : public ::testing::Test {
   AdminService service_;
 };
 
+TEST_F(AdminServiceTest, WhatRulesSayIsForWhomItIsAbout) {
+  wsp::v1::TestPolicyRequest request;
+  request.set_uid(kAlice);
+  EXPECT_EQ(service_.TestPolicy(kRoot, request)->rule(), "even");
+  EXPECT_EQ(service_.TestPolicy(geteuid(), request)->rule(), "even");
+  EXPECT_EQ(service_.TestPolicy(kAlice, request)->rule(), "even");
+  const auto refused = service_.TestPolicy(kBob, request);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied);
+}
+
 TEST_F(AdminServiceTest, RootAndTheDaemonsOwnUserSeeAll) {
   for (uid_t caller : {kRoot, geteuid()}) {
     EXPECT_THAT(ClientPids(caller), ElementsAre(11, 22));

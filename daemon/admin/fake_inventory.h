@@ -62,6 +62,15 @@ class FakeInventory : public Inventory {
     }
     return absl::NotFoundError("there is no such socket");
   }
+  // Allows what has an even port.
+  absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
+      const wsp::v1::TestPolicyRequest& request) const override {
+    wsp::v1::TestPolicyResponse response;
+    response.set_allowed(request.address().ipv4().port() % 2 == 0);
+    response.set_rule_number(7);
+    response.set_rule("even");
+    return response;
+  }
 
  private:
   template <typename Record>

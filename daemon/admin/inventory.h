@@ -66,6 +66,11 @@ class Inventory {
   // of wsp.v1.Admin.ResetSocket.
   virtual absl::StatusOr<wsp::v1::Socket> ResetSocket(
       const SocketSelector& selector) = 0;
+
+  // What the rules in force say. INVALID_ARGUMENT as of
+  // wsp.v1.Admin.TestPolicy.
+  virtual absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
+      const wsp::v1::TestPolicyRequest& request) const = 0;
 };
 
 }  // namespace wspd

@@ -26,7 +26,8 @@ using ::google::protobuf::Descriptor;
 using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::TextFormat;
 
-constexpr size_t kMaxFileBytes = 1 << 20;
+// For as many rules as a policy may have.
+constexpr size_t kMaxFileBytes = 16 << 20;
 
 // How many letters to change, add or remove between two words.
 size_t EditDistance(absl::string_view a, absl::string_view b) {
@@ -108,6 +109,15 @@ std::string PathOf(absl::string_view section, absl::string_view field) {
                          : absl::StrCat(section, ".", field);
 }
 
+// What a problem is about, as its message begins.
+std::string PathOf(const Config& config, const ConfigProblem& problem) {
+  if (problem.rule < 0) return PathOf(problem.section, problem.field);
+  const std::string& name = config.policy().rules(problem.rule).name();
+  return absl::StrCat(problem.section, " rule ", problem.rule + 1,
+                      name.empty() ? "" : absl::StrCat(" (", name, ")"), ": ",
+                      problem.field);
+}
+
 // Where a field stands in the text; line -1 if it doesn't.
 TextFormat::ParseLocation Locate(const TextFormat::ParseInfoTree& root,
                                  absl::string_view section,
@@ -122,6 +132,26 @@ TextFormat::ParseLocation Locate(const TextFormat::ParseInfoTree& root,
   }
   const FieldDescriptor* descriptor = type->FindFieldByName(std::string(field));
   return tree->GetLocation(descriptor, descriptor->is_repeated() ? 0 : -1);
+}
+
+// The same of a problem: of a rule whose field isn't there, the rule.
+TextFormat::ParseLocation Locate(const TextFormat::ParseInfoTree& root,
+                                 const ConfigProblem& problem) {
+  if (problem.rule < 0) return Locate(root, problem.section, problem.field);
+  const FieldDescriptor* policy =
+      Config::descriptor()->FindFieldByName(problem.section);
+  const FieldDescriptor* rules =
+      policy->message_type()->FindFieldByName("rules");
+  const TextFormat::ParseInfoTree* tree = root.GetTreeForNested(policy, -1);
+  if (tree == nullptr) return TextFormat::ParseLocation();
+  const TextFormat::ParseInfoTree* rule =
+      tree->GetTreeForNested(rules, problem.rule);
+  if (rule != nullptr) {
+    const auto place = rule->GetLocation(
+        rules->message_type()->FindFieldByName(problem.field), problem.index);
+    if (place.line >= 0) return place;
+  }
+  return tree->GetLocation(rules, problem.rule);
 }
 
 // A 0 that was written down would silently become the default.
@@ -189,10 +219,9 @@ absl::StatusOr<Config> ParseConfig(absl::string_view text,
   CheckZeros(config, tree, &errors);
   FillDefaults(&config);
   for (const ConfigProblem& problem : FindProblems(config)) {
-    const auto place = Locate(tree, problem.section, problem.field);
+    const auto place = Locate(tree, problem);
     errors.Add(place.line, place.column,
-               absl::StrCat(PathOf(problem.section, problem.field), " ",
-                            problem.message));
+               absl::StrCat(PathOf(config, problem), " ", problem.message));
   }
   if (auto status = errors.ToStatus(); !status.ok()) return status;
   return config;
@@ -208,9 +237,8 @@ absl::Status ValidateConfig(const Config& config) {
   const std::vector<ConfigProblem> problems = FindProblems(config);
   if (problems.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrJoin(problems, "\n", [](std::string* out, const auto& problem) {
-        absl::StrAppend(out, PathOf(problem.section, problem.field), " ",
-                        problem.message);
+      absl::StrJoin(problems, "\n", [&](std::string* out, const auto& problem) {
+        absl::StrAppend(out, PathOf(config, problem), " ", problem.message);
       }));
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/base/log.h"
 #include "daemon/config/group.h"
+#include "daemon/policy/rule_compiler.h"
 #include "daemon/resolver/dns_server.h"
 #include "daemon/server/socket_file.h"
 
@@ -93,6 +94,16 @@ void CheckResolver(const Config::Resolver& resolver,
   }
 }
 
+void CheckPolicy(const Policy& policy, std::vector<ConfigProblem>* problems) {
+  std::vector<PolicyProblem> found;
+  (void)CompileRules(policy, &found);
+  for (PolicyProblem& problem : found) {
+    problems->push_back({"policy", std::move(problem.field),
+                         std::move(problem.message), problem.rule,
+                         problem.index});
+  }
+}
+
 }  // namespace
 
 const std::vector<NumberRule>& NumberRules() {
@@ -144,6 +155,9 @@ void FillDefaults(Config* config) {
   if (!privileges->has_system_call_filter()) {
     privileges->set_system_call_filter(true);
   }
+  if (config->policy().otherwise() == Policy::VERDICT_UNSPECIFIED) {
+    config->mutable_policy()->set_otherwise(Policy::ALLOW);
+  }
   for (const NumberRule& rule : NumberRules()) {
     if (Get(*config, rule) == 0) Set(config, rule, rule.default_value);
   }
@@ -172,6 +186,7 @@ std::vector<ConfigProblem> FindProblems(const Config& config) {
   }
   CheckNumbers(config, &problems);
   CheckResolver(config.resolver(), &problems);
+  CheckPolicy(config.policy(), &problems);
   return problems;
 }
 

@@ -29,6 +29,10 @@ struct ConfigProblem {
   std::string section;
   std::string field;
   std::string message;
+  // Of a rule of the policy, which `field` belongs to then: its place, and that
+  // of the value in a repeated field. Both count from 0; -1: none.
+  int rule = -1;
+  int index = -1;
 };
 
 // Fills in what is unset.

@@ -141,6 +141,16 @@ TEST(ConfigTest, TheResolversServersAndFilesAreChecked) {
             "f:3:3: resolver.hosts_file is \"hosts\"; it must begin with /");
 }
 
+TEST(ConfigTest, AProblemOfARuleNamesPlaceRuleAndField) {
+  const std::string message = ErrorOf(
+      "policy {\n  rules { name: 'a' verdict: DENY ports: '80' }\n"
+      "  rules {\n    name: 'b' verdict: DENY\n"
+      "    ports: '80'\n    ports: '9-1'\n  }\n"
+      "  rules {\n    uids: '5'\n  }\n}\n");
+  EXPECT_THAT(message, HasSubstr("f:6:5: policy rule 2 (b): ports is \"9-1\""));
+  EXPECT_THAT(message, HasSubstr("f:8:3: policy rule 3: verdict is missing"));
+}
+
 TEST(ConfigTest, ValidateNamesTheFieldOfAFlag) {
   Config config = DefaultConfig();
   config.mutable_times()->set_stop_ms(3600001);

@@ -66,6 +66,11 @@ class ClientRules {
 // A whole policy, checked. Immutable but for what it remembers; thread-safe.
 class RuleSet : public std::enable_shared_from_this<RuleSet> {
  public:
+  // Of a policy without rules.
+  static std::shared_ptr<RuleSet> None() {
+    return std::shared_ptr<RuleSet>(new RuleSet({}, true));
+  }
+
   // Null, and `problems` say why, if anything is wrong.
   static std::shared_ptr<RuleSet> Make(const Policy& policy,
                                        std::vector<PolicyProblem>* problems);

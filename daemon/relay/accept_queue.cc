@@ -12,6 +12,7 @@
 #include "daemon/base/log.h"
 #include "daemon/relay/relay_address.h"
 #include "daemon/relay/relayed_sockets.h"
+#include "daemon/socket/reset.h"
 
 namespace wspd {
 namespace {
@@ -109,6 +110,11 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
     if (IsOfConnection(error)) return Result::kMore;
     LogScarcity(listener_, error);
     return Result::kScarce;
+  }
+  if (listener_.access->Accept(peer, accepted.get()) != 0) {
+    ResetAndClose(std::move(accepted));
+    owner.sockets.fetch_sub(1, std::memory_order_relaxed);
+    return Result::kMore;
   }
   GiveToUser(accepted.get(), owner.uid);
   message_ = wsp::relay::Accepted();

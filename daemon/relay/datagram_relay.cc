@@ -178,12 +178,19 @@ bool DatagramRelay::Read(DatagramBatch* batch, int slot, Outgoing* outgoing) {
       batch->is_cut(slot)
           ? EMSGSIZE
           : ReadDatagram(message, bytes, &outgoing->datagrams[outgoing->count]);
-  if (error == 0) {
-    outgoing->Add(message, bytes);
-  } else {
+  if (error != 0) {
     Drop("not what a relayed socket's message may be", error);
+    return false;
   }
-  return error == 0;
+  const NetAddress& to = outgoing->datagrams[outgoing->count].to;
+  if (!to.empty() && access_->Send(to) != 0) {
+    // The program hears of it with its next call.
+    error_ = EACCES;
+    Drop("denied by policy", EACCES);
+    return false;
+  }
+  outgoing->Add(message, bytes);
+  return true;
 }
 
 void DatagramRelay::SendDown(Outgoing* outgoing) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "daemon/policy/client_access.h"
 #include "daemon/relay/datagram_backlog.h"
 #include "daemon/relay/datagram_batch.h"
 #include "daemon/socket/net_address.h"
@@ -41,7 +42,10 @@ class DatagramRelay {
     int drop_error = 0;
   };
 
-  DatagramRelay(int real, int end) : real_(real), end_(end) {}
+  // `access`: what the program may do, which outlives this.
+  DatagramRelay(int real, int end,
+                const ClientAccess* access = ClientAccess::Unrestricted().get())
+      : real_(real), end_(end), access_(access) {}
 
   // Moves what there is. The events are EPOLL*, 0 for none.
   void Run(uint32_t real_events, uint32_t end_events);
@@ -89,7 +93,8 @@ class DatagramRelay {
   size_t MoveOneDown();
   // Whether the program has shut down its sending, or closed its end.
   bool IsAtEnd() const;
-  // Reads a message that is in `batch`. False: it was dropped.
+  // Reads a message that is in `batch`. False: it was dropped, for what it says
+  // or where it was to go.
   bool Read(DatagramBatch* batch, int slot, Outgoing* outgoing);
   void SendDown(Outgoing* outgoing);
   // Sends one; errno, 0 if it needn't be kept any more. `error_before` is of a
@@ -109,6 +114,7 @@ class DatagramRelay {
 
   const int real_;
   const int end_;
+  const ClientAccess* const access_;
   Counts counts_;
   // Something may be there to be read.
   bool real_ready_ = false;

@@ -13,7 +13,6 @@
 #include <string>
 
 #include "daemon/relay/relay_options.h"
-#include "daemon/relay/unprivileged_ports.h"
 #include "daemon/winsock/address_codec.h"
 
 namespace wspd {
@@ -30,26 +29,51 @@ bool TakeAddress(bool present, const wsp::v1::SocketAddress& from,
   return !present || DecodeAddress(from, to);
 }
 
-int Bind(const wsp::v1::LinuxBind& request, RelayedSocket* socket) {
+int Bind(const wsp::v1::LinuxBind& request, const ClientAccess& access,
+         RelayedSocket* socket) {
   NetAddress address;
   if (!request.has_address() || !DecodeAddress(request.address(), &address)) {
     return EINVAL;
   }
-  // The kernel would ask for the daemon's privilege.
-  if (!MayBindPort(socket->info().owner->uid, address.port())) return EACCES;
+  if (const int denied = access.Bind(address); denied != 0) return denied;
   return socket->Bind(address);
 }
 
-int Connect(const wsp::v1::LinuxConnect& request, RelayedSocket* socket,
-            LinuxCallResult* result) {
+int Connect(const wsp::v1::LinuxConnect& request, const ClientAccess& access,
+            RelayedSocket* socket, LinuxCallResult* result) {
   NetAddress address;
   if (!TakeAddress(request.has_address(), request.address(), &address)) {
     return EAFNOSUPPORT;
+  }
+  const bool datagram = socket->info().kind.type == SOCK_DGRAM;
+  if (!address.empty()) {
+    const int denied = access.Connect(address, datagram);
+    if (denied != 0) return denied;
   }
   bool in_progress = false;
   const int error = socket->Connect(address, request.filler(), &in_progress);
   if (error == 0) result->mutable_connect()->set_in_progress(in_progress);
   return error;
+}
+
+int Listen(const wsp::v1::LinuxListen& request, const ClientAccess& access,
+           RelayedSocket* socket) {
+  NetAddress local;
+  const int error = socket->UseReal([&local](int fd) {
+    local = NetAddress::LocalOf(fd);
+    return 0;
+  });
+  if (error != 0) return error;
+  const int denied = local.empty() ? 0 : access.Listen(local);
+  return denied != 0 ? denied : socket->Listen(request.backlog());
+}
+
+int Send(const wsp::v1::LinuxSend& request, const ClientAccess& access,
+         RelayedSocket* socket, LinuxCallResult* result) {
+  NetAddress to;
+  if (!TakeAddress(request.has_to(), request.to(), &to)) return EINVAL;
+  const int denied = to.empty() ? 0 : access.Send(to);
+  return denied != 0 ? denied : socket->Send(request, result->mutable_send());
 }
 
 int Name(const wsp::v1::LinuxName& request, RelayedSocket* socket,
@@ -228,15 +252,15 @@ int Shutdown(const wsp::v1::LinuxShutdown& request, RelayedSocket* socket) {
 
 }  // namespace
 
-int RunRelayCall(const LinuxCallRequest& request, RelayedSocket* socket,
-                 LinuxCallResult* result) {
+int RunRelayCall(const LinuxCallRequest& request, const ClientAccess& access,
+                 RelayedSocket* socket, LinuxCallResult* result) {
   switch (request.request_case()) {
     case LinuxCallRequest::kBind:
-      return Bind(request.bind(), socket);
+      return Bind(request.bind(), access, socket);
     case LinuxCallRequest::kConnect:
-      return Connect(request.connect(), socket, result);
+      return Connect(request.connect(), access, socket, result);
     case LinuxCallRequest::kListen:
-      return socket->Listen(request.listen().backlog());
+      return Listen(request.listen(), access, socket);
     case LinuxCallRequest::kName:
       return Name(request.name(), socket, result);
     case LinuxCallRequest::kGetOption:
@@ -250,7 +274,7 @@ int RunRelayCall(const LinuxCallRequest& request, RelayedSocket* socket,
     case LinuxCallRequest::kShutdown:
       return Shutdown(request.shutdown(), socket);
     case LinuxCallRequest::kSend:
-      return socket->Send(request.send(), result->mutable_send());
+      return Send(request.send(), access, socket, result);
     case LinuxCallRequest::kReceiveError:
       return socket->ReceiveError(request.receive_error(),
                                   result->mutable_receive_error());

@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "daemon/policy/unprivileged_ports.h"
 #include "daemon/relay/relay_options.h"
-#include "daemon/relay/unprivileged_ports.h"
 #include "gtest/gtest.h"
 
 namespace wspd {

@@ -43,7 +43,7 @@ RelayedDatagrams::RelayedDatagrams(RelayedSocketInfo info, OwnedFd link,
                                    RelayedSockets* table)
     : RelayedSocket(std::move(info), std::move(link), std::move(real), loop,
                     table),
-      relay_(real_.get(), link_.get()) {}
+      relay_(real_.get(), link_.get(), this->info().access.get()) {}
 
 int RelayedDatagrams::Start() {
   absl::MutexLock lock(&mu_);

@@ -44,7 +44,8 @@ class RelayedDatagramsTest : public RelayFixture {
 
   static int Call(const Relayed& relayed, const LinuxCallRequest& request,
                   LinuxCallResult* result) {
-    return RunRelayCall(request, relayed.socket.get(), result);
+    return RunRelayCall(request, *ClientAccess::Unrestricted(),
+                        relayed.socket.get(), result);
   }
   static int Bind(const Relayed& relayed) {
     LinuxCallRequest request;

@@ -14,6 +14,7 @@
 #include "daemon/base/owned_fd.h"
 #include "daemon/linux/linux_socket.h"
 #include "daemon/linux/socket_owners.h"
+#include "daemon/policy/client_access.h"
 #include "daemon/relay/relay_loop.h"
 #include "daemon/socket/net_address.h"
 #include "proto/wsp/v1/linux.pb.h"
@@ -40,6 +41,9 @@ struct RelayedSocketInfo {
   int64_t opened_at_ns = 0;
   // Of who asked for it. Has counted it; its end takes one off.
   std::shared_ptr<SocketOwner> owner;
+  // What who asked for it may do: for what comes by itself, datagrams from the
+  // program and connections from the network.
+  std::shared_ptr<const ClientAccess> access = ClientAccess::Unrestricted();
 };
 
 // What a listing says of one.

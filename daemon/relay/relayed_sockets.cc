@@ -90,10 +90,11 @@ RelayLoop* RelayedSockets::NextLoop() {
 
 int RelayedSockets::Make(const wsp::v1::LinuxSocketRequest& request,
                          uint64_t socket_id, std::shared_ptr<SocketOwner> owner,
-                         OwnedFd* program,
-                         std::shared_ptr<RelayedSocket>* made) {
+                         OwnedFd* program, std::shared_ptr<RelayedSocket>* made,
+                         std::shared_ptr<const ClientAccess> access) {
   RelayedSocketInfo info;
   info.socket_id = socket_id;
+  info.access = std::move(access);
   info.owner = std::move(owner);
   OwnedFd real;
   int error =
@@ -113,6 +114,7 @@ int RelayedSockets::MakeAccepted(const RelayedSocketInfo& listener,
   info.listener = listener.number;
   info.kind = listener.kind;
   info.owner = listener.owner;
+  info.access = listener.access;
   return Add(std::move(info), false, std::move(real), program, made);
 }
 

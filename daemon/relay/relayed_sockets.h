@@ -53,12 +53,15 @@ class RelayedSockets {
     loops_[index]->Ask(std::move(answer));
   }
 
-  // Makes a socket for `owner`, which has counted it already: its end, and a
-  // failure, take one off. `program` is the program's end, which the caller
-  // hands on. Returns errno: as OpenLinuxSocket(), or of the pair.
+  // Makes a socket for `owner`, who may do what `access` says, and which has
+  // counted it already: its end, and a failure, take one off. `program` is the
+  // program's end, which the caller hands on. Returns errno: as
+  // OpenLinuxSocket(), or of the pair.
   int Make(const wsp::v1::LinuxSocketRequest& request, uint64_t socket_id,
            std::shared_ptr<SocketOwner> owner, OwnedFd* program,
-           std::shared_ptr<RelayedSocket>* made);
+           std::shared_ptr<RelayedSocket>* made,
+           std::shared_ptr<const ClientAccess> access =
+               ClientAccess::Unrestricted());
 
   // The same for a connection that the socket `listener` has accepted.
   int MakeAccepted(const RelayedSocketInfo& listener, OwnedFd real,

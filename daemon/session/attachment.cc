@@ -26,28 +26,31 @@ constexpr size_t kCallsPerTurn = 64;
 constexpr size_t kBytesPerTurn = 256 << 10;
 constexpr size_t kClientNameBytes = 64;
 
-bool HasCapability(const wsp::v1::Hello& hello,
-                   const SessionEnvironment& environment,
+bool HasCapability(const wsp::v1::Hello& hello, const OfferedPlanes& planes,
                    wsp::v1::Capability capability) {
-  return absl::c_linear_search(
-      NegotiateCapabilities(hello, environment.planes()), capability);
+  return absl::c_linear_search(NegotiateCapabilities(hello, planes),
+                               capability);
 }
 
 }  // namespace
 
 Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
                        const wsp::v1::Hello& hello,
-                       const SessionEnvironment* environment)
+                       const SessionEnvironment* environment,
+                       std::shared_ptr<const ClientAccess> access)
     : client_(std::move(client)),
       token_(std::move(token)),
       client_name_(hello.client_name().substr(0, kClientNameBytes)),
       version_(NegotiateVersion(hello.version())),
       personality_(hello.personality()),
       environment_(environment),
-      relays_(HasCapability(hello, *environment, wsp::v1::CAPABILITY_RELAYED)),
-      lends_(HasCapability(hello, *environment, wsp::v1::CAPABILITY_LENT)),
+      access_(std::move(access)),
+      relays_(HasCapability(hello, environment->PlanesFor(*access_),
+                            wsp::v1::CAPABILITY_RELAYED)),
+      lends_(HasCapability(hello, environment->PlanesFor(*access_),
+                           wsp::v1::CAPABILITY_LENT)),
       lookups_(environment->resolver(), &client_->usage().lookups,
-               client_->limits().lookups_per_client) {}
+               client_->limits().lookups_per_client, access_) {}
 
 Attachment::~Attachment() = default;
 

@@ -39,16 +39,19 @@ namespace wspd {
 class Attachment : public CallSink,
                    public std::enable_shared_from_this<Attachment> {
  public:
-  // `hello` was checked by the caller.
+  // `hello` was checked by the caller. `access`: what the process that made
+  // this may do, as it was then.
   Attachment(std::shared_ptr<Client> client, std::string token,
-             const wsp::v1::Hello& hello,
-             const SessionEnvironment* environment);
+             const wsp::v1::Hello& hello, const SessionEnvironment* environment,
+             std::shared_ptr<const ClientAccess> access =
+                 ClientAccess::Unrestricted());
   ~Attachment() override;
 
   const std::string& token() const { return token_; }
   Client* client() const { return client_.get(); }
   // PERSONALITY_LINUX: no startup count, no sockets of the daemon's, no grace.
   bool is_linux() const { return personality_ == wsp::v1::PERSONALITY_LINUX; }
+  const ClientAccess& access() const override { return *access_; }
   // Whether CAPABILITY_RELAYED and CAPABILITY_LENT are in force.
   bool relays() const { return relays_; }
   bool lends() const { return lends_; }
@@ -246,6 +249,7 @@ class Attachment : public CallSink,
   const wsp::v1::ProtocolVersion version_;
   const wsp::v1::Personality personality_;
   const SessionEnvironment* const environment_;
+  const std::shared_ptr<const ClientAccess> access_;
   const bool relays_;
   const bool lends_;
   PendingLookups lookups_;

@@ -31,7 +31,8 @@ void Attachment::LendConnection(const Call& call,
 
 int Attachment::LendConnection(uint64_t call_id, SocketDescriptor* descriptor,
                                uint64_t* cookie) {
-  if (!lends_) return EPERM;
+  // What is lent can't be looked at any more.
+  if (!lends_ || !access_->is_unrestricted()) return EPERM;
   std::shared_ptr<DescriptorSink> sink;
   {
     absl::MutexLock lock(&mu_);

@@ -75,7 +75,8 @@ int Attachment::LendSocket(const Call& call,
                            const wsp::v1::LinuxSocketRequest& request,
                            DescriptorSink* sink,
                            wsp::v1::LinuxSocketResult* result) {
-  if (sink == nullptr) return ENOTCONN;
+  // The rules have changed: to be attached anew, and to have another plane.
+  if (sink == nullptr || !access_->is_unrestricted()) return ENOTCONN;
   LentSockets* const table = environment_->lent_sockets();
   const std::shared_ptr<SocketOwner>& owner = client_->owner();
   if (const int error = client_->CountOwnedSocket(); error != 0) {
@@ -114,8 +115,8 @@ int Attachment::RelaySocket(const Call& call,
   // that was this one.
   OwnedFd program;
   std::shared_ptr<RelayedSocket> socket;
-  int error =
-      table->Make(request, call.socket_id, client_->owner(), &program, &socket);
+  int error = table->Make(request, call.socket_id, client_->owner(), &program,
+                          &socket, access_);
   if (error != 0) return error;
   const RelayedSocketInfo& info = socket->info();
   error = sink->SendDescriptor(call.call_id, info.cookie, program.get());
@@ -146,7 +147,7 @@ void Attachment::CallRelayedSocket(const Call& call) {
   if (!request.ParseFromString(call.body.RemainingString())) {
     error = EINVAL;
   } else if (socket != nullptr) {
-    error = RunRelayCall(request, socket.get(), &message);
+    error = RunRelayCall(request, *access_, socket.get(), &message);
   }
   CallResult result(WsaFromErrno(error), error);
   if (error == 0) result.body = message.SerializeAsString();

@@ -12,6 +12,7 @@
 #include "daemon/journal/event_journal.h"
 #include "daemon/linux/lent_sockets.h"
 #include "daemon/linux/socket_owners.h"
+#include "daemon/policy/policy_store.h"
 #include "daemon/relay/relayed_sockets.h"
 #include "daemon/resolver/resolver.h"
 #include "daemon/session/startup.h"
@@ -25,18 +26,21 @@ class SessionEnvironment {
  public:
   // Without a resolver there is no name space: WSAEOPNOTSUPP. Tickets of
   // WSPDuplicateSocket that nobody claims end after `ticket_time`. Without
-  // `lent_sockets` nothing is lent, without `relayed_sockets` nothing relayed.
+  // `lent_sockets` nothing is lent, without `relayed_sockets` nothing relayed,
+  // and without `policy` nothing denied.
   SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer,
                      Resolver* resolver = nullptr,
                      absl::Duration ticket_time = absl::Minutes(1),
                      LentSockets* lent_sockets = nullptr,
-                     RelayedSockets* relayed_sockets = nullptr)
+                     RelayedSockets* relayed_sockets = nullptr,
+                     PolicyStore* policy = nullptr)
       : sockets_{lingerer},
         loops_(std::move(loops)),
         resolver_(resolver),
         tickets_(TicketTable::Create(loops_.front(), ticket_time)),
         lent_sockets_(lent_sockets),
-        relayed_sockets_(relayed_sockets) {}
+        relayed_sockets_(relayed_sockets),
+        policy_(policy) {}
 
   const WinsockSocket::Environment* sockets() const { return &sockets_; }
   TicketTable* tickets() const { return tickets_.get(); }
@@ -47,8 +51,18 @@ class SessionEnvironment {
   LentSockets* lent_sockets() const { return lent_sockets_; }
   // May be null.
   RelayedSockets* relayed_sockets() const { return relayed_sockets_; }
-  OfferedPlanes planes() const {
-    return {relayed_sockets_ != nullptr, lent_sockets_ != nullptr};
+  // May be null.
+  PolicyStore* policy() const { return policy_; }
+  // What a process may do by the rules.
+  std::shared_ptr<const ClientAccess> AccessOf(const PeerIdentity& identity,
+                                               const ProcessKey& key) const {
+    return policy_ == nullptr ? ClientAccess::Unrestricted()
+                              : policy_->AccessOf(identity, key);
+  }
+  // Those that who may do what `access` says has.
+  OfferedPlanes PlanesFor(const ClientAccess& access) const {
+    return {relayed_sockets_ != nullptr,
+            lent_sockets_ != nullptr && access.is_unrestricted()};
   }
   // What happens to clients and sockets.
   EventJournal* events() const { return events_.get(); }
@@ -76,6 +90,7 @@ class SessionEnvironment {
   const std::shared_ptr<TicketTable> tickets_;
   LentSockets* const lent_sockets_;
   RelayedSockets* const relayed_sockets_;
+  PolicyStore* const policy_;
   const std::shared_ptr<SocketOwners> owners_ = SocketOwners::Create();
   const std::unique_ptr<EventJournal> events_ =
       std::make_unique<EventJournal>();

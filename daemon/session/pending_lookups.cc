@@ -1,6 +1,8 @@
 #include "daemon/session/pending_lookups.h"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "daemon/session/lookup_messages.h"
@@ -8,6 +10,34 @@
 #include "proto/wsp/v1/provider.pb.h"
 
 namespace wspd {
+
+namespace {
+
+// 0 or EACCES. What the daemon knows by itself, services and its own name, is
+// no secret.
+int CheckQuestion(const LookupQuestion& question, const ClientAccess& access) {
+  switch (question.kind) {
+    case LookupQuestion::Kind::kHost:
+      return access.ResolveHost(question.name);
+    case LookupQuestion::Kind::kAddress:
+      return access.ResolveAddress(question.address);
+    default:
+      return 0;
+  }
+}
+
+void NoteAnswer(const std::string& name, const LookupAnswer& answer,
+                const ClientAccess& access) {
+  if (answer.error != LookupError::kNone) return;
+  std::vector<NetAddress> addresses;
+  addresses.reserve(answer.addresses.size());
+  for (const auto& found : answer.addresses) {
+    addresses.push_back(found.address);
+  }
+  access.NoteResolved({name, answer.canonical_name}, addresses);
+}
+
+}  // namespace
 
 void PendingLookups::Start(const Call& call,
                            const std::shared_ptr<CallSink>& sink) {
@@ -27,6 +57,7 @@ uint32_t PendingLookups::TryStart(const Call& call,
     return kWsaInval;
   }
   if (resolver_ == nullptr) return kWsaOpNotSupp;
+  if (CheckQuestion(question, *access_) != 0) return kWsaAcces;
   if (call.timeout_ms != 0) {
     question.time_limit = absl::Milliseconds(call.timeout_ms);
   }
@@ -36,14 +67,19 @@ uint32_t PendingLookups::TryStart(const Call& call,
     in_use_->fetch_sub(1, std::memory_order_relaxed);
     return kWsaNoBufs;
   }
+  // Of a question that is about a name.
+  const std::string name =
+      question.kind == LookupQuestion::Kind::kHost ? question.name : "";
   // Held until the id is in its place; the answer waits for that.
   absl::MutexLock lock(&mu_);
   const Resolver::LookupId id = resolver_->Start(
       std::move(question),
-      [this, call_id = call.call_id,
+      [this, call_id = call.call_id, name,
        weak = std::weak_ptr<CallSink>(sink)](const LookupAnswer& answer) {
         const std::shared_ptr<CallSink> owner = weak.lock();
         if (owner == nullptr || !Remove(call_id)) return;
+        // First: the client may connect at once.
+        if (!name.empty()) NoteAnswer(name, answer, *access_);
         owner->Finish(call_id, EncodeLookup(answer));
         owner->FlushResults();
       });

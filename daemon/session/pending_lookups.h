@@ -4,10 +4,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "daemon/policy/client_access.h"
 #include "daemon/resolver/resolver.h"
 #include "daemon/winsock/call.h"
 
@@ -20,10 +22,14 @@ namespace wspd {
 class PendingLookups {
  public:
   // `in_use` counts the lookups of all of the client's attachments, which may
-  // be up to `limit`. A null `resolver` supports no lookups.
+  // be up to `limit`. `access` says what may be looked up, and is told what was
+  // found. A null `resolver` supports no lookups.
   PendingLookups(Resolver* resolver, std::atomic<uint32_t>* in_use,
-                 uint32_t limit)
-      : resolver_(resolver), in_use_(in_use), limit_(limit) {}
+                 uint32_t limit, std::shared_ptr<const ClientAccess> access)
+      : resolver_(resolver),
+        in_use_(in_use),
+        limit_(limit),
+        access_(std::move(access)) {}
   ~PendingLookups() { CancelAll(); }
 
   PendingLookups(const PendingLookups&) = delete;
@@ -48,6 +54,7 @@ class PendingLookups {
   Resolver* const resolver_;
   std::atomic<uint32_t>* const in_use_;
   const uint32_t limit_;
+  const std::shared_ptr<const ClientAccess> access_;
   absl::Mutex mu_;
   absl::flat_hash_map<uint64_t, Resolver::LookupId> lookups_
       ABSL_GUARDED_BY(mu_);

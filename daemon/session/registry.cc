@@ -180,8 +180,12 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::FindForDescriptors(
 
 absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
     Peer peer, const wsp::v1::Hello& hello, const std::string& token) {
-  absl::MutexLock lock(&mu_);
+  // Of each attachment anew: the process may have become another user's since
+  // the last one.
   const ProcessKey key = ProcessKey::Of(peer.identity, token);
+  std::shared_ptr<const ClientAccess> access =
+      environment_->AccessOf(peer.identity, key);
+  absl::MutexLock lock(&mu_);
   auto found = clients_.find(key);
   if (found == clients_.end()) {
     if (clients_.size() >= options_.limits.clients) {
@@ -197,8 +201,8 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
     found->second.client->Note(wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED);
     WatchLocked(&found->second);
   }
-  auto attachment = std::make_shared<Attachment>(found->second.client, token,
-                                                 hello, environment_);
+  auto attachment = std::make_shared<Attachment>(
+      found->second.client, token, hello, environment_, std::move(access));
   if (!found->second.client->AddAttachment(attachment)) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the limit of ", options_.limits.attachments_per_process,
@@ -229,8 +233,10 @@ wsp::v1::Welcome Registry::MakeWelcome(const Attachment& attachment,
                                        bool resumed) const {
   wsp::v1::Welcome welcome;
   *welcome.mutable_version() = NegotiateVersion(hello.version());
-  for (const wsp::v1::Capability capability :
-       NegotiateCapabilities(hello, environment_->planes())) {
+  for (const wsp::v1::Capability capability : NegotiateCapabilities(
+           hello,
+           {attachment.relays(),
+            attachment.lends() && attachment.access().is_unrestricted()})) {
     welcome.add_capabilities(capability);
   }
   FillLimits(options_.limits, welcome.mutable_limits());

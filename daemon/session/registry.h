@@ -82,6 +82,8 @@ class Registry : public Inventory {
   absl::Status DisconnectClient(int pid) override;
   absl::StatusOr<wsp::v1::Socket> ResetSocket(
       const SocketSelector& selector) override;
+  absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
+      const wsp::v1::TestPolicyRequest& request) const override;
 
  private:
   class DeathWatch;

@@ -154,6 +154,13 @@ class OperationSink {
   // that wait; for the others the outcome is EAGAIN.
   virtual bool MayReceive() const = 0;
 
+  // Whether a connection that an accept of this sink's has just taken may be
+  // its client's; else it is reset, and the next one's turn comes. Asked with
+  // the socket's lock held, as MayReceive().
+  virtual bool MayAccept(const AcceptedConnection& /*connection*/) const {
+    return true;
+  }
+
   // Whether no operation may begin any more; asked with the socket's lock held,
   // as MayReceive(). To be so before Socket::Withdraw().
   virtual bool closed() const = 0;

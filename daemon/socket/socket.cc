@@ -178,7 +178,7 @@ bool Socket::TryLocked(Operation* operation, Outcome* outcome) {
     case Operation::Kind::kReceiveDatagram:
       return TryReceiveDatagramLocked(operation, outcome);
     case Operation::Kind::kAccept:
-      return TryAcceptLocked(outcome);
+      return TryAcceptLocked(*operation, outcome);
     case Operation::Kind::kAwaitConnection:
       return AwaitConnectionLocked();
     case Operation::Kind::kConnect:
@@ -291,7 +291,7 @@ bool Socket::TryReceiveLocked(Operation* operation, Outcome* outcome) {
   return true;
 }
 
-bool Socket::TryAcceptLocked(Outcome* outcome) {
+bool Socket::TryAcceptLocked(const Operation& operation, Outcome* outcome) {
   if (returned_ != nullptr && !returned_->empty()) {
     outcome->returned = true;
     outcome->accepted = std::move(returned_->back());
@@ -306,7 +306,9 @@ bool Socket::TryAcceptLocked(Outcome* outcome) {
     if (fd >= 0) {
       ++accepted_;
       outcome->accepted = {OwnedFd(fd), peer};
-      return true;
+      if (operation.sink->MayAccept(outcome->accepted)) return true;
+      ResetAndClose(std::move(outcome->accepted.fd));
+      continue;
     }
     if (errno == EINTR || IsLostConnection(errno)) continue;
     if (errno == EAGAIN) return false;

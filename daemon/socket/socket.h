@@ -268,7 +268,8 @@ class Socket : public EventHandler,
   // Whether there were any.
   bool TakeIcmpErrorsLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool AwaitConnectionLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool TryAcceptLocked(Outcome* outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TryAcceptLocked(const Operation& operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryConnectLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryAwaitConnectLocked(Outcome* outcome)

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/policy/client_access.h"
 #include "daemon/socket/bytes.h"
 #include "daemon/socket/lingerer.h"
 #include "daemon/wire/wire_reader.h"
@@ -95,6 +96,11 @@ class CallSink {
 
   // Whether kept results leave room for another receive; takes no lock.
   virtual bool MayReceive() const = 0;
+
+  // What the client may do with addresses.
+  virtual const ClientAccess& access() const {
+    return *ClientAccess::Unrestricted();
+  }
 
   // Whose the socket is, for listings of what outlives it.
   virtual Lingerer::Owner OwnerOf(uint64_t socket_id) const = 0;

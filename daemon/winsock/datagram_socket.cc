@@ -172,6 +172,10 @@ void DatagramSocket::Connect(const SocketCall& call) {
   const bool disconnects =
       address.empty() || (address.is_any() && address.port() == 0);
   WsaError error = 0;
+  if (!disconnects) {
+    error = WsaError::FromErrno(call.access().Connect(address, true));
+    if (!error.ok()) return call.Finish(error);
+  }
   CallResult result;
   {
     absl::MutexLock lock(&mu_);
@@ -223,7 +227,9 @@ void DatagramSocket::JoinLeaf(const SocketCall& call) {
        flags != kJoinLeafBoth)) {
     return call.Finish(WsaError(kWsaInval));
   }
-  WsaError error = 0;
+  WsaError error = WsaError::FromErrno(
+      call.access().Connect(group, flags != kJoinLeafReceiverOnly));
+  if (!error.ok()) return call.Finish(error);
   {
     absl::MutexLock lock(&mu_);
     if (group.family() != family()) {

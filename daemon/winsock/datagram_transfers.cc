@@ -100,6 +100,10 @@ WsaError DatagramSocket::AimLocked(const SocketCall& call, bool to_named,
 
 void DatagramSocket::SubmitSend(const SocketCall& call, bool to_named,
                                 Message message) {
+  if (message.has_address) {
+    const int denied = call.access().Send(message.address);
+    if (denied != 0) return call.Finish(WsaError::FromErrno(denied));
+  }
   std::unique_ptr<Operation> operation;
   {
     absl::MutexLock lock(&mu_);

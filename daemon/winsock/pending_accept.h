@@ -72,6 +72,9 @@ class PendingAccept final : public OperationSink,
   void OnParked(uint64_t operation_id) override;
   void Flush() override { listener_->Flush(); }
   bool MayReceive() const override { return listener_->MayReceive(); }
+  bool MayAccept(const AcceptedConnection& connection) const override {
+    return listener_->MayAccept(connection);
+  }
   bool closed() const override { return listener_->closed(); }
 
  private:

@@ -20,6 +20,10 @@ class SocketCall {
   const Call* operator->() const { return &call_; }
   const std::shared_ptr<SocketDescriptor>& from() const { return from_; }
 
+  // What the client may do with addresses. A denial is logged: to be asked with
+  // no lock of a socket held.
+  const ClientAccess& access() const { return from_->sink()->access(); }
+
   // Ends the call; with no lock of a socket held.
   void Finish(CallResult result) const {
     from_->sink()->Finish(call_.call_id, std::move(result));

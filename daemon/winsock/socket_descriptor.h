@@ -96,6 +96,9 @@ class SocketDescriptor : public OperationSink,
   void OnParked(uint64_t operation_id) override;
   void Flush() override;
   bool MayReceive() const override { return sink_->MayReceive(); }
+  bool MayAccept(const AcceptedConnection& connection) const override {
+    return sink_->access().Accept(connection.peer, connection.fd.get()) == 0;
+  }
   bool closed() const override { return closed_.load(); }
 
  private:

@@ -18,6 +18,11 @@ namespace wspd {
 void StreamSocket::Listen(const SocketCall& call) {
   wsp::v1::ListenRequest request;
   if (!call.Parse(&request)) return;
+  const NetAddress local = engine()->WithFd(&NetAddress::LocalOf);
+  if (!local.empty()) {
+    const int denied = call.access().Listen(local);
+    if (denied != 0) return call.Finish(WsaError::FromErrno(denied));
+  }
   CallResult result;
   {
     absl::MutexLock lock(&mu_);
@@ -213,6 +218,9 @@ void StreamSocket::Connect(const SocketCall& call) {
   NetAddress address;
   if (!DecodeAddress(request.address(), &address)) {
     return call.Finish(WsaError(kWsaInval));
+  }
+  if (const int denied = call.access().Connect(address, false); denied != 0) {
+    return call.Finish(WsaError::FromErrno(denied));
   }
   std::unique_ptr<Operation> operation;
   {

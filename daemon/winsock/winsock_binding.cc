@@ -118,7 +118,8 @@ void WinsockSocket::Bind(const SocketCall& call) {
   if (!DecodeAddress(request.address(), &address)) {
     return call.Finish(WsaError(kWsaInval));
   }
-  WsaError error = 0;
+  WsaError error = WsaError::FromErrno(call.access().Bind(address));
+  if (!error.ok()) return call.Finish(error);
   {
     absl::MutexLock lock(&mu_);
     if (address.family() != family_) {

@@ -115,6 +115,11 @@ absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminClient::GetServerInfo() {
               wsp::v1::GetServerInfoRequest());
 }
 
+absl::StatusOr<wsp::v1::TestPolicyResponse> AdminClient::TestPolicy(
+    const wsp::v1::TestPolicyRequest& request) {
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::TestPolicy, request);
+}
+
 absl::StatusOr<grpc::health::v1::HealthCheckResponse>
 AdminClient::CheckHealth() {
   return Call(health_.get(), &grpc::health::v1::Health::Stub::Check,

@@ -28,6 +28,8 @@ class AdminClient {
   absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
       const wsp::v1::ResetSocketRequest& request);
   absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo();
+  absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
+      const wsp::v1::TestPolicyRequest& request);
   absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth();
   // Gives each message to `take` until that says false; for as long as the
   // daemon is there.

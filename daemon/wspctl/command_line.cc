@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "daemon/wspctl/event_names.h"
+#include "daemon/wspctl/policy_arguments.h"
 
 namespace wspd {
 
@@ -29,6 +30,12 @@ Commands:
   watch [PID]    what happens to them, until it is interrupted
   info           the daemon: version, sockets, counters, limits
   health         whether it takes new work
+  policy test ACTION ADDRESS:PORT
+                 whether somebody may connect, bind, listen, accept, send or
+                 resolve (ADDRESS or a host's name) there, and by which rule;
+                 about others than oneself for root and the daemon's user
+  check-config FILE
+                 whether it is a configuration that wspd takes; asks no daemon
   version        wspctl's own version; asks no daemon
 
 Options:
@@ -40,6 +47,10 @@ Options:
                  client_died,socket_refused
   --from NUMBER  of watch: begins with this event, as far as events are kept; 1
                  is the first of all
+  --uid USER, --gid GROUP, --cgroup PATH, --host NAME
+                 of policy test: whom it is about, by name or number (the
+                 caller; the user's groups), and by which name the address was
+                 found. What isn't known fits rules that deny.
   --help         this text
 
 Root and the daemon's own user see everything and may reset, others see their
@@ -48,6 +59,8 @@ own processes.
 Exit status:
   0   it went well; for health: SERVING
   1   it failed, or there is no daemon; for health: anything else than SERVING
+  2   policy test: denied
+  78  check-config: it isn't
   64  the command line is wrong
 )";
 
@@ -55,13 +68,15 @@ namespace {
 
 constexpr char kDefaultSocket[] = "/run/wspd/admin.sock";
 
-constexpr std::array<std::pair<absl::string_view, Command>, 8> kCommands = {{
+constexpr std::array<std::pair<absl::string_view, Command>, 10> kCommands = {{
     {"clients", Command::kClients},
     {"sockets", Command::kSockets},
     {"reset", Command::kReset},
     {"info", Command::kInfo},
     {"watch", Command::kWatch},
     {"health", Command::kHealth},
+    {"policy", Command::kPolicyTest},
+    {"check-config", Command::kCheckConfig},
     {"version", Command::kVersion},
     {"help", Command::kHelp},
 }};
@@ -91,9 +106,27 @@ absl::Status ParseWatchOption(absl::string_view name, absl::string_view value,
   return absl::OkStatus();
 }
 
+// What follows an option that has a value, if `name` is one. False: it isn't.
+bool TakeValueOption(absl::string_view name, const std::string& value,
+                     PolicyOptions* options) {
+  if (name == "--uid") {
+    options->uid = value;
+  } else if (name == "--gid") {
+    options->gids.push_back(value);
+  } else if (name == "--cgroup") {
+    options->cgroup = value;
+  } else if (name == "--host") {
+    options->host = value;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 // Takes options out, in any place; what is left are the words.
 absl::StatusOr<std::vector<std::string>> TakeOptions(
-    const std::vector<std::string>& arguments, CommandLine* line, bool* help) {
+    const std::vector<std::string>& arguments, CommandLine* line,
+    PolicyOptions* policy, bool* help) {
   std::vector<std::string> words;
   for (size_t i = 0; i < arguments.size(); ++i) {
     absl::string_view argument = arguments[i];
@@ -126,6 +159,9 @@ absl::StatusOr<std::vector<std::string>> TakeOptions(
       }
     } else if (absl::ConsumePrefix(&argument, "--socket=")) {
       line->socket = std::string(argument);
+    } else if (i + 1 < arguments.size() &&
+               TakeValueOption(argument, arguments[i + 1], policy)) {
+      ++i;
     } else if (absl::ConsumePrefix(&argument, "-")) {
       return absl::InvalidArgumentError(
           absl::StrCat("there is no option ", arguments[i]));
@@ -158,7 +194,7 @@ absl::Status ParseSocketName(absl::string_view word, SocketName* name) {
 }
 
 absl::Status ParseWords(const std::vector<std::string>& words,
-                        CommandLine* line) {
+                        const PolicyOptions& policy, CommandLine* line) {
   if (words.empty()) return absl::InvalidArgumentError("which command?");
   bool known = false;
   for (const auto& [name, command] : kCommands) {
@@ -169,6 +205,19 @@ absl::Status ParseWords(const std::vector<std::string>& words,
   if (!known) {
     return absl::InvalidArgumentError(
         absl::StrCat("there is no command ", words[0]));
+  }
+  if (line->command == Command::kPolicyTest) {
+    return ParsePolicyTest({words.begin() + 1, words.end()}, policy,
+                           &line->policy);
+  }
+  if (policy.any()) {
+    return absl::InvalidArgumentError(
+        "--uid, --gid, --cgroup and --host are options of policy test");
+  }
+  if (line->command == Command::kCheckConfig) {
+    if (words.size() != 2) return absl::InvalidArgumentError("which file?");
+    line->file = words[1];
+    return absl::OkStatus();
   }
   const bool takes_more = line->command == Command::kSockets ||
                           line->command == Command::kWatch ||
@@ -203,13 +252,15 @@ absl::StatusOr<CommandLine> ParseCommandLine(
                     ? environment_socket
                     : kDefaultSocket;
   bool help = false;
-  const auto words = TakeOptions(arguments, &line, &help);
+  PolicyOptions policy;
+  const auto words = TakeOptions(arguments, &line, &policy, &help);
   if (!words.ok()) return words.status();
   if (help) {
     line.command = Command::kHelp;
     return line;
   }
-  if (auto status = ParseWords(*words, &line); !status.ok()) return status;
+  if (auto status = ParseWords(*words, policy, &line); !status.ok())
+    return status;
   if (line.socket.empty()) {
     return absl::InvalidArgumentError("--socket needs a path");
   }

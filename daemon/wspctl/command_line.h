@@ -17,6 +17,8 @@ enum class Command {
   kInfo,
   kWatch,
   kHealth,
+  kPolicyTest,
+  kCheckConfig,
   kVersion,
   kHelp,
 };
@@ -40,6 +42,10 @@ struct CommandLine {
   uint64_t from = 0;
   // Of `reset SOCKET`.
   SocketName named;
+  // Of `policy test`.
+  wsp::v1::TestPolicyRequest policy;
+  // Of `check-config FILE`.
+  std::string file;
   bool json = false;
   std::string socket;
 };

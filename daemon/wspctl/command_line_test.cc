@@ -111,5 +111,57 @@ TEST(CommandLineTest, HelpStatesTheExitCodes) {
   }
 }
 
+TEST(CommandLineTest, PolicyTestSaysWhoWhatAndWhere) {
+  const auto line = ParseCommandLine(
+      {"policy", "test", "--uid", "70001", "--gid", "5", "--gid", "6",
+       "--cgroup", "/c", "--host", "h", "connect", "[2001:db8::1]:443"},
+      nullptr);
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->command, Command::kPolicyTest);
+  const auto& request = line->policy;
+  EXPECT_EQ(request.uid(), 70001u);
+  ASSERT_EQ(request.gids_size(), 2);
+  EXPECT_EQ(request.gids(1), 6u);
+  EXPECT_EQ(request.cgroup(), "/c");
+  EXPECT_EQ(request.host(), "h");
+  EXPECT_EQ(request.action(), wsp::v1::POLICY_ACTION_CONNECT);
+  EXPECT_EQ(request.address().ipv6().port(), 443u);
+}
+
+TEST(CommandLineTest, PolicyTestOfResolveTakesAnAddressOrAName) {
+  auto line = ParseCommandLine({"policy", "test", "resolve", "a.b"}, nullptr);
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->policy.host(), "a.b");
+  EXPECT_FALSE(line->policy.has_address());
+  line = ParseCommandLine({"policy", "test", "resolve", "192.0.2.1"}, nullptr);
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->policy.address().ipv4().address(), 0xc0000201);
+}
+
+TEST(CommandLineTest, APolicyTestThatSaysTooLittleIsRefused) {
+  using Words = std::vector<std::string>;
+  for (const Words& words : {
+           Words{"policy"},
+           Words{"policy", "test"},
+           Words{"policy", "test", "connect"},
+           Words{"policy", "try", "connect", "192.0.2.1:1"},
+           Words{"policy", "test", "fly", "192.0.2.1:1"},
+           Words{"policy", "test", "unspecified", "192.0.2.1:1"},
+           Words{"policy", "test", "connect", "192.0.2.1"},
+           Words{"policy", "test", "connect", "192.0.2.1:65536"},
+           Words{"policy", "test", "connect", "::1:80"},
+           Words{"policy", "test", "connect", "[192.0.2.1]:80"},
+           Words{"policy", "test", "connect", "host:80"},
+           Words{"policy", "test", "--uid", "no-such-user", "connect",
+                 "192.0.2.1:1"},
+           Words{"policy", "test", "connect", "192.0.2.1:1", "--uid"},
+           Words{"clients", "--uid", "5"},
+           Words{"check-config"},
+           Words{"check-config", "a", "b"},
+       }) {
+    EXPECT_FALSE(ParseCommandLine(words, nullptr).ok()) << words.back();
+  }
+}
+
 }  // namespace
 }  // namespace wspd

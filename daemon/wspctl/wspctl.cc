@@ -7,19 +7,21 @@
 #include "absl/time/clock.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/version.h"
+#include "daemon/config/config.h"
 #include "daemon/wspctl/admin_client.h"
 #include "daemon/wspctl/command_line.h"
 #include "daemon/wspctl/format.h"
+#include "daemon/wspctl/policy_arguments.h"
 
 namespace wspd {
 namespace {
 
 using ::grpc::health::v1::HealthCheckResponse;
 
-// What goes to standard output, and whether all is well.
+// What goes to standard output, and the exit code.
 struct Answer {
   std::string text;
-  bool good = true;
+  int code = kExitOk;
 };
 
 std::string VersionText(bool json) {
@@ -32,9 +34,26 @@ absl::StatusOr<Answer> AskHealth(const CommandLine& line, AdminClient* client) {
   if (!health.ok()) return health.status();
   const std::string& name =
       HealthCheckResponse::ServingStatus_Name(health->status());
-  return Answer{line.json ? absl::StrCat("{\"status\":\"", name, "\"}\n")
-                          : absl::StrCat(name, "\n"),
-                health->status() == HealthCheckResponse::SERVING};
+  return Answer{
+      line.json ? absl::StrCat("{\"status\":\"", name, "\"}\n")
+                : absl::StrCat(name, "\n"),
+      health->status() == HealthCheckResponse::SERVING ? kExitOk : kExitFailed};
+}
+
+absl::StatusOr<Answer> TestPolicy(const CommandLine& line,
+                                  AdminClient* client) {
+  const auto response = client->TestPolicy(line.policy);
+  if (!response.ok()) return response.status();
+  return Answer{line.json ? FormatPolicyAnswerJson(*response)
+                          : FormatPolicyAnswer(*response),
+                response->allowed() ? kExitOk : kExitDenied};
+}
+
+// Problems go to standard output: they are the answer.
+Answer CheckConfig(const CommandLine& line) {
+  const auto config = LoadConfig(line.file);
+  if (config.ok()) return Answer{absl::StrCat(line.file, " is good\n")};
+  return Answer{absl::StrCat(config.status().message(), "\n"), kExitConfig};
 }
 
 // The socket, as it was before.
@@ -75,6 +94,9 @@ absl::StatusOr<Answer> Ask(const CommandLine& line, AdminClient* client) {
     }
     case Command::kHealth:
       return AskHealth(line, client);
+    case Command::kPolicyTest:
+      return TestPolicy(line, client);
+    case Command::kCheckConfig:
     case Command::kWatch:
     case Command::kVersion:
     case Command::kHelp:
@@ -105,6 +127,7 @@ absl::StatusOr<Answer> Watch(const CommandLine& line, AdminClient* client,
 absl::StatusOr<Answer> Run(const CommandLine& line, std::ostream& out) {
   if (line.command == Command::kHelp) return Answer{kHelpText};
   if (line.command == Command::kVersion) return Answer{VersionText(line.json)};
+  if (line.command == Command::kCheckConfig) return CheckConfig(line);
   auto client = AdminClient::Connect(line.socket);
   if (!client.ok()) return client.status();
   if (line.command == Command::kWatch) return Watch(line, client->get(), out);
@@ -131,7 +154,7 @@ int RunWspctl(const std::vector<std::string>& arguments,
     err << "wspctl: can't write\n";
     return kExitFailed;
   }
-  return answer->good ? kExitOk : kExitFailed;
+  return answer->code;
 }
 
 }  // namespace wspd

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -185,6 +186,29 @@ TEST_F(WspctlTest, OutputThatCantBeWrittenIsAFailure) {
   std::ostringstream out, err;
   out.setstate(std::ios::badbit);
   EXPECT_EQ(RunWspctl({"version"}, nullptr, out, err), kExitFailed);
+}
+
+TEST_F(WspctlTest, PolicyTestSaysByWhichRule) {
+  StartServer();
+  Result result =
+      Run({"policy", "test", "--uid", "70001", "connect", "192.0.2.1:80"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, StartsWith("allowed by rule 7 (even)\n"));
+  result = Run({"policy", "test", "--uid", "70001", "connect", "192.0.2.1:81",
+                "--json"});
+  EXPECT_EQ(result.code, 2) << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("\"allowed\":false"),
+                                HasSubstr("\"rule\":\"even\"")));
+}
+
+TEST_F(WspctlTest, CheckConfigSaysWhatIsWrong) {
+  const std::string file = folder_ + "/config";
+  std::ofstream(file) << "log_level: 'INFO'\n";
+  EXPECT_EQ(Run({"check-config", file}).code, 0);
+  std::ofstream(file) << "policy {\n rules { ports: '80' }\n}\n";
+  const Result result = Run({"check-config", file});
+  EXPECT_EQ(result.code, 78);
+  EXPECT_THAT(result.out, StartsWith(file + ":2:2: policy rule 1: verdict"));
 }
 
 }  // namespace

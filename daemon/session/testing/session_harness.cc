@@ -85,8 +85,9 @@ SessionHarness::SessionHarness(const SessionLimits& limits, Resolver* resolver)
     : loop_(*EventLoop::Create("session")),
       lingerer_({}),
       lent_sockets_(LentSockets::Create({}, loop_.get())),
+      policy_(PolicyStore::Create(RuleSet::None())),
       environment_({loop_.get()}, &lingerer_, resolver, absl::Minutes(1),
-                   lent_sockets_.get()),
+                   lent_sockets_.get(), nullptr, policy_.get()),
       client_(std::make_shared<Client>(
           1, ProcessKey::Of(OwnPeer().identity, ""), OwnPeer(), limits,
           environment_.owners()->Of(ProcessKey::Of(OwnPeer().identity, ""),
@@ -107,7 +108,8 @@ SessionHarness::Attached SessionHarness::Attach(
   hello.add_capabilities(wsp::v1::CAPABILITY_LENT);
   Attached attached;
   attached.attachment = std::make_shared<Attachment>(
-      client_, std::string(16, 't'), hello, &environment_);
+      client_, std::string(16, 't'), hello, &environment_,
+      environment_.AccessOf(client_->identity(), client_->key()));
   if (!client_->AddAttachment(attached.attachment)) abort();
   attached.stream = Resume(attached, 0);
   return attached;

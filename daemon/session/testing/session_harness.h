@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/linux/lent_sockets.h"
+#include "daemon/policy/policy_store.h"
 #include "daemon/session/attachment.h"
 #include "daemon/session/client.h"
 #include "daemon/session/environment.h"
@@ -77,11 +78,14 @@ class SessionHarness {
 
   Client* client() { return client_.get(); }
   Lingerer* lingerer() { return &lingerer_; }
+  // At first without rules.
+  PolicyStore* policy() { return policy_.get(); }
 
  private:
   const std::unique_ptr<EventLoop> loop_;
   Lingerer lingerer_;
   const std::shared_ptr<LentSockets> lent_sockets_;
+  const std::shared_ptr<PolicyStore> policy_;
   SessionEnvironment environment_;
   const std::shared_ptr<Client> client_;
 };

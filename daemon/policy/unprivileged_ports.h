@@ -1,5 +1,5 @@
-#ifndef WSPD_DAEMON_RELAY_UNPRIVILEGED_PORTS_H_
-#define WSPD_DAEMON_RELAY_UNPRIVILEGED_PORTS_H_
+#ifndef WSPD_DAEMON_POLICY_UNPRIVILEGED_PORTS_H_
+#define WSPD_DAEMON_POLICY_UNPRIVILEGED_PORTS_H_
 
 #include <sys/types.h>
 
@@ -15,4 +15,4 @@ bool MayBindPort(uid_t uid, uint16_t port);
 
 }  // namespace wspd
 
-#endif  // WSPD_DAEMON_RELAY_UNPRIVILEGED_PORTS_H_
+#endif  // WSPD_DAEMON_POLICY_UNPRIVILEGED_PORTS_H_

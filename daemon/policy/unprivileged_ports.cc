@@ -1,4 +1,4 @@
-#include "daemon/relay/unprivileged_ports.h"
+#include "daemon/policy/unprivileged_ports.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,0 +1,120 @@
+#include "daemon/policy/client_access.h"
+
+#include <errno.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "daemon/policy/host_pattern.h"
+#include "daemon/policy/policy_question.h"
+#include "daemon/policy/unprivileged_ports.h"
+
+namespace wspd {
+
+const std::shared_ptr<const ClientAccess>& ClientAccess::Unrestricted() {
+  static const auto* const access = new std::shared_ptr<const ClientAccess>(
+      new ClientAccess(PolicySubject(), 0, nullptr, nullptr));
+  return *access;
+}
+
+bool ClientAccess::is_unrestricted() const {
+  if (free()) return true;
+  const Published<ClientRules>::Reader rules(rules_);
+  return rules.get() == nullptr || rules.get()->is_unrestricted();
+}
+
+void ClientAccess::NoteResolved(absl::Span<const absl::string_view> names,
+                                absl::Span<const NetAddress> addresses) const {
+  if (free() || addresses.empty()) return;
+  {
+    const Published<ClientRules>::Reader rules(rules_);
+    if (rules.get() == nullptr) return;
+    bool wanted = false;
+    for (int i = 1; i < kActions; ++i) {
+      wanted |= rules.get()->NamesHosts(static_cast<Action>(i));
+    }
+    if (!wanted) return;
+  }
+  std::vector<std::string> hosts;
+  for (const absl::string_view name : names) {
+    std::string host = CanonicalHost(name);
+    if (host.empty() || (!hosts.empty() && hosts[0] == host)) continue;
+    hosts.push_back(std::move(host));
+  }
+  std::vector<IpAddress> found;
+  for (const NetAddress& address : addresses) {
+    found.push_back(ToIpAddress(address));
+  }
+  hosts_->Add(hosts, found, absl::Now());
+}
+
+// ------------------------------------------------------------------- checks
+
+int ClientAccess::Bind(const NetAddress& address) const {
+  // The kernel would ask for the daemon's privilege.
+  if (!MayBindPort(subject_.uid, address.port())) return EACCES;
+  return free() ? 0 : CheckLocal(Action::kBind, address);
+}
+
+int ClientAccess::CheckConnect(const NetAddress& address, bool datagram) const {
+  const int error = Check(Action::kConnect, address, address.port());
+  if (error != 0 || !datagram) return error;
+  return Check(Action::kSend, address, address.port());
+}
+
+int ClientAccess::CheckAccept(const NetAddress& peer, int accepted) const {
+  return Check(Action::kAccept, peer, NetAddress::LocalOf(accepted).port());
+}
+
+int ClientAccess::Check(Action action, const NetAddress& address,
+                        uint16_t port) const {
+  const Published<ClientRules>::Reader rules(rules_);
+  if (rules.get() == nullptr) return 0;
+  const ResolvedHosts::Reader known(*hosts_);
+  const absl::Time now =
+      rules.get()->NamesHosts(action) ? absl::Now() : absl::InfinitePast();
+  const auto hosts_of = [&](const IpAddress& one) {
+    return known.Find(one, now);
+  };
+  const Decision decision =
+      DecideAddress(*rules.get(), action, address, port, hosts_of);
+  if (decision.allowed && decision.log == kNoRank) return 0;
+  PolicyEvent event;
+  event.action = action;
+  event.address = address;
+  event.port = port;
+  const auto hosts = hosts_of(ToIpAddress(address));
+  if (!hosts.empty()) event.host = hosts[0];
+  return Conclude(*rules.get(), decision, event);
+}
+
+int ClientAccess::CheckHost(absl::string_view name) const {
+  const Published<ClientRules>::Reader rules(rules_);
+  if (rules.get() == nullptr) return 0;
+  const Decision decision = DecideHost(*rules.get(), name);
+  if (decision.allowed && decision.log == kNoRank) return 0;
+  PolicyEvent event;
+  event.action = Action::kResolve;
+  event.host = name;
+  return Conclude(*rules.get(), decision, event);
+}
+
+int ClientAccess::Conclude(const ClientRules& rules, const Decision& decision,
+                           PolicyEvent event) const {
+  const auto tell = [&](bool denied, Rank rank) {
+    if (observer_ == nullptr) return;
+    event.denied = denied;
+    event.rule = rules.rules().NameOf(rank);
+    observer_->OnPolicyEvent(event);
+  };
+  event.pid = pid_;
+  event.uid = subject_.uid;
+  if (decision.log != kNoRank) tell(false, decision.log);
+  if (decision.allowed) return 0;
+  tell(true, decision.rule);
+  return EACCES;
+}
+
+}  // namespace wspd

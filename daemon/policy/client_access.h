@@ -1,0 +1,103 @@
+#ifndef WSPD_DAEMON_POLICY_CLIENT_ACCESS_H_
+#define WSPD_DAEMON_POLICY_CLIENT_ACCESS_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "daemon/policy/action.h"
+#include "daemon/policy/policy_observer.h"
+#include "daemon/policy/published.h"
+#include "daemon/policy/resolved_hosts.h"
+#include "daemon/policy/rule_set.h"
+#include "daemon/policy/subject.h"
+#include "daemon/socket/net_address.h"
+
+namespace wspd {
+
+// What one process may do, by the rules in force: where everything asks that
+// takes an address from a client. Denials are told to the observer.
+//
+// Thread-safe. Without rules that deny or log anything, an answer costs one
+// branch; with them no lock and no allocation, unless something is denied or
+// logged.
+class ClientAccess {
+ public:
+  // Who may do everything.
+  static const std::shared_ptr<const ClientAccess>& Unrestricted();
+
+  // All functions give 0 or EACCES; `address` isn't empty.
+
+  // `datagram`: what is connected isn't asked about when it sends.
+  int Connect(const NetAddress& address, bool datagram) const {
+    return free() ? 0 : CheckConnect(address, datagram);
+  }
+  // Also what the user could not bind without the daemon: see MayBindPort().
+  int Bind(const NetAddress& address) const;
+  int Listen(const NetAddress& address) const {
+    return free() ? 0 : CheckLocal(Action::kListen, address);
+  }
+  // `accepted`: the connection's descriptor, from `peer`.
+  int Accept(const NetAddress& peer, int accepted) const {
+    return free() ? 0 : CheckAccept(peer, accepted);
+  }
+  int Send(const NetAddress& address) const {
+    return free() ? 0 : CheckPeer(Action::kSend, address);
+  }
+  int ResolveHost(absl::string_view name) const {
+    return free() ? 0 : CheckHost(name);
+  }
+  int ResolveAddress(const NetAddress& address) const {
+    return free() ? 0 : CheckPeer(Action::kResolve, address);
+  }
+
+  // The daemon has found `addresses` for the client by these names, the one
+  // that it asked for and the canonical one. Dropped where no rule names any
+  // host.
+  void NoteResolved(absl::Span<const absl::string_view> names,
+                    absl::Span<const NetAddress> addresses) const;
+
+  // Whether nothing is denied to the process, so that it may be lent sockets.
+  bool is_unrestricted() const;
+
+  const PolicySubject& subject() const { return subject_; }
+
+ private:
+  friend class PolicyStore;
+
+  ClientAccess(PolicySubject subject, pid_t pid,
+               std::shared_ptr<ResolvedHosts> hosts, PolicyObserver* observer)
+      : subject_(std::move(subject)),
+        pid_(pid),
+        hosts_(std::move(hosts)),
+        observer_(observer) {}
+
+  bool free() const { return !rules_.has_value(); }
+
+  int CheckConnect(const NetAddress& address, bool datagram) const;
+  int CheckPeer(Action action, const NetAddress& address) const {
+    return Check(action, address, address.port());
+  }
+  int CheckLocal(Action action, const NetAddress& address) const {
+    return Check(action, address, address.port());
+  }
+  int CheckAccept(const NetAddress& peer, int accepted) const;
+  int Check(Action action, const NetAddress& address, uint16_t port) const;
+  int CheckHost(absl::string_view name) const;
+  // Tells what is to be told of a decision. 0 or EACCES.
+  int Conclude(const ClientRules& rules, const Decision& decision,
+               PolicyEvent event) const;
+
+  const PolicySubject subject_;
+  const pid_t pid_;
+  const std::shared_ptr<ResolvedHosts> hosts_;
+  PolicyObserver* const observer_;
+  // Null where nothing is denied or logged.
+  Published<ClientRules> rules_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_POLICY_CLIENT_ACCESS_H_

@@ -1,0 +1,43 @@
+#ifndef WSPD_DAEMON_POLICY_POLICY_OBSERVER_H_
+#define WSPD_DAEMON_POLICY_POLICY_OBSERVER_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "daemon/policy/action.h"
+#include "daemon/socket/net_address.h"
+
+namespace wspd {
+
+// Something that a rule has denied, or is to be logged by. The views live as
+// long as the call that brings them.
+struct PolicyEvent {
+  bool denied = false;
+  pid_t pid = 0;
+  uid_t uid = 0;
+  Action action = Action::kConnect;
+  // Empty: a name was asked for.
+  NetAddress address;
+  // Host order; of kAccept the local one.
+  uint16_t port = 0;
+  // The name that was asked for, or by which the address is known; may be
+  // empty.
+  absl::string_view host;
+  // The rule's name; "otherwise" if none fitted.
+  absl::string_view rule;
+};
+
+// Who is told of them. Thread-safe; called on the data path, with locks held:
+// takes none but its own and waits for nothing.
+class PolicyObserver {
+ public:
+  virtual ~PolicyObserver() = default;
+
+  virtual void OnPolicyEvent(const PolicyEvent& event) = 0;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_POLICY_POLICY_OBSERVER_H_

@@ -1,0 +1,236 @@
+#include "daemon/policy/policy_store.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "daemon/policy/unprivileged_ports.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+std::shared_ptr<const RuleSet> Parse(const std::string& text) {
+  Policy policy;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &policy))
+      << text;
+  std::vector<PolicyProblem> problems;
+  auto rules = RuleSet::Make(policy, &problems);
+  for (const auto& problem : problems) ADD_FAILURE() << problem.message;
+  return rules;
+}
+
+NetAddress V4(const char* text, uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  EXPECT_EQ(inet_pton(AF_INET, text, &address.sin_addr), 1);
+  return NetAddress(address);
+}
+
+NetAddress V6(const char* text, uint16_t port) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(port);
+  EXPECT_EQ(inet_pton(AF_INET6, text, &address.sin6_addr), 1);
+  return NetAddress(address);
+}
+
+class Recorder : public PolicyObserver {
+ public:
+  void OnPolicyEvent(const PolicyEvent& event) override {
+    absl::MutexLock lock(&mu_);
+    last_ = std::string(event.denied ? "-" : "") + std::string(event.rule) +
+            " " + ActionName(event.action) + " " + std::string(event.host) +
+            ":" + std::to_string(event.port);
+    ++count_;
+  }
+  std::string last() {
+    absl::MutexLock lock(&mu_);
+    return last_;
+  }
+  int count() {
+    absl::MutexLock lock(&mu_);
+    return count_;
+  }
+
+ private:
+  absl::Mutex mu_;
+  std::string last_ ABSL_GUARDED_BY(mu_);
+  int count_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+class PolicyStoreTest : public testing::Test {
+ protected:
+  void Make(const std::string& text) {
+    store_ = PolicyStore::Create(Parse(text), &recorder_);
+    access_ = Attach(1000);
+  }
+
+  std::shared_ptr<const ClientAccess> Attach(uid_t uid, pid_t pid = 4242) {
+    PeerIdentity identity;
+    identity.pid = pid;
+    identity.uid = uid;
+    identity.start_time_ticks = pid;
+    return store_->AccessOf(identity, ProcessKey::Of(identity, ""));
+  }
+
+  Recorder recorder_;
+  std::shared_ptr<PolicyStore> store_;
+  std::shared_ptr<const ClientAccess> access_;
+};
+
+TEST_F(PolicyStoreTest, WithoutRulesAllIsAllowed) {
+  Make("");
+  EXPECT_TRUE(access_->is_unrestricted());
+  EXPECT_EQ(access_->Connect(V4("10.0.0.1", 80), false), 0);
+  EXPECT_EQ(access_->Send(V4("10.0.0.1", 80)), 0);
+  EXPECT_EQ(access_->ResolveHost("example.com"), 0);
+  EXPECT_EQ(recorder_.count(), 0);
+}
+
+TEST_F(PolicyStoreTest, ADenialNamesItsRule) {
+  Make("rules { name: 'r' verdict: DENY addresses: '10.0.0.0/8' }");
+  EXPECT_FALSE(access_->is_unrestricted());
+  EXPECT_EQ(access_->Connect(V4("10.0.0.1", 80), false), EACCES);
+  EXPECT_EQ(recorder_.last(), "-r connect :80");
+  EXPECT_EQ(access_->Connect(V6("::ffff:10.0.0.1", 80), false), EACCES);
+  EXPECT_EQ(access_->Send(V4("10.0.0.1", 53)), EACCES);
+  EXPECT_EQ(access_->Listen(V4("10.0.0.1", 8080)), EACCES);
+  EXPECT_EQ(access_->Bind(V4("10.0.0.1", 8080)), EACCES);
+  EXPECT_EQ(access_->Bind(V4("0.0.0.0", 8080)), EACCES);
+  EXPECT_EQ(access_->Bind(V6("::", 8080)), EACCES);
+  EXPECT_EQ(access_->ResolveAddress(V4("10.0.0.1", 0)), EACCES);
+  EXPECT_EQ(recorder_.last(), "-r resolve :0");
+  EXPECT_EQ(access_->Connect(V4("11.0.0.1", 80), false), 0);
+}
+
+// connect() to an address that says nothing is to the host itself.
+TEST_F(PolicyStoreTest, NoAddressIsTheHostItself) {
+  Make("rules { verdict: DENY actions: CONNECT addresses: '127.0.0.0/8' }");
+  EXPECT_EQ(access_->Connect(V4("0.0.0.0", 80), false), EACCES);
+  EXPECT_EQ(access_->Connect(V6("::", 80), false), EACCES);
+  EXPECT_EQ(access_->Connect(V6("::ffff:0.0.0.0", 80), false), EACCES);
+  EXPECT_EQ(access_->Connect(V6("::1", 80), false), 0);
+  store_->Replace(
+      Parse("rules { verdict: DENY actions: CONNECT addresses: '::1' }"));
+  EXPECT_EQ(access_->Connect(V4("0.0.0.0", 80), false), 0);
+  EXPECT_EQ(access_->Connect(V6("::", 80), false), EACCES);
+}
+
+TEST_F(PolicyStoreTest, ADatagramSocketsConnectSends) {
+  Make("rules { verdict: DENY actions: SEND addresses: '10.0.0.0/8' }");
+  EXPECT_EQ(access_->Connect(V4("10.0.0.1", 80), false), 0);
+  EXPECT_EQ(access_->Connect(V4("10.0.0.1", 80), true), EACCES);
+}
+
+TEST_F(PolicyStoreTest, PortsOfPrivilegeNeedMoreThanAnAllow) {
+  Make("rules { verdict: ALLOW }");
+  EXPECT_EQ(Attach(4242)->Bind(V4("127.0.0.1", 1)),
+            MayBindPort(4242, 1) ? 0 : EACCES);
+  EXPECT_EQ(Attach(0)->Bind(V4("127.0.0.1", 1)), 0);
+}
+
+TEST_F(PolicyStoreTest, HostsAreThoseThatWereFoundForTheProcess) {
+  Make(
+      "otherwise: DENY rules { name: 'r' verdict: ALLOW hosts: "
+      "'*.example.com' }");
+  EXPECT_EQ(access_->ResolveHost("www.Example.com."), 0);
+  EXPECT_EQ(access_->ResolveHost("example.com"), EACCES);
+  EXPECT_EQ(recorder_.last(), "-otherwise resolve example.com:0");
+  EXPECT_EQ(access_->Connect(V4("192.0.2.1", 80), false), EACCES);
+  access_->NoteResolved({"WWW.example.com", "host.example.net"},
+                        {V4("192.0.2.1", 0)});
+  EXPECT_EQ(access_->Connect(V4("192.0.2.1", 80), false), 0);
+  EXPECT_EQ(access_->Connect(V6("::ffff:192.0.2.1", 80), false), 0);
+  // Another attachment of the process, and another process.
+  EXPECT_EQ(Attach(1000)->Connect(V4("192.0.2.1", 80), false), 0);
+  EXPECT_EQ(Attach(1000, 77)->Connect(V4("192.0.2.1", 80), false), EACCES);
+}
+
+TEST_F(PolicyStoreTest, OtherRulesAreInForceAtOnce) {
+  Make("");
+  const auto other = Attach(1001);
+  store_->Replace(Parse("rules { name: 'new' verdict: DENY uids: '1000' }"));
+  EXPECT_FALSE(access_->is_unrestricted());
+  EXPECT_EQ(access_->Connect(V4("192.0.2.1", 80), false), EACCES);
+  EXPECT_EQ(other->Connect(V4("192.0.2.1", 80), false), 0);
+  EXPECT_EQ(Attach(1000)->Send(V4("192.0.2.1", 80)), EACCES);
+  store_->Replace(Parse(""));
+  EXPECT_TRUE(access_->is_unrestricted());
+  EXPECT_EQ(access_->Connect(V4("192.0.2.1", 80), false), 0);
+}
+
+TEST_F(PolicyStoreTest, WhatIsLoggedIsAllowed) {
+  Make("rules { name: 'l' verdict: LOG ports: '80' }");
+  EXPECT_TRUE(access_->is_unrestricted());
+  EXPECT_EQ(access_->Connect(V4("192.0.2.1", 80), false), 0);
+  EXPECT_EQ(recorder_.last(), "l connect :80");
+  EXPECT_EQ(access_->Connect(V4("192.0.2.1", 81), false), 0);
+  EXPECT_EQ(recorder_.count(), 1);
+}
+
+TEST_F(PolicyStoreTest, SaysWhatItWouldSayAndTellsNobody) {
+  Make(
+      "rules { name: 'l' verdict: LOG } "
+      "rules { name: 'a' verdict: ALLOW ports: '443' } "
+      "rules { name: 'h' verdict: DENY hosts: 'bad.example' } "
+      "rules { name: 'd' verdict: DENY uids: '7' addresses: '127.0.0.0/8' } ");
+  PolicySubject subject;
+  subject.uid = 7;
+  auto answer = store_->Ask(subject, Action::kConnect, V4("0.0.0.0", 80), "");
+  EXPECT_FALSE(answer.allowed);
+  EXPECT_FALSE(answer.unrestricted);
+  EXPECT_EQ(answer.number, 4u);
+  EXPECT_EQ(answer.rule, "d");
+  EXPECT_EQ(answer.log_rule, "l");
+  EXPECT_EQ(
+      store_->Ask(subject, Action::kConnect, V4("127.0.0.1", 443), "").rule,
+      "a");
+  EXPECT_EQ(
+      store_->Ask(subject, Action::kConnect, V4("192.0.2.1", 80), "bad.Example")
+          .rule,
+      "h");
+  EXPECT_EQ(
+      store_->Ask(subject, Action::kResolve, NetAddress(), "bad.example").rule,
+      "h");
+  answer = store_->Ask(subject, Action::kConnect, V4("192.0.2.1", 80), "");
+  EXPECT_TRUE(answer.allowed);
+  EXPECT_EQ(answer.number, 0u);
+  EXPECT_EQ(answer.rule, "otherwise");
+  EXPECT_EQ(recorder_.count(), 0);
+}
+
+// One of two rules denies it, whichever are in force.
+TEST_F(PolicyStoreTest, ThereIsNoMomentWithoutRules) {
+  const auto first = Parse("rules { verdict: DENY addresses: '10.0.0.0/8' }");
+  const auto second = Parse("rules { verdict: DENY ports: '80' }");
+  Make("rules { verdict: DENY }");
+  std::atomic<bool> done{false};
+  std::atomic<int> allowed{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back([&, i] {
+      const auto own = Attach(1000, 100 + i);
+      while (!done.load()) {
+        if (access_->Send(V4("10.0.0.1", 80)) == 0) ++allowed;
+        if (own->Send(V4("10.0.0.1", 80)) == 0) ++allowed;
+        if (Attach(1000, 200 + i)->Send(V4("10.0.0.1", 80)) == 0) ++allowed;
+      }
+    });
+  }
+  for (int i = 0; i < 300; ++i) store_->Replace(i % 2 == 0 ? first : second);
+  done.store(true);
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(allowed.load(), 0);
+}
+
+}  // namespace
+}  // namespace wspd

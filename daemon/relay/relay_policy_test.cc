@@ -1,0 +1,188 @@
+// What rules deny to relayed sockets: by calls, and by what comes without one.
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/policy/policy_store.h"
+#include "daemon/policy/rule_set.h"
+#include "daemon/relay/relay_address.h"
+#include "daemon/relay/relay_calls.h"
+#include "daemon/relay/relay_fixture.h"
+#include "daemon/winsock/address_codec.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "proto/relay_wire.h"
+
+namespace wspd {
+namespace {
+
+using wsp::v1::LinuxCallRequest;
+using wsp::v1::LinuxCallResult;
+
+std::shared_ptr<RuleSet> Parse(const std::string& text) {
+  Policy policy;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &policy));
+  std::vector<PolicyProblem> problems;
+  auto rules = RuleSet::Make(policy, &problems);
+  for (const auto& problem : problems) ADD_FAILURE() << problem.message;
+  return rules;
+}
+
+NetAddress At(uint32_t host, int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(host);
+  return NetAddress(address);
+}
+
+constexpr uint32_t kDenied = 0x7f000002;
+constexpr uint32_t kAllowed = 0x7f000001;
+
+class RelayPolicyTest : public RelayFixture {
+ protected:
+  RelayPolicyTest() { Start(); }
+
+  void Apply(const std::string& text) {
+    store_ = PolicyStore::Create(Parse(text));
+    PeerIdentity identity;
+    identity.pid = 42;
+    identity.start_time_ticks = 1;
+    access_ = store_->AccessOf(identity, ProcessKey::Of(identity, ""));
+  }
+
+  Relayed MakeRestricted(int type) {
+    wsp::v1::LinuxSocketRequest request;
+    request.set_family(wsp::v1::LinuxSocketRequest::FAMILY_IPV4);
+    request.set_type(type == SOCK_STREAM
+                         ? wsp::v1::LinuxSocketRequest::TYPE_STREAM
+                         : wsp::v1::LinuxSocketRequest::TYPE_DATAGRAM);
+    owner_->sockets.fetch_add(1);
+    Relayed relayed;
+    EXPECT_EQ(table_->Make(request, 7, owner_, &relayed.program,
+                           &relayed.socket, access_),
+              0);
+    SetDeadline(relayed.program.get());
+    return relayed;
+  }
+
+  int Call(const Relayed& relayed, const LinuxCallRequest& request) {
+    LinuxCallResult result;
+    return RunRelayCall(request, *access_, relayed.socket.get(), &result);
+  }
+
+  int Bind(const Relayed& relayed, const NetAddress& address) {
+    LinuxCallRequest request;
+    EncodeAddress(address, request.mutable_bind()->mutable_address());
+    return Call(relayed, request);
+  }
+
+  int Connect(const Relayed& relayed, const NetAddress& address) {
+    LinuxCallRequest request;
+    EncodeAddress(address, request.mutable_connect()->mutable_address());
+    return Call(relayed, request);
+  }
+
+  int Send(const Relayed& relayed, const NetAddress& address) {
+    LinuxCallRequest request;
+    EncodeAddress(address, request.mutable_send()->mutable_to());
+    request.mutable_send()->set_data("called");
+    return Call(relayed, request);
+  }
+
+  int Listen(const Relayed& relayed) {
+    LinuxCallRequest request;
+    request.mutable_listen()->set_backlog(5);
+    return Call(relayed, request);
+  }
+
+  // As the program does, without a call.
+  static void Write(const Relayed& relayed, const NetAddress& to,
+                    const std::string& payload) {
+    wsp::relay::DatagramHeader header{};
+    header.address = ToRelayAddress(to);
+    const std::string message =
+        std::string(reinterpret_cast<const char*>(&header), sizeof(header)) +
+        payload;
+    ASSERT_EQ(send(relayed.program.get(), message.data(), message.size(), 0),
+              static_cast<ssize_t>(message.size()));
+  }
+
+  std::shared_ptr<PolicyStore> store_;
+  std::shared_ptr<const ClientAccess> access_;
+};
+
+constexpr char kDenyRule[] =
+    "rules { name: 'no' verdict: DENY addresses: '127.0.0.2' }";
+
+TEST_F(RelayPolicyTest, CallsOfStreamsAreDenied) {
+  Apply(kDenyRule);
+  const TcpListener listener = ListenOnLoopback();
+  const Relayed stream = MakeRestricted(SOCK_STREAM);
+  EXPECT_EQ(Connect(stream, At(kDenied, listener.port)), EACCES);
+  EXPECT_EQ(Connect(stream, At(kAllowed, listener.port)), 0);
+  const Relayed other = MakeRestricted(SOCK_STREAM);
+  EXPECT_EQ(Bind(other, At(kDenied, 0)), EACCES);
+  EXPECT_EQ(Bind(other, At(0, 0)), EACCES);
+  // Without a bind it would listen everywhere.
+  EXPECT_EQ(Listen(other), EACCES);
+  EXPECT_EQ(Bind(other, At(kAllowed, 0)), 0);
+  EXPECT_EQ(Listen(other), 0);
+}
+
+TEST_F(RelayPolicyTest, CallsOfDatagramSocketsAreDenied) {
+  Apply(kDenyRule);
+  const Relayed relayed = MakeRestricted(SOCK_DGRAM);
+  EXPECT_EQ(Send(relayed, At(kDenied, 4000)), EACCES);
+  EXPECT_EQ(Send(relayed, At(kAllowed, 4000)), 0);
+  EXPECT_EQ(Connect(relayed, At(kAllowed, 4000)), 0);
+  EXPECT_EQ(Connect(relayed, At(kDenied, 4000)), EACCES);
+}
+
+// The sender hears of it with its next call.
+TEST_F(RelayPolicyTest, DatagramsWithoutACallAreDroppedAndTold) {
+  Apply(kDenyRule);
+  OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const NetAddress any = At(0, 0);
+  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  SetDeadline(peer.get());
+  const int port = NetAddress::LocalOf(peer.get()).port();
+  const Relayed relayed = MakeRestricted(SOCK_DGRAM);
+  Write(relayed, At(kDenied, port), "denied");
+  Write(relayed, At(kAllowed, port), "allowed");
+  char buffer[16] = {};
+  ASSERT_EQ(recv(peer.get(), buffer, sizeof(buffer), 0), 7);
+  EXPECT_STREQ(buffer, "allowed");
+  EXPECT_TRUE(Await([&] { return relayed.socket->dropped() == 1; }));
+  wsp::relay::DatagramHeader header{};
+  ASSERT_EQ(recv(relayed.program.get(), &header, sizeof(header), 0),
+            static_cast<ssize_t>(sizeof(header)));
+  EXPECT_EQ(header.kind, wsp::relay::kError);
+  EXPECT_EQ(header.flags, EACCES);
+}
+
+TEST_F(RelayPolicyTest, WhatIsNotToBeAcceptedIsReset) {
+  Apply("rules { verdict: DENY actions: ACCEPT addresses: '127.0.0.2' }");
+  const Relayed listener = MakeRestricted(SOCK_STREAM);
+  ASSERT_EQ(Bind(listener, At(kAllowed, 0)), 0);
+  ASSERT_EQ(Listen(listener), 0);
+  const int port = listener.socket->Report().local.port();
+  OwnedFd denied(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  SetDeadline(denied.get());
+  const NetAddress from = At(kDenied, 0);
+  const NetAddress to = At(kAllowed, port);
+  ASSERT_EQ(bind(denied.get(), from.get(), from.size()), 0);
+  ASSERT_EQ(connect(denied.get(), to.get(), to.size()), 0);
+  char byte;
+  EXPECT_EQ(recv(denied.get(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  const OwnedFd allowed = ConnectToLoopback(port);
+  wsp::relay::Accepted message;
+  ASSERT_EQ(recv(listener.program.get(), &message, sizeof(message), 0),
+            static_cast<ssize_t>(sizeof(message)));
+  EXPECT_TRUE(Await([this] { return owner_->sockets.load() == 2; }));
+}
+
+}  // namespace
+}  // namespace wspd

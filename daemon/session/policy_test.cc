@@ -1,0 +1,389 @@
+// What rules deny to the calls of a client: every one that takes an address.
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/policy/policy_store.h"
+#include "daemon/policy/rule_set.h"
+#include "daemon/resolver/resolver.h"
+#include "daemon/session/registry.h"
+#include "daemon/session/testing/session_client.h"
+#include "daemon/session/testing/session_harness.h"
+#include "daemon/testing/tcp_pair.h"
+#include "daemon/winsock/wsa_error.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+using wsp::v1::Call;
+using wsp::v1::Completion;
+using wsp::v1::SocketAddress;
+using wsp::v1::SocketRequest;
+
+constexpr uint64_t kTcp = 71;
+constexpr uint64_t kUdp = 72;
+constexpr uint64_t kAccepted = 73;
+constexpr uint32_t kDenied = 0x7f000002;
+constexpr uint32_t kAllowed = 0x7f000001;
+constexpr char kDenyRule[] =
+    "rules { name: 'no' verdict: DENY addresses: '127.0.0.2' }";
+
+std::shared_ptr<RuleSet> Parse(const std::string& text) {
+  Policy policy;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &policy));
+  std::vector<PolicyProblem> problems;
+  auto rules = RuleSet::Make(policy, &problems);
+  for (const auto& problem : problems) ADD_FAILURE() << problem.message;
+  return rules;
+}
+
+void SetV4(SocketAddress* address, uint32_t host, int port) {
+  address->mutable_ipv4()->set_address(host);
+  address->mutable_ipv4()->set_port(static_cast<uint32_t>(port));
+}
+
+// ::ffff:HOST.
+void SetMapped(SocketAddress* address, uint32_t host, int port) {
+  std::string bytes(16, '\0');
+  bytes[10] = bytes[11] = '\xff';
+  for (int i = 0; i < 4; ++i) {
+    bytes[12 + i] = static_cast<char>(host >> (24 - 8 * i));
+  }
+  address->mutable_ipv6()->set_address(bytes);
+  address->mutable_ipv6()->set_port(static_cast<uint32_t>(port));
+}
+
+class PolicyTest : public ::testing::Test {
+ protected:
+  PolicyTest() {
+    std::ofstream(folder_ + "hosts") << "127.0.0.1 good.example\n"
+                                        "127.0.0.2 bad.example\n";
+    std::ofstream(folder_ + "resolv.conf") << "nameserver 127.0.0.1\n";
+    std::ofstream(folder_ + "services");
+    Resolver::Options options;
+    options.dns.resolv_conf = folder_ + "resolv.conf";
+    options.hosts_file = folder_ + "hosts";
+    options.services_file = folder_ + "services";
+    resolver_ = *Resolver::Create(options);
+    harness_ =
+        std::make_unique<SessionHarness>(SessionLimits(), resolver_.get());
+    client_ = std::make_unique<SessionClient>(harness_.get());
+  }
+
+  void Apply(const std::string& text) {
+    harness_->policy()->Replace(Parse(text));
+  }
+
+  // The Winsock code of a call on a socket.
+  uint32_t Run(uint64_t socket_id, const std::function<void(Call*)>& fill) {
+    fill(client_->Add(socket_id));
+    return client_->Run().wsa_error();
+  }
+
+  uint32_t Connect(uint64_t socket_id, uint32_t host, int port,
+                   bool extended = false) {
+    return Run(socket_id, [=](Call* call) {
+      SetV4(call->mutable_connect()->mutable_address(), host, port);
+      call->mutable_connect()->set_extended(extended);
+    });
+  }
+
+  uint32_t Bind(uint64_t socket_id, uint32_t host) {
+    return Run(socket_id, [=](Call* call) {
+      SetV4(call->mutable_bind()->mutable_address(), host, 0);
+    });
+  }
+
+  uint32_t SendTo(uint32_t host, int port) {
+    return Run(kUdp, [=](Call* call) {
+      SetV4(call->mutable_send_to()->mutable_to(), host, port);
+      call->mutable_send_to()->set_data("x");
+    });
+  }
+
+  uint32_t JoinLeaf(uint32_t flags) {
+    return Run(kUdp, [=](Call* call) {
+      SetV4(call->mutable_join_leaf()->mutable_address(), 0xef010101, 4000);
+      call->mutable_join_leaf()->set_flags(flags);
+    });
+  }
+
+  uint32_t LookUp(const std::string& name) {
+    return Run(0, [&](Call* call) {
+      auto* lookup = call->mutable_lookup();
+      lookup->set_kind(wsp::v1::LookupRequest::KIND_HOST);
+      lookup->set_name(name);
+    });
+  }
+
+  const std::string folder_ = std::string(getenv("TEST_TMPDIR")) + "/";
+  std::unique_ptr<Resolver> resolver_;
+  std::unique_ptr<SessionHarness> harness_;
+  std::unique_ptr<SessionClient> client_;
+};
+
+TEST_F(PolicyTest, ConnectIsDenied) {
+  Apply(kDenyRule);
+  const TcpListener listener = ListenOnLoopback();
+  client_->MakeSocket(kTcp);
+  EXPECT_EQ(Connect(kTcp, kDenied, listener.port), kWsaAcces);
+  // The socket is as it was.
+  EXPECT_EQ(Connect(kTcp, kAllowed, listener.port), 0u);
+}
+
+TEST_F(PolicyTest, ConnectExIsDenied) {
+  Apply(kDenyRule);
+  client_->MakeSocket(kTcp);
+  client_->Bind(kTcp);
+  EXPECT_EQ(Connect(kTcp, kDenied, 80, true), kWsaAcces);
+}
+
+TEST_F(PolicyTest, AMappedAddressIsTheIPv4One) {
+  Apply(kDenyRule);
+  auto* request = client_->Add(kTcp)->mutable_socket();
+  request->set_family(SocketRequest::FAMILY_IPV6);
+  request->set_type(SocketRequest::TYPE_STREAM);
+  ASSERT_EQ(client_->Run().wsa_error(), 0u);
+  EXPECT_EQ(Run(kTcp,
+                [](Call* call) {
+                  SetMapped(call->mutable_connect()->mutable_address(), kDenied,
+                            80);
+                }),
+            kWsaAcces);
+}
+
+TEST_F(PolicyTest, BindAndListenAreDenied) {
+  Apply(kDenyRule);
+  client_->MakeSocket(kTcp);
+  EXPECT_EQ(Bind(kTcp, kDenied), kWsaAcces);
+  // That has the denied address, too.
+  EXPECT_EQ(Bind(kTcp, 0), kWsaAcces);
+  EXPECT_EQ(Bind(kTcp, kAllowed), 0u);
+  Apply("rules { verdict: DENY actions: LISTEN addresses: '127.0.0.1' }");
+  EXPECT_EQ(Run(kTcp, [](Call* call) { call->mutable_listen(); }), kWsaAcces);
+  Apply("");
+  EXPECT_EQ(Run(kTcp, [](Call* call) { call->mutable_listen(); }), 0u);
+}
+
+// A connection to the port, from an address of loopback.
+OwnedFd ConnectFrom(uint32_t host, int port) {
+  OwnedFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(host);
+  EXPECT_EQ(
+      bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+      0);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  EXPECT_EQ(
+      connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+      0);
+  return fd;
+}
+
+TEST_F(PolicyTest, WhatIsNotToBeAcceptedIsReset) {
+  Apply("rules { verdict: DENY actions: ACCEPT addresses: '127.0.0.2' }");
+  const int port = client_->MakeListener(kTcp);
+  const OwnedFd denied = ConnectFrom(kDenied, port);
+  const OwnedFd allowed = ConnectFrom(kAllowed, port);
+  client_->Add(kTcp)->mutable_accept()->set_accepted_socket_id(kAccepted);
+  const Completion result = client_->Run();
+  ASSERT_EQ(result.wsa_error(), 0u);
+  EXPECT_EQ(result.accept().peer().ipv4().address(), kAllowed);
+  char byte;
+  EXPECT_EQ(read(denied.get(), &byte, 1), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+}
+
+TEST_F(PolicyTest, AcceptExWaitsForOneThatIsAllowed) {
+  Apply("rules { verdict: DENY actions: ACCEPT addresses: '127.0.0.2' }");
+  const int port = client_->MakeListener(kTcp);
+  client_->MakeSocket(kAccepted);
+  auto* accept = client_->Add(kTcp)->mutable_accept();
+  accept->set_accepted_socket_id(kAccepted);
+  accept->set_extended(true);
+  const uint64_t call = client_->Send();
+  const OwnedFd denied = ConnectFrom(kDenied, port);
+  char byte;
+  EXPECT_EQ(read(denied.get(), &byte, 1), -1);
+  EXPECT_EQ(errno, ECONNRESET);
+  EXPECT_FALSE(client_->Has(call));
+  const OwnedFd allowed = ConnectFrom(kAllowed, port);
+  EXPECT_EQ(client_->Await(call).wsa_error(), 0u);
+}
+
+TEST_F(PolicyTest, DatagramsAreDenied) {
+  Apply(kDenyRule);
+  client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
+  EXPECT_EQ(SendTo(kDenied, 4000), kWsaAcces);
+  EXPECT_EQ(SendTo(kAllowed, 4000), 0u);
+  EXPECT_EQ(Connect(kUdp, kDenied, 4000), kWsaAcces);
+  EXPECT_EQ(Connect(kUdp, kAllowed, 4000), 0u);
+  // Again, and by the other name of the same thing.
+  EXPECT_EQ(Connect(kUdp, kDenied, 4000), kWsaAcces);
+  EXPECT_EQ(SendTo(kDenied, 4000), kWsaAcces);
+  Apply("rules { verdict: DENY actions: SEND addresses: '127.0.0.2' }");
+  EXPECT_EQ(Connect(kUdp, kDenied, 4000), kWsaAcces);
+}
+
+TEST_F(PolicyTest, JoinLeafIsDenied) {
+  client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
+  Apply("rules { verdict: DENY addresses: '239.0.0.0/8' }");
+  for (const uint32_t flags : {1u, 2u, 4u}) {
+    EXPECT_EQ(JoinLeaf(flags), kWsaAcces) << flags;
+  }
+  // Who only receives doesn't send.
+  Apply("rules { verdict: DENY actions: SEND addresses: '239.0.0.0/8' }");
+  EXPECT_EQ(JoinLeaf(1), kWsaAcces);
+  EXPECT_NE(JoinLeaf(2), kWsaAcces);
+}
+
+TEST_F(PolicyTest, LookupsAreDenied) {
+  Apply("rules { verdict: DENY actions: RESOLVE hosts: 'bad.example' }");
+  EXPECT_EQ(LookUp("bad.example"), kWsaAcces);
+  EXPECT_EQ(LookUp("BAD.example."), kWsaAcces);
+  EXPECT_EQ(LookUp("good.example"), 0u);
+  Apply(kDenyRule);
+  EXPECT_EQ(Run(0,
+                [](Call* call) {
+                  auto* lookup = call->mutable_lookup();
+                  lookup->set_kind(wsp::v1::LookupRequest::KIND_ADDRESS);
+                  SetV4(lookup->mutable_address(), kDenied, 0);
+                }),
+            kWsaAcces);
+}
+
+TEST_F(PolicyTest, AnAddressThatWasFoundByAnAllowedNameIsAllowed) {
+  Apply("otherwise: DENY rules { verdict: ALLOW hosts: 'good.example' }");
+  const TcpListener listener = ListenOnLoopback();
+  client_->MakeSocket(kTcp);
+  EXPECT_EQ(Connect(kTcp, kAllowed, listener.port), kWsaAcces);
+  EXPECT_EQ(LookUp("bad.example"), kWsaAcces);
+  ASSERT_EQ(LookUp("good.example"), 0u);
+  EXPECT_EQ(Connect(kTcp, kAllowed, listener.port), 0u);
+  client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
+  EXPECT_EQ(SendTo(kDenied, 4000), kWsaAcces);
+}
+
+TEST_F(PolicyTest, OtherRulesLeaveConnectionsAlone) {
+  const OwnedFd peer = client_->MakeConnected(kTcp);
+  Apply("otherwise: DENY");
+  ASSERT_EQ(write(peer.get(), "x", 1), 1);
+  EXPECT_EQ(client_->Receive(kTcp, 1), 0u);
+  client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
+  EXPECT_EQ(SendTo(kAllowed, 4000), kWsaAcces);
+}
+
+TEST_F(PolicyTest, NoConnectionIsLentToWhoIsRestricted) {
+  const OwnedFd peer = client_->MakeConnected(kTcp);
+  Apply(kDenyRule);
+  client_->Add(kTcp)->mutable_lend_socket();
+  EXPECT_EQ(client_->Run().linux_errno(), static_cast<uint32_t>(EPERM));
+}
+
+// ---------------------------------------------------------------- attaching
+
+class PolicyAttachTest : public ::testing::Test {
+ protected:
+  PolicyAttachTest()
+      : lent_(LentSockets::Create({}, control_.get())),
+        policy_(PolicyStore::Create(Parse(
+            "rules { verdict: DENY uids: '4711' addresses: '10.0.0.0/8' }"))),
+        environment_({control_.get()}, &lingerer_, nullptr, absl::Minutes(1),
+                     lent_.get(), nullptr, policy_.get()),
+        registry_(Registry::Options(), control_.get(), &environment_,
+                  &lingerer_) {}
+
+  struct Attached {
+    std::shared_ptr<Attachment> attachment;
+    bool lent = false;
+  };
+
+  Attached Attach(uid_t uid, wsp::v1::Personality personality) {
+    Peer peer;
+    peer.identity.pid = static_cast<pid_t>(uid);
+    peer.identity.uid = uid;
+    peer.identity.start_time_ticks = 1;
+    wsp::v1::Hello hello;
+    hello.mutable_version()->set_major(1);
+    hello.set_personality(personality);
+    hello.add_capabilities(wsp::v1::CAPABILITY_LENT);
+    auto stream = std::make_shared<RecordingStream>();
+    Attached attached;
+    attached.attachment =
+        registry_.Attach(std::move(peer), hello, 0, stream).value();
+    const wsp::v1::ServerFrame frame = stream->NextFrame();
+    for (const int capability : frame.welcome().capabilities()) {
+      attached.lent |= capability == wsp::v1::CAPABILITY_LENT;
+    }
+    return attached;
+  }
+
+  const std::unique_ptr<EventLoop> control_ = *EventLoop::Create("control");
+  Lingerer lingerer_{Lingerer::Options()};
+  const std::shared_ptr<LentSockets> lent_;
+  const std::shared_ptr<PolicyStore> policy_;
+  SessionEnvironment environment_;
+  Registry registry_;
+};
+
+TEST_F(PolicyAttachTest, WhoIsRestrictedIsOfferedNoLentSockets) {
+  for (const auto personality :
+       {wsp::v1::PERSONALITY_LINUX, wsp::v1::PERSONALITY_WINSOCK}) {
+    EXPECT_FALSE(Attach(4711, personality).lent);
+    const Attached free = Attach(4712, personality);
+    EXPECT_TRUE(free.lent);
+    EXPECT_TRUE(free.attachment->access().is_unrestricted());
+  }
+}
+
+// The process attaches again and learns that it has another plane.
+TEST_F(PolicyAttachTest, WhoIsRestrictedMeanwhileHasToAttachAgain) {
+  EXPECT_TRUE(Attach(4712, wsp::v1::PERSONALITY_LINUX).lent);
+  policy_->Replace(Parse("rules { verdict: DENY uids: '4712' }"));
+  EXPECT_FALSE(Attach(4712, wsp::v1::PERSONALITY_LINUX).lent);
+}
+
+TEST_F(PolicyAttachTest, SaysWhatTheRulesWouldSay) {
+  wsp::v1::TestPolicyRequest request;
+  request.set_uid(4711);
+  request.set_action(wsp::v1::POLICY_ACTION_CONNECT);
+  SetV4(request.mutable_address(), 0x0a000001, 80);
+  auto response = registry_.TestPolicy(request).value();
+  EXPECT_FALSE(response.allowed());
+  EXPECT_FALSE(response.unrestricted());
+  EXPECT_EQ(response.rule_number(), 1u);
+  EXPECT_EQ(response.rule(), "rule 1");
+  request.set_uid(4712);
+  response = registry_.TestPolicy(request).value();
+  EXPECT_TRUE(response.allowed());
+  EXPECT_TRUE(response.unrestricted());
+  EXPECT_EQ(response.rule_number(), 0u);
+  EXPECT_EQ(response.rule(), "otherwise");
+}
+
+TEST_F(PolicyAttachTest, AQuestionHasToBeAboutSomething) {
+  wsp::v1::TestPolicyRequest request;
+  EXPECT_EQ(registry_.TestPolicy(request).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  request.set_action(wsp::v1::POLICY_ACTION_RESOLVE);
+  EXPECT_EQ(registry_.TestPolicy(request).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  request.set_host("example.com");
+  EXPECT_TRUE(registry_.TestPolicy(request).ok());
+}
+
+}  // namespace
+}  // namespace wspd
