@@ -1,0 +1,108 @@
+#include "daemon/policy/token_bucket.h"
+
+#include <atomic>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+constexpr int64_t kSecond = 1000000000;
+// Any time.
+constexpr int64_t kNow = 12345 * kSecond;
+
+TEST(TokenBucketTest, BeginsWithABurst) {
+  TokenBucket bucket(1000, 50);
+  EXPECT_EQ(bucket.WaitFor(50, kNow), 0);
+  EXPECT_EQ(bucket.TakeUpTo(20, kNow), 20u);
+  EXPECT_EQ(bucket.TakeUpTo(100, kNow), 30u);
+  EXPECT_EQ(bucket.TakeUpTo(1, kNow), 0u);
+}
+
+TEST(TokenBucketTest, FillsAtItsRateUpToTheBurst) {
+  TokenBucket bucket(1000, 50);
+  ASSERT_EQ(bucket.TakeUpTo(50, kNow), 50u);
+  EXPECT_EQ(bucket.TakeUpTo(50, kNow + kSecond / 100), 10u);
+  EXPECT_EQ(bucket.TakeUpTo(500, kNow + kSecond), 50u);
+}
+
+TEST(TokenBucketTest, SaysHowLongItTakes) {
+  TokenBucket bucket(1000, 50);
+  ASSERT_EQ(bucket.TakeUpTo(50, kNow), 50u);
+  const int64_t wait = bucket.WaitFor(20, kNow);
+  EXPECT_EQ(wait, kSecond / 50);
+  EXPECT_EQ(bucket.TakeUpTo(20, kNow + wait - 1), 19u);
+  // More than the burst there never are.
+  EXPECT_EQ(bucket.WaitFor(1000, kNow + kSecond), 0);
+}
+
+TEST(TokenBucketTest, TakesBackWhatWasNotUsed) {
+  TokenBucket bucket(1000, 50);
+  ASSERT_EQ(bucket.TakeUpTo(50, kNow), 50u);
+  bucket.GiveBack(30);
+  EXPECT_EQ(bucket.TakeUpTo(50, kNow), 30u);
+  // Never more than a burst.
+  bucket.GiveBack(50);
+  bucket.GiveBack(50);
+  EXPECT_EQ(bucket.TakeUpTo(500, kNow + kSecond), 50u);
+}
+
+TEST(TokenBucketTest, AClockThatGoesBackGivesNothing) {
+  TokenBucket bucket(1000, 50);
+  ASSERT_EQ(bucket.TakeUpTo(50, kNow), 50u);
+  EXPECT_EQ(bucket.TakeUpTo(50, kNow - kSecond), 0u);
+  EXPECT_EQ(bucket.TakeUpTo(50, kNow + kSecond / 100), 10u);
+}
+
+TEST(TokenBucketTest, TheExtremesFit) {
+  TokenBucket fast(1000000000000, uint64_t{1} << 40);
+  EXPECT_EQ(fast.TakeUpTo(uint64_t{1} << 40, kNow), uint64_t{1} << 40);
+  EXPECT_EQ(fast.TakeUpTo(UINT64_MAX, kNow + 1), 1000u);
+  TokenBucket slow(1, 1);
+  EXPECT_EQ(slow.TakeUpTo(5, kNow), 1u);
+  EXPECT_EQ(slow.WaitFor(1, kNow), kSecond);
+  EXPECT_EQ(slow.TakeUpTo(5, kNow + kSecond - 1), 0u);
+  EXPECT_EQ(slow.TakeUpTo(5, kNow + kSecond), 1u);
+}
+
+// Whoever asks how often and for how much: never above rate and burst, and all
+// of it for those who want it.
+TEST(TokenBucketTest, KeepsTheRateForAllThatAsk) {
+  std::mt19937 random(7);
+  for (const uint64_t rate : {1ull, 999ull, 65536ull, 1000000007ull}) {
+    TokenBucket bucket(rate, rate / 10 + 1);
+    int64_t now = kNow;
+    uint64_t taken = 0;
+    for (int i = 0; i < 20000; ++i) {
+      now += random() % (kSecond / 1000);
+      const uint64_t got = bucket.TakeUpTo(random() % (rate / 50 + 2), now);
+      const uint64_t unused = got == 0 ? 0 : random() % (got + 1) / 8;
+      bucket.GiveBack(unused);
+      taken += got - unused;
+    }
+    const double most =
+        static_cast<double>(now - kNow) / kSecond * static_cast<double>(rate) +
+        static_cast<double>(rate / 10 + 1);
+    EXPECT_LE(static_cast<double>(taken), most + 1) << rate;
+    EXPECT_GE(static_cast<double>(taken), most * 0.8) << rate;
+  }
+}
+
+TEST(TokenBucketTest, ThreadsShareIt) {
+  TokenBucket bucket(1000, 100000);
+  std::atomic<uint64_t> taken{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int j = 0; j < 50000; ++j) taken += bucket.TakeUpTo(3, kNow);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(taken.load(), 100000u);
+}
+
+}  // namespace
+}  // namespace wspd
