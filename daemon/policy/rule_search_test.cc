@@ -137,7 +137,7 @@ bool FitsAddress(const Meaning& rule, const Where& where) {
     if (where.kind == Where::Kind::kOne && prefix.v6 == where.address.v6) {
       const int rest = (prefix.v6 ? 128 : 32) - prefix.length;
       if (prefix.length == 0 ||
-          where.address.bits >> rest == prefix.first >> rest) {
+          (where.address.bits >> rest) == (prefix.first >> rest)) {
         return true;
       }
     }
