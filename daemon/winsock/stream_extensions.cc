@@ -243,11 +243,12 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
           const int applied =
               KernelOptions::Of(fd).ApplyTo(fresh.get(), options_);
           if (applied != 0) return applied;
-          if (address_ != nullptr) LetShare(fresh.get(), true);
+          if (address_ != nullptr) LetShare(fresh.get(), SOCK_STREAM, true);
           return address.empty() ? 0 : BindBeside(fd, address, fresh.get());
         });
     if (error != 0) return error;
-    if (!address.empty()) LetShare(fresh.get(), address_ != nullptr);
+    if (!address.empty())
+      LetShare(fresh.get(), SOCK_STREAM, address_ != nullptr);
     held = address_;
     if (accepted_) address_ = nullptr;
     std::tie(old, waiting) = engine()->Exchange(std::move(fresh), 0);

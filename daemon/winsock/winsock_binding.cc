@@ -40,9 +40,14 @@ int BindKernel(int fd, const NetAddress& address) {
 
 }  // namespace
 
-void WinsockSocket::LetShare(int fd, bool share) {
+void WinsockSocket::LetShare(int fd, int type, bool share) {
   const int on = share ? 1 : 0;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  // Of datagram sockets that both say so the kernel asks nobody whose they are:
+  // a Linux program's would get what comes for another user's. SO_REUSEPORT it
+  // keeps to sockets of one user, which all of these are, the daemon.
+  if (type == SOCK_STREAM) {
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  }
   setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
 }
 
@@ -55,7 +60,7 @@ WsaError WinsockSocket::BindToAnyPort(int fd, AddressTable* table,
   }
   bind->address = NetAddress::LocalOf(fd);
   *hold = table->TakeChosen(*bind);
-  LetShare(fd, true);
+  LetShare(fd, bind->type, true);
   return 0;
 }
 
@@ -64,10 +69,10 @@ WsaError WinsockSocket::BindToPort(int fd, AddressTable* table,
                                    AddressTable::Hold* hold) {
   AddressTable::Hold taken;
   if (WsaError error = table->Take(bind, &taken); !error.ok()) return error;
-  LetShare(fd, true);
+  LetShare(fd, bind.type, true);
   if (const int error = BindKernel(fd, bind.address); error != 0) {
     // So that a port of the kernel's choice would be one that nobody has.
-    LetShare(fd, false);
+    LetShare(fd, bind.type, false);
     return WsaError::FromErrno(error);
   }
   *hold = std::move(taken);

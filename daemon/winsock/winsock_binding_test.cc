@@ -1,4 +1,5 @@
 // Binds of several clients' sockets: who may have an address, and until when.
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -71,6 +72,26 @@ class WinsockBindingTest : public WinsockSocketTest {
   const Client other_user_ = std::make_shared<FakeCallSink>(1001);
   uint64_t last_socket_ = 0;
 };
+
+// As a Linux program may that has a socket of the daemon's.
+TEST_F(WinsockBindingTest, AKernelsSocketThatReusesGetsNobodysDatagrams) {
+  for (const uint32_t address : {INADDR_LOOPBACK, INADDR_ANY}) {
+    int port = 0;
+    const Descriptor first = Make(user_, SOCK_DGRAM);
+    ASSERT_EQ(Bind(first, &port, address), 0);
+    const OwnedFd stranger(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    setsockopt(stranger.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    sockaddr_in wanted{};
+    wanted.sin_family = AF_INET;
+    wanted.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    wanted.sin_port = htons(static_cast<uint16_t>(port));
+    EXPECT_EQ(bind(stranger.get(), reinterpret_cast<sockaddr*>(&wanted),
+                   sizeof(wanted)),
+              -1);
+    EXPECT_EQ(errno, EADDRINUSE);
+  }
+}
 
 TEST_F(WinsockBindingTest, AnAddressIsSharedAmongOneUsersSocketsOnly) {
   int port = 0;

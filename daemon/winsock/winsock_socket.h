@@ -236,9 +236,10 @@ class WinsockSocket : public OperationSink,
   WsaError BindLocked(const SocketCall& call, const NetAddress& address)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // Whether the kernel lets others have the address of `fd`, too, if they are
-  // the daemon's and say the same: who may is for the table to say.
-  static void LetShare(int fd, bool share);
+  // Whether the kernel lets others have the address of `fd`, a socket of
+  // `type`, too, if they are the daemon's and say the same: who may is for the
+  // table to say.
+  static void LetShare(int fd, int type, bool share);
   // Of sockets that share one address by SO_REUSEADDR, the first has what
   // comes, as on Windows, where the kernel would deal it out. `fd` is bound if
   // datagrams are its trade, and listens if connections are.
