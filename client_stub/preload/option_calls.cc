@@ -66,7 +66,7 @@ int PendingError(int fd, const relay::Name& name) {
   // An open stream's error is behind its end.
   if (OpenIfConnected(fd) && !HasHungUp(fd)) return 0;
   RelayedState state;
-  const int asked = FindStreamState(fd, name, 0, &state);
+  const int asked = FindStreamState(fd, name, &state);
   if (asked == -ENETDOWN) return ENETDOWN;
   return asked < 0 ? asked : state.error;
 }

@@ -66,6 +66,28 @@ class SettingOption final : public RelayedCall {
   const ByteView value_;
 };
 
+// Told twice, the daemon would expect the filler twice.
+class ConnectCall final : public RelayedCall {
+ public:
+  ConnectCall(const Address& address, uint32_t filler)
+      : address_(address), filler_(filler) {}
+
+  void Append(ByteBuffer* call) const override {
+    AppendLinuxConnect(call, address_, filler_);
+  }
+  void Take(const Completion& result) override {
+    in_progress_ = result.linux_result.in_progress;
+  }
+  bool MayBeRepeated() const override { return filler_ == 0; }
+
+  bool in_progress() const { return in_progress_; }
+
+ private:
+  const Address& address_;
+  const uint32_t filler_;
+  bool in_progress_ = false;
+};
+
 }  // namespace
 
 int BindRelayed(int fd, const relay::Name& name, const Address& address) {
@@ -75,13 +97,10 @@ int BindRelayed(int fd, const relay::Name& name, const Address& address) {
 
 int ConnectRelayed(int fd, const relay::Name& name, const Address& address,
                    uint32_t filler, bool* in_progress) {
-  *in_progress = false;
-  return AskRelayed(
-      fd, name,
-      [&](ByteBuffer* call) { AppendLinuxConnect(call, address, filler); },
-      [&](const Completion& result) {
-        *in_progress = result.linux_result.in_progress;
-      });
+  ConnectCall call(address, filler);
+  const int error = AskAboutSocket(fd, name, &call);
+  *in_progress = call.in_progress();
+  return error;
 }
 
 int ListenRelayed(int fd, const relay::Name& name, int backlog) {
@@ -166,12 +185,10 @@ int ControlRelayed(int fd, const relay::Name& name, unsigned long request,
   return copied ? value : -EFAULT;
 }
 
-int StateOfRelayed(int fd, const relay::Name& name, int filler_change,
-                   RelayedState* state) {
+int StateOfRelayed(int fd, const relay::Name& name, RelayedState* state) {
   *state = RelayedState();
   return AskRelayed(
-      fd, name,
-      [&](ByteBuffer* call) { AppendLinuxState(call, filler_change); },
+      fd, name, [&](ByteBuffer* call) { AppendLinuxState(call, 0); },
       [&](const Completion& result) {
         state->state = result.linux_result.state;
         state->error = std::max(result.linux_result.error, 0);

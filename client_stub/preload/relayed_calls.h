@@ -48,7 +48,9 @@ int AskRelayed(int fd, const relay::Name& name, const AppendFunction& append) {
 
 int BindRelayed(int fd, const relay::Name& name, const Address& address);
 
-// Without a family: takes the connection back. `filler`: see LinuxConnect.
+// Without a family: takes the connection back. `filler`: see LinuxConnect; with
+// one, ENETDOWN says as well that the answer was lost: whether the daemon has
+// been told is for its state to say.
 int ConnectRelayed(int fd, const relay::Name& name, const Address& address,
                    uint32_t filler, bool* in_progress);
 
@@ -77,8 +79,7 @@ struct RelayedState {
   // The pending error, which nobody else will be told; 0: none.
   int error = 0;
 };
-int StateOfRelayed(int fd, const relay::Name& name, int filler_change,
-                   RelayedState* state);
+int StateOfRelayed(int fd, const relay::Name& name, RelayedState* state);
 
 int ShutDownRelayed(int fd, const relay::Name& name, int how);
 

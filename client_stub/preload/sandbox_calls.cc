@@ -41,24 +41,25 @@ WSP_INTERPOSED int prctl(int option, ...) noexcept {
   return result;
 }
 
-// For seccomp(), of which the C library has no function of its own.
-WSP_INTERPOSED long syscall(long number, ...) noexcept {
-  va_list list;
-  va_start(list, number);
-  long arguments[6];
-  for (long& argument : arguments) argument = va_arg(list, long);
-  va_end(list);
+// For seccomp(), of which the C library has no function of its own. Not
+// variadic, which takes time: it has always all arguments that there may be,
+// some of them of no meaning.
+extern "C" __attribute__((visibility("default"))) long SystemCall(
+    long number, unsigned long a, unsigned long b, unsigned long c,
+    unsigned long d, unsigned long e, unsigned long f) noexcept
+    __asm__("syscall");
+
+long SystemCall(long number, unsigned long a, unsigned long b, unsigned long c,
+                unsigned long d, unsigned long e, unsigned long f) noexcept {
   const auto real = [&] {
-    return wsp::Real().syscall(number, arguments[0], arguments[1], arguments[2],
-                               arguments[3], arguments[4], arguments[5]);
+    return wsp::Real().syscall(number, a, b, c, d, e, f);
   };
-  if (number != SYS_seccomp || (arguments[0] != SECCOMP_SET_MODE_STRICT &&
-                                arguments[0] != SECCOMP_SET_MODE_FILTER)) {
+  if (number != SYS_seccomp ||
+      (a != SECCOMP_SET_MODE_STRICT && a != SECCOMP_SET_MODE_FILTER)) {
     return real();
   }
-  wsp::Confinement confinement(
-      wsp::ModeOf(static_cast<unsigned long>(arguments[0])),
-      reinterpret_cast<const void*>(arguments[2]));
+  wsp::Confinement confinement(wsp::ModeOf(a),
+                               reinterpret_cast<const void*>(c));
   const long result = real();
   // A listener's descriptor, if that was asked for.
   if (result < 0) confinement.TakeBack();

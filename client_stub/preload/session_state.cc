@@ -3,8 +3,10 @@
 namespace wsp {
 
 SocketSessionState g_socket_session;
+ConnectingState g_connecting;
 
 void ForgetSocketSessionAfterFork() {
+  g_connecting.mutex.ResetAfterFork();
   g_socket_session.mutex.ResetAfterFork();
   MutexLock lock(&g_socket_session.mutex);
   g_socket_session.session = nullptr;

@@ -1,6 +1,9 @@
 #ifndef WSPD_CLIENT_STUB_PRELOAD_SESSION_STATE_H_
 #define WSPD_CLIENT_STUB_PRELOAD_SESSION_STATE_H_
 
+#include <atomic>
+#include <cstdint>
+
 #include "client_stub/base/mutex.h"
 
 namespace wsp {
@@ -13,6 +16,15 @@ struct SocketSessionState {
   SocketSession* session WSP_GUARDED_BY(mutex) = nullptr;
 };
 extern SocketSessionState g_socket_session;
+
+// Held with signals blocked while a thread connects a relayed stream, until the
+// daemon has been told of it.
+struct ConnectingState {
+  Mutex mutex;
+  // How often the daemon has said nothing until it was too late.
+  std::atomic<uint32_t> silences{0};
+};
+extern ConnectingState g_connecting;
 
 // In a forked child: there is none, whatever the parent was in the midst of.
 void ForgetSocketSessionAfterFork();

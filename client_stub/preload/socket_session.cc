@@ -20,6 +20,18 @@
 #include "proto/wire_fields.h"
 
 namespace wsp {
+namespace {
+
+// Of a socket, whatever its number here; 0: it is none.
+uint64_t CookieOf(int fd) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  kernel::GetSocketOption(fd, SO_COOKIE, &cookie, &size);
+  return cookie;
+}
+
+}  // namespace
+
 // One attachment and its descriptor connection.
 class SocketSession final : private LinuxAttachment::OtherResults {
  public:
@@ -59,9 +71,14 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   static constexpr size_t kKnownNumbers = 256;
 
   uint64_t TakeSocketId();
-  uint64_t& KnownNumber(uint64_t number) {
-    return known_numbers_[number % kKnownNumbers];
-  }
+  // A relayed socket that the attachment certainly has a right to, and the
+  // program's end by which it has: anybody may give another one its name, but
+  // not its cookie.
+  struct Known {
+    uint64_t number = 0;
+    uint64_t cookie = 0;
+  };
+  Known& KnownOf(uint64_t number) { return known_[number % kKnownNumbers]; }
   // Of the call that was begun.
   LinuxAttachment::Answer AwaitAnswer(int64_t deadline_ms);
 
@@ -73,6 +90,9 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   int TakeSocketAhead(bool close_on_exec, int64_t deadline_ms);
   int TakeDescriptor(uint64_t call_id, uint64_t number, bool close_on_exec);
   void AskAhead(int64_t now_ms);
+  // Shows the daemon the descriptor. 0, a negative errno, ENETDOWN if it isn't
+  // that socket's, or kLost.
+  int Show(int fd, const relay::Name& name, int64_t deadline_ms);
   // Waits for the results of all that were asked for ahead and closes these
   // sockets. False: the connection is lost.
   bool DropSocketsAhead(int64_t deadline_ms);
@@ -88,8 +108,7 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   DescriptorChannel descriptors_;
   uint64_t next_socket_id_;
   SocketsAhead ahead_;
-  // Of relayed sockets that the attachment certainly has a right to.
-  uint64_t known_numbers_[kKnownNumbers] = {};
+  Known known_[kKnownNumbers];
   uint32_t unanswered_ = 0;
   // The daemon's, as the names of its sockets have it; 0: none was seen yet.
   uint64_t instance_ = 0;
@@ -202,13 +221,23 @@ int SocketSession::AskForSocketNow(const LinuxSocketParams& params,
 
 int SocketSession::TakeDescriptor(uint64_t call_id, uint64_t number,
                                   bool close_on_exec) {
-  if (number != 0) KnownNumber(number) = number;
   const int fd = descriptors_.Take(call_id, close_on_exec);
+  if (number != 0 && fd >= 0) KnownOf(number) = {number, CookieOf(fd)};
   relay::Name name;
   if (instance_ == 0 && fd >= 0 && GetRelayedName(fd, &name)) {
     instance_ = name.instance;
   }
   return fd == -EPIPE ? kLost : fd;
+}
+
+int SocketSession::Show(int fd, const relay::Name& name, int64_t deadline_ms) {
+  // The answer is read past all descriptors.
+  if (!DropSocketsAhead(deadline_ms)) return kLost;
+  const int error = descriptors_.Adopt(name.number, fd, deadline_ms);
+  if (error == -EPIPE) return kLost;
+  if (error != 0) return error == -EBADF ? -ENETDOWN : error;
+  instance_ = name.instance;
+  return 0;
 }
 
 int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
@@ -220,11 +249,20 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
     return kLost;
   }
   const uint64_t number = name.number;
-  for (bool shown = false;; shown = true) {
+  const uint64_t cookie = CookieOf(fd);
+  bool shown = false;
+  for (;;) {
+    const Known& known = KnownOf(number);
+    const bool is_known = known.number == number && known.cookie == cookie;
+    if (known.number == number && !is_known && !shown) {
+      const int error = Show(fd, name, deadline_ms);
+      if (error != 0) return error;
+      shown = true;
+      continue;
+    }
     Call* const request = attachment_.NewCall(number);
     call->Append(&request->bytes);
-    if (!call->NeedsAnswer() && KnownNumber(number) == number &&
-        unanswered_ < kMostUnanswered) {
+    if (!call->NeedsAnswer() && is_known && unanswered_ < kMostUnanswered) {
       ++unanswered_;
       return attachment_.Send(request, deadline_ms) ? 0 : kLost;
     }
@@ -235,7 +273,7 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
     }
     const Completion& result = attachment_.result();
     if (result.linux_errno == 0 && result.wsa_error == 0) {
-      KnownNumber(number) = number;
+      KnownOf(number) = {number, cookie};
       call->Take(result);
       return 0;
     }
@@ -245,12 +283,9 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
     }
     // Another attachment's, or another daemon's.
     if (shown) return -ENETDOWN;
-    // The answer is read past all descriptors.
-    if (!DropSocketsAhead(deadline_ms)) return kLost;
-    const int error = descriptors_.Adopt(number, fd, deadline_ms);
-    if (error == -EPIPE) return kLost;
-    if (error != 0) return error == -EBADF ? -ENETDOWN : error;
-    instance_ = name.instance;
+    const int error = Show(fd, name, deadline_ms);
+    if (error != 0) return error;
+    shown = true;
   }
 }
 

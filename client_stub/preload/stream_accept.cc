@@ -43,7 +43,7 @@ int DescriptorOf(msghdr* message) {
 // Why there is an end where connections come from.
 int EndOfListener(int fd, const relay::Name& name) {
   RelayedState state;
-  const int error = StateOfRelayed(fd, name, 0, &state);
+  const int error = StateOfRelayed(fd, name, &state);
   return error < 0 ? error : -EINVAL;
 }
 

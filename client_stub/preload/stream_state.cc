@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <poll.h>
 
-#include "client_stub/preload/connect_waits.h"
 #include "client_stub/preload/kernel_calls.h"
 #include "client_stub/preload/means.h"
 
@@ -87,7 +86,7 @@ Preparation PrepareForBytes(int fd, const relay::Name& name) {
 int TakeError(int fd, const relay::Name& name, int otherwise) {
   if (!May(Means::kAsk)) return otherwise;
   RelayedState state;
-  const int error = StateOfRelayed(fd, name, 0, &state);
+  const int error = StateOfRelayed(fd, name, &state);
   // Perhaps it is there, and there was no way to it.
   if (error == -ENETDOWN && !May(Means::kAttach)) return otherwise;
   if (error < 0) return -error;
@@ -111,10 +110,8 @@ void OpenStream(int fd) {
   SetHint(fd, Hint::kOpenStream);
 }
 
-int FindStreamState(int fd, const relay::Name& name, int filler_change,
-                    RelayedState* state) {
-  while (TakeLeftConnectWait(name.number)) --filler_change;
-  const int error = StateOfRelayed(fd, name, filler_change, state);
+int FindStreamState(int fd, const relay::Name& name, RelayedState* state) {
+  const int error = StateOfRelayed(fd, name, state);
   if (error < 0) return error;
   switch (state->state) {
     case State::STATE_CONNECTED:
@@ -139,7 +136,7 @@ Preparation PrepareToReceive(int fd, bool wait) {
     // An error comes behind what was received before it.
     if (HasBytes(fd)) return PrepareForBytes(fd, name);
     RelayedState state;
-    const int error = FindStreamState(fd, name, 0, &state);
+    const int error = FindStreamState(fd, name, &state);
     if (error < 0) return Fail(-error);
     if (state.error != 0) return Fail(state.error);
     switch (state.state) {
@@ -162,7 +159,7 @@ Preparation PrepareToSend(int fd, bool wait, bool signal) {
     if (!IsRelayed(fd, &name)) return Preparation::kOther;
     if (OpenIfConnected(fd)) return Preparation::kOpen;
     RelayedState state;
-    const int error = FindStreamState(fd, name, 0, &state);
+    const int error = FindStreamState(fd, name, &state);
     if (error < 0) return Fail(-error);
     if (state.error != 0) return FailToSend(state.error, signal);
     switch (state.state) {

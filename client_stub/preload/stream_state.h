@@ -22,10 +22,8 @@ inline bool OpenIfConnected(int fd) {
   return HintOf(fd) == Hint::kOpenStream;
 }
 
-// StateOfRelayed(), and the hint for what it says. Takes back, too, what
-// threads have promised the daemon that a handler has taken out of connect().
-int FindStreamState(int fd, const relay::Name& name, int filler_change,
-                    RelayedState* state);
+// StateOfRelayed(), and the hint for what it says.
+int FindStreamState(int fd, const relay::Name& name, RelayedState* state);
 
 // What there is to do for a call that moves bytes, on a descriptor whose hint
 // is none of kPlain, kOpenStream and kDatagram.

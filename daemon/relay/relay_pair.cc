@@ -67,9 +67,9 @@ bool HasError(int link) {
   return poll(&wait, 1, 0) == 1 && (wait.revents & POLLERR) != 0;
 }
 
-bool IsProgramEndClosed(int link) {
+ProgramEnd FindProgramEnd(int link) {
   struct stat status;
-  if (fstat(link, &status) != 0) return true;
+  if (fstat(link, &status) != 0) return ProgramEnd::kUnknown;
   const OwnedFd netlink(
       socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   DiagRequest request{};
@@ -84,15 +84,17 @@ bool IsProgramEndClosed(int link) {
   memset(request.request.udiag_cookie, 0xff,
          sizeof(request.request.udiag_cookie));
   // The answer is made before send() returns.
-  if (send(netlink.get(), &request, sizeof(request), 0) < 0) return true;
+  if (send(netlink.get(), &request, sizeof(request), 0) < 0) {
+    return ProgramEnd::kUnknown;
+  }
   char answer[1024];
   const ssize_t size =
       recv(netlink.get(), answer, sizeof(answer), MSG_DONTWAIT);
   uint32_t inode = 0;
   if (size < 0 || !FindPeerInode(answer, static_cast<size_t>(size), &inode)) {
-    return true;
+    return ProgramEnd::kUnknown;
   }
-  return inode == 0;
+  return inode == 0 ? ProgramEnd::kClosed : ProgramEnd::kOpen;
 }
 
 uint64_t CookieOf(int fd) {

@@ -39,10 +39,11 @@ bool IsHungUp(int link);
 bool HasError(int link);
 
 // Whether the other end of `link`, a daemon's end, has been closed for the last
-// time, which a hang-up alone doesn't say. True
-// if the kernel doesn't tell (NETLINK_SOCK_DIAG). Takes time in proportion to
-// the system's Unix sockets.
-bool IsProgramEndClosed(int link);
+// time, which a hang-up alone doesn't say. kUnknown if the kernel doesn't tell:
+// without descriptors or memory at the moment, or NETLINK_SOCK_DIAG at all.
+// Takes time in proportion to the system's Unix sockets.
+enum class ProgramEnd { kOpen, kClosed, kUnknown };
+ProgramEnd FindProgramEnd(int link);
 
 // Sets the send buffer of a Unix socket, in bytes; beyond the system's limit
 // for programs where the daemon may (CAP_NET_ADMIN).

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,15 +84,32 @@ TEST(RelayPairTest, AFewBytesFillAnUnconnectedStream) {
 TEST(RelayPairTest, AShutdownIsNoClose) {
   RelayPair pair;
   ASSERT_EQ(MakeRelayPair(kName, false, false, &pair), 0);
-  EXPECT_FALSE(IsProgramEndClosed(pair.daemon.get()));
+  EXPECT_EQ(FindProgramEnd(pair.daemon.get()), ProgramEnd::kOpen);
   shutdown(pair.program.get(), SHUT_RDWR);
   shutdown(pair.daemon.get(), SHUT_RDWR);
-  EXPECT_FALSE(IsProgramEndClosed(pair.daemon.get()));
+  EXPECT_EQ(FindProgramEnd(pair.daemon.get()), ProgramEnd::kOpen);
   OwnedFd again(dup(pair.program.get()));
   pair.program.Reset();
-  EXPECT_FALSE(IsProgramEndClosed(pair.daemon.get()));
+  EXPECT_EQ(FindProgramEnd(pair.daemon.get()), ProgramEnd::kOpen);
   again.Reset();
-  EXPECT_TRUE(IsProgramEndClosed(pair.daemon.get()));
+  EXPECT_EQ(FindProgramEnd(pair.daemon.get()), ProgramEnd::kClosed);
+}
+
+TEST(RelayPairTest, WithoutADescriptorToAskByNothingIsKnown) {
+  RelayPair pair;
+  ASSERT_EQ(MakeRelayPair(kName, false, false, &pair), 0);
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  rlimit none = limit;
+  none.rlim_cur = 0;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const ProgramEnd open = FindProgramEnd(pair.daemon.get());
+  pair.program.Reset();
+  const ProgramEnd closed = FindProgramEnd(pair.daemon.get());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(open, ProgramEnd::kUnknown);
+  EXPECT_EQ(closed, ProgramEnd::kUnknown);
+  EXPECT_EQ(FindProgramEnd(pair.daemon.get()), ProgramEnd::kClosed);
 }
 
 }  // namespace

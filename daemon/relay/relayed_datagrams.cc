@@ -155,8 +155,9 @@ LinuxStateResult::State RelayedDatagrams::StateLocked() const {
 
 void RelayedDatagrams::CloseIfLeft() {
   absl::MutexLock lock(&mu_);
+  // In doubt it stays: a hang-up's event ends it soon if it is closed.
   if (!real_.valid() || !IsHungUp(link_.get()) ||
-      !IsProgramEndClosed(link_.get())) {
+      FindProgramEnd(link_.get()) != ProgramEnd::kClosed) {
     return;
   }
   relay_.Flush();

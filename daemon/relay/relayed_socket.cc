@@ -90,7 +90,9 @@ bool RelayedSocket::IsProgramGoneLocked() {
   // and comes there first. It may have been taken since.
   if (loop_->SawProgram(info_.number)) return false;
   if (std::exchange(hang_up_in_doubt_, false)) {
-    return IsProgramEndClosed(link_.get());
+    // Both directions have ended: nothing is lost to a program that still has
+    // it but its name and options. One that is gone would be kept for good.
+    return FindProgramEnd(link_.get()) != ProgramEnd::kOpen;
   }
   // Changes nothing, and is another one; of this end as well.
   shutdown(link_.get(), SHUT_RDWR);

@@ -372,7 +372,11 @@ void RelayedStream::CloseIfLeft() {
                          state_ != LinuxState::STATE_LISTENING)) {
     return;
   }
-  if (IsHungUp(link_.get()) && IsProgramEndClosed(link_.get())) real_.Reset();
+  // In doubt it stays: a hang-up's event ends it soon if it is closed.
+  if (IsHungUp(link_.get()) &&
+      FindProgramEnd(link_.get()) == ProgramEnd::kClosed) {
+    real_.Reset();
+  }
 }
 
 void RelayedStream::CloseLocked() {

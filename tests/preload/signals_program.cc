@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -171,6 +172,15 @@ void* Connect(void*) {
   return nullptr;
 }
 
+void AwaitAttempt() {
+  tcp_info info = {};
+  while (info.tcpi_state != TCP_SYN_SENT) {
+    socklen_t size = sizeof info;
+    Require(getsockopt(g_connecting, IPPROTO_TCP, TCP_INFO, &info, &size) == 0,
+            "TCP_INFO");
+  }
+}
+
 // A thread is cancelled in connect(), whose attempt goes on; another one waits
 // for its end.
 int CancelledConnect() {
@@ -178,12 +188,7 @@ int CancelledConnect() {
   pthread_t thread;
   Require(pthread_create(&thread, nullptr, Connect, nullptr) == 0,
           "pthread_create()");
-  tcp_info info = {};
-  while (info.tcpi_state != TCP_SYN_SENT) {
-    socklen_t size = sizeof info;
-    Require(getsockopt(g_connecting, IPPROTO_TCP, TCP_INFO, &info, &size) == 0,
-            "TCP_INFO");
-  }
+  AwaitAttempt();
   pthread_cancel(thread);
   void* result = nullptr;
   Require(pthread_join(thread, &result) == 0 && result == PTHREAD_CANCELED,
@@ -201,6 +206,80 @@ int CancelledConnect() {
 sigjmp_buf g_out;
 
 void Leave(int) { siglongjmp(g_out, 1); }
+
+// connect(), which waits, in a thread whose handler leaves it for good; the
+// thread lives on.
+sem_t g_left;
+sem_t g_end;
+
+void* LeaveConnect(void*) {
+  const sockaddr_in server = Server();
+  if (sigsetjmp(g_out, 1) == 0) {
+    connect(g_connecting, reinterpret_cast<const sockaddr*>(&server),
+            sizeof server);
+    Die("the connect() isn't left");
+  }
+  sem_post(&g_left);
+  while (sem_wait(&g_end) != 0) continue;
+  return nullptr;
+}
+
+void* Send(void*) {
+  pollfd wait = {g_connecting, POLLOUT, 0};
+  Require(poll(&wait, 1, 60000) == 1, "poll()");
+  Require(send(g_connecting, "after", 5, 0) == 5, "send()");
+  return nullptr;
+}
+
+// Another thread is the next to use the socket.
+int LeftConnect() {
+  Handle(SIGUSR1, Leave);
+  sem_init(&g_left, 0, 0);
+  sem_init(&g_end, 0, 0);
+  g_connecting = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  pthread_t leaver, sender;
+  Require(pthread_create(&leaver, nullptr, LeaveConnect, nullptr) == 0,
+          "pthread_create()");
+  AwaitAttempt();
+  pthread_kill(leaver, SIGUSR1);
+  while (sem_wait(&g_left) != 0) continue;
+  Require(pthread_create(&sender, nullptr, Send, nullptr) == 0,
+          "pthread_create()");
+  puts("left");
+  fflush(stdout);
+  pthread_join(sender, nullptr);
+  sem_post(&g_end);
+  pthread_join(leaver, nullptr);
+  return close(g_connecting);
+}
+
+// One thread waits in connect(), in a handler when that ends; another one for
+// the socket to be writable.
+void Dally(int) {
+  pollfd wait = {g_connecting, POLLOUT, 0};
+  poll(&wait, 1, 60000);
+  while (sem_wait(&g_end) != 0) continue;
+}
+
+int WaitingConnect() {
+  Handle(SIGUSR1, Dally);
+  sem_init(&g_end, 0, 0);
+  g_connecting = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  pthread_t connecter, sender;
+  Require(pthread_create(&connecter, nullptr, Connect, nullptr) == 0,
+          "pthread_create()");
+  AwaitAttempt();
+  pthread_kill(connecter, SIGUSR1);
+  Require(pthread_create(&sender, nullptr, Send, nullptr) == 0,
+          "pthread_create()");
+  puts("waiting");
+  fflush(stdout);
+  pthread_join(sender, nullptr);
+  sem_post(&g_end);
+  pthread_join(connecter, nullptr);
+  Require(send(g_connecting, "wards", 5, 0) == 5, "send()");
+  return close(g_connecting);
+}
 
 // A handler leaves lookups that wait; more of them than may be under way.
 int Left(const char* silent_name, const char* name) {
@@ -285,6 +364,8 @@ int main(int argc, char** argv) {
   if (mode == "handlers") return Handlers(atoi(argv[3]));
   if (mode == "cancelled") return Cancelled(atoi(argv[3]));
   if (mode == "cancelled_connect") return CancelledConnect();
+  if (mode == "left_connect") return LeftConnect();
+  if (mode == "waiting_connect") return WaitingConnect();
   if (mode == "left") return Left(argv[3], argv[4]);
   if (mode == "forked") return Forked(argv[3], argv[4]);
   if (mode == "vforked") return Vforked();

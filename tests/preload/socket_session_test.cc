@@ -63,7 +63,7 @@ class SocketSessionTest : public ::testing::Test {
     return std::async(std::launch::async, [=] {
       wsp::relay::Name name;
       name.number = number;
-      return wsp::StateOfRelayed(fd, name, 0, state);
+      return wsp::StateOfRelayed(fd, name, state);
     });
   }
 
@@ -441,10 +441,10 @@ TEST_F(SocketSessionTest, SocketsOfAnotherDaemonAreNotAskedAbout) {
   wsp::relay::Name other = name;
   ++other.instance;
   wsp::RelayedState state;
-  EXPECT_EQ(wsp::StateOfRelayed(fd.get(), other, 0, &state), -ENETDOWN);
+  EXPECT_EQ(wsp::StateOfRelayed(fd.get(), other, &state), -ENETDOWN);
   // Its own is.
   auto own = std::async(std::launch::async, [&] {
-    return wsp::StateOfRelayed(fd.get(), name, 0, &state);
+    return wsp::StateOfRelayed(fd.get(), name, &state);
   });
   const wsp::v1::Call call = NextStateCall();
   EXPECT_EQ(call.socket_id(), 4711u);

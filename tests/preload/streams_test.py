@@ -8,6 +8,7 @@ import textwrap
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import preload_case  # noqa: E402
+import daemon_process  # noqa: E402
 
 LIBRARY = """
 import array, select, tempfile
@@ -213,6 +214,61 @@ class RelayedStreamsTest(preload_case.PreloadCase):
         self.expect_all(self.take_all(listener), b"after")
         self.finish(program)
 
+    def test_a_connect_that_is_left_promises_nothing(self):
+        listener = self.full_listener()
+        program = self.wsprun(preload_case.PROGRAM, "left_connect",
+                              str(listener.getsockname()[1]))
+        self.expect_line(program, "left")
+        self.expect_all(self.take_all(listener), b"after")
+        self.finish(program)
+
+    def test_whoever_sends_before_connect_has_returned(self):
+        listener = self.full_listener()
+        program = self.wsprun(preload_case.PROGRAM, "waiting_connect",
+                              str(listener.getsockname()[1]))
+        self.expect_line(program, "waiting")
+        self.expect_all(self.take_all(listener), b"afterwards")
+        self.finish(program)
+
+    def test_two_threads_connect_one_socket(self):
+        self.run_relayed("""
+            import collections
+            def connect():
+                start.wait()
+                results[one.connect_ex(("127.0.0.1", PORT))] += 1
+            for turn in range(100):
+                results = collections.Counter()
+                one = socket.socket()
+                one.setblocking(turn % 2 == 0)
+                start = threading.Barrier(2)
+                threads = [threading.Thread(target=connect) for _ in range(2)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                assert wait(one, select.POLLOUT) == select.POLLOUT
+                one.setblocking(True)
+                exchange(one, b"nothing else")
+        """)
+
+    def test_connecting_what_a_spawned_program_has_connected(self):
+        self.run_relayed("""
+            import subprocess
+            for leaves in "one.getpeername()", "pass":
+                fresh = socket.socket()
+                code = (f"import socket; one = socket.socket("
+                        f"fileno={fresh.fileno()}); one.setblocking(False); "
+                        f"one.connect_ex(('127.0.0.1', {PORT})); {leaves}; "
+                        f"one.detach()")
+                subprocess.run([sys.executable, "-c", code], check=True,
+                               pass_fds=[fresh.fileno()])
+                assert wait(fresh, select.POLLOUT) == select.POLLOUT
+                fresh.setblocking(True)
+                assert fresh.connect_ex(("127.0.0.1", PORT)) in (
+                    0, errno.EISCONN)
+                exchange(fresh, b"nothing else")
+        """)
+
     def test_a_reset_is_told_once(self):
         self.run_relayed("""
             one, other = pair()
@@ -334,6 +390,65 @@ class RelayedStreamsTest(preload_case.PreloadCase):
             accepted, _ = listener.accept()
             held.sendall(b"too")
             assert accepted.recv(100) == b"too"
+        """)
+
+    def test_numbers_change_hands_unseen(self):
+        # By system calls past the library, which believes what it knew.
+        self.run_relayed("""
+            def close_past_the_library(fd):
+                assert libc.syscall(3, fd) == 0
+            for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+                fd = os.dup(0)
+                os.close(fd)
+                one = socket.socket(socket.AF_INET, kind)
+                assert one.fileno() == fd
+                one.connect(("127.0.0.1", PORT))
+                one.send(b"x")
+                assert one.recv(1) == b"x"
+                close_past_the_library(one.detach())
+                assert os.open("/dev/null", os.O_RDWR) == fd
+                assert os.write(fd, b"x") == 1
+                assert os.read(fd, 1) == b""
+                os.close(fd)
+            near, far = socket.socketpair()
+            one, other = pair()
+            # One that is known as no socket's.
+            plain = os.open("/dev/null", os.O_RDWR)
+            assert os.write(plain, b"x") == 1
+            close_past_the_library(plain)
+            socket.send_fds(near, [b"x"], [one.fileno()])
+            _, (fd,), _, _ = socket.recv_fds(far, 1, 1)
+            assert fd == plain
+            passed = socket.socket(fileno=fd)
+            assert passed.getpeername() == other.getsockname()
+            plain = os.open("/dev/null", os.O_RDWR)
+            assert os.write(plain, b"x") == 1
+            os.dup2(one.fileno(), plain)
+            copy = socket.socket(fileno=plain)
+            assert copy.getpeername() == other.getsockname()
+        """)
+
+    def test_a_name_alone_is_no_socket(self):
+        # In a network of its own the daemon's names are free.
+        self.run_relayed("""
+            one = connection()
+            name, size = ctypes.create_string_buffer(110), ctypes.c_uint(110)
+            assert libc.syscall(52, one.fileno(), name, ctypes.byref(size)) == 0
+            near, far = socket.socketpair()
+            assert libc.syscall(49, far.fileno(), name, size) == 0
+            # Of a number that nothing is known of.
+            forged = os.dup(near.fileno())
+            value, length = ctypes.c_int(1), ctypes.c_uint(4)
+            for asked in range(2):
+                assert libc.setsockopt(
+                    forged, socket.SOL_SOCKET, socket.SO_KEEPALIVE,
+                    ctypes.byref(value), 4) == -1
+                assert ctypes.get_errno() == errno.ENETDOWN
+                assert libc.getsockname(forged, name, ctypes.byref(size)) == -1
+                assert ctypes.get_errno() == errno.ENETDOWN
+                assert one.getsockopt(socket.SOL_SOCKET,
+                                      socket.SO_KEEPALIVE) == 0
+                exchange(one)
         """)
 
     def test_workers_share_a_listener(self):
@@ -519,6 +634,47 @@ class RelayedStreamsTest(preload_case.PreloadCase):
                     errno.ENOTSOCK
             assert not own_descriptors(), own_descriptors()
         """)
+
+    def test_a_lost_answer_to_connect_counts_nothing_twice(self):
+        # The daemon breaks each connection after so many frames: it connects,
+        # and nobody hears of it.
+        refused = socket.socket()
+        self.addCleanup(refused.close)
+        refused.bind(("127.0.0.1", 0))
+        whole = self.daemon
+        self.addCleanup(setattr, self, "daemon", whole)
+        for frames in range(4, 8):
+            with daemon_process.DaemonProcess(
+                    preload_case.WSPD,
+                    f"--test_break_after_frames={frames}") as broken:
+                self.daemon = broken
+                self.run_relayed("""
+                    def ask(one, times):
+                        for _ in range(times):
+                            one.getsockname()
+                    for asked in range(4):
+                        one = socket.socket()
+                        ask(one, asked)
+                        one.connect(("127.0.0.1", PORT))
+                        exchange(one, b"all of it")
+                        other = socket.socket()
+                        other.setblocking(False)
+                        ask(other, asked)
+                        assert other.connect_ex(("127.0.0.1", PORT)) == \\
+                            errno.EINPROGRESS
+                        assert wait(other, select.POLLOUT) == select.POLLOUT
+                        assert other.getsockopt(socket.SOL_SOCKET,
+                                                socket.SO_ERROR) == 0
+                        other.setblocking(True)
+                        exchange(other, b"here as well")
+                        third = socket.socket()
+                        ask(third, asked)
+                        # What was told to nobody is told by another name.
+                        assert third.connect_ex(("127.0.0.1", CLOSED)) in (
+                            errno.ECONNREFUSED, errno.ECONNABORTED)
+                        third.connect(("127.0.0.1", PORT))
+                        exchange(third, b"and here")
+                """.replace("CLOSED", str(refused.getsockname()[1])))
 
     def test_without_its_daemon_a_socket_is_enetdown(self):
         program = self.start_relayed("""
