@@ -9,8 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "daemon/linux/lent_sockets_fixture.h"
 #include "daemon/socket/net_address.h"
+#include "daemon/testing/tcp_pair.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
@@ -103,6 +105,49 @@ TEST_F(AcceptedConnectionsTest, AreListedAsTheirListeners) {
     return left.empty() ||
            left.begin()->second.state() == wsp::v1::SOCKET_STATE_LINGERING;
   }));
+}
+
+TEST_F(AcceptedConnectionsTest, AreCountedWhenTheyEnd) {
+  LentSockets::Options options;
+  options.settle_time = absl::Milliseconds(20);
+  Start(options);
+  Lent listener = LendListener(At(INADDR_LOOPBACK));
+  constexpr int kConnections = 20;
+  char buffer[100] = {};
+  for (int i = 0; i < kConnections; ++i) {
+    const OwnedFd peer = ConnectToLoopback(PortOf(listener));
+    const OwnedFd ours = Accept(listener);
+    ASSERT_EQ(send(ours.get(), buffer, 100, 0), 100);
+    ASSERT_EQ(recv(peer.get(), buffer, 100, MSG_WAITALL), 100);
+    ASSERT_EQ(send(peer.get(), buffer, 50, 0), 50);
+    ASSERT_EQ(recv(ours.get(), buffer, 50, MSG_WAITALL), 50);
+  }
+  EXPECT_TRUE(
+      Await([&] { return table_->bytes_sent() == kConnections * 100u; }));
+  // The peers' ends may be counted as one more each.
+  EXPECT_GE(table_->bytes_received(), kConnections * 50u);
+  EXPECT_LE(table_->bytes_received(), kConnections * 51u);
+}
+
+TEST_F(AcceptedConnectionsTest, OthersAreNotCounted) {
+  LentSockets::Options options;
+  options.settle_time = absl::Milliseconds(1);
+  Start(options);
+  const Lent listener = LendListener(At(INADDR_LOOPBACK));
+  {
+    TcpPair pair = MakeTcpPair();
+    ASSERT_EQ(send(pair.peer.get(), "x", 1, 0), 1);
+  }
+  // What comes later has come when this has.
+  {
+    const OwnedFd peer = ConnectToLoopback(PortOf(listener));
+    const OwnedFd ours = Accept(listener);
+    char byte;
+    ASSERT_EQ(send(ours.get(), "four", 4, 0), 4);
+    ASSERT_EQ(recv(peer.get(), &byte, 1, 0), 1);
+  }
+  EXPECT_TRUE(Await([&] { return table_->bytes_sent() != 0; }));
+  EXPECT_EQ(table_->bytes_sent(), 4u);
 }
 
 TEST_F(AcceptedConnectionsTest, OfBothFamiliesAtOneListener) {

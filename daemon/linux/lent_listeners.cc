@@ -32,11 +32,12 @@ bool IsOlder(const LentSocket& a, const LentSocket& b) {
 
 }  // namespace
 
-LentListeners LentListeners::Find(const std::vector<LentSocket>& lent) {
+LentListeners LentListeners::Find(std::vector<LentSocket> lent) {
   LentListeners listeners;
+  listeners.lent_ = std::move(lent);
   absl::flat_hash_map<uint64_t, const LentSocket*> by_cookie;
   std::set<int> families;
-  for (const LentSocket& socket : lent) {
+  for (const LentSocket& socket : listeners.lent_) {
     if (socket.protocol != IPPROTO_TCP) continue;
     by_cookie.emplace(socket.cookie, &socket);
     families.insert(socket.family);

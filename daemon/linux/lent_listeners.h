@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "daemon/linux/lent_sockets.h"
+#include "daemon/linux/lent_socket.h"
 #include "daemon/linux/sock_diag.h"
 #include "daemon/socket/net_address.h"
 
@@ -16,9 +16,14 @@ namespace wspd {
 // its local address.
 class LentListeners {
  public:
-  // Asks the kernel, unless none of `lent`, which has to outlive the result,
-  // can listen. Takes time in proportion to the namespace's listeners.
-  static LentListeners Find(const std::vector<LentSocket>& lent);
+  // None.
+  LentListeners() = default;
+  // Asks the kernel, unless none of `lent` can listen. Takes time in proportion
+  // to the namespace's listeners.
+  static LentListeners Find(std::vector<LentSocket> lent);
+
+  LentListeners(LentListeners&&) = default;
+  LentListeners& operator=(LentListeners&&) = default;
 
   // The lent listener that has accepted the connection. Null: there is none, or
   // a listener that isn't lent fits as well.
@@ -35,6 +40,8 @@ class LentListeners {
     const LentSocket* lent;
   };
 
+  // As they were then.
+  std::vector<LentSocket> lent_;
   absl::flat_hash_map<uint16_t, std::vector<Listener>> by_port_;
 };
 

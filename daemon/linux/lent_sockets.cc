@@ -134,13 +134,30 @@ void LentSockets::LogEnd(const LentSocket& socket, const SocketReport* report) {
 
 void LentSockets::OnSocketEnded(const SocketReport& report) {
   LentSocket socket;
-  if (!Take(report.cookie, &socket)) return;
-  if (report.has_bytes) {
-    bytes_sent_.fetch_add(report.bytes_sent, std::memory_order_relaxed);
-    bytes_received_.fetch_add(report.bytes_received, std::memory_order_relaxed);
+  if (Take(report.cookie, &socket)) {
+    CountBytes(report);
+    return LogEnd(socket, &report);
   }
-  LogEnd(socket, &report);
+  // Somebody else's, or one that a lent listener has accepted.
+  if (!report.has_bytes || report.peer.port() == 0) return;
+  switch (accepted_.Add(report)) {
+    case AcceptedCounts::Verdict::kAccepted:
+      return CountBytes(report);
+    case AcceptedCounts::Verdict::kKept:
+      return;
+    case AcceptedCounts::Verdict::kSettle:
+      loop_->RunAfter(accepted_.SettleDelay(), [weak = weak_from_this()] {
+        if (auto self = weak.lock()) self->SettleAccepted();
+      });
+  }
 }
+
+void LentSockets::CountBytes(const SocketReport& report) {
+  bytes_sent_.fetch_add(report.bytes_sent, std::memory_order_relaxed);
+  bytes_received_.fetch_add(report.bytes_received, std::memory_order_relaxed);
+}
+
+void LentSockets::SettleAccepted() { CountBytes(accepted_.Settle(List())); }
 
 std::vector<LentSocket> LentSockets::List() const {
   std::vector<LentSocket> all;
@@ -160,7 +177,8 @@ absl::Status LentSockets::Reset(int family, int protocol,
   if (!options_.resets) {
     return absl::FailedPreconditionError(
         "lent sockets aren't reset by this daemon: \"planes { reset_lent: true "
-        "}\" in its configuration, and CAP_NET_ADMIN, would let it");
+        "}\" and \"privileges { net_admin: true }\" in its configuration would "
+        "let it");
   }
   return DestroySocket(family, protocol, cookie);
 }

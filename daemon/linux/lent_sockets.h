@@ -15,26 +15,12 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/linux/accepted_counts.h"
+#include "daemon/linux/lent_socket.h"
 #include "daemon/linux/socket_ends.h"
 #include "daemon/linux/socket_owners.h"
 
 namespace wspd {
-
-// What is known of a lent socket. The daemon has no descriptor of it.
-struct LentSocket {
-  // As SO_COOKIE.
-  uint64_t cookie = 0;
-  uint64_t inode = 0;
-  // The client's number for it.
-  uint64_t socket_id = 0;
-  // AF_*, SOCK_*, IPPROTO_*; the protocol is never 0.
-  int family = 0;
-  int type = 0;
-  int protocol = 0;
-  // Unix time, nanoseconds.
-  int64_t opened_at_ns = 0;
-  std::shared_ptr<SocketOwner> owner;
-};
 
 // The real sockets that clients have descriptors of. An entry ends when the
 // kernel says that the socket has: after the last close of whoever has it, and
@@ -55,6 +41,9 @@ class LentSockets : public SocketEndObserver,
     // soon again where it had too much to tell.
     absl::Duration check_time = absl::Seconds(10);
     absl::Duration lost_time = absl::Seconds(1);
+    // How often at most it is looked who listens, as long as connections end
+    // that may have been a lent listener's.
+    absl::Duration settle_time = absl::Seconds(1);
     // Whether Reset() may be called: it needs CAP_NET_ADMIN.
     bool resets = false;
   };
@@ -85,7 +74,8 @@ class LentSockets : public SocketEndObserver,
   std::vector<LentSocket> List() const;
   size_t size() const;
 
-  // Of sockets that have ended, where the kernel counts.
+  // Of sockets that have ended, where the kernel counts; of connections that
+  // lent listeners have accepted, too.
   uint64_t bytes_sent() const {
     return bytes_sent_.load(std::memory_order_relaxed);
   }
@@ -99,8 +89,11 @@ class LentSockets : public SocketEndObserver,
 
  private:
   LentSockets(const Options& options, EventLoop* loop)
-      : options_(options), loop_(loop) {}
+      : options_(options), loop_(loop), accepted_(options.settle_time) {}
 
+  void CountBytes(const SocketReport& report);
+  // Counts connections that were accepted and have ended.
+  void SettleAccepted();
   // Takes an entry out. False if there is none.
   bool Take(uint64_t cookie, LentSocket* socket);
   static void LogEnd(const LentSocket& socket, const SocketReport* report);
@@ -119,6 +112,8 @@ class LentSockets : public SocketEndObserver,
   EventLoop* const loop_;
   std::atomic<uint64_t> bytes_sent_{0};
   std::atomic<uint64_t> bytes_received_{0};
+  // The loop's thread's own.
+  AcceptedCounts accepted_;
   mutable absl::Mutex mu_;
   // By cookie.
   absl::flat_hash_map<uint64_t, LentSocket> sockets_ ABSL_GUARDED_BY(mu_);

@@ -99,7 +99,9 @@ absl::Status StatusOf(int error) {
     case EPERM:
     case EACCES:
       return absl::FailedPreconditionError(
-          "the daemon has no CAP_NET_ADMIN, which the kernel wants for it");
+          "the daemon has no CAP_NET_ADMIN, which the kernel wants for it; "
+          "\"privileges { net_admin: true }\" keeps it, if the daemon is "
+          "started with it");
     case EOPNOTSUPP:
       return absl::UnimplementedError(
           "this kernel doesn't (CONFIG_INET_DIAG_DESTROY)");
