@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "daemon/admin/event_source.h"
+#include "daemon/admin/socket_query.h"
 #include "daemon/base/log.h"
 #include "daemon/base/utf8.h"
 #include "daemon/base/version.h"
@@ -80,13 +81,11 @@ absl::StatusOr<wsp::v1::GetClientResponse> AdminService::GetClient(
 
 absl::StatusOr<wsp::v1::ListSocketsResponse> AdminService::ListSockets(
     uid_t caller, const wsp::v1::ListSocketsRequest& request) const {
-  wsp::v1::ListSocketsResponse response;
+  const auto query = SocketQuery::Parse(request);
+  if (!query.ok()) return query.status();
   InventoryFilter filter = VisibleTo(caller);
   filter.pid = request.pid();
-  for (wsp::v1::Socket& socket : inventory_->ListSockets(filter)) {
-    *response.add_sockets() = std::move(socket);
-  }
-  return response;
+  return query->Answer(inventory_->ListSockets(filter));
 }
 
 absl::StatusOr<wsp::v1::GetSocketResponse> AdminService::GetSocket(

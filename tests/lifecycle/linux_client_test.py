@@ -195,6 +195,55 @@ class LentSocketsTest(LinuxClientCase):
         self.assertIsNotNone(self.daemon.await_line(
             "lent socket ended", "bytes_sent=1000"))
 
+    def test_listing_by_state_and_in_pages(self):
+        client = self.client()
+        lent = [self.lend(client, type=REQUEST.TYPE_DATAGRAM)
+                for _ in range(5)]
+        lent[0].bind(("127.0.0.1", 0))
+        request = ADMIN.ListSocketsRequest(
+            states=[ADMIN.SOCKET_STATE_BOUND], local_network="127.0.0.0/8",
+            local_port=lent[0].getsockname()[1], fields=["local", "plane"])
+        found = self.admin("ListSockets", request,
+                           ADMIN.ListSocketsResponse).sockets
+        self.assertEqual(len(found), 1)
+        self.assertEqual((found[0].plane, found[0].pid),
+                         (TYPES.PLANE_LENT, 0))
+        request = ADMIN.ListSocketsRequest(page_size=2)
+        pages = []
+        while not pages or request.page_token:
+            page = self.admin("ListSockets", request,
+                              ADMIN.ListSocketsResponse)
+            pages.append([one.cookie for one in page.sockets])
+            request.page_token = page.next_page_token
+        self.assertEqual([len(page) for page in pages], [2, 2, 1])
+        self.assertEqual(len(set(sum(pages, []))), 5)
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.admin("ListSockets",
+                       ADMIN.ListSocketsRequest(page_token="x"),
+                       ADMIN.ListSocketsResponse)
+        self.assertEqual(caught.exception.code(),
+                         grpc.StatusCode.INVALID_ARGUMENT)
+
+    def test_accepted_connections_are_listed_and_counted(self):
+        listener = self.lend(self.client())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with socket.create_connection(listener.getsockname(),
+                                      DEADLINE) as peer:
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.sendall(bytes(1000))
+                peer.recv(1000, socket.MSG_WAITALL)
+                listed = [one for one in self.sockets()
+                          if one.listener_cookie]
+                self.assertEqual(
+                    [(one.socket_id, one.pid, one.bytes_sent)
+                     for one in listed], [(0, os.getpid(), 1000)])
+        self.await_equal(
+            lambda: self.admin("GetServerInfo", ADMIN.GetServerInfoRequest(),
+                               ADMIN.GetServerInfoResponse).bytes_sent_total,
+            1000)
+
     def test_lives_on_without_the_daemon(self):
         client = self.client()
         lent, peer = self.connected(client)
