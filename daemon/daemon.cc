@@ -22,6 +22,7 @@
 #include "daemon/event/event_loop.h"
 #include "daemon/linux/lent_sockets.h"
 #include "daemon/linux/socket_destruction.h"
+#include "daemon/policy/policy_events.h"
 #include "daemon/policy/policy_log.h"
 #include "daemon/policy/policy_store.h"
 #include "daemon/policy/rule_set.h"
@@ -144,7 +145,8 @@ struct Daemon::Parts {
   std::vector<std::unique_ptr<EventLoop>> loops;
   std::unique_ptr<Lingerer> lingerer;
   std::unique_ptr<Resolver> resolver;
-  PolicyLog policy_log;
+  PolicyEvents policy_events;
+  PolicyLog policy_log{&policy_events};
   std::shared_ptr<PolicyStore> policy;
   // Null if nothing is to be lent. The loop is nobody else's: reading what the
   // kernel says of a busy system's sockets takes its time.
@@ -287,6 +289,7 @@ absl::Status Daemon::Parts::Serve() {
       std::move(raw_loops), lingerer.get(), resolver.get(),
       absl::Milliseconds(config.times().ticket_ms()), lent_sockets.get(),
       relayed_sockets.get(), policy.get());
+  policy_events.SetJournal(environment->events());
   Registry::Options registry_options;
   registry_options.limits = LimitsOf(config);
   registry_options.provider_socket = config.provider_socket();

@@ -7,6 +7,7 @@ Usage: policy_test.py WSPRUN WSPD WSPCTL --plane=auto
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -89,6 +90,7 @@ class PolicyTest(preload_case.PreloadCase):
             self.assertEqual(self.ask(program, call, "127.0.0.1"), "fine")
         self.assertTrue(any('denied by policy' in line and 'rule="no two"' in
                             line for line in self.daemon.log))
+        self.assertIn('"detail":"no two"', self.first_refusal())
         # What is wrong changes nothing, and says where.
         line = self.reload('policy {\n rules { verdict: DENY ports: "x" } }')
         self.assertIn("nothing has changed", line)
@@ -99,6 +101,16 @@ class PolicyTest(preload_case.PreloadCase):
         self.assertEqual(self.ask(program, "connect", "127.0.0.2"), "fine")
         program.stdin.close()
         self.finish_closed(program)
+
+    def first_refusal(self):
+        """The first event of its kind, as `wspctl watch` says it."""
+        with subprocess.Popen(
+                [preload_case.WSPCTL, "--socket", self.daemon.admin_socket,
+                 "--json", "watch", "--from", "1", "--kind", "socket_refused"],
+                stdout=subprocess.PIPE, text=True) as watch:
+            line = watch.stdout.readline()
+            watch.terminate()
+        return line.replace(": ", ":")
 
     def finish_closed(self, program):
         self.assertEqual(program.wait(preload_case.DEADLINE), 0,

@@ -1,0 +1,54 @@
+#include "daemon/policy/policy_events.h"
+
+#include <errno.h>
+
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+PolicyEvent Denial() {
+  PolicyEvent event;
+  event.denied = true;
+  event.pid = 7;
+  event.uid = 8;
+  event.action = Action::kConnect;
+  event.address = NetAddress::Any(AF_INET, 80);
+  event.rule = "the rule";
+  return event;
+}
+
+TEST(PolicyEventsTest, ADenialIsAnEventThatNamesTheRule) {
+  EventJournal journal;
+  PolicyEvents events;
+  events.OnPolicyEvent(Denial());
+  events.SetJournal(&journal);
+  events.OnPolicyEvent(Denial());
+  PolicyEvent logged = Denial();
+  logged.denied = false;
+  events.OnPolicyEvent(logged);
+  ASSERT_EQ(journal.next(), 2u);
+  uint64_t sequence = 1;
+  uint64_t lost = 0;
+  EventRecord record;
+  ASSERT_TRUE(journal.Read(&sequence, &record, &lost));
+  EXPECT_EQ(record.kind, wsp::v1::JournalEvent::KIND_SOCKET_REFUSED);
+  EXPECT_EQ(record.pid, 7);
+  EXPECT_EQ(record.uid, 8u);
+  EXPECT_EQ(record.linux_errno, EACCES);
+  EXPECT_EQ(record.peer.port(), 80);
+  EXPECT_TRUE(record.local.empty());
+  EXPECT_EQ(record.detail(), "the rule");
+}
+
+TEST(PolicyEventsTest, ManyDriveNobodysOut) {
+  EventJournal journal;
+  PolicyEvents events;
+  events.SetJournal(&journal);
+  for (int i = 0; i < 20000; ++i) events.OnPolicyEvent(Denial());
+  // In a few seconds at most.
+  EXPECT_LT(journal.next(), 4000u);
+}
+
+}  // namespace
+}  // namespace wspd
