@@ -103,16 +103,30 @@ ssize_t ReceiveFrom(int fd, void* buffer, size_t size, int flags,
     if (received >= 0 && from != nullptr) TellNoSender(fd, from_size);
     return received;
   }
+  // The kernel has written a size where the caller wants it: so it can be
+  // written there, without asking whether that is memory.
+  bool told = false;
   bool is_stream = true;
   const ssize_t received = ReceiveBy(
       fd, (flags & MSG_DONTWAIT) != 0,
-      [&] { return Real().recvfrom(fd, buffer, size, flags, from, from_size); },
+      [&] {
+        const ssize_t got =
+            Real().recvfrom(fd, buffer, size, flags, from, from_size);
+        told = got >= 0;
+        return got;
+      },
       [&](const relay::Name& name) {
         is_stream = false;
         return DatagramReceiveFrom(fd, name, buffer, size, flags, from,
                                    from_size);
       });
-  if (received >= 0 && is_stream) TellNoSender(fd, from_size);
+  if (received < 0 || !is_stream) return received;
+  relay::Name name;
+  if (!told) {
+    TellNoSender(fd, from_size);
+  } else if (*from_size != 0 && IsRelayed(fd, &name)) {
+    *from_size = 0;
+  }
   return received;
 }
 
