@@ -17,7 +17,7 @@ import sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 assert len(rows) == len({row["name"] for row in rows}) >= 14, rows
 for row in rows:
-    assert row["plane"] == "forwarded", row
+    assert row["plane"] in ("forwarded", "lent"), row
     assert row["ours"] >= 0 and row["lo"] <= row["hi"], row
     assert {"native", "ratio", "target", "ok"} <= set(row), row
     assert row["bounds"] == "ours" or row["ratio"] > 0, row

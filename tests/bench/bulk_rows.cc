@@ -30,15 +30,6 @@ double Throughput(Stream* stream, uint64_t bytes,
   return static_cast<double>(bytes) / (Now() - begin) / (1 << 20);
 }
 
-double BlockingThroughput(Stream* stream, uint64_t bytes) {
-  const std::vector<char> data(kBulkSize);
-  return Throughput(stream, bytes, [&] {
-    for (uint64_t sent = 0; sent < bytes; sent += data.size()) {
-      stream->Send(data.data(), data.size());
-    }
-  });
-}
-
 double OverlappedThroughput(SpiStream* stream, uint64_t bytes) {
   return Throughput(stream, bytes, [&] {
     SendOverlapped(stream, kOutstandingSends, kBulkSize, bytes);
@@ -62,6 +53,15 @@ Samples MeasureBulk(const Options& options, bool overlapped) {
 }
 
 }  // namespace
+
+double BlockingThroughput(Stream* stream, uint64_t bytes) {
+  const std::vector<char> data(kBulkSize);
+  return Throughput(stream, bytes, [&] {
+    for (uint64_t sent = 0; sent < bytes; sent += data.size()) {
+      stream->Send(data.data(), data.size());
+    }
+  });
+}
 
 Group BulkBlockingGroup() {
   return {{{kBlockingRow, "MiB/s", Bound::kRatioAtLeast, 0.20, "native"}},

@@ -1,7 +1,10 @@
 #ifndef WSPD_TESTS_BENCH_BULK_ROWS_H_
 #define WSPD_TESTS_BENCH_BULK_ROWS_H_
 
+#include <cstdint>
+
 #include "tests/bench/row.h"
+#include "tests/bench/transport.h"
 
 namespace wspd::bench {
 
@@ -10,6 +13,9 @@ namespace wspd::bench {
 // sends outstanding. Native are the kernel's blocking sends.
 Group BulkBlockingGroup();
 Group BulkOverlappedGroup();
+
+// The former, once.
+double BlockingThroughput(Stream* stream, uint64_t bytes);
 
 }  // namespace wspd::bench
 

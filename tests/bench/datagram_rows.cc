@@ -41,6 +41,14 @@ double Rate(double seconds, const Step& step) {
   return static_cast<double>(count) / (now - begin);
 }
 
+// Asks for it, and waits for its first datagram.
+void BeginFlood(const Options& options, Datagrams* socket) {
+  const double seconds = options.datagram_seconds + kFloodMargin;
+  socket->Send(reinterpret_cast<const char*>(&seconds), sizeof(seconds));
+  char data[kDatagramSize];
+  socket->Receive(data, sizeof(data));
+}
+
 // The processes and sockets of both groups.
 class DatagramSetting {
  public:
@@ -59,16 +67,7 @@ class DatagramSetting {
 
  private:
   double OneAtATime(Datagrams* socket) {
-    char data[kDatagramSize] = {};
-    if (send_) {
-      return Rate(options_.datagram_seconds,
-                  [&] { socket->Send(data, sizeof(data)); });
-    }
-    BeginFlood(socket);
-    const double rate = Rate(options_.datagram_seconds,
-                             [&] { socket->Receive(data, sizeof(data)); });
-    Sleep(kFloodMargin);
-    return rate;
+    return send_ ? SendRate(options_, socket) : ReceiveRate(options_, socket);
   }
 
   double Outstanding() {
@@ -82,7 +81,7 @@ class DatagramSetting {
         ours_->PostReceive(&operations[i], place, kDatagramSize);
       }
     };
-    if (!send_) BeginFlood(ours_.get());
+    if (!send_) BeginFlood(options_, ours_.get());
     for (size_t i = 0; i < kOutstanding; ++i) post(i);
     size_t next = 0;
     const double rate = Rate(options_.datagram_seconds, [&] {
@@ -93,14 +92,6 @@ class DatagramSetting {
     for (Operation& operation : operations) ours_->Wait(&operation);
     if (!send_) Sleep(kFloodMargin);
     return rate;
-  }
-
-  // Asks for it, and waits for its first datagram.
-  void BeginFlood(Datagrams* socket) {
-    const double seconds = options_.datagram_seconds + kFloodMargin;
-    socket->Send(reinterpret_cast<const char*>(&seconds), sizeof(seconds));
-    char data[kDatagramSize];
-    socket->Receive(data, sizeof(data));
   }
 
   const Options& options_;
@@ -130,6 +121,21 @@ RowSamples Measure(const Options& options, bool send, const char* row,
 }
 
 }  // namespace
+
+double SendRate(const Options& options, Datagrams* socket) {
+  const char data[kDatagramSize] = {};
+  return Rate(options.datagram_seconds,
+              [&] { socket->Send(data, sizeof(data)); });
+}
+
+double ReceiveRate(const Options& options, Datagrams* socket) {
+  char data[kDatagramSize];
+  BeginFlood(options, socket);
+  const double rate = Rate(options.datagram_seconds,
+                           [&] { socket->Receive(data, sizeof(data)); });
+  Sleep(kFloodMargin);
+  return rate;
+}
 
 Group DatagramSendGroup() {
   return {{{kSendRow, "1/s", Bound::kRatioAtLeast, 0.07, "native"},

@@ -2,6 +2,7 @@
 #define WSPD_TESTS_BENCH_DATAGRAM_ROWS_H_
 
 #include "tests/bench/row.h"
+#include "tests/bench/transport.h"
 
 namespace wspd::bench {
 
@@ -11,6 +12,10 @@ namespace wspd::bench {
 // outstanding; native are the kernel's blocking calls.
 Group DatagramSendGroup();
 Group DatagramReceiveGroup();
+
+// The blocking calls, once; of a socket to the peer's port for that.
+double SendRate(const Options& options, Datagrams* socket);
+double ReceiveRate(const Options& options, Datagrams* socket);
 
 }  // namespace wspd::bench
 

@@ -9,11 +9,12 @@
 #include "tests/bench/event_rows.h"
 #include "tests/bench/footprint_rows.h"
 #include "tests/bench/idle_rows.h"
+#include "tests/bench/lent_rows.h"
 
 namespace wspd::bench {
 
 std::vector<Group> AllGroups() {
-  return {
+  std::vector<Group> groups = {
       EchoGroup(),
       EchoWithReceivePendingGroup(),
       EchoWithSendsOutstandingGroup(),
@@ -33,6 +34,8 @@ std::vector<Group> AllGroups() {
       CpuOfCallsGroup(),
       EventGroup(),
   };
+  for (const Group& group : LentGroups()) groups.push_back(group);
+  return groups;
 }
 
 }  // namespace wspd::bench

@@ -97,8 +97,8 @@ std::string TableLine(const Result& result) {
 std::string JsonLine(const Result& result) {
   const Row& row = result.row;
   return absl::StrCat(
-      "{\"name\": \"", row.name, "\", \"plane\": \"forwarded\", \"unit\": \"",
-      row.unit, "\", \"native\": ", Number(result.native),
+      "{\"name\": \"", row.name, "\", \"plane\": \"", row.plane,
+      "\", \"unit\": \"", row.unit, "\", \"native\": ", Number(result.native),
       ", \"ours\": ", Number(result.ours), ", \"base\": \"", row.base,
       "\", \"base_value\": ", Number(result.base),
       ", \"ratio\": ", Number(result.ratio), ", \"lo\": ", Number(result.lo),

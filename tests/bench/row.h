@@ -17,6 +17,7 @@ struct Row {
   Bound bound;
   double target;
   const char* base;  // what the ratio is to: "native" or a row; "" if none
+  const char* plane = "forwarded";
 };
 
 // One value a round. `base` is empty if it is `native`, and both are where
