@@ -31,6 +31,7 @@ POSIX_SOURCES = {
     "client_stub/spi/posix/cancellable_wait.cc": "pthread_cancel",
     "client_stub/spi/posix/departure.cc": "pthread_cancel, and glibc's longjmp",
     "client_stub/spi/posix/fork_guard.cc": "fork, and madvise to notice it",
+    "client_stub/spi/posix/kernel_datagrams.cc": "datagrams by sendmsg and recvmsg",
     "client_stub/spi/posix/kernel_handle.cc": "sockets of the kernel that are descriptors",
     "client_stub/spi/posix/leaving_thread.cc": "the kernel's clocks of threads, /proc",
     "client_stub/spi/posix/loader.cc": "dlopen, dlsym",

@@ -18,9 +18,14 @@ int WSPAPI SpiBind(SOCKET s, const sockaddr* name, int name_length,
           name, name_length, call.socket()->family, &address)) {
     return call.Result(result);
   }
-  return call.Result(call.Invoke(
+  const uint32_t result = call.Invoke(
       CallHeader(),
-      [&](Call* request) { AppendBind(&request->bytes, address); }, nullptr));
+      [&](Call* request) { AppendBind(&request->bytes, address); }, nullptr);
+  if (result == 0) {
+    MutexLock lock(&g_library.mutex);
+    call.socket()->bound = true;
+  }
+  return call.Result(result);
 }
 
 int WSPAPI SpiListen(SOCKET s, int backlog, LPINT error) {
@@ -80,6 +85,11 @@ int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
   CallHeader header;
   if (call.may_block()) call.QueryHook();
   header.report_pending = call.has_hook();
+  const bool datagrams = call.socket()->datagrams;
+  if (datagrams) {
+    MutexLock lock(&g_library.mutex);
+    if (call.StillThere()) call.provider()->BeginDatagramConnect(call.socket());
+  }
   const uint32_t result = call.Invoke(
       header,
       [&](Call* request) { AppendConnect(&request->bytes, address, false); },
@@ -88,6 +98,11 @@ int WSPAPI SpiConnect(SOCKET s, const sockaddr* name, int name_length,
     MutexLock lock(&g_library.mutex);
     if (!call.StillThere()) return call.Result(WSAEINTR);
     if (result == 0) call.socket()->connected = !IsNobody(address);
+    if (datagrams) {
+      const Address peer = IsNobody(address) ? Address() : address;
+      call.provider()->EndDatagramConnect(call.socket(),
+                                          result == 0 ? &peer : nullptr);
+    }
     if (result == WSAEWOULDBLOCK || result == WSAEALREADY) {
       call.socket()->connecting = true;
     }
@@ -112,6 +127,13 @@ SOCKET WSPAPI SpiJoinLeaf(SOCKET s, const sockaddr* name, int name_length,
   }
   if (result == 0) result = CheckExtras(caller_data, sqos, gqos);
   if (result == 0) {
+    {
+      // A group that it sends to the kernel doesn't know of.
+      MutexLock lock(&g_library.mutex);
+      if (call.StillThere()) {
+        call.provider()->BeginDatagramConnect(call.socket());
+      }
+    }
     result = call.Invoke(
         CallHeader(),
         [&](Call* request) { AppendJoinLeaf(&request->bytes, address, flags); },
@@ -126,7 +148,11 @@ SOCKET WSPAPI SpiJoinLeaf(SOCKET s, const sockaddr* name, int name_length,
     call.Result(WSAEINTR);
     return INVALID_SOCKET;
   }
-  if (flags != JL_RECEIVER_ONLY) call.socket()->connected = true;
+  if (flags != JL_RECEIVER_ONLY) {
+    call.socket()->connected = true;
+  } else {
+    call.provider()->EndDatagramConnect(call.socket(), nullptr);
+  }
   if (callee_data != nullptr) callee_data->len = 0;
   return s;
 }

@@ -38,6 +38,10 @@ uint32_t AskDaemon(SpiCall* call, const IoctlTraits& traits,
     MutexLock lock(&g_library.mutex);
     call->provider()->StopNativeReceives(call->socket());
   }
+  if (traits.code == FIONREAD) {
+    MutexLock lock(&g_library.mutex);
+    call->provider()->LeaveDatagramsToDaemon(call->socket());
+  }
   Reply reply;
   const uint32_t error = call->Invoke(
       CallHeader(),

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "client_stub/transport/server_frame.h"
 #include "client_stub/transport/wire_writer.h"
 
 namespace wsp {
@@ -57,12 +58,24 @@ struct NativeTransfer {
   uint32_t error = 0;
   // There is urgent data.
   bool urgent = false;
+  // A datagram that was longer than the buffers; the rest is lost.
+  bool cut = false;
 };
+
+// What one call takes of pieces at most; of more, datagrams can't be made.
+constexpr size_t kMostNativePieces = 64;
 
 // Receives into the buffers, which are writable memory.
 NativeTransfer ReceiveNatively(int handle, const ByteView* buffers,
                                size_t count);
 NativeTransfer SendNatively(int handle, const ByteView* buffers, size_t count);
+
+// The same for one datagram, which may be empty, and for where it came from.
+NativeTransfer ReceiveDatagramNatively(int handle, const ByteView* buffers,
+                                       size_t count, Address* from);
+// To the peer if `to` has no family.
+NativeTransfer SendDatagramNatively(int handle, const ByteView* buffers,
+                                    size_t count, const Address& to);
 
 }  // namespace wsp
 

@@ -1,4 +1,6 @@
 // WSPGetSockOpt and WSPSetSockOpt (reference, section 4.10).
+#include <ws2tcpip.h>
+
 #include <cstddef>
 #include <cstring>
 
@@ -180,6 +182,10 @@ int WSPAPI SpiSetSockOpt(SOCKET s, int level, int option, const char* value,
   if (level == SOL_SOCKET && option == SO_OOBINLINE) {
     MutexLock lock(&g_library.mutex);
     call.provider()->StopNativeReceives(call.socket());
+  }
+  if (level == IPPROTO_IP && option == IP_RECEIVE_BROADCAST) {
+    MutexLock lock(&g_library.mutex);
+    call.provider()->LeaveDatagramsToDaemon(call.socket());
   }
   const uint32_t result = call.Invoke(
       CallHeader(),

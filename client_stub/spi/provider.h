@@ -188,6 +188,22 @@ class Provider final : private Attachment::Observer {
   // The kernel told an error that the daemon has to know.
   void ReportError(StubSocket* socket, uint32_t linux_errno)
       WSP_REQUIRES(g_library.mutex);
+  // The same for the one datagram that the pieces are.
+  NativeTransfer SendDatagramToKernel(StubSocket* socket,
+                                      const ByteView* pieces, size_t count,
+                                      const Address& to)
+      WSP_REQUIRES(g_library.mutex);
+  // Receives of datagrams go to the daemon for good: it looks at them itself
+  // from now on, as WSPSelect does, which takes ICMP errors off the kernel's
+  // queue, or has a rule which of them there are.
+  void LeaveDatagramsToDaemon(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  // The same by its id, if there is such a socket.
+  void LeaveDatagramsToDaemon(uint64_t id) WSP_REQUIRES(g_library.mutex);
+  // A WSPConnect of datagrams begins, which ends what is native; it has
+  // succeeded, and where to, or has failed.
+  void BeginDatagramConnect(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
+  void EndDatagramConnect(StubSocket* socket, const Address* peer)
+      WSP_REQUIRES(g_library.mutex);
   // Whether threads wait for the kernel's socket.
   static bool HasNativeWaits(const StubSocket& socket)
       WSP_REQUIRES(g_library.mutex) {
@@ -387,6 +403,14 @@ class Provider final : private Attachment::Observer {
   void ForwardNativeReceives(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   void ForwardNativeSends(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   static void EndNativeWait(Operation* operation) WSP_REQUIRES(g_library.mutex);
+  // ReceiveNatively() of datagrams, of those that the socket wants.
+  static NativeTransfer TakeDatagram(Operation* operation)
+      WSP_REQUIRES(g_library.mutex);
+  // A daemon's receive of datagrams has ended so.
+  static void NoteDatagramResult(StubSocket* socket, uint32_t error)
+      WSP_REQUIRES(g_library.mutex);
+  // Lent, it may be used natively unless something is against it.
+  void UseNatively(StubSocket* socket) WSP_REQUIRES(g_library.mutex);
   // The result of a request to lend a socket has come.
   void OnLent(const Operation& operation, uint64_t call_id)
       WSP_REQUIRES(g_library.mutex);

@@ -28,9 +28,11 @@ StubSocket* Provider::FindByHandle(SOCKET handle) const {
 // ------------------------------------------------------------------- lending
 
 bool Provider::LendingIsDue(const StubSocket& socket) const {
-  return socket.descriptor >= 0 && !socket.lent && !socket.datagrams &&
-         (socket.connected || socket.connecting) && !socket.shared &&
-         !socket.registered && descriptors_.is_open() &&
+  const bool has_what_it_takes = socket.datagrams
+                                     ? socket.bound && socket.peer_known
+                                     : socket.connected || socket.connecting;
+  return socket.descriptor >= 0 && !socket.lent && has_what_it_takes &&
+         !socket.shared && !socket.registered && descriptors_.is_open() &&
          socket.lending_failures < kMostLendingFailures;
 }
 
@@ -47,10 +49,20 @@ void Provider::OnLent(const Operation& operation, uint64_t call_id) {
   }
   socket->lent =
       KernelHandles::Put(socket->descriptor, descriptor, socket->nonblocking);
+  if (socket->lane.jobs.empty() && socket->lane.in_flight == 0) {
+    // The daemon lends none for which it has one.
+    socket->error_due = false;
+  }
+  UseNatively(socket);
+}
+
+void Provider::UseNatively(StubSocket* socket) {
   // The daemon doesn't know what has happened on the way.
-  const bool still = socket->lent && !socket->shared && !socket->registered;
+  const bool still = socket->lent && !socket->shared && !socket->registered &&
+                     socket->peer_known;
   socket->sends_natively = still && !socket->send_shut;
-  socket->receives_natively = still && !socket->receive_shut;
+  socket->receives_natively =
+      still && !socket->receive_shut && !socket->daemon_knows_more;
 }
 
 void Provider::TakeBack(StubSocket* socket) {
@@ -139,6 +151,8 @@ bool Provider::MayReceiveNatively(const StubSocket& socket,
          operation.overlapped == nullptr && operation.wire_flags == 0 &&
          !operation.wait_for_all && operation.total > 0 &&
          !operation.detached && operation.bytes == 0 &&
+         operation.message == nullptr && !socket.error_due &&
+         operation.buffers.size() <= kMostNativePieces &&
          socket.daemon_receives == 0 && socket.filling == nullptr &&
          socket.held_receives.empty() && socket.lane.jobs.empty() &&
          socket.lane.in_flight == 0;
@@ -146,12 +160,15 @@ bool Provider::MayReceiveNatively(const StubSocket& socket,
 
 bool Provider::ReceiveFromKernel(Operation* operation) {
   StubSocket* socket = operation->socket;
-  const NativeTransfer received = ReceiveNatively(
-      socket->descriptor, operation->buffers.data(), operation->buffers.size());
+  const NativeTransfer received =
+      socket->datagrams
+          ? TakeDatagram(operation)
+          : ReceiveNatively(socket->descriptor, operation->buffers.data(),
+                            operation->buffers.size());
   switch (received.end) {
     case NativeTransfer::End::kDone:
       operation->bytes = received.bytes;
-      Complete(operation, 0);
+      Complete(operation, received.cut ? WSAEMSGSIZE : 0);
       return true;
     case NativeTransfer::End::kBlocked:
       if (!operation->blocks) {
@@ -169,6 +186,7 @@ bool Provider::ReceiveFromKernel(Operation* operation) {
     default:
       if (received.error != 0) ReportError(socket, received.error);
       if (received.urgent) socket->receives_natively = false;
+      socket->error_due = socket->datagrams;
       return false;
   }
 }
@@ -178,7 +196,12 @@ void Provider::ContinueTransfer(Operation* operation) {
   StubSocket* const socket = operation->socket;
   if (operation->kind == Operation::Kind::kReceive) {
     if (ReceiveFromKernel(operation)) return;
-    StopNativeReceives(socket);
+    // Of datagrams an error is no end.
+    if (socket->datagrams) {
+      ForwardNativeReceives(socket);
+    } else {
+      StopNativeReceives(socket);
+    }
     return Flush();
   }
   std::vector<ByteView>& buffers = operation->buffers;

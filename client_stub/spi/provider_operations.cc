@@ -145,6 +145,7 @@ void Provider::StartSend(Operation* operation) {
   ForwardNativeReceives(socket);
   // At most one, which comes first.
   ForwardNativeSends(socket);
+  socket->error_due = socket->datagrams;
   if (operation->timeout_ms != 0) {
     job.deadline_ms = NowMs() + operation->timeout_ms;
   }
@@ -312,6 +313,7 @@ void Provider::OnSendResult(Operation* operation, const Completion& completion,
                             uint32_t payload_bytes) {
   operation->bytes += completion.bytes_sent;
   const bool failed = completion.wsa_error != 0;
+  if (!failed) operation->socket->bound = true;
   if (failed && operation->error == 0) operation->error = completion.wsa_error;
   if (failed || completion.bytes_sent < payload_bytes) {
     if (!operation->send_stopped) {
@@ -337,6 +339,9 @@ void Provider::OnReceiveResult(Operation* operation,
                                const Completion& completion) {
   uint32_t error = completion.wsa_error;
   if (completion.recalled) StopNativeReceives(operation->socket);
+  if (operation->socket->datagrams) {
+    NoteDatagramResult(operation->socket, error);
+  }
   // A datagram of which this is the beginning; the rest is lost.
   const bool cut = error == WSAEMSGSIZE;
   if (error != 0 && !cut) {

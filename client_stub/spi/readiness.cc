@@ -68,6 +68,14 @@ uint32_t AwaitReadiness(SpiCall* call, SelectParams params, int64_t timeout_ms,
   }
   if (!params.no_wait) call->QueryHook();
   MutexLock lock(&g_library.mutex);
+  if (call->kernel_handles() && call->StillThere()) {
+    for (const auto* ids :
+         {&params.read, &params.write, &params.except, &params.others}) {
+      for (const uint64_t id : *ids) {
+        call->provider()->LeaveDatagramsToDaemon(id);
+      }
+    }
+  }
   const bool limited = timeout_ms > 0;
   const int64_t deadline = limited ? NowMs() + timeout_ms : INT64_MAX;
   int64_t left = limited ? timeout_ms : 0;

@@ -89,6 +89,17 @@ struct StubSocket : ListNode<InKeptHandles> {
   // this connection.
   bool sends_natively = false;
   bool receives_natively = false;
+  // Of datagrams: it is known to be bound, so that it may be lent.
+  bool bound = false;
+  // And where it is connected to; no family: nowhere. Unknown while a connect
+  // is under way.
+  Address peer;
+  bool peer_known = true;
+  // What a receive gives depends on what only the daemon knows, for good.
+  bool daemon_knows_more = false;
+  // The daemon perhaps has an ICMP error for the next receive, or will have,
+  // of which the kernel doesn't tell any more.
+  bool error_due = false;
   // Receives that the daemon has.
   uint32_t daemon_receives = 0;
   // Synchronous receives, and at most one send, whose threads wait for the

@@ -129,10 +129,10 @@ bool PendsFromTheStart(const StubSocket& socket, const Operation& operation) {
          !socket.shared;
 }
 
-// A synchronous transfer of a stream is one that needs no daemon perhaps.
+// A plain synchronous transfer is one that needs no daemon perhaps.
 void LendIfDue(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   if (!call->kernel_handles() || transfer.overlapped != nullptr || flags != 0 ||
-      call->socket()->datagrams) {
+      transfer.message != nullptr || transfer.control != nullptr) {
     return;
   }
   LendSocket(call, call->socket()->id);
@@ -235,6 +235,16 @@ struct NativeSend {
   uint64_t bytes = 0;
 };
 
+// An address that means none, which Linux takes for this machine.
+bool IsAny(const Address& address) {
+  static constexpr uint8_t kNobody[sizeof address.bytes] = {};
+  static constexpr uint8_t kMappedNobody[sizeof address.bytes] = {
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  return std::memcmp(address.bytes, kNobody, sizeof kNobody) == 0 ||
+         (address.family == Address::kIpv6 &&
+          std::memcmp(address.bytes, kMappedNobody, sizeof kMappedNobody) == 0);
+}
+
 // What is left to do of a send.
 enum class LeftToDo { kNothing, kWaitForRoom, kAskDaemon };
 
@@ -249,12 +259,30 @@ LeftToDo SendNativelyIfPossible(SpiCall* call, const Transfer& transfer,
       !provider->MaySendNatively(*socket)) {
     return LeftToDo::kAskDaemon;
   }
+  const bool datagrams = socket->datagrams;
+  if (datagrams &&
+      (transfer.control != nullptr || transfer.buffer_count == 0 ||
+       (transfer.to.family == Address::kNone ? !socket->connected
+                                             : IsAny(transfer.to)))) {
+    return LeftToDo::kAskDaemon;
+  }
   uint64_t total = 0;
   for (; native->count < transfer.buffer_count; ++native->count) {
     const WSABUF& buffer = transfer.buffers[native->count];
     native->pieces[native->count] = {
         reinterpret_cast<const uint8_t*>(buffer.buf), buffer.len};
     total += buffer.len;
+  }
+  if (datagrams) {
+    const NativeTransfer sent = provider->SendDatagramToKernel(
+        socket, native->pieces, native->count, transfer.to);
+    if (sent.end == NativeTransfer::End::kDone) {
+      native->next = native->count;
+      native->bytes = sent.bytes;
+      return LeftToDo::kNothing;
+    }
+    const bool full = sent.end == NativeTransfer::End::kBlocked;
+    return full && !transfer.blocks ? LeftToDo::kNothing : LeftToDo::kAskDaemon;
   }
   if (total == 0) return LeftToDo::kAskDaemon;
   native->next = provider->SendToKernel(socket, native->pieces, native->count,
@@ -281,7 +309,8 @@ Outcome SendOnce(SpiCall* call, const Transfer& transfer, uint32_t flags) {
   if (left == LeftToDo::kNothing) {
     Outcome outcome;
     outcome.bytes = native.bytes;
-    outcome.error = native.bytes > 0 ? 0 : WSAEWOULDBLOCK;
+    const bool taken = native.bytes > 0 || native.next == native.count;
+    outcome.error = taken ? 0 : WSAEWOULDBLOCK;
     return outcome;
   }
   Operation* operation = provider->NewOperation(Operation::Kind::kSend, socket);

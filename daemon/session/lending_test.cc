@@ -2,6 +2,7 @@
 // (proto/README.md, "Lent connections").
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -84,6 +85,12 @@ class LendingTest : public testing::Test {
     request->set_flags(flags);
     return client_.Run();
   }
+  static int PortOf(const OwnedFd& fd) {
+    sockaddr_in name{};
+    socklen_t size = sizeof(name);
+    getsockname(fd.get(), reinterpret_cast<sockaddr*>(&name), &size);
+    return ntohs(name.sin_port);
+  }
   static void Write(const OwnedFd& fd, const std::string& data, int flags = 0) {
     ASSERT_EQ(send(fd.get(), data.data(), data.size(), flags),
               static_cast<ssize_t>(data.size()));
@@ -110,13 +117,13 @@ TEST_F(LendingTest, ClientAndDaemonHaveTheSameConnection) {
   EXPECT_EQ(Receive().recv().data(), "there");
 }
 
-TEST_F(LendingTest, OnlyConnectionsOfOneClientAreLent) {
+TEST_F(LendingTest, OnlyWhatIsUsableAndOneClientsIsLent) {
   client_.MakeSocket(kSocket);
   EXPECT_EQ(AskToLend(kSocket), uint32_t{ENOTCONN});
   client_.MakeListener(78);
   EXPECT_EQ(AskToLend(78), uint32_t{ENOTCONN});
   client_.MakeSocket(79, wsp::v1::SocketRequest::TYPE_DATAGRAM);
-  EXPECT_EQ(AskToLend(79), uint32_t{EOPNOTSUPP});
+  EXPECT_EQ(AskToLend(79), uint32_t{EINVAL});
   EXPECT_EQ(AskToLend(80), uint32_t{ENOTSOCK});
   const OwnedFd peer = client_.MakeConnected(81);
   client_.Add(81)->mutable_duplicate_socket();
@@ -194,6 +201,53 @@ TEST_F(LendingTest, UrgentByteIsLeftWhileTheClientReceives) {
   EXPECT_EQ(received.recv().data(), "ab");
   EXPECT_TRUE(received.recv().recalled());
   EXPECT_EQ(Receive(kMsgOob).recv().data(), "!");
+}
+
+TEST_F(LendingTest, DatagramsAreLentOnceTheyAreBound) {
+  client_.MakeSocket(kSocket, wsp::v1::SocketRequest::TYPE_DATAGRAM);
+  const int port = client_.Bind(kSocket);
+  uint64_t call_id = 0;
+  ASSERT_EQ(AskToLend(kSocket, &call_id), 0u);
+  lent_ = sink_->Take(call_id);
+  EXPECT_EQ(PortOf(lent_), port);
+  EXPECT_EQ(ReportError(ECONNREFUSED), 0u);
+  EXPECT_EQ(ReportError(0), kWsaInval);
+}
+
+// The kernel has told the client alone, who says nothing.
+TEST_F(LendingTest, IcmpErrorThatTheClientWasToldReceivesAreToldToo) {
+  client_.MakeSocket(kSocket, wsp::v1::SocketRequest::TYPE_DATAGRAM);
+  client_.MakeSocket(78, wsp::v1::SocketRequest::TYPE_DATAGRAM);
+  const int nobodys_port = client_.Bind(78);
+  ASSERT_EQ(client_.Close(78), 0u);
+  ASSERT_EQ(client_.Connect(kSocket, nobodys_port), 0u);
+  uint64_t call_id = 0;
+  ASSERT_EQ(AskToLend(kSocket, &call_id), 0u);
+  lent_ = sink_->Take(call_id);
+  Write(lent_, "x");
+  ASSERT_TRUE(Await(lent_, POLLERR));
+  char byte;
+  ASSERT_EQ(recv(lent_.get(), &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNREFUSED);
+  EXPECT_EQ(Receive().wsa_error(), kWsaConnReset);
+}
+
+TEST_F(LendingTest, DatagramsWithAnErrorForTheNextReceiveAreNotLentBefore) {
+  client_.MakeSocket(kSocket, wsp::v1::SocketRequest::TYPE_DATAGRAM);
+  client_.MakeSocket(78, wsp::v1::SocketRequest::TYPE_DATAGRAM);
+  const int nobodys_port = client_.Bind(78);
+  ASSERT_EQ(client_.Close(78), 0u);
+  ASSERT_EQ(client_.Connect(kSocket, nobodys_port), 0u);
+  // The second send finds what the first one drew.
+  for (int i = 0; i < 2; ++i) {
+    client_.Add(kSocket)->mutable_send()->set_data("x");
+    ASSERT_EQ(client_.Run().wsa_error(), 0u);
+  }
+  EXPECT_EQ(AskToLend(kSocket), uint32_t{EAGAIN});
+  while (Receive().wsa_error() == kWsaConnReset) {
+    if (AskToLend(kSocket) == 0) return;
+  }
+  FAIL() << "never lent";
 }
 
 TEST_F(LendingTest, ReceiveWithoutUrgentDataRecallsNothing) {

@@ -109,7 +109,7 @@ class Socket : public EventHandler,
   // with SO_OOBINLINE lies further on in the stream.
   bool UrgentIsAhead();
 
-  // ---- for connections that the client has a descriptor of, too
+  // ---- for sockets that the client has a descriptor of, too
 
   // A descriptor of the same socket for the client, which may receive and send
   // by itself from now on. Until it is known that it doesn't receive any more,
@@ -267,6 +267,9 @@ class Socket : public EventHandler,
   bool TakeIcmpErrorLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether there were any.
   bool TakeIcmpErrorsLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Before an operation waits: the kernel may have told the client of an error,
+  // and nobody here. In the queue it would wake the loop again and again.
+  void TakeUntoldErrorsLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool AwaitConnectionLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool TryAcceptLocked(const Operation& operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -75,6 +75,16 @@ bool IsBroadcast(msghdr* message) {
   return false;
 }
 
+// As many as the receive buffer could have room for.
+int MostDatagrams(int fd) {
+  // The least that the kernel reckons one to take, even if it is empty.
+  constexpr int kLeastBytes = 128;
+  int buffer = 0;
+  socklen_t size = sizeof(buffer);
+  getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, &size);
+  return buffer / kLeastBytes + 1;
+}
+
 // Empties the error queue; how many ICMP errors there were.
 struct IcmpErrors {
   uint32_t refused = 0;
@@ -125,6 +135,10 @@ void Socket::TakeIcmpErrors() {
   if (fd_.valid()) TakeIcmpErrorsLocked();
 }
 
+void Socket::TakeUntoldErrorsLocked() {
+  if (lent_) TakeIcmpErrorsLocked();
+}
+
 bool Socket::TrySendDatagramLocked(Operation* operation, Outcome* outcome) {
   msghdr message{};
   message.msg_iov = operation->pieces.data();
@@ -147,7 +161,10 @@ bool Socket::TrySendDatagramLocked(Operation* operation, Outcome* outcome) {
     }
     const int error = errno;
     if (error == EINTR || TakeIcmpErrorLocked(error)) continue;
-    if (error == EAGAIN) return false;
+    if (error == EAGAIN) {
+      TakeUntoldErrorsLocked();
+      return false;
+    }
     outcome->error = error;
     return true;
   }
@@ -179,7 +196,11 @@ bool Socket::TryReceiveDatagramLocked(Operation* operation, Outcome* outcome) {
     if (received < 0) {
       const int error = errno;
       if (error == EINTR || TakeIcmpErrorLocked(error)) continue;
-      if (error == EAGAIN) return false;
+      if (error == EAGAIN) {
+        TakeUntoldErrorsLocked();
+        if (unreachable_ > 0) continue;
+        return false;
+      }
       outcome->error = error;
       return true;
     }
@@ -242,17 +263,19 @@ void Socket::SetReceivesBroadcasts(bool on) {
 }
 
 // By peeks, each further on than the one before, that take nothing but the
-// length. There are never more datagrams than the receive buffer has room for.
+// length. There are never more datagrams than the receive buffer has room for;
+// a client that has the socket, too, might have the peeks go on for ever.
 int Socket::CountDatagrams(uint64_t* bytes) {
   *bytes = 0;
   absl::MutexLock lock(&mu_);
+  const int most = MostDatagrams(fd_.get());
   int offset = 0;
   if (setsockopt(fd_.get(), SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)) !=
       0) {
     return errno;
   }
   int error = 0;
-  for (;;) {
+  for (int i = 0; i < most; ++i) {
     NetAddress from;
     socklen_t size = NetAddress::kMostBytes;
     const ssize_t length =
@@ -269,7 +292,7 @@ int Socket::CountDatagrams(uint64_t* bytes) {
   }
   offset = -1;
   setsockopt(fd_.get(), SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset));
-  return error == EAGAIN ? 0 : error;
+  return error == EAGAIN || error == EINTR ? 0 : error;
 }
 
 void Socket::SetReportsUnreachable(bool on) {

@@ -91,6 +91,7 @@ bool DatagramSocket::HandleOwn(const SocketCall& call) {
       {wire::Call::kConnect, &DatagramSocket::Connect},
       {wire::Call::kShutdown, &DatagramSocket::Shutdown},
       {wire::Call::kJoinLeaf, &DatagramSocket::JoinLeaf},
+      {wire::Call::kSocketError, &DatagramSocket::NoteError},
   };
   for (const Entry& entry : kHandlers) {
     if (entry.request != call->request) continue;

@@ -20,6 +20,7 @@ class DatagramSocket final : public WinsockSocket {
   CallResult ResultOf(SocketDescriptor* from, const Operation& operation,
                       Outcome outcome) override;
   void ForgetWait(SocketDescriptor* /*from*/) override {}
+  int Lend(OwnedFd* fd) override;
   void Describe(wsp::v1::Socket* out) const override;
 
   // OperationSink; nothing is ever pending without a call.
@@ -60,6 +61,7 @@ class DatagramSocket final : public WinsockSocket {
   void Connect(const SocketCall& call);
   void Shutdown(const SocketCall& call);
   void JoinLeaf(const SocketCall& call);
+  void NoteError(const SocketCall& call);
 
   // The engine's, once ICMP errors and datagrams that no receive would give are
   // out of the way.
@@ -89,6 +91,8 @@ class DatagramSocket final : public WinsockSocket {
   bool peer_is_group_ ABSL_GUARDED_BY(mu_) = false;
   // The kernel says with each datagram how it came.
   bool brings_control_ ABSL_GUARDED_BY(mu_) = false;
+  // The client has a descriptor of it, too.
+  bool lent_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace wspd

@@ -27,10 +27,7 @@ int StreamSocket::Lend(OwnedFd* fd) {
 void StreamSocket::NoteError(const SocketCall& call) {
   wsp::v1::SocketErrorRequest request;
   if (!call.Parse(&request)) return;
-  constexpr uint32_t kHighestErrno = 4095;
-  if (request.linux_errno() == 0 || request.linux_errno() > kHighestErrno) {
-    return call.Finish(WsaError(kWsaInval));
-  }
+  if (!IsErrno(request.linux_errno())) return call.Finish(WsaError(kWsaInval));
   {
     absl::MutexLock lock(&mu_);
     if (!lent_) return call.Finish(WsaError(kWsaInval));

@@ -109,9 +109,10 @@ class WinsockSocket : public OperationSink,
 
   // A descriptor of the kernel's socket for the client, which sends and
   // receives with it from now on, beside the calls that come here. Returns
-  // errno: EOPNOTSUPP if that isn't for this type of socket, ENOTCONN without a
-  // connection, EPERM if others have the socket, too.
-  virtual int Lend(OwnedFd* /*fd*/) { return EOPNOTSUPP; }
+  // errno: ENOTCONN of a stream without a connection, EINVAL of datagrams that
+  // aren't bound, EAGAIN of those with an error for the next receive, EPERM if
+  // others have the socket, too.
+  virtual int Lend(OwnedFd* fd) = 0;
 
   // Goes on with receives that were held back for kept results.
   void Poke() {
@@ -261,6 +262,8 @@ class WinsockSocket : public OperationSink,
   void FinishAborted(SocketDescriptor* from,
                      std::vector<std::unique_ptr<Operation>> operations);
   void CountSent(uint64_t bytes);
+  // Whether a client's number can be one.
+  static bool IsErrno(uint32_t number) { return number > 0 && number < 4096; }
 
   Socket* engine() const { return engine_.get(); }
   const Environment* environment() const { return environment_; }

@@ -214,14 +214,15 @@ WsaCode Spi::Send(SOCKET s, const std::string& data, size_t* sent) {
   return CodeOf(result, error);
 }
 
-WsaCode Spi::SendTo(SOCKET s, const std::string& data, const Endpoint& to) {
+WsaCode Spi::SendTo(SOCKET s, const std::string& data, const Endpoint& to,
+                    DWORD flags) {
   int error = 0;
   DWORD count = 0;
   Address address(to);
   WSABUF buffer = {static_cast<ULONG>(data.size()),
                    const_cast<char*>(data.data())};
   return CodeOf(
-      table().lpWSPSendTo(s, &buffer, 1, &count, 0, address.get(),
+      table().lpWSPSendTo(s, &buffer, 1, &count, flags, address.get(),
                           address.length, nullptr, nullptr, nullptr, &error),
       error);
 }

@@ -105,7 +105,8 @@ class Spi {
   // As many Recv as it takes; less data only at the connection's end.
   WsaCode RecvExactly(SOCKET s, size_t size, std::string* data);
 
-  WsaCode SendTo(SOCKET s, const std::string& data, const Endpoint& to);
+  WsaCode SendTo(SOCKET s, const std::string& data, const Endpoint& to,
+                 DWORD flags = 0);
   // Cuts `data` to what came, also where that was too much (WSAEMSGSIZE).
   WsaCode RecvFrom(SOCKET s, size_t size, std::string* data, Endpoint* from,
                    DWORD flags = 0);

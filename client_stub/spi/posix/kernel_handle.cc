@@ -17,10 +17,9 @@ namespace {
 
 // A program that has closed its standard streams doesn't get sockets for them.
 constexpr int kLowestHandle = 3;
-constexpr size_t kMostPieces = 64;
 
 size_t FillPieces(const ByteView* buffers, size_t count, iovec* pieces) {
-  count = std::min(count, kMostPieces);
+  count = std::min(count, kMostNativePieces);
   for (size_t i = 0; i < count; ++i) {
     pieces[i].iov_base = const_cast<uint8_t*>(buffers[i].data);
     pieces[i].iov_len = buffers[i].size;
@@ -99,7 +98,7 @@ NativeTransfer ReceiveNatively(int handle, const ByteView* buffers,
       (state.revents & POLLERR) != 0) {
     return result;
   }
-  iovec pieces[kMostPieces];
+  iovec pieces[kMostNativePieces];
   msghdr message;
   memset(&message, 0, sizeof message);
   message.msg_iov = pieces;
@@ -112,7 +111,7 @@ NativeTransfer ReceiveNatively(int handle, const ByteView* buffers,
 }
 
 NativeTransfer SendNatively(int handle, const ByteView* buffers, size_t count) {
-  iovec pieces[kMostPieces];
+  iovec pieces[kMostNativePieces];
   msghdr message;
   memset(&message, 0, sizeof message);
   message.msg_iov = pieces;

@@ -1,0 +1,37 @@
+// DatagramSocket: sockets that the client has a descriptor of, too, and sends
+// and receives with by itself (proto/README.md, "Lent connections").
+#include <errno.h>
+
+#include "daemon/winsock/datagram_socket.h"
+#include "proto/wsp/v1/provider.pb.h"
+
+namespace wspd {
+
+int DatagramSocket::Lend(OwnedFd* fd) {
+  absl::MutexLock lock(&mu_);
+  // Which addresses a client may have is the daemon's affair.
+  if (!bound_) return EINVAL;
+  if (descriptors_ != 1) return EPERM;
+  // First the next receive is to be told of it.
+  engine()->TakeIcmpErrors();
+  if (engine()->Look().unreachable) return EAGAIN;
+  *fd = engine()->Lend();
+  if (!fd->valid()) return errno;
+  lent_ = true;
+  return 0;
+}
+
+// What it was hardly matters: of ICMP errors the kernel's queue has all.
+void DatagramSocket::NoteError(const SocketCall& call) {
+  wsp::v1::SocketErrorRequest request;
+  if (!call.Parse(&request)) return;
+  if (!IsErrno(request.linux_errno())) return call.Finish(WsaError(kWsaInval));
+  {
+    absl::MutexLock lock(&mu_);
+    if (!lent_) return call.Finish(WsaError(kWsaInval));
+  }
+  engine()->TakeIcmpErrors();
+  call.Finish(CallResult());
+}
+
+}  // namespace wspd
