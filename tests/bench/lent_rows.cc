@@ -55,9 +55,11 @@ class Planes {
   explicit Planes(const Options& options)
       : forwarded_daemon_(options.wspd, options.config),
         copy_(options.provider) {
-    PinTo(kClientCpu);
+    // The one whose socket the environment names, then the other.
     forwarded_ = std::make_unique<SpiTransport>(options.provider);
     lent_daemon_ = std::make_unique<Daemon>(options.wspd, options.config);
+    // Not before: the daemons would inherit it.
+    PinTo(kClientCpu);
     setenv("WSPD_PLANE", "lent", 1);
     lent_ = std::make_unique<SpiTransport>(copy_.path());
     unsetenv("WSPD_PLANE");
