@@ -77,12 +77,12 @@ fail() {
   echo "FAILED: $*" >&2
   exit 1
 }
-# Waits until a command in the container succeeds, for a minute at most.
+# Waits until a command in the container succeeds, for five minutes at most.
 await() {
-  local what=$1 end=$((SECONDS + 60))
+  local what=$1 end=$((SECONDS + 300))
   shift
   until inside "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || fail "waited a minute for $what"
+    [ $SECONDS -lt $end ] || fail "waited five minutes for $what"
     sleep 0.2
   done
 }

@@ -43,9 +43,11 @@ def _run(place, client_side, arguments):
 
 def _all(place, server_side, client_side):
     server = server_side.start("iperf3", "-s", "-p", PORT)
-    place.await_listener(server, PORT)
-    observed = {name: _run(place, client_side, arguments)
-                for name, arguments in _WAYS.items()}
+    observed = {}
+    for name, arguments in _WAYS.items():
+        # After each it listens anew.
+        place.await_listener(server, PORT)
+        observed[name] = _run(place, client_side, arguments)
     # It says so and ends with 1 if it is interrupted.
     server.stop(signal.SIGTERM, status=1)
     return observed
