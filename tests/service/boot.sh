@@ -256,6 +256,19 @@ inside systemctl restart wspd.service
 serves
 no_complaints
 
+step "reload"
+pid=$(property MainPID)
+inside sh -c 'sed -i "/^policy {/a rules { verdict: DENY ports: \"8080\" } # x" \
+  /etc/wspd/wspd.textproto && systemctl reload wspd.service'
+await "the new rule" sh -c '! timeout 30 unshare -n wsprun --plane relayed \
+  curl -sS http://127.0.0.1:8080/'
+inside sh -c 'sed -i "/# x\$/d" /etc/wspd/wspd.textproto &&
+  systemctl reload wspd.service'
+await "its end" timeout 30 unshare -n wsprun --plane relayed \
+  curl -sS http://127.0.0.1:8080/
+serves
+[ "$(property MainPID)" = "$pid" ] || fail "restarted instead of reloaded"
+
 step "a configuration that is wrong"
 inside sh -c 'echo "nonsense: 1" >>/etc/wspd/wspd.textproto'
 if inside systemctl restart wspd.service 2>/dev/null; then fail "it started"; fi
