@@ -95,7 +95,7 @@ bool LentSockets::Take(uint64_t cookie, LentSocket* socket) {
   *socket = std::move(found->second);
   sockets_.erase(found);
   if (!IsTold(*socket)) --untold_;
-  socket->owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+  socket->owner->Uncount();
   if (sockets_.empty() && ends_ != nullptr && !idle_timer_) {
     idle_timer_ = true;
     loop_->RunAfter(options_.idle_time, [weak = weak_from_this()] {

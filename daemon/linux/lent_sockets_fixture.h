@@ -77,7 +77,7 @@ class LentSocketsTest : public testing::Test {
   }
 
   void Add(const Lent& lent) {
-    lent.entry.owner->sockets.fetch_add(1);
+    EXPECT_EQ(lent.entry.owner->Count(UINT32_MAX, 0), 0);
     table_->Add(lent.entry);
   }
 

@@ -4,8 +4,10 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
@@ -15,13 +17,40 @@
 
 namespace wspd {
 
+// What all processes of a user have together, so that one user doesn't use up
+// what is for all.
+struct SocketUser {
+  explicit SocketUser(uint32_t limit) : most_sockets(limit) {}
+
+  // Of both planes; UINT32_MAX for root and the daemon's own user.
+  const uint32_t most_sockets;
+  bool is_limited() const { return most_sockets != UINT32_MAX; }
+
+  std::atomic<uint32_t> sockets{0};
+  // Relayed ones among them.
+  std::atomic<uint32_t> relayed{0};
+  // Descriptors sent and, as far as is known, not received.
+  std::atomic<uint32_t> unread_descriptors{0};
+  // Bytes that were taken from one end of relayed sockets and that the other
+  // had no room for: of datagrams, and of streams.
+  std::atomic<size_t> datagram_bytes{0};
+  std::atomic<size_t> stream_bytes{0};
+};
+
 // A process that asked for lent or relayed sockets. It counts them until they
 // end, however often it attaches, and is remembered for that when it has gone.
 struct SocketOwner {
-  SocketOwner(pid_t of_pid, uid_t of_uid) : pid(of_pid), uid(of_uid) {}
+  SocketOwner(pid_t of_pid, uid_t of_uid, std::shared_ptr<SocketUser> of_user)
+      : pid(of_pid), uid(of_uid), user(std::move(of_user)) {}
+
+  // Counts one more socket. EMFILE: the process would have more than `most`,
+  // `others` of its sockets among them; ENFILE: its user more than it may.
+  int Count(uint32_t most, uint32_t others);
+  void Uncount();
 
   const pid_t pid;
   const uid_t uid;
+  const std::shared_ptr<SocketUser> user;
   // The client that the process is now; 0: none, it has detached or died.
   std::atomic<uint64_t> client_id{0};
   // On both planes together.
@@ -33,7 +62,11 @@ struct SocketOwner {
 // Thread-safe; no other lock is taken under this one's.
 class SocketOwners : public std::enable_shared_from_this<SocketOwners> {
  public:
-  static std::shared_ptr<SocketOwners> Create();
+  // As limits.sockets_per_uid is by default.
+  static constexpr uint32_t kSocketsPerUser = 16384;
+
+  static std::shared_ptr<SocketOwners> Create(
+      uint32_t sockets_per_user = kSocketsPerUser);
 
   // The owner of a process, the same one as long as the process has sockets or
   // somebody has the owner.
@@ -41,11 +74,17 @@ class SocketOwners : public std::enable_shared_from_this<SocketOwners> {
                                   const PeerIdentity& identity);
 
  private:
-  SocketOwners() = default;
+  explicit SocketOwners(uint32_t sockets_per_user)
+      : sockets_per_user_(sockets_per_user) {}
 
-  void Forget(const ProcessKey& key);
+  std::shared_ptr<SocketUser> UserLocked(uid_t uid)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Forget(const ProcessKey& key, uid_t uid);
 
+  const uint32_t sockets_per_user_;
   absl::Mutex mu_;
+  absl::flat_hash_map<uid_t, std::weak_ptr<SocketUser>> users_
+      ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<ProcessKey, std::weak_ptr<SocketOwner>> owners_
       ABSL_GUARDED_BY(mu_);
 };

@@ -92,11 +92,9 @@ AcceptQueue::Result AcceptQueue::Send(int link) {
 }
 
 AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
-  if (!table_->HasRoom()) return Result::kScarce;
   SocketOwner& owner = *listener_.owner;
-  if (owner.sockets.fetch_add(1, std::memory_order_relaxed) >=
-      table_->options().sockets_per_owner) {
-    owner.sockets.fetch_sub(1, std::memory_order_relaxed);
+  if (!table_->HasRoom(*owner.user) ||
+      owner.Count(table_->options().sockets_per_owner, 0) != 0) {
     return Result::kScarce;
   }
   NetAddress peer;
@@ -105,7 +103,7 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
       accept4(real, peer.Buffer(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (!accepted.valid()) {
     const int error = errno;
-    owner.sockets.fetch_sub(1, std::memory_order_relaxed);
+    owner.Uncount();
     if (error == EAGAIN || error == EINVAL) return Result::kIdle;
     if (IsOfConnection(error)) return Result::kMore;
     LogScarcity(listener_, error);
@@ -113,7 +111,7 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
   }
   if (listener_.access->Accept(peer, accepted.get()) != 0) {
     ResetAndClose(std::move(accepted));
-    owner.sockets.fetch_sub(1, std::memory_order_relaxed);
+    owner.Uncount();
     return Result::kMore;
   }
   GiveToUser(accepted.get(), owner.uid);

@@ -36,6 +36,14 @@ bool DropsUrgent(int fd) {
          domain == AF_UNIX;
 }
 
+// Of a budget, for whatever takes a system call or more: a source may have its
+// bytes come one by one (urgent ones, descriptors with each).
+constexpr size_t kLeastCost = 2048;
+
+void Spend(size_t bytes, size_t* budget) {
+  *budget -= std::min(std::max(bytes, kLeastCost), *budget);
+}
+
 bool IsEmpty(int fd) {
   int bytes = 0;
   return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes == 0;
@@ -144,7 +152,7 @@ ByteFlow::Result ByteFlow::Move(int source, int sink, const Buffer& buffer,
   }
   if (received == 0) return Result::kEnd;
   const auto size = static_cast<size_t>(received);
-  *budget -= size;
+  Spend(size, budget);
   // Less than there was room for: no more at the moment. What comes behind it
   // is another edge, unless that has been told of already.
   if (size < part.size && !stopped && !urgent_ && !ends_) ready_ = false;
@@ -179,6 +187,7 @@ ByteFlow::Result ByteFlow::Run(int source, int sink, const Buffer& buffer,
       return Result::kMore;
     }
     const bool at_mark = may_be_at_mark && IsAtMark(source);
+    if (at_mark) Spend(1, budget);
     const Result result =
         at_mark ? MoveUrgent(source, sink, moved, error)
                 : Move(source, sink, buffer, budget, moved, error);

@@ -50,7 +50,8 @@ class ByteFlow {
   void Clear();
 
   // Moves at most about `*budget` bytes, which it takes off, along `buffer`,
-  // and adds to `*moved`.
+  // and adds to `*moved`. Bytes that come in small pieces cost more than they
+  // are.
   Result Run(int source, int sink, const Buffer& buffer, size_t* budget,
              uint64_t* moved, int* error);
 
@@ -58,6 +59,8 @@ class ByteFlow {
   size_t rest_bytes() const {
     return rest_ == nullptr ? 0 : rest_end_ - rest_begin_;
   }
+  // The memory that it is in.
+  size_t kept_bytes() const { return rest_ == nullptr ? 0 : rest_end_; }
   // Whether the sink is waited for.
   bool blocked() const { return rest_ != nullptr; }
 

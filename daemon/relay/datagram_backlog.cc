@@ -13,9 +13,12 @@ bool DatagramBacklog::Push(const iovec* pieces, size_t count) {
   size_t bytes = 0;
   for (size_t i = 0; i < count; ++i) bytes += pieces[i].iov_len;
   if (bytes_ + bytes > kMostBytes) return false;
-  if (bytes_together.fetch_add(bytes, std::memory_order_relaxed) + bytes >
-      kMostBytesTogether) {
-    bytes_together.fetch_sub(bytes, std::memory_order_relaxed);
+  const size_t together =
+      bytes_together.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  const size_t of_user =
+      user_bytes_->fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  if (together + of_user > kMostBytesTogether) {
+    Release(bytes);
     return false;
   }
   bytes_ += bytes;
@@ -28,21 +31,27 @@ bool DatagramBacklog::Push(const iovec* pieces, size_t count) {
   return true;
 }
 
-bool DatagramBacklog::IsScarce() {
-  return bytes_together.load(std::memory_order_relaxed) >
-         kMostBytesTogether / 2;
+bool DatagramBacklog::IsScarce() const {
+  return bytes_together.load(std::memory_order_relaxed) +
+             2 * user_bytes_->load(std::memory_order_relaxed) >
+         kMostBytesTogether;
+}
+
+void DatagramBacklog::Release(size_t bytes) {
+  bytes_together.fetch_sub(bytes, std::memory_order_relaxed);
+  user_bytes_->fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 void DatagramBacklog::Pop() {
   const size_t bytes = messages_[next_].size();
   bytes_ -= bytes;
-  bytes_together.fetch_sub(bytes, std::memory_order_relaxed);
+  Release(bytes);
   messages_[next_] = std::string();
   if (++next_ == messages_.size()) Clear();
 }
 
 void DatagramBacklog::Clear() {
-  bytes_together.fetch_sub(bytes_, std::memory_order_relaxed);
+  Release(bytes_);
   bytes_ = 0;
   next_ = 0;
   // With its memory.

@@ -3,9 +3,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+// After what it needs and doesn't include.
+#include <linux/sockios.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -25,8 +29,11 @@ constexpr uint32_t kMostErrorBytes = 65536;
 // Of a turn, which an error takes, so that many end it.
 constexpr size_t kErrorCost = DatagramRelay::kTurnBytes / 16;
 
-// Of a flush, which others than the program can keep from coming to an end.
-constexpr size_t kMostFlushBytes = 16 * DatagramRelay::kTurnBytes;
+// Of a turn, for each datagram, however small.
+constexpr size_t kLeastCost = 1024;
+// Of a flush: more than there is room for at a program's end, unless it has
+// made more.
+constexpr size_t kMostFlushCost = 8 * DatagramRelay::kTurnBytes;
 
 bool IsFull(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
@@ -82,7 +89,7 @@ void DatagramRelay::Run(uint32_t real_events, uint32_t end_events) {
   if ((end_events & ~uint32_t{EPOLLOUT}) != 0) end_ready_ = true;
   if ((end_events & EPOLLHUP) != 0) closed_ = true;
   if ((real_events & ~uint32_t{EPOLLOUT}) != 0) real_ready_ = true;
-  MoveDown(kTurnBytes);
+  MoveDown(SIZE_MAX, kTurnBytes);
   if (closed_) {
     // Nobody is there to read it.
     real_ready_ = false;
@@ -105,13 +112,16 @@ DatagramRelay::Counts DatagramRelay::TakeCounts() {
 
 // ------------------------------------------------------ to the real socket
 
-void DatagramRelay::MoveDown(size_t most_bytes) {
+void DatagramRelay::MoveDown(size_t most_bytes, size_t most_cost) {
   real_full_ = false;
   SendDownBacklog();
-  size_t moved = 0;
-  while (end_ready_ && !real_full_ && moved < most_bytes) {
-    const bool one = one_by_one_ > 0 || DatagramBacklog::IsScarce();
-    moved += one ? MoveOneDown() : MoveBatchDown();
+  Taken all;
+  while (end_ready_ && !real_full_ && all.bytes < most_bytes &&
+         all.cost < most_cost) {
+    const bool one = one_by_one_ > 0 || down_.IsScarce();
+    const Taken taken = one ? MoveOneDown() : MoveBatchDown();
+    all.bytes += taken.bytes;
+    all.cost += taken.cost;
   }
 }
 
@@ -120,37 +130,38 @@ void DatagramRelay::NoteFull() {
   one_by_one_ = DatagramBatch::kSlots;
 }
 
-size_t DatagramRelay::MoveBatchDown() {
+DatagramRelay::Taken DatagramRelay::MoveBatchDown() {
   DatagramBatch* const batch = DatagramBatch::OfThread();
   int count = batch->ReceiveMessages(end_);
   // The program's end was closed with datagrams unread. What it has sent comes
   // all the same.
-  if (count < 0 && errno == ECONNRESET) return 0;
+  if (count < 0 && errno == ECONNRESET) return {};
   if (count < DatagramBatch::kSlots) end_ready_ = false;
-  if (count <= 0) return 0;
+  if (count <= 0) return {};
   // An end comes as messages without a byte, without end.
   if (batch->message_bytes(count - 1) == 0 && IsAtEnd()) {
     end_ready_ = false;
     while (count > 0 && batch->message_bytes(count - 1) == 0) --count;
   }
   Outgoing outgoing;
-  size_t bytes = 0;
+  Taken taken;
   for (int i = 0; i < count; ++i) {
-    bytes += batch->message_bytes(i) + sizeof(DatagramHeader);
+    taken.bytes += batch->message_bytes(i);
+    taken.cost += std::max(batch->message_bytes(i), kLeastCost);
     (void)Read(batch, i, &outgoing);
   }
   if (outgoing.count > 0) SendDown(&outgoing);
-  return bytes;
+  return taken;
 }
 
-size_t DatagramRelay::MoveOneDown() {
+DatagramRelay::Taken DatagramRelay::MoveOneDown() {
   DatagramBatch* const batch = DatagramBatch::OfThread();
   const int count = batch->PeekMessage(end_);
-  if (count < 0 && errno == ECONNRESET) return 0;
+  if (count < 0 && errno == ECONNRESET) return {};
   const size_t bytes = count == 1 ? batch->message_bytes(0) : 0;
   if (count <= 0 || (bytes == 0 && IsAtEnd())) {
     end_ready_ = false;
-    return 0;
+    return {};
   }
   Outgoing outgoing;
   if (Read(batch, 0, &outgoing)) {
@@ -158,12 +169,12 @@ size_t DatagramRelay::MoveOneDown() {
         SendOne(outgoing.messages[0].msg_hdr, outgoing.datagrams[0].flags, 0);
     if (error != 0) {
       NoteFull();
-      return 0;
+      return {};
     }
   }
   batch->TakeMessage(end_);
   if (one_by_one_ > 0) --one_by_one_;
-  return bytes + sizeof(DatagramHeader);
+  return {bytes, std::max(bytes, kLeastCost)};
 }
 
 bool DatagramRelay::IsAtEnd() const {
@@ -282,7 +293,7 @@ void DatagramRelay::MoveUp(size_t most_bytes) {
     if (count < DatagramBatch::kSlots) real_ready_ = false;
     if (count <= 0) return;
     for (int i = 0; i < count; ++i) {
-      moved += batch->payload_bytes(i) + sizeof(DatagramHeader);
+      moved += std::max(batch->payload_bytes(i), kLeastCost);
     }
     SendUp(batch, count);
     end_full_ = !up_.empty();
@@ -290,7 +301,7 @@ void DatagramRelay::MoveUp(size_t most_bytes) {
 }
 
 bool DatagramRelay::MayTakeUp() const {
-  if (!DatagramBacklog::IsScarce()) return true;
+  if (!up_.IsScarce()) return true;
   // Of a hang-up, too.
   pollfd end = {end_, POLLOUT, 0};
   return poll(&end, 1, 0) != 0;
@@ -355,10 +366,12 @@ void DatagramRelay::SendUp(DatagramBatch* batch, int count) {
 // --------------------------------------------------------------------- calls
 
 void DatagramRelay::Flush() {
-  // Whether or not the loop has heard of them.
-  end_ready_ = true;
-  // All: the program's end holds less.
-  MoveDown(kMostFlushBytes);
+  // Whether or not the loop has heard of them: what is there now, and not what
+  // comes meanwhile.
+  int bytes = 0;
+  if (ioctl(end_, SIOCINQ, &bytes) != 0) bytes = 0;
+  if (bytes > 0) end_ready_ = true;
+  MoveDown(static_cast<size_t>(bytes), kMostFlushCost);
 }
 
 int DatagramRelay::Connect(const NetAddress& address) {

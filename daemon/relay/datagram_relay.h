@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_RELAY_DATAGRAM_RELAY_H_
 #define WSPD_DAEMON_RELAY_DATAGRAM_RELAY_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -42,10 +43,15 @@ class DatagramRelay {
     int drop_error = 0;
   };
 
-  // `access`: what the program may do, which outlives this.
-  DatagramRelay(int real, int end,
+  // `user_bytes`: see DatagramBacklog. `access`: what the program may do, which
+  // outlives this.
+  DatagramRelay(int real, int end, std::atomic<size_t>* user_bytes,
                 const ClientAccess* access = ClientAccess::Unrestricted().get())
-      : real_(real), end_(end), access_(access) {}
+      : real_(real),
+        end_(end),
+        access_(access),
+        up_(user_bytes),
+        down_(user_bytes) {}
 
   // Moves what there is. The events are EPOLL*, 0 for none.
   void Run(uint32_t real_events, uint32_t end_events);
@@ -86,11 +92,18 @@ class DatagramRelay {
   // Datagrams of one batch, as they go to the real socket.
   struct Outgoing;
 
-  // To the real socket.
-  void MoveDown(size_t most_bytes);
-  // Each moves some, and returns the bytes.
-  size_t MoveBatchDown();
-  size_t MoveOneDown();
+  // What was taken off the program's end, and what of a turn that uses up.
+  struct Taken {
+    size_t bytes = 0;
+    size_t cost = 0;
+  };
+
+  // To the real socket: until as many bytes are taken, or a turn of that cost
+  // is over.
+  void MoveDown(size_t most_bytes, size_t most_cost);
+  // Each moves some.
+  Taken MoveBatchDown();
+  Taken MoveOneDown();
   // Whether the program has shut down its sending, or closed its end.
   bool IsAtEnd() const;
   // Reads a message that is in `batch`. False: it was dropped, for what it says

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -30,11 +31,12 @@ inline constexpr absl::Duration kRelayDeadline = absl::Seconds(30);
 // Has a loop run a DatagramRelay, and counts what it moves. Thread-safe.
 class DatagramDriver : public std::enable_shared_from_this<DatagramDriver> {
  public:
-  DatagramDriver(EventLoop* loop, OwnedFd real, OwnedFd end)
+  DatagramDriver(EventLoop* loop, OwnedFd real, OwnedFd end,
+                 std::atomic<size_t>* user_bytes)
       : loop_(loop),
         real_(std::move(real)),
         end_(std::move(end)),
-        relay_(real_.get(), end_.get()) {}
+        relay_(real_.get(), end_.get(), user_bytes) {}
 
   void Start() {
     absl::MutexLock lock(&mu_);
@@ -227,7 +229,7 @@ class DatagramRelayTest : public testing::Test {
     program_.Reset(ends[0]);
     Limit(program_.get());
     driver_ = std::make_shared<DatagramDriver>(loop_.get(), std::move(real),
-                                               OwnedFd(ends[1]));
+                                               OwnedFd(ends[1]), &user_bytes_);
     driver_->Start();
   }
 
@@ -348,6 +350,8 @@ class DatagramRelayTest : public testing::Test {
   }
 
   const std::unique_ptr<EventLoop> loop_ = *EventLoop::Create("relay");
+  // What the driver's backlogs have, and others of its user's.
+  std::atomic<size_t> user_bytes_{0};
   std::shared_ptr<DatagramDriver> driver_;
   OwnedFd program_;
   OwnedFd peer_;

@@ -365,7 +365,7 @@ TEST_F(DatagramRelayTest, AnErrorThatFindsNoRoomWaits) {
   const OwnedFd real = Udp();
   const NetAddress nobody = ClosedPort();
   ASSERT_EQ(connect(real.get(), nobody.get(), nobody.size()), 0);
-  DatagramRelay relay(real.get(), end.get());
+  DatagramRelay relay(real.get(), end.get(), &user_bytes_);
   int full = 0;
   while (send(end.get(), "x", 1, MSG_DONTWAIT) == 1) ++full;
   ASSERT_EQ(send(real.get(), "x", 1, 0), 1);
@@ -384,7 +384,8 @@ TEST_F(DatagramRelayTest, AnErrorThatFindsNoRoomWaits) {
 }
 
 TEST(DatagramBacklogTest, HasALimit) {
-  DatagramBacklog backlog;
+  std::atomic<size_t> user_bytes{0};
+  DatagramBacklog backlog(&user_bytes);
   std::string message(1000, 'x');
   const iovec piece = {&message[0], message.size()};
   size_t count = 0;
@@ -397,30 +398,49 @@ TEST(DatagramBacklogTest, HasALimit) {
   EXPECT_TRUE(backlog.Push(&piece, 1));
 }
 
-TEST(DatagramBacklogTest, AllTogetherHaveALimit) {
+// Backlogs of one user, full ones but the last, which has no room left.
+struct FullBacklogs {
+  explicit FullBacklogs(std::atomic<size_t>* user_bytes) {
+    std::string message(DatagramBacklog::kMostBytes, 'x');
+    const iovec piece = {&message[0], message.size()};
+    do {
+      all.push_back(std::make_unique<DatagramBacklog>(user_bytes));
+    } while (all.back()->Push(&piece, 1));
+  }
+
+  size_t full() const { return all.size() - 1; }
+
   std::vector<std::unique_ptr<DatagramBacklog>> all;
+};
+
+TEST(DatagramBacklogTest, AUserMayHaveWhatIsLeftForOthers) {
+  constexpr size_t kMost =
+      DatagramBacklog::kMostBytesTogether / DatagramBacklog::kMostBytes;
+  std::atomic<size_t> users[3] = {};
+  FullBacklogs one(&users[0]);
+  EXPECT_EQ(one.full(), kMost / 2);
+  EXPECT_TRUE(one.all.back()->IsScarce());
+  FullBacklogs two(&users[1]);
+  EXPECT_EQ(two.full(), (kMost - one.full()) / 2);
+  DatagramBacklog three(&users[2]);
+  EXPECT_FALSE(three.IsScarce());
   std::string message(DatagramBacklog::kMostBytes, 'x');
   const iovec piece = {&message[0], message.size()};
-  do {
-    all.push_back(std::make_unique<DatagramBacklog>());
-  } while (all.back()->Push(&piece, 1));
-  EXPECT_EQ(all.size(), 1 + DatagramBacklog::kMostBytesTogether /
-                                DatagramBacklog::kMostBytes);
-  EXPECT_TRUE(DatagramBacklog::IsScarce());
-  all.erase(all.begin());
-  EXPECT_TRUE(all.back()->Push(&piece, 1));
-  all.clear();
-  EXPECT_FALSE(DatagramBacklog::IsScarce());
+  EXPECT_TRUE(three.Push(&piece, 1));
+  one.all.erase(one.all.begin());
+  EXPECT_FALSE(one.all.back()->Push(&piece, 1));
+  two.all.clear();
+  three.Clear();
+  EXPECT_TRUE(one.all.back()->Push(&piece, 1));
+  one.all.erase(one.all.begin(), one.all.end() - 1);
+  EXPECT_FALSE(one.all.back()->IsScarce());
+  one.all.clear();
+  for (const auto& bytes : users) EXPECT_EQ(bytes, 0u);
 }
 
-// Much is kept for others: this one does with no memory.
+// Much is kept for the user's others: this one does with no memory.
 TEST_F(DatagramRelayTest, NothingIsLostWhenMemoryIsScarce) {
-  std::vector<std::unique_ptr<DatagramBacklog>> all;
-  std::string message(DatagramBacklog::kMostBytes, 'x');
-  const iovec piece = {&message[0], message.size()};
-  do {
-    all.push_back(std::make_unique<DatagramBacklog>());
-  } while (all.back()->Push(&piece, 1));
+  const FullBacklogs others(&user_bytes_);
   StartFull();
   std::thread program([this] {
     for (int i = 0; i < 500; ++i) {

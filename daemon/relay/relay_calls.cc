@@ -78,16 +78,22 @@ int Send(const wsp::v1::LinuxSend& request, const ClientAccess& access,
 
 int Name(const wsp::v1::LinuxName& request, RelayedSocket* socket,
          LinuxCallResult* result) {
-  return socket->UseReal([&](int fd) {
-    NetAddress address;
+  NetAddress address;
+  const int error = socket->UseReal([&](int fd) {
     socklen_t size = NetAddress::kMostBytes;
     const int failed = request.peer()
                            ? getpeername(fd, address.Buffer(), &size)
                            : getsockname(fd, address.Buffer(), &size);
     if (failed != 0) return errno;
-    EncodeAddress(address, result->mutable_name()->mutable_address());
     return 0;
   });
+  if (error != 0) return error;
+  // One of datagrams may have been given it by sending.
+  if (!request.peer() && socket->info().kind.type == SOCK_DGRAM) {
+    socket->NotePort(address.port());
+  }
+  EncodeAddress(address, result->mutable_name()->mutable_address());
+  return 0;
 }
 
 int GetError(RelayedSocket* socket, size_t length, std::string* value) {

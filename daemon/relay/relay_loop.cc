@@ -17,6 +17,10 @@ namespace wspd {
 namespace {
 
 constexpr int kEventsPerWait = 64;
+// Looks have one part in so many, and as many as that gives in this time may be
+// made at once.
+constexpr int kTimePerLook = 4;
+constexpr std::chrono::milliseconds kLookCredit{5};
 
 // epoll data: the handler's address, whose lowest bit says which end.
 uint64_t Pack(RelayHandler* handler, RelayEnd end) {
@@ -76,6 +80,7 @@ void RelayLoop::Stop() {
   deferred_.clear();
   retired_.clear();
   due_.clear();
+  looks_.clear();
 }
 
 void RelayLoop::Wake() {
@@ -143,17 +148,40 @@ void RelayLoop::Retire(std::shared_ptr<RelayHandler> handler) {
   retired_.push_back(std::move(handler));
 }
 
-void RelayLoop::WakeAfter(absl::Duration delay,
-                          std::weak_ptr<RelayHandler> handler) {
-  due_.emplace(Clock::now() + absl::ToChronoNanoseconds(delay),
-               std::move(handler));
+RelayLoop::Timers::iterator RelayLoop::WakeAfter(
+    absl::Duration delay, std::weak_ptr<RelayHandler> handler) {
+  return due_.emplace(Clock::now() + absl::ToChronoNanoseconds(delay),
+                      std::move(handler));
+}
+
+bool RelayLoop::MayLook() const {
+  return looks_.empty() && Clock::now() >= look_at_;
+}
+
+void RelayLoop::CountLook(std::chrono::nanoseconds took) {
+  look_at_ =
+      std::max(look_at_, Clock::now() - kLookCredit) + kTimePerLook * took;
+}
+
+void RelayLoop::LookLater(std::weak_ptr<RelayHandler> handler) {
+  looks_.push_back(std::move(handler));
+}
+
+void RelayLoop::RunLooks() {
+  while (!looks_.empty() && Clock::now() >= look_at_) {
+    const std::shared_ptr<RelayHandler> handler = looks_.front().lock();
+    looks_.pop_front();
+    if (handler != nullptr) handler->OnLook();
+  }
 }
 
 int RelayLoop::NextTimeoutMs() const {
   if (!deferred_.empty()) return 0;
-  if (due_.empty()) return -1;
+  if (due_.empty() && looks_.empty()) return -1;
+  auto next = looks_.empty() ? Clock::time_point::max() : look_at_;
+  if (!due_.empty()) next = std::min(next, due_.begin()->first);
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      due_.begin()->first - Clock::now());
+      next - Clock::now());
   // Rounded up, so that something is due when the wait ends.
   return static_cast<int>(std::clamp<int64_t>(left.count() + 1, 0,
                                               std::numeric_limits<int>::max()));
@@ -194,6 +222,7 @@ void RelayLoop::Run(const std::string& name) {
     }
     RunTurns();
     RunDue();
+    RunLooks();
     retired_.clear();
   }
 }

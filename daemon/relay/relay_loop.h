@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,8 @@ class RelayHandler {
   virtual void OnTurn() = 0;
   // RelayLoop::WakeAt()'s time has come.
   virtual void OnTime() = 0;
+  // RelayLoop::LookLater() was called, and there is time for it.
+  virtual void OnLook() {}
 };
 
 // One thread that moves the bytes of relayed sockets. Unlike EventLoop it takes
@@ -94,8 +97,22 @@ class RelayLoop {
   // Lets go of a handler that wants nothing any more, and whose descriptors are
   // closed, when the events of this round are through.
   void Retire(std::shared_ptr<RelayHandler> handler);
-  // Calls OnTime() in `delay`, unless the handler has ended by then.
-  void WakeAfter(absl::Duration delay, std::weak_ptr<RelayHandler> handler);
+  using Clock = std::chrono::steady_clock;
+  using Timers = std::multimap<Clock::time_point, std::weak_ptr<RelayHandler>>;
+
+  // Calls OnTime() in `delay`, unless the handler has ended by then: it is to
+  // cancel it, since the timer holds on to its memory. Valid until OnTime().
+  Timers::iterator WakeAfter(absl::Duration delay,
+                             std::weak_ptr<RelayHandler> handler);
+  void CancelWake(Timers::iterator timer) { due_.erase(timer); }
+
+  // Looks that take their time, and that programs can cause at will, have a
+  // quarter of the loop's. Whether there is time for one now: who makes it says
+  // how long it took. Else OnLook() is called when there is, in the order of
+  // LookLater()'s calls, unless the handler has ended by then.
+  bool MayLook() const;
+  void CountLook(std::chrono::nanoseconds took);
+  void LookLater(std::weak_ptr<RelayHandler> handler);
 
   // For whoever has its turn.
   char* buffer() { return buffer_.get(); }
@@ -105,8 +122,6 @@ class RelayLoop {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   RelayLoop(OwnedFd epoll, OwnedFd programs, OwnedFd wake);
 
   void Run(const std::string& name);
@@ -115,6 +130,7 @@ class RelayLoop {
   // What Ask() has brought.
   void RunAsked();
   void Wake();
+  void RunLooks();
   int NextTimeoutMs() const;
 
   const OwnedFd epoll_;
@@ -129,7 +145,10 @@ class RelayLoop {
   // The thread's own.
   std::vector<std::shared_ptr<RelayHandler>> deferred_;
   std::vector<std::shared_ptr<RelayHandler>> retired_;
-  std::multimap<Clock::time_point, std::weak_ptr<RelayHandler>> due_;
+  Timers due_;
+  std::deque<std::weak_ptr<RelayHandler>> looks_;
+  // When the next look may be made.
+  Clock::time_point look_at_;
   std::thread thread_;
 };
 

@@ -58,7 +58,7 @@ class RelayPolicyTest : public RelayFixture {
     request.set_type(type == SOCK_STREAM
                          ? wsp::v1::LinuxSocketRequest::TYPE_STREAM
                          : wsp::v1::LinuxSocketRequest::TYPE_DATAGRAM);
-    owner_->sockets.fetch_add(1);
+    EXPECT_EQ(owner_->Count(UINT32_MAX, 0), 0);
     Relayed relayed;
     EXPECT_EQ(table_->Make(request, 7, owner_, &relayed.program,
                            &relayed.socket, access_),

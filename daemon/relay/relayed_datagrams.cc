@@ -43,7 +43,9 @@ RelayedDatagrams::RelayedDatagrams(RelayedSocketInfo info, OwnedFd link,
                                    RelayedSockets* table)
     : RelayedSocket(std::move(info), std::move(link), std::move(real), loop,
                     table),
-      relay_(real_.get(), link_.get(), this->info().access.get()) {}
+      relay_(real_.get(), link_.get(),
+             &this->info().owner->user->datagram_bytes,
+             this->info().access.get()) {}
 
 int RelayedDatagrams::Start() {
   absl::MutexLock lock(&mu_);
@@ -62,31 +64,41 @@ int RelayedDatagrams::Start() {
 // -------------------------------------------------------------------- loop
 
 void RelayedDatagrams::OnEvents(RelayEnd end, uint32_t events) {
-  absl::MutexLock lock(&mu_);
-  const bool of_real = end == RelayEnd::kReal;
-  RunLocked(of_real ? events : 0, of_real ? 0 : events);
+  (end == RelayEnd::kReal ? real_events_ : link_events_) |= events;
+  Work();
 }
 
 void RelayedDatagrams::OnTurn() {
-  absl::MutexLock lock(&mu_);
-  deferred_ = false;
-  RunLocked(0, 0);
+  waits_ = false;
+  turn_ = true;
+  Work();
 }
 
-void RelayedDatagrams::OnTime() {
-  absl::MutexLock lock(&mu_);
-  if (link_.valid()) LeaveLocked();
+void RelayedDatagrams::Work() {
+  if (!mu_.TryLock()) {
+    if (!std::exchange(waits_, true)) loop()->Defer(shared_from_this());
+    return;
+  }
+  if (std::exchange(turn_, false)) deferred_ = false;
+  const uint32_t real_events = std::exchange(real_events_, 0);
+  uint32_t link_events = std::exchange(link_events_, 0);
+  // Whoever has shut down both directions still has it.
+  if ((link_events & EPOLLHUP) != 0 && link_.valid() && !relay_.closed() &&
+      !IsProgramGoneLocked()) {
+    link_events = (link_events & ~uint32_t{EPOLLHUP}) | EPOLLRDHUP;
+  }
+  RunLocked(real_events, link_events);
+  mu_.Unlock();
 }
+
+void RelayedDatagrams::OnProgramGoneLocked() { RunLocked(0, EPOLLHUP); }
+
+void RelayedDatagrams::OnTimeLocked() { LeaveLocked(); }
 
 void RelayedDatagrams::RunLocked(uint32_t real_events, uint32_t link_events) {
   if (!link_.valid()) return;
   // CloseIfLeft() was first.
   if (!real_.valid()) return LeaveLocked();
-  // Whoever has shut down both directions still has it.
-  if ((link_events & EPOLLHUP) != 0 && !relay_.closed() &&
-      !IsProgramGoneLocked()) {
-    link_events = (link_events & ~uint32_t{EPOLLHUP}) | EPOLLRDHUP;
-  }
   relay_.Run(real_events, link_events);
   SettleLocked();
   if (relay_.ended()) return LeaveLocked();
@@ -94,7 +106,7 @@ void RelayedDatagrams::RunLocked(uint32_t real_events, uint32_t link_events) {
     loop()->Defer(shared_from_this());
   }
   if (relay_.closed() && !std::exchange(lingers_, true)) {
-    loop()->WakeAfter(table()->options().linger_time, weak_from_this());
+    WakeAfterLocked(table()->options().linger_time);
   }
 }
 
@@ -153,13 +165,9 @@ LinuxStateResult::State RelayedDatagrams::StateLocked() const {
              : LinuxStateResult::STATE_CONNECTED;
 }
 
-void RelayedDatagrams::CloseIfLeft() {
+void RelayedDatagrams::CloseIfLeft(int* looks) {
   absl::MutexLock lock(&mu_);
-  // In doubt it stays: a hang-up's event ends it soon if it is closed.
-  if (!real_.valid() || !IsHungUp(link_.get()) ||
-      FindProgramEnd(link_.get()) != ProgramEnd::kClosed) {
-    return;
-  }
+  if (!IsLeftLocked(looks)) return;
   relay_.Flush();
   CountLocked();
   if (relay_.awaits_real()) return;

@@ -28,7 +28,7 @@ class RelayedDatagrams final : public RelayedSocket {
            wsp::v1::LinuxSendResult* result) override;
   int ReceiveError(const wsp::v1::LinuxReceiveError& request,
                    wsp::v1::LinuxReceiveErrorResult* result) override;
-  void CloseIfLeft() override;
+  void CloseIfLeft(int* looks) override;
   uint64_t dropped() const override {
     return dropped_.load(std::memory_order_relaxed);
   }
@@ -36,15 +36,19 @@ class RelayedDatagrams final : public RelayedSocket {
   // RelayHandler.
   void OnEvents(RelayEnd end, uint32_t events) override;
   void OnTurn() override;
-  void OnTime() override;
 
  private:
   // RelayedSocket.
   wsp::v1::LinuxStateResult::State StateLocked() const override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PrepareLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnProgramGoneLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnTimeLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // On the loop's thread.
+  // Runs with what there is word of, or takes another turn: calls may have the
+  // lock for a while, and the loop has others to serve.
+  void Work();
+  // On the loop's thread. EPOLLHUP of the link: the program's end is closed.
   void RunLocked(uint32_t real_events, uint32_t link_events)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Counts what was moved and sees to it that the loop hears of what is to
@@ -57,6 +61,12 @@ class RelayedDatagrams final : public RelayedSocket {
   void RearmLink() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   std::atomic<uint64_t> dropped_{0};
+  // The loop's thread's own: events that nothing was done about yet, whether
+  // Work() has asked for a turn, and whether one has come.
+  uint32_t real_events_ = 0;
+  uint32_t link_events_ = 0;
+  bool waits_ = false;
+  bool turn_ = false;
   DatagramRelay relay_ ABSL_GUARDED_BY(mu_);
   // What is watched for besides.
   bool real_writable_ ABSL_GUARDED_BY(mu_) = false;

@@ -7,6 +7,8 @@
 // After what it needs and doesn't include.
 #include <linux/sockios.h>
 
+#include <chrono>
+
 #include "daemon/relay/foreign_descriptors.h"
 #include "daemon/relay/relay_pair.h"
 #include "daemon/relay/relayed_sockets.h"
@@ -76,28 +78,81 @@ RelayedSocketReport RelayedSocket::Report() const {
 }
 
 int RelayedSocket::Bind(const NetAddress& address) {
-  const auto bind_real = [&address](int fd) {
-    return bind(fd, address.get(), address.size()) == 0 ? 0 : errno;
+  uint16_t port = 0;
+  const auto bind_real = [&](int fd) {
+    if (bind(fd, address.get(), address.size()) != 0) return errno;
+    port = NetAddress::LocalOf(fd).port();
+    return 0;
   };
-  const int error = UseReal(bind_real);
-  if (error != EADDRINUSE) return error;
-  table_->CloseLeft(*info_.owner);
-  return UseReal(bind_real);
+  int error = UseReal(bind_real);
+  if (error == EADDRINUSE) {
+    table_->CloseLeft(*info_.owner, address.port());
+    error = UseReal(bind_real);
+  }
+  NotePort(port);
+  return error;
+}
+
+bool RelayedSocket::IsLeftLocked(int* looks) const {
+  // In doubt it stays: a hang-up's event ends it soon if it is closed.
+  return real_.valid() && IsHungUp(link_.get()) && (*looks)-- > 0 &&
+         FindProgramEnd(link_.get()) == ProgramEnd::kClosed;
+}
+
+void RelayedSocket::NotePort(uint16_t port) {
+  uint16_t none = 0;
+  if (port != 0 && port_.compare_exchange_strong(none, port)) {
+    table_->EnterPort(*this);
+  }
+}
+
+void RelayedSocket::WakeAfterLocked(absl::Duration delay) {
+  CancelWakeLocked();
+  timer_ = loop_->WakeAfter(delay, weak_from_this());
+}
+
+void RelayedSocket::CancelWakeLocked() {
+  if (timer_.has_value()) loop_->CancelWake(*timer_);
+  timer_.reset();
+}
+
+void RelayedSocket::OnTime() {
+  absl::MutexLock lock(&mu_);
+  timer_.reset();
+  if (link_.valid()) OnTimeLocked();
 }
 
 bool RelayedSocket::IsProgramGoneLocked() {
+  if (awaits_look_) return false;
   // Whatever hangs the link up but a close is an event of the other end, too,
   // and comes there first. It may have been taken since.
   if (loop_->SawProgram(info_.number)) return false;
   if (std::exchange(hang_up_in_doubt_, false)) {
-    // Both directions have ended: nothing is lost to a program that still has
-    // it but its name and options. One that is gone would be kept for good.
-    return FindProgramEnd(link_.get()) != ProgramEnd::kOpen;
+    if (loop_->MayLook()) return LookWhetherClosedLocked();
+    // A program that hangs up without end isn't to take up the loop.
+    awaits_look_ = true;
+    loop_->LookLater(weak_from_this());
+    return false;
   }
   // Changes nothing, and is another one; of this end as well.
   shutdown(link_.get(), SHUT_RDWR);
   hang_up_in_doubt_ = loop_->SawProgram(info_.number);
   return !hang_up_in_doubt_;
+}
+
+bool RelayedSocket::LookWhetherClosedLocked() {
+  const auto begin = std::chrono::steady_clock::now();
+  // Both directions have ended: nothing is lost to a program that still has it
+  // but its name and options. One that is gone would be kept for good.
+  const bool closed = FindProgramEnd(link_.get()) != ProgramEnd::kOpen;
+  loop_->CountLook(std::chrono::steady_clock::now() - begin);
+  return closed;
+}
+
+void RelayedSocket::OnLook() {
+  absl::MutexLock lock(&mu_);
+  awaits_look_ = false;
+  if (link_.valid() && LookWhetherClosedLocked()) OnProgramGoneLocked();
 }
 
 bool RelayedSocket::HasLeftUnread() const {
@@ -108,6 +163,7 @@ bool RelayedSocket::HasLeftUnread() const {
 }
 
 void RelayedSocket::LeaveLocked() {
+  CancelWakeLocked();
   // Closing takes them out of the loop's set: nobody else has them. What is
   // unread on the link may have descriptors; of a stream it is known when
   // nothing is. It is closed later then.

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -114,6 +115,12 @@ class RelayedSocket : public RelayHandler,
   // Datagrams that went neither way.
   virtual uint64_t dropped() const { return 0; }
 
+  // The first port that a program knew it to have, by which RelayedSockets
+  // finds it; 0: none.
+  uint16_t port() const { return port_.load(); }
+  // The program is going to know it. Any thread, without the lock.
+  void NotePort(uint16_t port);
+
   // Whether the program's end was closed with something unread. Takes no lock
   // that it would wait for: false while another thread works on the socket.
   bool HasLeftUnread() const;
@@ -121,8 +128,14 @@ class RelayedSocket : public RelayHandler,
   virtual void OnListenerLeft() {}
 
   // Closes the real socket if it has an address and the program's end is
-  // closed, which the loop hasn't come to yet. Any thread.
-  virtual void CloseIfLeft() {}
+  // closed, which the loop hasn't come to yet. Any thread. Takes one off
+  // `*looks` for each time that it asks FindProgramEnd(), which it doesn't
+  // with none left.
+  virtual void CloseIfLeft(int* /*looks*/) {}
+
+  // RelayHandler.
+  void OnTime() override;
+  void OnLook() override;
 
   RelayedSocketReport Report() const;
   // From the program to the network, and back.
@@ -140,10 +153,20 @@ class RelayedSocket : public RelayHandler,
   // UseReal() is about to.
   virtual void PrepareLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {}
 
+  // For CloseIfLeft().
+  bool IsLeftLocked(int* looks) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // Whether the program's end is closed for the last time, on the loop's
   // thread, when the link has hung up: by that, or since both directions are
-  // shut down.
+  // shut down. False also if that is only found out later;
+  // OnProgramGoneLocked() says if it is so.
   bool IsProgramGoneLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  virtual void OnProgramGoneLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+
+  // Has OnTimeLocked() called in `delay`, instead of at any other time, unless
+  // the socket has ended by then. On the loop's thread.
+  void WakeAfterLocked(absl::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  virtual void OnTimeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
 
   // On the loop's thread, with a program's end that is closed: closes both
   // descriptors and takes the socket off the table. Handler functions may
@@ -166,10 +189,18 @@ class RelayedSocket : public RelayHandler,
   const RelayedSocketInfo info_;
   RelayLoop* const loop_;
   RelayedSockets* const table_;
+  std::atomic<uint16_t> port_{0};
   std::atomic<uint64_t> bytes_sent_{0};
   std::atomic<uint64_t> bytes_received_{0};
+  void CancelWakeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool LookWhetherClosedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // The next hang-up may be told for what IsProgramGoneLocked() did.
   bool hang_up_in_doubt_ ABSL_GUARDED_BY(mu_) = false;
+  // Of WakeAfterLocked().
+  std::optional<RelayLoop::Timers::iterator> timer_ ABSL_GUARDED_BY(mu_);
+  // OnLook() is to come: hang-ups before that are its affair.
+  bool awaits_look_ ABSL_GUARDED_BY(mu_) = false;
   // CLOCK_MONOTONIC_COARSE, nanoseconds.
   std::atomic<int64_t> active_at_ns_;
 };

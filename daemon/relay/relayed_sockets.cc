@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -24,6 +25,11 @@ constexpr int kMostNames = 8;
 // Bits of a number that can't be guessed: another program of the network
 // namespace could have the names that come next.
 constexpr int kRandomBits = 24;
+// Sockets of a process that have a port, the newest ones, which are looked at
+// for somebody who wants it; and those among them, shut down, that it takes
+// some time to look at.
+constexpr size_t kMostHolders = 64;
+constexpr int kMostLooks = 4;
 // Sockets of an owner that have large buffers.
 constexpr uint32_t kLargeSockets = 64;
 
@@ -35,19 +41,18 @@ uint64_t RandomNumber() {
   return number;
 }
 
-// So many that a quarter of the daemon's descriptors is left for the rest.
-size_t MostSockets() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-  return limit.rlim_cur / 8 * 3;
-}
-
 Kind KindOf(const RelayedSocketInfo& info) {
   if (info.kind.type == SOCK_DGRAM) return Kind::kDatagram;
   return info.listener != 0 ? Kind::kConnection : Kind::kStream;
 }
 
 }  // namespace
+
+size_t RelayedSockets::Options::MostSockets() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  return limit.rlim_cur / 8 * 3;
+}
 
 absl::StatusOr<std::unique_ptr<RelayedSockets>> RelayedSockets::Create(
     const Options& options) {
@@ -63,10 +68,7 @@ absl::StatusOr<std::unique_ptr<RelayedSockets>> RelayedSockets::Create(
 
 RelayedSockets::RelayedSockets(const Options& options,
                                std::vector<std::unique_ptr<RelayLoop>> loops)
-    : options_(options),
-      instance_(RandomNumber()),
-      most_sockets_(MostSockets()),
-      loops_(std::move(loops)) {}
+    : options_(options), instance_(RandomNumber()), loops_(std::move(loops)) {}
 
 RelayedSockets::~RelayedSockets() { Stop(); }
 
@@ -78,8 +80,19 @@ void RelayedSockets::Stop() {
   for (const auto& [number, socket] : ended) {
     bytes_sent_ += socket->bytes_sent();
     bytes_received_ += socket->bytes_received();
-    socket->info().owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+    Uncount(socket->info());
   }
+}
+
+void RelayedSockets::Uncount(const RelayedSocketInfo& info) {
+  info.owner->user->relayed.fetch_sub(1, std::memory_order_relaxed);
+  info.owner->Uncount();
+}
+
+bool RelayedSockets::HasRoom(const SocketUser& user) const {
+  return size() < options_.most_sockets &&
+         (!user.is_limited() || user.relayed.load(std::memory_order_relaxed) <
+                                    options_.most_sockets / 2);
 }
 
 RelayLoop* RelayedSockets::NextLoop() {
@@ -103,7 +116,7 @@ int RelayedSockets::Make(const wsp::v1::LinuxSocketRequest& request,
     return Add(std::move(info), request.nonblocking(), std::move(real), program,
                made);
   }
-  info.owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+  info.owner->Uncount();
   return error;
 }
 
@@ -142,15 +155,17 @@ int RelayedSockets::Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
   RelayLoop* const loop = NextLoop();
   info.opened_at_ns = absl::GetCurrentTimeNanos();
   RelayPair pair;
-  int error = HasRoom() ? MakePair(&info, nonblocking, &pair) : ENFILE;
+  int error =
+      HasRoom(*owner->user) ? MakePair(&info, nonblocking, &pair) : ENFILE;
   if (error == 0) {
     info.cookie = pair.cookie;
     error = loop->WatchProgram(pair.program.get(), info.number);
   }
   if (error != 0) {
-    owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+    owner->Uncount();
     return error;
   }
+  owner->user->relayed.fetch_add(1, std::memory_order_relaxed);
   if (info.kind.type == SOCK_DGRAM) {
     *made = std::make_shared<RelayedDatagrams>(
         std::move(info), std::move(pair.daemon), std::move(real), loop, this);
@@ -160,7 +175,11 @@ int RelayedSockets::Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
   }
   {
     absl::MutexLock lock(&mu_);
-    sockets_.emplace((*made)->info().number, *made);
+    const RelayedSocketInfo& entered = (*made)->info();
+    sockets_.emplace(entered.number, *made);
+    if (entered.listener != 0) {
+      accepted_[entered.listener].insert(entered.number);
+    }
   }
   error = (*made)->Start();
   if (error != 0) {
@@ -185,9 +204,18 @@ bool RelayedSockets::HasLeftUnread(uint64_t number) const {
 
 void RelayedSockets::TellAccepted(uint64_t number) const {
   absl::MutexLock lock(&mu_);
-  for (const auto& [other, socket] : sockets_) {
-    if (socket->info().listener == number) socket->OnListenerLeft();
+  auto found = accepted_.find(number);
+  if (found == accepted_.end()) return;
+  for (const uint64_t accepted : found->second) {
+    sockets_.at(accepted)->OnListenerLeft();
   }
+}
+
+void RelayedSockets::EnterPort(const RelayedSocket& socket) {
+  absl::MutexLock lock(&mu_);
+  if (!sockets_.contains(socket.info().number)) return;
+  ports_[{socket.info().owner.get(), socket.port()}].push_back(
+      socket.info().number);
 }
 
 std::vector<std::shared_ptr<RelayedSocket>> RelayedSockets::List() const {
@@ -203,15 +231,20 @@ size_t RelayedSockets::size() const {
   return sockets_.size();
 }
 
-void RelayedSockets::CloseLeft(const SocketOwner& owner) const {
-  std::vector<std::shared_ptr<RelayedSocket>> own;
+void RelayedSockets::CloseLeft(const SocketOwner& owner, uint16_t port) const {
+  std::vector<std::shared_ptr<RelayedSocket>> holders;
   {
     absl::MutexLock lock(&mu_);
-    for (const auto& [number, socket] : sockets_) {
-      if (socket->info().owner.get() == &owner) own.push_back(socket);
+    auto found = ports_.find({&owner, port});
+    if (found == ports_.end()) return;
+    const std::vector<uint64_t>& numbers = found->second;
+    for (auto it = numbers.rbegin();
+         it != numbers.rend() && holders.size() < kMostHolders; ++it) {
+      holders.push_back(sockets_.at(*it));
     }
   }
-  for (const auto& socket : own) socket->CloseIfLeft();
+  int looks = kMostLooks;
+  for (const auto& socket : holders) socket->CloseIfLeft(&looks);
 }
 
 std::shared_ptr<RelayedSocket> RelayedSockets::Remove(
@@ -221,10 +254,28 @@ std::shared_ptr<RelayedSocket> RelayedSockets::Remove(
   if (found == sockets_.end()) return nullptr;
   std::shared_ptr<RelayedSocket> removed = std::move(found->second);
   sockets_.erase(found);
+  TakeOffIndexesLocked(*removed);
   bytes_sent_ += removed->bytes_sent();
   bytes_received_ += removed->bytes_received();
-  removed->info().owner->sockets.fetch_sub(1, std::memory_order_relaxed);
+  Uncount(removed->info());
   return removed;
+}
+
+void RelayedSockets::TakeOffIndexesLocked(const RelayedSocket& socket) {
+  const RelayedSocketInfo& info = socket.info();
+  if (info.listener != 0) {
+    auto accepted = accepted_.find(info.listener);
+    accepted->second.erase(info.number);
+    if (accepted->second.empty()) accepted_.erase(accepted);
+  }
+  if (socket.port() == 0) return;
+  auto holders = ports_.find({info.owner.get(), socket.port()});
+  // It may be about to be entered, which it won't be any more.
+  if (holders == ports_.end()) return;
+  std::vector<uint64_t>& numbers = holders->second;
+  numbers.erase(std::remove(numbers.begin(), numbers.end(), info.number),
+                numbers.end());
+  if (numbers.empty()) ports_.erase(holders);
 }
 
 void RelayedSockets::SumBytes(uint64_t* sent, uint64_t* received) const {

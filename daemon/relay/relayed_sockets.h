@@ -11,6 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -34,6 +35,11 @@ class RelayedSockets {
     absl::Duration linger_time = absl::Seconds(120);
     // Sockets of one owner; accepted connections above it wait.
     uint32_t sockets_per_owner = 4096;
+    // Of all; one user may have half of them. So many that a quarter of the
+    // daemon's descriptors is left for the rest.
+    size_t most_sockets = MostSockets();
+
+    static size_t MostSockets();
   };
 
   static absl::StatusOr<std::unique_ptr<RelayedSockets>> Create(
@@ -76,16 +82,18 @@ class RelayedSockets {
   // Tells those that the listener `number` has accepted that it has.
   void TellAccepted(uint64_t number) const;
 
-  // Whether there may be one more: each costs the daemon two descriptors.
-  bool HasRoom() const { return size() < most_sockets_; }
+  // Whether the user may have one more: each costs the daemon two descriptors.
+  bool HasRoom(const SocketUser& user) const;
 
   // In no order.
   std::vector<std::shared_ptr<RelayedSocket>> List() const;
   size_t size() const;
 
-  // Frees addresses of the owner's sockets whose programs' ends are closed by
-  // now.
-  void CloseLeft(const SocketOwner& owner) const;
+  // The socket has its port().
+  void EnterPort(const RelayedSocket& socket);
+  // Frees addresses with this port of the owner's sockets whose programs' ends
+  // are closed by now; of some of them if there are many.
+  void CloseLeft(const SocketOwner& owner, uint16_t port) const;
 
   // For sockets that end. Returns the table's hold.
   std::shared_ptr<RelayedSocket> Remove(const RelayedSocket& socket);
@@ -97,6 +105,10 @@ class RelayedSockets {
   RelayedSockets(const Options& options,
                  std::vector<std::unique_ptr<RelayLoop>> loops);
 
+  void TakeOffIndexesLocked(const RelayedSocket& socket)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static void Uncount(const RelayedSocketInfo& info);
+
   // Gives the socket its number, too.
   int MakePair(RelayedSocketInfo* info, bool nonblocking, RelayPair* pair);
   // Makes the pair, enters and starts the socket.
@@ -107,7 +119,6 @@ class RelayedSockets {
   const Options options_;
   // Of this daemon: part of its sockets' names.
   const uint64_t instance_;
-  const size_t most_sockets_;
   const std::vector<std::unique_ptr<RelayLoop>> loops_;
   std::atomic<uint32_t> next_loop_{0};
   std::atomic<uint64_t> next_number_{1};
@@ -116,6 +127,13 @@ class RelayedSockets {
   uint64_t bytes_sent_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t bytes_received_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<uint64_t, std::shared_ptr<RelayedSocket>> sockets_
+      ABSL_GUARDED_BY(mu_);
+  // Those that have a port(), by it.
+  absl::flat_hash_map<std::pair<const SocketOwner*, uint16_t>,
+                      std::vector<uint64_t>>
+      ports_ ABSL_GUARDED_BY(mu_);
+  // By the number of the listener that has accepted them.
+  absl::flat_hash_map<uint64_t, absl::flat_hash_set<uint64_t>> accepted_
       ABSL_GUARDED_BY(mu_);
 };
 

@@ -7,6 +7,7 @@
 // After what it needs and doesn't include.
 #include <linux/sockios.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/base/log.h"
@@ -20,6 +21,10 @@ namespace {
 constexpr uint32_t kBytes = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 // After which a listener that had to pause goes on.
 constexpr absl::Duration kPause = absl::Milliseconds(100);
+// What one user's streams may keep together, in bytes, before each of them
+// takes no more at a time than this.
+constexpr size_t kMostKeptBytes = 32 << 20;
+constexpr size_t kScarceBytes = 4 << 10;
 
 bool MayHaveMore(uint32_t events) {
   return (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !=
@@ -67,6 +72,13 @@ void RelayedStream::WatchRealForRoomLocked() {
 }
 
 int RelayedStream::Listen(int backlog) {
+  uint16_t port = 0;
+  const int error = BeginToListen(backlog, &port);
+  NotePort(port);
+  return error;
+}
+
+int RelayedStream::BeginToListen(int backlog, uint16_t* port) {
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
   if (state_ != LinuxState::STATE_UNCONNECTED &&
@@ -74,6 +86,8 @@ int RelayedStream::Listen(int backlog) {
     return EINVAL;
   }
   if (listen(real_.get(), backlog) != 0) return errno;
+  // One that had no address has one now.
+  *port = NetAddress::LocalOf(real_.get()).port();
   AcceptQueue::SetRoom(link_.get(), backlog);
   if (accepts_ == nullptr) {
     accepts_ = std::make_unique<AcceptQueue>(table(), info());
@@ -142,15 +156,18 @@ void RelayedStream::NoteRealErrorLocked() {
   if (error != 0) BreakLocked(error);
 }
 
+void RelayedStream::OnProgramGoneLocked() {
+  gone_ = true;
+  WorkLocked();
+}
+
 void RelayedStream::OnTurn() {
   absl::MutexLock lock(&mu_);
   deferred_ = false;
   if (link_.valid()) WorkLocked();
 }
 
-void RelayedStream::OnTime() {
-  absl::MutexLock lock(&mu_);
-  if (!link_.valid()) return;
+void RelayedStream::OnTimeLocked() {
   pauses_ = false;
   if (state_ == LinuxState::STATE_LISTENING) return WorkLocked();
   if (!gone_ || !closing_) return;
@@ -201,7 +218,7 @@ void RelayedStream::AcceptLocked() {
   SetLinkEventsLocked(false, result == AcceptQueue::Result::kBlocked);
   if (result == AcceptQueue::Result::kMore) DeferLocked();
   if (result == AcceptQueue::Result::kScarce && !std::exchange(pauses_, true)) {
-    loop()->WakeAfter(kPause, weak_from_this());
+    WakeAfterLocked(kPause);
   }
 }
 
@@ -211,14 +228,30 @@ void RelayedStream::PumpLocked() {
   if (!to_real_ended_) more |= PumpToRealLocked();
   if (!link_.valid()) return;
   if (!to_program_ended_) more |= PumpToProgramLocked();
+  CountKeptLocked();
   if (!link_.valid()) return;
   if (gone_ && to_real_ended_) return CloseLocked();
   SetLinkEventsLocked(true, to_program_.blocked());
   if (to_real_.blocked()) WatchRealForRoomLocked();
   if (more) DeferLocked();
   if (gone_ && !std::exchange(closing_, true)) {
-    loop()->WakeAfter(table()->options().linger_time, weak_from_this());
+    WakeAfterLocked(table()->options().linger_time);
   }
+}
+
+ByteFlow::Buffer RelayedStream::BufferLocked() const {
+  const bool scarce = info().owner->user->stream_bytes.load(
+                          std::memory_order_relaxed) > kMostKeptBytes;
+  return {loop()->buffer(), scarce ? kScarceBytes : RelayLoop::kBufferBytes};
+}
+
+void RelayedStream::CountKeptLocked() {
+  const size_t kept = to_real_.kept_bytes() + to_program_.kept_bytes();
+  if (kept == kept_bytes_) return;
+  // Unsigned: may be less than before.
+  info().owner->user->stream_bytes.fetch_add(kept - kept_bytes_,
+                                             std::memory_order_relaxed);
+  kept_bytes_ = kept;
 }
 
 bool RelayedStream::PumpToRealLocked() {
@@ -226,8 +259,7 @@ bool RelayedStream::PumpToRealLocked() {
   uint64_t moved = 0;
   int error = 0;
   const ByteFlow::Result result = to_real_.Run(
-      link_.get(), real_.get(), {loop()->buffer(), RelayLoop::kBufferBytes},
-      &budget, &moved, &error);
+      link_.get(), real_.get(), BufferLocked(), &budget, &moved, &error);
   if (moved > 0) CountSent(moved);
   switch (result) {
     case ByteFlow::Result::kIdle:
@@ -274,8 +306,7 @@ bool RelayedStream::PumpToProgramLocked() {
   uint64_t moved = 0;
   int error = 0;
   const ByteFlow::Result result = to_program_.Run(
-      real_.get(), link_.get(), {loop()->buffer(), RelayLoop::kBufferBytes},
-      &budget, &moved, &error);
+      real_.get(), link_.get(), BufferLocked(), &budget, &moved, &error);
   if (moved > 0) CountReceived(moved);
   switch (result) {
     case ByteFlow::Result::kIdle:
@@ -348,10 +379,17 @@ int RelayedStream::Reset() {
 }
 
 void RelayedStream::DrainLinkLocked() {
+  // What is there now: the program may be sending without end.
+  int left = 0;
+  if (ioctl(link_.get(), SIOCINQ, &left) != 0) return;
   char bytes[16384];
-  bool stopped = false;
-  while (ForeignDescriptors::Receive(link_.get(), bytes, sizeof(bytes), 0,
-                                     &stopped) > 0) {
+  while (left > 0) {
+    const size_t most = std::min(sizeof(bytes), static_cast<size_t>(left));
+    bool stopped = false;
+    const ssize_t received =
+        ForeignDescriptors::Receive(link_.get(), bytes, most, 0, &stopped);
+    if (received <= 0) return;
+    left -= static_cast<int>(received);
   }
 }
 
@@ -366,17 +404,13 @@ bool RelayedStream::IsUnacceptedLocked() const {
   return unaccepted_ || table()->HasLeftUnread(info().listener);
 }
 
-void RelayedStream::CloseIfLeft() {
+void RelayedStream::CloseIfLeft(int* looks) {
   absl::MutexLock lock(&mu_);
-  if (!real_.valid() || (state_ != LinuxState::STATE_UNCONNECTED &&
-                         state_ != LinuxState::STATE_LISTENING)) {
+  if (state_ != LinuxState::STATE_UNCONNECTED &&
+      state_ != LinuxState::STATE_LISTENING) {
     return;
   }
-  // In doubt it stays: a hang-up's event ends it soon if it is closed.
-  if (IsHungUp(link_.get()) &&
-      FindProgramEnd(link_.get()) == ProgramEnd::kClosed) {
-    real_.Reset();
-  }
+  if (IsLeftLocked(looks)) real_.Reset();
 }
 
 void RelayedStream::CloseLocked() {
@@ -384,7 +418,11 @@ void RelayedStream::CloseLocked() {
   LeaveLocked();
 }
 
-RelayedStream::~RelayedStream() { StopLingering(); }
+RelayedStream::~RelayedStream() {
+  StopLingering();
+  info().owner->user->stream_bytes.fetch_sub(kept_bytes_,
+                                             std::memory_order_relaxed);
+}
 
 void RelayedStream::StopLingering() {
   // Everything is the kernel's to send. Nobody waits for it; close() would, on

@@ -32,7 +32,7 @@ class RelayedStream : public RelayedSocket {
   int Listen(int backlog) override;
   int State(int filler_change, wsp::v1::LinuxStateResult* result) override;
   int TakeError(int* pending) override;
-  void CloseIfLeft() override;
+  void CloseIfLeft(int* looks) override;
   void OnListenerLeft() override { unaccepted_.store(true); }
   int Shutdown(int how) override;
   int Reset() override;
@@ -43,7 +43,6 @@ class RelayedStream : public RelayedSocket {
   // RelayHandler.
   void OnEvents(RelayEnd end, uint32_t events) override;
   void OnTurn() override;
-  void OnTime() override;
 
  private:
   using LinuxState = wsp::v1::LinuxStateResult;
@@ -53,6 +52,11 @@ class RelayedStream : public RelayedSocket {
     return state_;
   }
 
+  // RelayedSocket.
+  void OnProgramGoneLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnTimeLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  int BeginToListen(int backlog, uint16_t* port);
   // `room`: also for room, which a connection under way tells its end by.
   int WatchRealLocked(bool room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -66,6 +70,8 @@ class RelayedStream : public RelayedSocket {
   void CheckConnectLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailConnectLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnConnectedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // More of the filler is there, or to come; less if negative.
+  void ExpectFillerLocked(int64_t change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes off the link what is there of the filler.
   void DrainFillerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int TakeErrorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -99,6 +105,10 @@ class RelayedStream : public RelayedSocket {
   // Drops what is there.
   void DrainLinkLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DeferLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The loop's buffer, or less of it: what is left over of it is kept.
+  ByteFlow::Buffer BufferLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Counts for the user what is kept.
+  void CountKeptLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ByteFlow to_real_ ABSL_GUARDED_BY(mu_);
   ByteFlow to_program_ ABSL_GUARDED_BY(mu_);
@@ -136,6 +146,8 @@ class RelayedStream : public RelayedSocket {
   bool pauses_ ABSL_GUARDED_BY(mu_) = false;
   // A timer runs until which everything has to be out.
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
+  // What the user has been counted for.
+  size_t kept_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   // What the link and the real socket are watched for.
   uint32_t link_events_ ABSL_GUARDED_BY(mu_) = 0;
   bool real_room_ ABSL_GUARDED_BY(mu_) = false;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "daemon/relay/foreign_descriptors.h"
@@ -13,6 +14,10 @@
 
 namespace wspd {
 namespace {
+
+// Of one attempt, in bytes: more than buffers have room for. A call may have to
+// take them all off.
+constexpr int64_t kMostFiller = 2 << 20;
 
 int ConnectTo(int fd, const NetAddress& address) {
   int result;
@@ -26,6 +31,7 @@ int ConnectTo(int fd, const NetAddress& address) {
 
 int RelayedStream::Connect(const NetAddress& address, uint32_t filler,
                            bool* in_progress) {
+  if (filler > kMostFiller) return EINVAL;
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
   if (address.empty()) return DissolveLocked();
@@ -33,10 +39,10 @@ int RelayedStream::Connect(const NetAddress& address, uint32_t filler,
   int error;
   switch (state_) {
     case LinuxState::STATE_CONNECTING:
-      to_real_.Skip(filler);
+      ExpectFillerLocked(filler);
       return EALREADY;
     case LinuxState::STATE_UNCONNECTED:
-      to_real_.Skip(filler);
+      ExpectFillerLocked(filler);
       error = BeginConnectLocked(address, in_progress);
       break;
     case LinuxState::STATE_CONNECTED:
@@ -142,6 +148,11 @@ void RelayedStream::OnConnectedLocked() {
   SetLinkEventsLocked(true, false);
 }
 
+void RelayedStream::ExpectFillerLocked(int64_t change) {
+  // However often it is told of: no more than once the most is ever drained.
+  to_real_.Skip(std::min(change, kMostFiller - to_real_.skips()));
+}
+
 void RelayedStream::DrainFillerLocked() {
   char bytes[4096];
   while (to_real_.skips() > 0) {
@@ -155,11 +166,14 @@ void RelayedStream::DrainFillerLocked() {
 }
 
 int RelayedStream::State(int filler_change, wsp::v1::LinuxStateResult* result) {
+  if (std::abs(int64_t{filler_change}) > kMostFiller) return EINVAL;
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
   if (state_ == LinuxState::STATE_CONNECTING) {
     CheckConnectLocked();
-    if (state_ == LinuxState::STATE_CONNECTING) to_real_.Skip(filler_change);
+    if (state_ == LinuxState::STATE_CONNECTING) {
+      ExpectFillerLocked(filler_change);
+    }
   }
   if (state_ != LinuxState::STATE_CONNECTING && filler_change < 0) {
     // A byte that nobody was to count on may be there all the same.

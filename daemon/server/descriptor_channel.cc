@@ -3,8 +3,13 @@
 #include <endian.h>
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+// After what it needs and doesn't include.
+#include <linux/sockios.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -21,6 +26,9 @@ namespace {
 // way of counting, and for not many more: descriptors under way count against
 // the daemon's limit of open files, those of all clients together.
 constexpr int kSendBufferBytes = 32 << 10;
+// Of one user, of the daemon's limit of open files: above that all clients
+// would be refused theirs.
+constexpr rlim_t kShareOfUser = 4;
 // Of one client, before the loop serves others.
 constexpr int kAdoptionsPerTurn = 16;
 
@@ -67,7 +75,44 @@ int SendMessage(int to, uint64_t call_id, uint64_t cookie, int fd) {
   }
 }
 
+// Descriptors that one user may leave unread, on all connections.
+uint32_t MostUnread() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 256;
+  return static_cast<uint32_t>(
+      std::min<rlim_t>(limit.rlim_cur / kShareOfUser, UINT32_MAX));
+}
+
+bool IsAllRead(int fd) {
+  int bytes = 0;
+  return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes == 0;
+}
+
 }  // namespace
+
+DescriptorChannel::~DescriptorChannel() {
+  user_->unread_descriptors.fetch_sub(unread_, std::memory_order_relaxed);
+}
+
+int DescriptorChannel::SendLocked(uint64_t call_id, uint64_t cookie, int fd) {
+  static const uint32_t most_unread = MostUnread();
+  if (IsAllRead(fd_.get())) {
+    user_->unread_descriptors.fetch_sub(std::exchange(unread_, 0),
+                                        std::memory_order_relaxed);
+  }
+  if (user_->unread_descriptors.fetch_add(1, std::memory_order_relaxed) >=
+      most_unread) {
+    user_->unread_descriptors.fetch_sub(1, std::memory_order_relaxed);
+    return ENOBUFS;
+  }
+  const int error = SendMessage(fd_.get(), call_id, cookie, fd);
+  if (error == 0) {
+    ++unread_;
+  } else {
+    user_->unread_descriptors.fetch_sub(1, std::memory_order_relaxed);
+  }
+  return error;
+}
 
 void DescriptorChannel::Serve(const Context& context, OwnedFd fd,
                               std::shared_ptr<Connection> connection,
@@ -109,7 +154,7 @@ int DescriptorChannel::SendDescriptor(uint64_t call_id, uint64_t cookie,
   int error;
   {
     absl::MutexLock lock(&sending_mu_);
-    error = SendMessage(fd_.get(), call_id, cookie, fd);
+    error = SendLocked(call_id, cookie, fd);
   }
   switch (error) {
     case EAGAIN:

@@ -6,9 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/linux/socket_owners.h"
 #include "daemon/server/connection.h"
 #include "daemon/server/connection_table.h"
 #include "daemon/session/attachment.h"
@@ -42,6 +44,8 @@ class DescriptorChannel
                     std::shared_ptr<Connection> connection,
                     const std::string& token);
 
+  ~DescriptorChannel() override;
+
   // DescriptorSink.
   int SendDescriptor(uint64_t call_id, uint64_t cookie, int fd) override;
   void Close() override { connection_->Shutdown(); }
@@ -52,11 +56,16 @@ class DescriptorChannel
  private:
   DescriptorChannel(EventLoop* loop, OwnedFd fd,
                     std::shared_ptr<Connection> connection,
-                    std::weak_ptr<Attachment> attachment)
+                    const std::shared_ptr<Attachment>& attachment)
       : loop_(loop),
         fd_(std::move(fd)),
         connection_(std::move(connection)),
-        attachment_(std::move(attachment)) {}
+        attachment_(attachment),
+        user_(attachment->client()->owner()->user) {}
+
+  // Sends one unless the user has too many unread. Returns errno.
+  int SendLocked(uint64_t call_id, uint64_t cookie, int fd)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(sending_mu_);
 
   // Ties the channel to the attachment, with the first message. False if the
   // attachment or the connection has ended.
@@ -77,6 +86,9 @@ class DescriptorChannel
   const std::shared_ptr<Connection> connection_;
   // Which has a hold on this.
   const std::weak_ptr<Attachment> attachment_;
+  const std::shared_ptr<SocketUser> user_;
+  // Descriptors sent since there was last seen to be nothing unread.
+  uint32_t unread_ ABSL_GUARDED_BY(sending_mu_) = 0;
   EventLoop::WatchId watch_ = 0;
   bool ended_ = false;
 };

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -24,6 +25,8 @@ namespace wire = wsp::wire;
 // How much of a frame is worked on before others have their turn.
 constexpr size_t kCallsPerTurn = 64;
 constexpr size_t kBytesPerTurn = 256 << 10;
+// Some calls take more than others, if a client sees to that.
+constexpr std::chrono::milliseconds kTurnTime{2};
 constexpr size_t kClientNameBytes = 64;
 
 bool HasCapability(const wsp::v1::Hello& hello, const OfferedPlanes& planes,
@@ -207,12 +210,14 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
   absl::Status status;
   size_t calls = 0;
   size_t bytes = 0;
+  const auto end = std::chrono::steady_clock::now() + kTurnTime;
   while (next_cancel_ < cancels_to_run_.size() && calls < kCallsPerTurn) {
     CancelCall(cancels_to_run_[next_cancel_++]);
     ++calls;
   }
   while (next_call_ < calls_to_run_.size() && calls < kCallsPerTurn &&
-         bytes < kBytesPerTurn && status.ok()) {
+         bytes < kBytesPerTurn && status.ok() &&
+         (calls == 0 || std::chrono::steady_clock::now() < end)) {
     const WireReader& call = calls_to_run_[next_call_++];
     bytes += call.remaining();
     ++calls;

@@ -90,7 +90,7 @@ int Attachment::LendSocket(const Call& call,
   entry.socket_id = call.socket_id;
   int error = wspd::MakeLinuxSocket(request, owner, &fd, &entry);
   if (error != 0) {
-    owner->sockets.fetch_sub(1);
+    owner->Uncount();
     return error;
   }
   table->Add(entry);

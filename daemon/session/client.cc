@@ -42,8 +42,7 @@ int Client::CountSocket() {
 }
 
 int Client::CountOwnedSocket() {
-  return CountUpTo(limits_.sockets_per_client, &owner_->sockets,
-                   usage_.sockets.load());
+  return owner_->Count(limits_.sockets_per_client, usage_.sockets.load());
 }
 
 uint32_t Client::sockets() const {

@@ -27,20 +27,23 @@ class SessionEnvironment {
   // Without a resolver there is no name space: WSAEOPNOTSUPP. Tickets of
   // WSPDuplicateSocket that nobody claims end after `ticket_time`. Without
   // `lent_sockets` nothing is lent, without `relayed_sockets` nothing relayed,
-  // and without `policy` nothing denied.
+  // and without `policy` nothing denied. Of both `sockets_per_user` may belong
+  // to one user's processes.
   SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer,
                      Resolver* resolver = nullptr,
                      absl::Duration ticket_time = absl::Minutes(1),
                      LentSockets* lent_sockets = nullptr,
                      RelayedSockets* relayed_sockets = nullptr,
-                     PolicyStore* policy = nullptr)
+                     PolicyStore* policy = nullptr,
+                     uint32_t sockets_per_user = SocketOwners::kSocketsPerUser)
       : sockets_{lingerer},
         loops_(std::move(loops)),
         resolver_(resolver),
         tickets_(TicketTable::Create(loops_.front(), ticket_time)),
         lent_sockets_(lent_sockets),
         relayed_sockets_(relayed_sockets),
-        policy_(policy) {}
+        policy_(policy),
+        owners_(SocketOwners::Create(sockets_per_user)) {}
 
   const WinsockSocket::Environment* sockets() const { return &sockets_; }
   TicketTable* tickets() const { return tickets_.get(); }
@@ -91,7 +94,7 @@ class SessionEnvironment {
   LentSockets* const lent_sockets_;
   RelayedSockets* const relayed_sockets_;
   PolicyStore* const policy_;
-  const std::shared_ptr<SocketOwners> owners_ = SocketOwners::Create();
+  const std::shared_ptr<SocketOwners> owners_;
   const std::unique_ptr<EventJournal> events_ =
       std::make_unique<EventJournal>();
   mutable std::atomic<uint32_t> next_loop_{0};

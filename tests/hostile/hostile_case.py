@@ -66,9 +66,9 @@ def flood(connection):
 class HonestClient:
     """A process that echoes all the time, in tests/hostile/honest_client.py."""
 
-    def __init__(self, path, port):
+    def __init__(self, path, port, script="honest_client.py"):
         self._process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "honest_client.py"),
+            [sys.executable, os.path.join(HERE, script),
              PROTO_ROOT, path, str(port)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._lines = []
@@ -89,6 +89,15 @@ class HonestClient:
             before = len(self._lines)
             return self._changed.wait_for(
                 lambda: len(self._lines) >= before + 3, timeout=30)
+
+    def lines_of(self, act):
+        """What it says while `act` runs, and at least the three lines after."""
+        with self._changed:
+            before = len(self._lines)
+        act()
+        assert self.await_echoes(), "the honest client isn't served"
+        with self._changed:
+            return self._lines[before:]
 
     def stop(self):
         """Returns the process's last words, "" for a failure."""

@@ -68,22 +68,32 @@ class WireClient:
 
     def call(self, request, socket_id=0, **fields):
         """Makes one call and returns its completion."""
-        self._next_call += 1
+        return self.calls([(request, socket_id, fields)])[0]
+
+    def calls(self, requests):
+        """Makes calls in one frame, each (request, socket id, fields); returns
+        their completions in this order."""
         frame = self.provider.ClientFrame(ack_sequence=self._ack)
-        call = frame.calls.add(call_id=self._next_call, socket_id=socket_id)
-        getattr(call, request).SetInParent()
-        for name, value in fields.items():
-            field = getattr(getattr(call, request), name)
-            if hasattr(field, "CopyFrom"):
-                field.CopyFrom(value)
-            else:
-                setattr(getattr(call, request), name, value)
+        for request, socket_id, fields in requests:
+            self._next_call += 1
+            call = frame.calls.add(call_id=self._next_call,
+                                   socket_id=socket_id)
+            body = getattr(call, request)
+            body.SetInParent()
+            for name, value in fields.items():
+                if hasattr(getattr(body, name), "CopyFrom"):
+                    getattr(body, name).CopyFrom(value)
+                else:
+                    setattr(body, name, value)
+        first = self._next_call - len(requests) + 1
         self._frames.put(frame)
-        while True:
+        results = {}
+        while len(results) < len(requests):
             for completion in next(self._stream).completions:
                 self._ack = max(self._ack, completion.sequence)
-                if completion.call_id == self._next_call:
-                    return completion
+                if first <= completion.call_id <= self._next_call:
+                    results[completion.call_id] = completion
+        return [results[first + i] for i in range(len(requests))]
 
     def ipv4(self, address, port):
         out = self.types.SocketAddress()

@@ -1,0 +1,77 @@
+#include "daemon/linux/socket_owners.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+constexpr uint32_t kMostOfProcess = 3;
+constexpr uint32_t kMostOfUser = 4;
+
+class SocketOwnersTest : public testing::Test {
+ protected:
+  std::shared_ptr<SocketOwner> OwnerOf(pid_t pid, uid_t uid) {
+    PeerIdentity identity;
+    identity.pid = pid;
+    identity.uid = uid;
+    identity.start_time_ticks = 1;
+    return owners_->Of(ProcessKey::Of(identity, ""), identity);
+  }
+
+  static uid_t OtherUser() { return geteuid() + 4711; }
+
+  const std::shared_ptr<SocketOwners> owners_ =
+      SocketOwners::Create(kMostOfUser);
+};
+
+TEST_F(SocketOwnersTest, AProcessHasALimitOfItsOwn) {
+  const auto owner = OwnerOf(1, OtherUser());
+  EXPECT_EQ(owner->Count(kMostOfProcess, 1), 0);
+  EXPECT_EQ(owner->Count(kMostOfProcess, 1), 0);
+  EXPECT_EQ(owner->Count(kMostOfProcess, 1), EMFILE);
+  EXPECT_EQ(owner->sockets, 2u);
+  EXPECT_EQ(owner->user->sockets, 2u);
+  owner->Uncount();
+  EXPECT_EQ(owner->Count(kMostOfProcess, 1), 0);
+}
+
+TEST_F(SocketOwnersTest, AUsersProcessesHaveOneTogether) {
+  const auto one = OwnerOf(1, OtherUser());
+  const auto other = OwnerOf(2, OtherUser());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(one->Count(kMostOfProcess, 0), 0);
+    EXPECT_EQ(other->Count(kMostOfProcess, 0), 0);
+  }
+  EXPECT_EQ(one->Count(kMostOfProcess, 0), ENFILE);
+  EXPECT_EQ(one->sockets, 2u);
+  // No other user is the worse for it.
+  EXPECT_EQ(OwnerOf(3, OtherUser() + 1)->Count(kMostOfProcess, 0), 0);
+  other->Uncount();
+  EXPECT_EQ(one->Count(kMostOfProcess, 0), 0);
+  EXPECT_EQ(other->Count(kMostOfProcess, 0), ENFILE);
+}
+
+TEST_F(SocketOwnersTest, RootAndTheDaemonsUserHaveNone) {
+  for (const uid_t uid : {uid_t{0}, geteuid()}) {
+    const auto owner = OwnerOf(1, uid);
+    EXPECT_FALSE(owner->user->is_limited());
+    for (uint32_t i = 0; i < 2 * kMostOfUser; ++i) {
+      EXPECT_EQ(owner->Count(100, 0), 0);
+    }
+  }
+}
+
+TEST_F(SocketOwnersTest, AUserIsRememberedAsLongAsHisProcesses) {
+  auto one = OwnerOf(1, OtherUser());
+  const auto other = OwnerOf(2, OtherUser());
+  EXPECT_EQ(one->Count(kMostOfProcess, 0), 0);
+  one->Uncount();
+  one.reset();
+  EXPECT_EQ(OwnerOf(3, OtherUser())->user, other->user);
+}
+
+}  // namespace
+}  // namespace wspd

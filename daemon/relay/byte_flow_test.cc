@@ -1,0 +1,86 @@
+#include "daemon/relay/byte_flow.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "daemon/base/owned_fd.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+struct Pair {
+  Pair() {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    near.Reset(ends[0]);
+    far.Reset(ends[1]);
+  }
+  OwnedFd near;
+  OwnedFd far;
+};
+
+// A byte with a descriptor, at which whoever receives has to stop.
+void SendOneByOne(int fd) {
+  char byte = 'x';
+  iovec bytes = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr header{};
+  header.msg_iov = &bytes;
+  header.msg_iovlen = 1;
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  cmsghdr* const rights = CMSG_FIRSTHDR(&header);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
+  ASSERT_EQ(sendmsg(fd, &header, MSG_NOSIGNAL), 1);
+}
+
+TEST(ByteFlowTest, BytesThatComeOneByOneUseUpATurn) {
+  const Pair source, sink;
+  constexpr uint64_t kPieces = 100;
+  for (uint64_t i = 0; i < kPieces; ++i) SendOneByOne(source.near.get());
+  ByteFlow flow;
+  flow.SetReady(false, false);
+  char data[4096];
+  uint64_t moved = 0;
+  int error = 0;
+  int turns = 0;
+  for (;;) {
+    size_t budget = 64 << 10;
+    const uint64_t before = moved;
+    const ByteFlow::Result result =
+        flow.Run(source.far.get(), sink.near.get(), {data, sizeof(data)},
+                 &budget, &moved, &error);
+    ++turns;
+    EXPECT_LE(moved - before, 32u);
+    if (result != ByteFlow::Result::kMore) break;
+  }
+  EXPECT_EQ(moved, kPieces);
+  EXPECT_GE(turns, 4);
+}
+
+TEST(ByteFlowTest, UrgentBytesUseUpATurn) {
+  const Pair source, sink;
+  ByteFlow flow;
+  char data[4096];
+  int error = 0;
+  // Each is at the front when it is looked for.
+  size_t budget = 64 << 10;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_EQ(send(source.near.get(), "x", 1, MSG_OOB), 1);
+    uint64_t moved = 0;
+    flow.SetReady(true, false);
+    (void)flow.Run(source.far.get(), sink.near.get(), {data, sizeof(data)},
+                   &budget, &moved, &error);
+    EXPECT_EQ(moved, 1u);
+  }
+  EXPECT_LE(budget, size_t{24} << 10);
+}
+
+}  // namespace
+}  // namespace wspd
