@@ -27,13 +27,13 @@ bool HasUrgent(int fd) {
   return recv(fd, &byte, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
-// Whether a receive that comes upon an urgent byte drops it, as that of a Unix
-// socket does; TCP steps over it and keeps it.
-bool DropsUrgent(int fd) {
-  int domain = AF_UNSPEC;
-  socklen_t size = sizeof(domain);
-  return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
-         domain == AF_UNIX;
+// Whether there is an ordinary byte, or the end: 1, 0 if not, or -1 with an
+// error, which is told but this once.
+int FindOrdinary(int fd) {
+  char byte;
+  const ssize_t found = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (found >= 0) return 1;
+  return errno == EAGAIN || errno == EINTR ? 0 : -1;
 }
 
 // Of a budget, for whatever takes a system call or more: a source may have its
@@ -42,11 +42,6 @@ constexpr size_t kLeastCost = 2048;
 
 void Spend(size_t bytes, size_t* budget) {
   *budget -= std::min(std::max(bytes, kLeastCost), *budget);
-}
-
-bool IsEmpty(int fd) {
-  int bytes = 0;
-  return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes == 0;
 }
 
 ssize_t SendSome(int fd, const char* data, size_t size, int flags) {
@@ -62,6 +57,7 @@ ssize_t SendSome(int fd, const char* data, size_t size, int flags) {
 void ByteFlow::SetReady(bool urgent, bool ends) {
   ready_ = true;
   urgent_ |= urgent;
+  had_urgent_ |= urgent;
   ends_ |= ends;
 }
 
@@ -163,13 +159,42 @@ ByteFlow::Result ByteFlow::Move(int source, int sink, const Buffer& buffer,
   return Give(sink, part.data, size, false, moved, error);
 }
 
-void ByteFlow::LeaveMark(int source, bool* may_be_at_mark) {
-  // It is at the mark until it has stepped over it, which receiving does. But
-  // by then the next urgent byte may be at the front, and be dropped: so a
-  // receive is made only when something else was seen there. What comes after
-  // that is another edge.
-  if (!ends_ && DropsUrgent(source) && IsEmpty(source)) ready_ = false;
-  *may_be_at_mark = HasUrgent(source);
+ByteFlow::Result ByteFlow::LookForOrdinary(int source, int* error) {
+  // Who has been told of the end receives what there is, and that.
+  if (ends_) return Result::kIdle;
+  const int found = FindOrdinary(source);
+  if (found < 0) {
+    *error = errno;
+    return Result::kSourceFailed;
+  }
+  if (found == 0) ready_ = false;
+  return Result::kIdle;
+}
+
+ByteFlow::Result ByteFlow::MoveNext(int source, int sink, const Buffer& buffer,
+                                    bool* may_be_at_mark, size_t* budget,
+                                    uint64_t* moved, int* error) {
+  // A receive that comes upon an urgent byte drops it. So none is made before
+  // an ordinary byte was seen, and after that that it is no urgent one which is
+  // at the front: what comes later comes behind it, with an edge of its own.
+  if (*may_be_at_mark) {
+    Result result = LookForOrdinary(source, error);
+    if (result != Result::kIdle) return result;
+    if (IsAtMark(source)) {
+      Spend(1, budget);
+      result = MoveUrgent(source, sink, moved, error);
+      if (result != Result::kIdle) return result;
+      // It is at the mark until it has stepped over it, which receiving does.
+      result = LookForOrdinary(source, error);
+      *may_be_at_mark = HasUrgent(source);
+      return result;
+    }
+    if (!ready_) {
+      return urgent_ ? MoveUrgent(source, sink, moved, error) : Result::kIdle;
+    }
+  }
+  *may_be_at_mark = true;
+  return Move(source, sink, buffer, budget, moved, error);
 }
 
 ByteFlow::Result ByteFlow::Run(int source, int sink, const Buffer& buffer,
@@ -178,25 +203,20 @@ ByteFlow::Result ByteFlow::Run(int source, int sink, const Buffer& buffer,
     const Result result = GiveRest(sink, moved, error);
     if (result != Result::kIdle) return result;
   }
-  // An urgent byte that came unannounced can be at the front only behind other
-  // bytes that were taken since there was word of them.
-  bool may_be_at_mark = urgent_ || std::exchange(resumes_, false);
+  // The first urgent byte that came unannounced can be at the front only behind
+  // other bytes that were taken since there was word of them.
+  bool may_be_at_mark = std::exchange(resumes_, false) || had_urgent_;
   while (ready_) {
     if (*budget == 0) {
       resumes_ = true;
       return Result::kMore;
     }
-    const bool at_mark = may_be_at_mark && IsAtMark(source);
-    if (at_mark) Spend(1, budget);
     const Result result =
-        at_mark ? MoveUrgent(source, sink, moved, error)
-                : Move(source, sink, buffer, budget, moved, error);
+        MoveNext(source, sink, buffer, &may_be_at_mark, budget, moved, error);
     if (result != Result::kIdle) {
       resumes_ = ready_;
       return result;
     }
-    may_be_at_mark = true;
-    if (at_mark) LeaveMark(source, &may_be_at_mark);
   }
   return Result::kIdle;
 }

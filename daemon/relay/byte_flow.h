@@ -71,9 +71,12 @@ class ByteFlow {
   Result GiveRest(int sink, uint64_t* moved, int* error);
   // Gives on the urgent byte that the source is at. kIdle: it has none.
   Result MoveUrgent(int source, int sink, uint64_t* moved, int* error);
-  // After an urgent byte: whether there is more, and whether the next one may
-  // be urgent, too.
-  void LeaveMark(int source, bool* may_be_at_mark);
+  // Nothing more to do at the moment if there is no ordinary byte.
+  Result LookForOrdinary(int source, int* error);
+  // One receive.
+  Result MoveNext(int source, int sink, const Buffer& buffer,
+                  bool* may_be_at_mark, size_t* budget, uint64_t* moved,
+                  int* error);
   Result Move(int source, int sink, const Buffer& buffer, size_t* budget,
               uint64_t* moved, int* error);
 
@@ -88,6 +91,8 @@ class ByteFlow {
   // Has left off amid what there was word of.
   bool resumes_ = false;
   bool urgent_ = false;
+  // There has been one: it looks before each receive where it is.
+  bool had_urgent_ = false;
   bool ends_ = false;
   bool discards_ = false;
 };

@@ -78,6 +78,7 @@ void RelayLoop::Stop() {
   Wake();
   thread_.join();
   deferred_.clear();
+  deferred_a_while_.clear();
   retired_.clear();
   due_.clear();
   looks_.clear();
@@ -144,6 +145,10 @@ void RelayLoop::Defer(std::shared_ptr<RelayHandler> handler) {
   deferred_.push_back(std::move(handler));
 }
 
+void RelayLoop::DeferAWhile(std::shared_ptr<RelayHandler> handler) {
+  deferred_a_while_.push_back(std::move(handler));
+}
+
 void RelayLoop::Retire(std::shared_ptr<RelayHandler> handler) {
   retired_.push_back(std::move(handler));
 }
@@ -177,6 +182,7 @@ void RelayLoop::RunLooks() {
 
 int RelayLoop::NextTimeoutMs() const {
   if (!deferred_.empty()) return 0;
+  if (!deferred_a_while_.empty()) return 1;
   if (due_.empty() && looks_.empty()) return -1;
   auto next = looks_.empty() ? Clock::time_point::max() : look_at_;
   if (!due_.empty()) next = std::min(next, due_.begin()->first);
@@ -188,10 +194,12 @@ int RelayLoop::NextTimeoutMs() const {
 }
 
 void RelayLoop::RunTurns() {
-  if (deferred_.empty()) return;
-  std::vector<std::shared_ptr<RelayHandler>> turns;
-  turns.swap(deferred_);
-  for (const auto& handler : turns) handler->OnTurn();
+  for (auto* list : {&deferred_, &deferred_a_while_}) {
+    if (list->empty()) continue;
+    std::vector<std::shared_ptr<RelayHandler>> turns;
+    turns.swap(*list);
+    for (const auto& handler : turns) handler->OnTurn();
+  }
 }
 
 void RelayLoop::RunDue() {

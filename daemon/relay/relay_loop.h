@@ -94,6 +94,9 @@ class RelayLoop {
 
   // Calls OnTurn() after the events of this round, before waiting for others.
   void Defer(std::shared_ptr<RelayHandler> handler);
+  // The same, and it needn't be sooner than in a millisecond if there are no
+  // events: something is in use.
+  void DeferAWhile(std::shared_ptr<RelayHandler> handler);
   // Lets go of a handler that wants nothing any more, and whose descriptors are
   // closed, when the events of this round are through.
   void Retire(std::shared_ptr<RelayHandler> handler);
@@ -144,6 +147,7 @@ class RelayLoop {
   std::vector<std::function<void()>> asked_ ABSL_GUARDED_BY(mu_);
   // The thread's own.
   std::vector<std::shared_ptr<RelayHandler>> deferred_;
+  std::vector<std::shared_ptr<RelayHandler>> deferred_a_while_;
   std::vector<std::shared_ptr<RelayHandler>> retired_;
   Timers due_;
   std::deque<std::weak_ptr<RelayHandler>> looks_;

@@ -76,7 +76,7 @@ void RelayedDatagrams::OnTurn() {
 
 void RelayedDatagrams::Work() {
   if (!mu_.TryLock()) {
-    if (!std::exchange(waits_, true)) loop()->Defer(shared_from_this());
+    if (!std::exchange(waits_, true)) loop()->DeferAWhile(shared_from_this());
     return;
   }
   if (std::exchange(turn_, false)) deferred_ = false;

@@ -19,9 +19,10 @@ import linux_client
 PROTOS = hostile_case.PROTOS
 LINUX = PROTOS.linux
 LOOPBACK = hostile_case.LOOPBACK
-# What the honest client's median may be under attack, of what it is without:
-# the attackers have the same cores, and many threads on them.
+# What the honest client's median may be under attack, of what it is without, or
+# in microseconds: the attackers have the same cores, and many threads on them.
 MOST_TIMES = 100
+MOST_US = 200000
 MOST_GROWTH_KIB = 96 << 10
 # Descriptors of its own that the daemon may have opened meanwhile.
 OWN_FILES = 8
@@ -235,8 +236,10 @@ class RelayedCase(unittest.TestCase):
         print(f"{self.id()}: an echo took {medians.echo:.0f} us, alone "
               f"{self.alone.echo:.0f}; a call {medians.call:.0f}, alone "
               f"{self.alone.call:.0f}")
-        self.assertLess(medians.echo, MOST_TIMES * self.alone.echo)
-        self.assertLess(medians.call, MOST_TIMES * self.alone.call)
+        self.assertLess(medians.echo,
+                        max(MOST_TIMES * self.alone.echo, MOST_US))
+        self.assertLess(medians.call,
+                        max(MOST_TIMES * self.alone.call, MOST_US))
 
     def assert_served_beside(self, *functions):
         """While each of the functions is called again and again."""
