@@ -31,6 +31,7 @@ PLANES = ["native", "relayed", "lent"]
 CASE_SECONDS = 120
 # For a case that is known to differ: mostly it waits for what doesn't come.
 KNOWN_CASE_SECONDS = 3
+MOST_RUN_AGAIN = 5
 # What GoogleTest prints of a case that skips itself.
 SKIPPED = "[  SKIPPED ] 1 test"
 PASS, SKIP, FAIL = "pass", "skip", "FAIL"
@@ -112,6 +113,22 @@ def run_all(runner, cases, jobs):
     """`cases` are names, each with the seconds that it may take."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         return dict(zip(cases, pool.map(runner.run, cases, cases.values())))
+
+
+def run_again(plane, runner, results, known):
+    """Cases that fail without being known to, one by one and once more: what
+    differs does so alone and on a machine that is less busy. Not if they are
+    many."""
+    failed = [name for name, result in results.items()
+              if result.outcome == FAIL
+              and known.pattern_of(f"{plane}:{name}") is None]
+    if len(failed) > MOST_RUN_AGAIN:
+        return
+    for name in failed:
+        again = runner.run(name, CASE_SECONDS)
+        print(f"---- {name}: FAIL on the plane {plane} at first, {again.outcome} "
+              f"alone\n{results[name].output.strip()}")
+        results[name] = again
 
 
 def outcome_of(name, native):
@@ -239,6 +256,8 @@ def run_planes(arguments, environment, known):
                  if fnmatch.fnmatchcase(name, arguments.filter)
                  and is_wanted(name)}
         results[plane] = run_all(runner, cases, arguments.jobs)
+        if plane != "native":
+            run_again(plane, runner, results[plane], known)
 
     def fails_on_a_plane(name):
         return any(outcome_of(name, by_name) != PASS
