@@ -1,4 +1,5 @@
 // Network events of a socket of which the test says what is the case.
+#include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -63,6 +64,7 @@ class SlowSocket : public WinsockSocket {
     return CallResult();
   }
   void ForgetWait(SocketDescriptor*) override {}
+  int Lend(OwnedFd*) override { return EPERM; }
   void OnOutcome(std::unique_ptr<Operation>, Outcome) override {}
 
  private:
