@@ -288,7 +288,8 @@ absl::Status Daemon::Parts::Serve() {
   environment = std::make_unique<SessionEnvironment>(
       std::move(raw_loops), lingerer.get(), resolver.get(),
       absl::Milliseconds(config.times().ticket_ms()), lent_sockets.get(),
-      relayed_sockets.get(), policy.get(), config.limits().sockets_per_uid());
+      relayed_sockets.get(), policy.get(), config.limits().sockets_per_uid(),
+      config.limits().relayed_bytes_per_second());
   policy_events.SetJournal(environment->events());
   Registry::Options registry_options;
   registry_options.limits = LimitsOf(config);

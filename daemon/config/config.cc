@@ -166,7 +166,8 @@ void CheckZeros(const Config& config, const TextFormat::ParseInfoTree& tree,
     const FieldDescriptor* field =
         section.GetDescriptor()->FindFieldByName(std::string(rule.field));
     if (place.line >= 0 &&
-        section.GetReflection()->GetUInt32(section, field) == 0) {
+        section.GetReflection()->GetUInt32(section, field) == 0 &&
+        rule.min > 0) {
       errors->Add(
           place.line, place.column,
           absl::StrCat(PathOf(rule.section, rule.field), " is 0; it may be ",

@@ -118,6 +118,7 @@ const std::vector<NumberRule>& NumberRules() {
       {"limits", "connections_per_uid", 1024, 1, 100000},
       {"limits", "lingering_per_uid", 16384, 1, 1000000},
       {"limits", "sockets_per_uid", 16384, 1, 10000000},
+      {"limits", "relayed_bytes_per_second", 0, 0, 4000000000},
       {"limits", "lookups_per_client", 256, 1, 100000},
       {"limits", "lookups", 1024, 1, 100000},
       {"limits", "tickets_per_client", 256, 1, 100000},

@@ -23,8 +23,10 @@ void SocketOwner::Uncount() {
   user->sockets.fetch_sub(1, std::memory_order_relaxed);
 }
 
-std::shared_ptr<SocketOwners> SocketOwners::Create(uint32_t sockets_per_user) {
-  return std::shared_ptr<SocketOwners>(new SocketOwners(sockets_per_user));
+std::shared_ptr<SocketOwners> SocketOwners::Create(uint32_t sockets_per_user,
+                                                   uint32_t bytes_per_second) {
+  return std::shared_ptr<SocketOwners>(
+      new SocketOwners(sockets_per_user, bytes_per_second));
 }
 
 std::shared_ptr<SocketOwner> SocketOwners::Of(const ProcessKey& key,
@@ -33,7 +35,10 @@ std::shared_ptr<SocketOwner> SocketOwners::Of(const ProcessKey& key,
   std::weak_ptr<SocketOwner>& entry = owners_[key];
   if (auto owner = entry.lock()) return owner;
   std::shared_ptr<SocketOwner> owner(
-      new SocketOwner(identity.pid, identity.uid, UserLocked(identity.uid)),
+      new SocketOwner(identity.pid, identity.uid, UserLocked(identity.uid),
+                      has_quota()
+                          ? std::make_unique<ByteQuota>(bytes_per_second_)
+                          : nullptr),
       [weak = weak_from_this(), key](SocketOwner* raw) {
         const uid_t uid = raw->uid;
         delete raw;

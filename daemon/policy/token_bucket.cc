@@ -36,6 +36,17 @@ uint64_t TokenBucket::TakeUpTo(uint64_t wanted, int64_t now_ns) {
   }
 }
 
+void TokenBucket::TakeUsed(uint64_t used, int64_t now_ns) {
+  int64_t empty_at = empty_at_ns_.load(std::memory_order_relaxed);
+  for (;;) {
+    const int64_t begin = std::max(empty_at, now_ns - CostOf(burst_));
+    if (empty_at_ns_.compare_exchange_weak(empty_at, begin + CostOf(used),
+                                           std::memory_order_relaxed)) {
+      return;
+    }
+  }
+}
+
 void TokenBucket::GiveBack(uint64_t unused) {
   // By no more than they had cost.
   const uint64_t gain = MulDiv(unused, kSecondNs, per_second_);

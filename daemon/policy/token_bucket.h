@@ -23,6 +23,10 @@ class TokenBucket {
   // Takes what there is, at most `wanted`; returns how many.
   uint64_t TakeUpTo(uint64_t wanted, int64_t now_ns);
 
+  // Takes as many as were used already: what there isn't, is owed, and fills
+  // first.
+  void TakeUsed(uint64_t used, int64_t now_ns);
+
   // Gives back what was taken and not used.
   void GiveBack(uint64_t unused);
 

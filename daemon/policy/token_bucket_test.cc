@@ -39,6 +39,18 @@ TEST(TokenBucketTest, SaysHowLongItTakes) {
   EXPECT_EQ(bucket.WaitFor(1000, kNow + kSecond), 0);
 }
 
+TEST(TokenBucketTest, WhatIsOwedFillsFirst) {
+  TokenBucket bucket(1000, 50);
+  bucket.TakeUsed(80, kNow);
+  EXPECT_EQ(bucket.TakeUpTo(1, kNow), 0u);
+  EXPECT_EQ(bucket.WaitFor(1, kNow), 31 * kSecond / 1000);
+  EXPECT_EQ(bucket.TakeUpTo(1, kNow + kSecond / 1000 * 30), 0u);
+  EXPECT_EQ(bucket.TakeUpTo(50, kNow + kSecond / 1000 * 40), 10u);
+  // After a pause there is a burst, whatever was used before.
+  bucket.TakeUsed(10, kNow + 10 * kSecond);
+  EXPECT_EQ(bucket.TakeUpTo(500, kNow + 10 * kSecond), 40u);
+}
+
 TEST(TokenBucketTest, TakesBackWhatWasNotUsed) {
   TokenBucket bucket(1000, 50);
   ASSERT_EQ(bucket.TakeUpTo(50, kNow), 50u);

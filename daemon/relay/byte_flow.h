@@ -55,6 +55,8 @@ class ByteFlow {
   Result Run(int source, int sink, const Buffer& buffer, size_t* budget,
              uint64_t* moved, int* error);
 
+  // Whether Run() may find something to do.
+  bool ready() const { return ready_ || rest_ != nullptr; }
   // What the sink hasn't taken yet.
   size_t rest_bytes() const {
     return rest_ == nullptr ? 0 : rest_end_ - rest_begin_;

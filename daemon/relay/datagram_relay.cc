@@ -85,18 +85,20 @@ struct DatagramRelay::Outgoing {
   }
 };
 
-void DatagramRelay::Run(uint32_t real_events, uint32_t end_events) {
+void DatagramRelay::Run(uint32_t real_events, uint32_t end_events,
+                        const Allowance& allowance) {
+  allowance_ = allowance;
   if ((end_events & ~uint32_t{EPOLLOUT}) != 0) end_ready_ = true;
   if ((end_events & EPOLLHUP) != 0) closed_ = true;
   if ((real_events & ~uint32_t{EPOLLOUT}) != 0) real_ready_ = true;
-  MoveDown(SIZE_MAX, kTurnBytes);
+  if (allowance.down) MoveDown(SIZE_MAX, allowance.turn_bytes);
   if (closed_) {
     // Nobody is there to read it.
     real_ready_ = false;
     error_ = 0;
     up_.Clear();
-  } else {
-    MoveUp(kTurnBytes);
+  } else if (allowance.up) {
+    MoveUp(allowance.turn_bytes);
   }
 }
 
@@ -366,6 +368,8 @@ void DatagramRelay::SendUp(DatagramBatch* batch, int count) {
 // --------------------------------------------------------------------- calls
 
 void DatagramRelay::Flush() {
+  // Calls don't speed up what is to wait.
+  if (!allowance_.down) return;
   // Whether or not the loop has heard of them: what is there now, and not what
   // comes meanwhile.
   int bytes = 0;

@@ -53,8 +53,20 @@ class DatagramRelay {
         up_(user_bytes),
         down_(user_bytes) {}
 
-  // Moves what there is. The events are EPOLL*, 0 for none.
-  void Run(uint32_t real_events, uint32_t end_events);
+  // What Run() may move: down to the real socket, up to the program's end.
+  struct Allowance {
+    bool down = true;
+    bool up = true;
+    // At about this many bytes each way it leaves off.
+    size_t turn_bytes = kTurnBytes;
+  };
+
+  // Moves what there is and it may. The events are EPOLL*, 0 for none.
+  void Run(uint32_t real_events, uint32_t end_events) {
+    Run(real_events, end_events, Allowance());
+  }
+  void Run(uint32_t real_events, uint32_t end_events,
+           const Allowance& allowance);
 
   // After anything else:
 
@@ -63,8 +75,12 @@ class DatagramRelay {
   bool closed() const { return closed_; }
   // There is more to move, after the turn of others.
   bool has_more() const {
-    return (end_ready_ && !real_full_) || (real_ready_ && !awaits_end());
+    return (can_move_down() && allowance_.down) ||
+           (can_move_up() && allowance_.up);
   }
+  // The same that the last Run() mustn't move.
+  bool is_held_down() const { return can_move_down() && !allowance_.down; }
+  bool is_held_up() const { return can_move_up() && !allowance_.up; }
   // EPOLLOUT is awaited of the real socket, and of the program's end.
   bool awaits_real() const { return real_full_; }
   bool awaits_end() const { return end_full_ || error_ != 0; }
@@ -89,6 +105,9 @@ class DatagramRelay {
                    wsp::v1::LinuxReceiveErrorResult* result) const;
 
  private:
+  bool can_move_down() const { return end_ready_ && !real_full_; }
+  bool can_move_up() const { return real_ready_ && !awaits_end(); }
+
   // Datagrams of one batch, as they go to the real socket.
   struct Outgoing;
 
@@ -129,6 +148,8 @@ class DatagramRelay {
   const int end_;
   const ClientAccess* const access_;
   Counts counts_;
+  // Of the last Run().
+  Allowance allowance_;
   // Something may be there to be read.
   bool real_ready_ = false;
   bool end_ready_ = false;

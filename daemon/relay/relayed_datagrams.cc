@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/base/log.h"
@@ -93,21 +94,28 @@ void RelayedDatagrams::Work() {
 
 void RelayedDatagrams::OnProgramGoneLocked() { RunLocked(0, EPOLLHUP); }
 
-void RelayedDatagrams::OnTimeLocked() { LeaveLocked(); }
+void RelayedDatagrams::OnTimeLocked() {
+  IsTimeOverLocked() ? LeaveLocked() : RunLocked(0, 0);
+}
 
 void RelayedDatagrams::RunLocked(uint32_t real_events, uint32_t link_events) {
   if (!link_.valid()) return;
   // CloseIfLeft() was first.
   if (!real_.valid()) return LeaveLocked();
-  relay_.Run(real_events, link_events);
+  const absl::Duration send_wait = SendWait();
+  const absl::Duration receive_wait = ReceiveWait();
+  relay_.Run(real_events, link_events,
+             {send_wait <= absl::ZeroDuration(),
+              receive_wait <= absl::ZeroDuration(), TurnBytes()});
   SettleLocked();
   if (relay_.ended()) return LeaveLocked();
   if (relay_.has_more() && !std::exchange(deferred_, true)) {
     loop()->Defer(shared_from_this());
   }
-  if (relay_.closed() && !std::exchange(lingers_, true)) {
-    WakeAfterLocked(table()->options().linger_time);
-  }
+  ScheduleLocked(
+      relay_.closed(),
+      std::min(relay_.is_held_down() ? send_wait : absl::InfiniteDuration(),
+               relay_.is_held_up() ? receive_wait : absl::InfiniteDuration()));
 }
 
 void RelayedDatagrams::CountLocked() {
@@ -228,6 +236,8 @@ int RelayedDatagrams::Send(const wsp::v1::LinuxSend& request,
                            wsp::v1::LinuxSendResult* result) {
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
+  // It can wait on the program's end.
+  if (SendWait() > absl::ZeroDuration()) return EAGAIN;
   uint32_t sent = 0;
   const int error = relay_.Send(request, &sent);
   result->set_sent(sent);

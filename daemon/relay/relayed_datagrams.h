@@ -72,8 +72,6 @@ class RelayedDatagrams final : public RelayedSocket {
   bool real_writable_ ABSL_GUARDED_BY(mu_) = false;
   bool link_writable_ ABSL_GUARDED_BY(mu_) = false;
   bool deferred_ ABSL_GUARDED_BY(mu_) = false;
-  // The time has begun that it may go on sending when it is closed.
-  bool lingers_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace wspd

@@ -7,7 +7,9 @@
 // After what it needs and doesn't include.
 #include <linux/sockios.h>
 
+#include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "daemon/relay/foreign_descriptors.h"
 #include "daemon/relay/relay_pair.h"
@@ -21,6 +23,11 @@ int64_t CoarseNowNs() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return int64_t{1000000000} * now.tv_sec + now.tv_nsec;
+}
+
+int64_t NowNs() {
+  return std::chrono::nanoseconds(RelayLoop::Clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -178,12 +185,51 @@ void RelayedSocket::LeaveLocked() {
   loop_->Retire(table_->Remove(*this));
 }
 
+void RelayedSocket::ScheduleLocked(bool closed, absl::Duration wait) {
+  const bool begins = closed && !closes_at_.has_value();
+  const bool waits = wait < absl::InfiniteDuration();
+  const bool waited = std::exchange(waits_for_quota_, waits);
+  if (!begins && !waits && !waited) return;
+  const auto now = RelayLoop::Clock::now();
+  if (begins) {
+    closes_at_ = now + absl::ToChronoNanoseconds(table_->options().linger_time);
+  }
+  if (closes_at_.has_value()) {
+    wait = std::min(wait, absl::FromChrono(*closes_at_ - now));
+  }
+  if (wait < absl::InfiniteDuration()) WakeAfterLocked(wait);
+}
+
+absl::Duration RelayedSocket::SendWait() const {
+  const ByteQuota* const quota = info_.owner->quota.get();
+  if (quota == nullptr) return absl::ZeroDuration();
+  return absl::Nanoseconds(quota->sent.WaitFor(1, NowNs()));
+}
+
+absl::Duration RelayedSocket::ReceiveWait() const {
+  const ByteQuota* const quota = info_.owner->quota.get();
+  if (quota == nullptr) return absl::ZeroDuration();
+  return absl::Nanoseconds(quota->received.WaitFor(1, NowNs()));
+}
+
+size_t RelayedSocket::TurnBytes() const {
+  const ByteQuota* const quota = info_.owner->quota.get();
+  if (quota == nullptr) return RelayLoop::kTurnBytes;
+  return std::min<size_t>(RelayLoop::kTurnBytes, quota->turn_bytes);
+}
+
 void RelayedSocket::CountSent(uint64_t bytes) {
+  if (ByteQuota* const quota = info_.owner->quota.get()) {
+    quota->sent.TakeUsed(bytes, NowNs());
+  }
   bytes_sent_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
 }
 
 void RelayedSocket::CountReceived(uint64_t bytes) {
+  if (ByteQuota* const quota = info_.owner->quota.get()) {
+    quota->received.TakeUsed(bytes, NowNs());
+  }
   bytes_received_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
 }

@@ -173,9 +173,25 @@ class RelayedSocket : public RelayHandler,
   // still be called in this round.
   void LeaveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // Bytes went from the program to the network, or back.
+  // Bytes went from the program to the network, or back: also of its client's
+  // quota.
   void CountSent(uint64_t bytes);
   void CountReceived(uint64_t bytes);
+  // How long more of them have to wait for that quota; not at all without one.
+  absl::Duration SendWait() const;
+  absl::Duration ReceiveWait() const;
+  // What may be moved at a time.
+  size_t TurnBytes() const;
+
+  // At the end of each turn: `closed`, the program's end is, and what it has
+  // sent has the table's linger_time to go; `wait`: for a quota, infinite if
+  // nothing waits. OnTimeLocked() comes for either.
+  void ScheduleLocked(bool closed, absl::Duration wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // That time is over.
+  bool IsTimeOverLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return closes_at_.has_value() && RelayLoop::Clock::now() >= *closes_at_;
+  }
 
   RelayLoop* loop() const { return loop_; }
   RelayedSockets* table() const { return table_; }
@@ -197,6 +213,10 @@ class RelayedSocket : public RelayHandler,
 
   // The next hang-up may be told for what IsProgramGoneLocked() did.
   bool hang_up_in_doubt_ ABSL_GUARDED_BY(mu_) = false;
+  // When everything has to be out.
+  std::optional<RelayLoop::Clock::time_point> closes_at_ ABSL_GUARDED_BY(mu_);
+  // For a quota.
+  bool waits_for_quota_ ABSL_GUARDED_BY(mu_) = false;
   // Of WakeAfterLocked().
   std::optional<RelayLoop::Timers::iterator> timer_ ABSL_GUARDED_BY(mu_);
   // OnLook() is to come: hang-ups before that are its affair.

@@ -169,8 +169,7 @@ void RelayedStream::OnTurn() {
 
 void RelayedStream::OnTimeLocked() {
   pauses_ = false;
-  if (state_ == LinuxState::STATE_LISTENING) return WorkLocked();
-  if (!gone_ || !closing_) return;
+  if (!gone_ || !IsTimeOverLocked()) return WorkLocked();
   Log(LogLevel::kDebug, "closed relayed socket reset",
       {{"pid", info().owner->pid}, {"number", info().number}});
   ResetLocked();
@@ -225,24 +224,36 @@ void RelayedStream::AcceptLocked() {
 void RelayedStream::PumpLocked() {
   if (gone_ && (aborts_ || IsUnacceptedLocked())) return ResetLocked();
   bool more = false;
-  if (!to_real_ended_) more |= PumpToRealLocked();
+  absl::Duration wake = absl::InfiniteDuration();
+  if (!to_real_ended_ && MayRun(to_real_, SendWait(), &wake)) {
+    more |= PumpToRealLocked();
+  }
   if (!link_.valid()) return;
-  if (!to_program_ended_) more |= PumpToProgramLocked();
+  if (!to_program_ended_ && MayRun(to_program_, ReceiveWait(), &wake)) {
+    more |= PumpToProgramLocked();
+  }
   CountKeptLocked();
   if (!link_.valid()) return;
   if (gone_ && to_real_ended_) return CloseLocked();
   SetLinkEventsLocked(true, to_program_.blocked());
   if (to_real_.blocked()) WatchRealForRoomLocked();
   if (more) DeferLocked();
-  if (gone_ && !std::exchange(closing_, true)) {
-    WakeAfterLocked(table()->options().linger_time);
-  }
+  ScheduleLocked(gone_, wake);
+}
+
+bool RelayedStream::MayRun(const ByteFlow& flow, absl::Duration wait,
+                           absl::Duration* wake) {
+  if (wait <= absl::ZeroDuration() || !flow.ready()) return true;
+  *wake = std::min(*wake, wait);
+  return false;
 }
 
 ByteFlow::Buffer RelayedStream::BufferLocked() const {
   const bool scarce = info().owner->user->stream_bytes.load(
                           std::memory_order_relaxed) > kMostKeptBytes;
-  return {loop()->buffer(), scarce ? kScarceBytes : RelayLoop::kBufferBytes};
+  return {
+      loop()->buffer(),
+      scarce ? kScarceBytes : std::min(RelayLoop::kBufferBytes, TurnBytes())};
 }
 
 void RelayedStream::CountKeptLocked() {
@@ -255,7 +266,7 @@ void RelayedStream::CountKeptLocked() {
 }
 
 bool RelayedStream::PumpToRealLocked() {
-  size_t budget = RelayLoop::kTurnBytes;
+  size_t budget = TurnBytes();
   uint64_t moved = 0;
   int error = 0;
   const ByteFlow::Result result = to_real_.Run(
@@ -302,7 +313,7 @@ bool RelayedStream::PumpToRealLocked() {
 }
 
 bool RelayedStream::PumpToProgramLocked() {
-  size_t budget = RelayLoop::kTurnBytes;
+  size_t budget = TurnBytes();
   uint64_t moved = 0;
   int error = 0;
   const ByteFlow::Result result = to_program_.Run(

@@ -83,6 +83,9 @@ class RelayedStream : public RelayedSocket {
   void WorkLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Moves what can be moved.
   void PumpLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether the flow may be run now: else `*wake` is when, if that is earlier.
+  static bool MayRun(const ByteFlow& flow, absl::Duration wait,
+                     absl::Duration* wake);
   // True: there is more.
   bool PumpToRealLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool PumpToProgramLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -144,8 +147,6 @@ class RelayedStream : public RelayedSocket {
   bool lingers_ ABSL_GUARDED_BY(mu_) = false;
   // A listener waits until something may be there again.
   bool pauses_ ABSL_GUARDED_BY(mu_) = false;
-  // A timer runs until which everything has to be out.
-  bool closing_ ABSL_GUARDED_BY(mu_) = false;
   // What the user has been counted for.
   size_t kept_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   // What the link and the real socket are watched for.

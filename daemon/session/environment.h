@@ -28,14 +28,15 @@ class SessionEnvironment {
   // WSPDuplicateSocket that nobody claims end after `ticket_time`. Without
   // `lent_sockets` nothing is lent, without `relayed_sockets` nothing relayed,
   // and without `policy` nothing denied. Of both `sockets_per_user` may belong
-  // to one user's processes.
+  // to one user's processes. With a quota of bytes nothing is lent either.
   SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer,
                      Resolver* resolver = nullptr,
                      absl::Duration ticket_time = absl::Minutes(1),
                      LentSockets* lent_sockets = nullptr,
                      RelayedSockets* relayed_sockets = nullptr,
                      PolicyStore* policy = nullptr,
-                     uint32_t sockets_per_user = SocketOwners::kSocketsPerUser)
+                     uint32_t sockets_per_user = SocketOwners::kSocketsPerUser,
+                     uint32_t relayed_bytes_per_second = 0)
       : sockets_{lingerer},
         loops_(std::move(loops)),
         resolver_(resolver),
@@ -43,7 +44,8 @@ class SessionEnvironment {
         lent_sockets_(lent_sockets),
         relayed_sockets_(relayed_sockets),
         policy_(policy),
-        owners_(SocketOwners::Create(sockets_per_user)) {}
+        owners_(
+            SocketOwners::Create(sockets_per_user, relayed_bytes_per_second)) {}
 
   const WinsockSocket::Environment* sockets() const { return &sockets_; }
   TicketTable* tickets() const { return tickets_.get(); }
@@ -64,8 +66,9 @@ class SessionEnvironment {
   }
   // Those that who may do what `access` says has.
   OfferedPlanes PlanesFor(const ClientAccess& access) const {
-    return {relayed_sockets_ != nullptr,
-            lent_sockets_ != nullptr && access.is_unrestricted()};
+    return {relayed_sockets_ != nullptr, lent_sockets_ != nullptr &&
+                                             !owners_->has_quota() &&
+                                             access.is_unrestricted()};
   }
   // What happens to clients and sockets.
   EventJournal* events() const { return events_.get(); }

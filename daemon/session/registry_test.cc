@@ -370,6 +370,18 @@ TEST_F(RegistryTest, DeathIsInTheJournal) {
             absl::StrCat(child, " DIED died without its last WSPCleanup"));
 }
 
+// The daemon doesn't see what lent sockets carry.
+TEST_F(RegistryTest, NothingIsLentWhereBytesAreLimited) {
+  const auto lent = LentSockets::Create({}, control_.get());
+  for (const uint32_t bytes_per_second : {0, 1000}) {
+    const SessionEnvironment environment(
+        {control_.get()}, &lingerer_, nullptr, absl::Minutes(1), lent.get(),
+        nullptr, nullptr, SocketOwners::kSocketsPerUser, bytes_per_second);
+    EXPECT_EQ(environment.PlanesFor(*ClientAccess::Unrestricted()).lent,
+              bytes_per_second == 0);
+  }
+}
+
 TEST_F(RegistryTest, ANameIsCutAt64Bytes) {
   Make();
   Hello hello = NewHello();

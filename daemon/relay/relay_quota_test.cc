@@ -1,0 +1,183 @@
+// A client's quota of bytes: what is more waits, and nothing is lost.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "daemon/relay/relay_address.h"
+#include "daemon/relay/relay_fixture.h"
+#include "proto/relay_wire.h"
+
+namespace wspd {
+namespace {
+
+constexpr uint32_t kPerSecond = 10 << 20;
+constexpr size_t kBurst = kPerSecond / 10;
+constexpr size_t kBytes = 8 << 20;
+// What kBytes take at least: at first there is a burst, and a turn may be owed.
+constexpr absl::Duration kLeast =
+    absl::Milliseconds((kBytes - 3 * kBurst) * 1000 / kPerSecond);
+
+class RelayQuotaTest : public RelayFixture {
+ protected:
+  RelayQuotaTest() { Start(); }
+
+  Relayed MakeLimited(int type = SOCK_STREAM) {
+    wsp::v1::LinuxSocketRequest request;
+    request.set_family(wsp::v1::LinuxSocketRequest::FAMILY_IPV4);
+    request.set_type(type == SOCK_STREAM
+                         ? wsp::v1::LinuxSocketRequest::TYPE_STREAM
+                         : wsp::v1::LinuxSocketRequest::TYPE_DATAGRAM);
+    EXPECT_EQ(limited_->Count(UINT32_MAX, 0), 0);
+    Relayed relayed;
+    EXPECT_EQ(
+        table_->Make(request, 7, limited_, &relayed.program, &relayed.socket),
+        0);
+    SetDeadline(relayed.program.get());
+    return relayed;
+  }
+
+  Relayed MakeLimitedConnection(OwnedFd* peer) {
+    const TcpListener listener = ListenOnLoopback();
+    Relayed relayed = MakeLimited();
+    EXPECT_EQ(Connect(relayed, listener.port), 0);
+    *peer = AcceptFrom(listener);
+    return relayed;
+  }
+
+  // All until the end.
+  static std::string ReadAll(int fd) {
+    std::string bytes;
+    char buffer[65536];
+    ssize_t received;
+    while ((received = recv(fd, buffer, sizeof(buffer), 0)) > 0) {
+      bytes.append(buffer, static_cast<size_t>(received));
+    }
+    EXPECT_EQ(received, 0) << strerror(errno);
+    return bytes;
+  }
+
+  // Sends `bytes` from one end, shuts it down, and reads the other's.
+  static absl::Duration Move(int from, int to, const std::string& bytes) {
+    const absl::Time begin = absl::Now();
+    std::thread sender([&] {
+      Send(from, bytes);
+      shutdown(from, SHUT_WR);
+    });
+    EXPECT_TRUE(ReadAll(to) == bytes);
+    const absl::Duration took = absl::Now() - begin;
+    sender.join();
+    return took;
+  }
+
+  const std::shared_ptr<SocketOwners> limited_owners_ =
+      SocketOwners::Create(SocketOwners::kSocketsPerUser, kPerSecond);
+  const std::shared_ptr<SocketOwner> limited_ = [this] {
+    PeerIdentity identity;
+    identity.pid = 43;
+    identity.uid = geteuid();
+    identity.start_time_ticks = 1;
+    return limited_owners_->Of(ProcessKey::Of(identity, ""), identity);
+  }();
+};
+
+TEST_F(RelayQuotaTest, StreamsGoAtTheirRateEachWay) {
+  const std::string bytes = Pattern(kBytes);
+  OwnedFd peer;
+  const Relayed relayed = MakeLimitedConnection(&peer);
+  EXPECT_GE(Move(relayed.program.get(), peer.get(), bytes), kLeast);
+  EXPECT_GE(Move(peer.get(), relayed.program.get(), bytes), kLeast);
+}
+
+TEST_F(RelayQuotaTest, AllSocketsOfAClientHaveOneQuota) {
+  const std::string bytes = Pattern(kBytes / 2);
+  OwnedFd first_peer, second_peer;
+  const Relayed first = MakeLimitedConnection(&first_peer);
+  const Relayed second = MakeLimitedConnection(&second_peer);
+  const absl::Time begin = absl::Now();
+  std::thread other(
+      [&] { Move(second.program.get(), second_peer.get(), bytes); });
+  Move(first.program.get(), first_peer.get(), bytes);
+  other.join();
+  EXPECT_GE(absl::Now() - begin, kLeast - absl::Milliseconds(200));
+}
+
+TEST_F(RelayQuotaTest, WhatAClosedSocketHasSentStillGoes) {
+  const std::string bytes = Pattern(kBytes);
+  OwnedFd peer;
+  Relayed relayed = MakeLimitedConnection(&peer);
+  std::thread sender([&] {
+    Send(relayed.program.get(), bytes);
+    relayed.program.Reset();
+  });
+  EXPECT_TRUE(ReadAll(peer.get()) == bytes);
+  sender.join();
+  relayed.socket.reset();
+  EXPECT_TRUE(AwaitSize(0));
+}
+
+TEST_F(RelayQuotaTest, DatagramsWaitAndAreNotDropped) {
+  constexpr size_t kSize = 60000;
+  constexpr int kCount = kBytes / kSize;
+  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const NetAddress any = Loopback(0);
+  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  const Relayed relayed = MakeLimited(SOCK_DGRAM);
+  wsp::relay::DatagramHeader header{};
+  header.address = ToRelayAddress(NetAddress::LocalOf(peer.get()));
+  const std::string message =
+      std::string(reinterpret_cast<const char*>(&header), sizeof(header)) +
+      Pattern(kSize);
+  const absl::Time begin = absl::Now();
+  for (int i = 0; i < kCount; ++i) Send(relayed.program.get(), message);
+  // Nobody reads them: what counts is when they went.
+  EXPECT_TRUE(Await([&] {
+    return relayed.socket->bytes_sent() == uint64_t{kCount} * kSize;
+  }));
+  EXPECT_GE(absl::Now() - begin, kLeast - absl::Milliseconds(200));
+  EXPECT_EQ(relayed.socket->dropped(), 0u);
+}
+
+TEST_F(RelayQuotaTest, CallsThatSendAreToldToWait) {
+  const Relayed relayed = MakeLimited(SOCK_DGRAM);
+  wsp::v1::LinuxSend request;
+  request.set_data(Pattern(60000));
+  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const NetAddress any = Loopback(0);
+  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  bool in_progress = false;
+  ASSERT_EQ(
+      relayed.socket->Connect(NetAddress::LocalOf(peer.get()), 0, &in_progress),
+      0);
+  int error = 0;
+  uint64_t sent = 0;
+  while (error == 0 && sent < kBytes) {
+    wsp::v1::LinuxSendResult result;
+    error = relayed.socket->Send(request, &result);
+    if (error == 0) sent += 60000;
+  }
+  EXPECT_EQ(error, EAGAIN);
+}
+
+TEST_F(RelayQuotaTest, OthersHaveNone) {
+  const std::string bytes = Pattern(kBytes);
+  OwnedFd limited_peer, peer;
+  const Relayed limited = MakeLimitedConnection(&limited_peer);
+  const Relayed free = MakeConnected(&peer);
+  std::thread slow(
+      [&] { Move(limited.program.get(), limited_peer.get(), bytes); });
+  Move(free.program.get(), peer.get(), bytes);
+  // The other's bytes are still on their way.
+  EXPECT_LT(limited.socket->bytes_sent(), kBytes);
+  slow.join();
+}
+
+}  // namespace
+}  // namespace wspd
