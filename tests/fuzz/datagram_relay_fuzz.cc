@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "daemon/base/owned_fd.h"
 #include "daemon/relay/datagram_relay.h"
@@ -30,7 +31,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const wspd::OwnedFd end(ends[1]);
   const wspd::OwnedFd real(socket(data[0] % 2 == 0 ? AF_INET : AF_INET6,
                                   SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  wspd::DatagramRelay relay(real.get(), end.get());
+  std::atomic<size_t> user_bytes{0};
+  wspd::DatagramRelay relay(real.get(), end.get(), &user_bytes);
   ++data;
   --size;
   while (size >= 2) {
