@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "daemon/base/owned_fd.h"
+#include "daemon/testing/send_descriptor.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
@@ -30,20 +31,7 @@ TEST(SocketMarkTest, LastsWhileTheDescriptorIsOnItsWay) {
   OwnedFd receiver(pair[1]);
   OwnedFd fd(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const uint64_t inode = MarkSocket(fd.get()).value();
-  char byte = 0;
-  iovec bytes = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  *reinterpret_cast<int*>(CMSG_DATA(rights)) = fd.get();
-  ASSERT_EQ(sendmsg(sender.get(), &message, 0), 1);
+  ASSERT_EQ(SendDescriptor(sender.get(), fd.get()), 1);
   fd.Reset();
   EXPECT_TRUE(IsMarked(inode));
   receiver.Reset();

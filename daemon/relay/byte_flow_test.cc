@@ -3,9 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstring>
-
 #include "daemon/base/owned_fd.h"
+#include "daemon/testing/send_descriptor.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
@@ -23,22 +22,7 @@ struct Pair {
 };
 
 // A byte with a descriptor, at which whoever receives has to stop.
-void SendOneByOne(int fd) {
-  char byte = 'x';
-  iovec bytes = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr header{};
-  header.msg_iov = &bytes;
-  header.msg_iovlen = 1;
-  header.msg_control = control;
-  header.msg_controllen = sizeof(control);
-  cmsghdr* const rights = CMSG_FIRSTHDR(&header);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(rights), &fd, sizeof(fd));
-  ASSERT_EQ(sendmsg(fd, &header, MSG_NOSIGNAL), 1);
-}
+void SendOneByOne(int fd) { ASSERT_EQ(SendDescriptor(fd, fd), 1); }
 
 TEST(ByteFlowTest, BytesThatComeOneByOneUseUpATurn) {
   const Pair source, sink;

@@ -24,6 +24,7 @@
 #include "absl/synchronization/notification.h"
 #include "daemon/base/descriptor_passing.h"
 #include "daemon/server/socket_file.h"
+#include "daemon/testing/send_descriptor.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -142,23 +143,10 @@ TEST_F(ListenerTest, DescriptorsAreRefusedWhereTheKernelCan) {
   Start();
   const OwnedFd client = Connect();
   const OwnedFd server = inbox_.Take();
-  char byte = 'x';
-  iovec bytes = {&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &bytes;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof(control);
-  cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(rights), pair, sizeof(int));
-  EXPECT_EQ(sendmsg(client.get(), &message, MSG_NOSIGNAL), -1);
+  EXPECT_EQ(SendDescriptor(client.get(), one.get()), -1);
   EXPECT_EQ(errno, EPERM);
   ASSERT_TRUE(SetDescriptorPassing(server.get(), true));
-  EXPECT_EQ(sendmsg(client.get(), &message, MSG_NOSIGNAL), 1);
+  EXPECT_EQ(SendDescriptor(client.get(), one.get()), 1);
 }
 
 TEST_F(ListenerTest, AcceptsAllThatAreQueued) {
