@@ -99,9 +99,8 @@ absl::StatusOr<wsp::v1::ListClientsResponse> AdminClient::ListClients() {
               wsp::v1::ListClientsRequest());
 }
 
-absl::StatusOr<wsp::v1::ListSocketsResponse> AdminClient::ListSockets(int pid) {
-  wsp::v1::ListSocketsRequest request;
-  request.set_pid(pid);
+absl::StatusOr<wsp::v1::ListSocketsResponse> AdminClient::ListSockets(
+    const wsp::v1::ListSocketsRequest& request) {
   return Call(admin_.get(), &wsp::v1::Admin::Stub::ListSockets, request);
 }
 

@@ -23,8 +23,8 @@ class AdminClient {
       const std::string& socket);
 
   absl::StatusOr<wsp::v1::ListClientsResponse> ListClients();
-  // 0: of all clients.
-  absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(int pid);
+  absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(
+      const wsp::v1::ListSocketsRequest& request);
   absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
       const wsp::v1::ResetSocketRequest& request);
   absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo();

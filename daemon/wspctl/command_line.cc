@@ -1,270 +1,179 @@
 #include "daemon/wspctl/command_line.h"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
-#include "daemon/wspctl/event_names.h"
-#include "daemon/wspctl/policy_arguments.h"
+#include "daemon/wspctl/command_table.h"
+#include "daemon/wspctl/help_text.h"
 
 namespace wspd {
-
-const char kHelpText[] =
-    R"(Usage: wspctl [--socket PATH] [--json] COMMAND
-
-Asks a running wspd.
-
-Commands:
-  clients        the attached processes
-  sockets [PID]  their sockets, or those of one process
-  reset SOCKET   resets a socket, whoever has it: SOCKET as "sockets" shows it,
-                 if that isn't the only one of its number as CLIENT/SOCKET
-  watch [PID]    what happens to them, until it is interrupted
-  info           the daemon: version, sockets, counters, limits
-  health         whether it takes new work
-  policy test ACTION ADDRESS:PORT
-                 whether somebody may connect, bind, listen, accept, send or
-                 resolve (ADDRESS or a host's name) there, and by which rule;
-                 about others than oneself for root and the daemon's user
-  check-config FILE
-                 whether it is a configuration that wspd takes; asks no daemon
-  version        wspctl's own version; asks no daemon
-
-Options:
-  --socket PATH  the daemon's admin socket; default: $WSPD_ADMIN_SOCKET, else
-                 /run/wspd/admin.sock
-  --json         one JSON object a line; fields as in proto/wsp/v1/admin.proto,
-                 64-bit numbers as strings, addresses as "1.2.3.4:80"
-  --kind KINDS   of watch: only these, for example
-                 client_died,socket_refused
-  --from NUMBER  of watch: begins with this event, as far as events are kept; 1
-                 is the first of all
-  --uid USER, --gid GROUP, --cgroup PATH, --host NAME
-                 of policy test: whom it is about, by name or number (the
-                 caller; the user's groups), and by which name the address was
-                 found. What isn't known fits rules that deny.
-  --help         this text
-
-Root and the daemon's own user see everything and may reset, others see their
-own processes.
-
-Exit status:
-  0   it went well; for health: SERVING
-  1   it failed, or there is no daemon; for health: anything else than SERVING
-  2   policy test: denied
-  78  check-config: it isn't
-  64  the command line is wrong
-)";
-
 namespace {
 
 constexpr char kDefaultSocket[] = "/run/wspd/admin.sock";
 
-constexpr std::array<std::pair<absl::string_view, Command>, 10> kCommands = {{
-    {"clients", Command::kClients},
-    {"sockets", Command::kSockets},
-    {"reset", Command::kReset},
-    {"info", Command::kInfo},
-    {"watch", Command::kWatch},
-    {"health", Command::kHealth},
-    {"policy", Command::kPolicyTest},
-    {"check-config", Command::kCheckConfig},
-    {"version", Command::kVersion},
-    {"help", Command::kHelp},
-}};
-
-// Adds the kinds of a list of names, which are those of admin.proto, shorter.
-absl::Status ParseKinds(absl::string_view names, CommandLine* line) {
-  for (const absl::string_view name : absl::StrSplit(names, ',')) {
-    wsp::v1::JournalEvent::Kind kind;
-    if (!wsp::v1::JournalEvent::Kind_Parse(
-            absl::StrCat("KIND_", absl::AsciiStrToUpper(name)), &kind) ||
-        kind == wsp::v1::JournalEvent::KIND_UNSPECIFIED) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "there is no kind \"", name, "\"; there are ", EventKindNames()));
-    }
-    line->kinds.push_back(kind);
+const CommandEntry* FindCommand(absl::string_view name) {
+  for (const CommandEntry& entry : CommandTable()) {
+    if (entry.name == name) return &entry;
   }
-  return absl::OkStatus();
+  return nullptr;
 }
 
-absl::Status ParseWatchOption(absl::string_view name, absl::string_view value,
-                              CommandLine* line) {
-  if (name == "--kind") return ParseKinds(value, line);
-  if (!absl::SimpleAtoi(value, &line->from) || line->from == 0) {
+const Option* FindOption(const std::vector<Option>& options,
+                         absl::string_view name) {
+  for (const Option& option : options) {
+    if (option.name == name) return &option;
+  }
+  return nullptr;
+}
+
+class Parser {
+ public:
+  explicit Parser(const std::vector<std::string>& arguments)
+      : arguments_(arguments) {}
+
+  absl::StatusOr<CommandLine> Parse(const char* environment_socket);
+
+ private:
+  std::vector<Option> SharedOptions();
+  absl::Status TakeArguments();
+  // The one at next_, with its value.
+  absl::Status TakeOption();
+  absl::Status TakeWord(const std::string& word);
+  absl::Status NoSuchOption(absl::string_view name) const;
+
+  const std::vector<std::string>& arguments_;
+  size_t next_ = 0;
+  CommandLine line_;
+  bool wants_help_ = false;
+  bool wants_version_ = false;
+  const CommandEntry* entry_ = nullptr;
+  const std::vector<Option> shared_ = SharedOptions();
+  std::vector<Option> own_;
+  std::vector<std::string> words_;
+};
+
+std::vector<Option> Parser::SharedOptions() {
+  const auto flag = [](bool* to) {
+    return [to](absl::string_view) {
+      *to = true;
+      return absl::OkStatus();
+    };
+  };
+  return {
+      {"--socket", "PATH",
+       absl::StrCat("the daemon's admin socket; default: $WSPD_ADMIN_SOCKET, "
+                    "else ",
+                    kDefaultSocket),
+       [this](absl::string_view value) {
+         if (value.empty()) {
+           return absl::InvalidArgumentError("--socket needs a path");
+         }
+         line_.console.socket = std::string(value);
+         return absl::OkStatus();
+       }},
+      {"--json", "",
+       "one JSON object a line; fields as in proto/wsp/v1/admin.proto, 64-bit "
+       "numbers as strings, addresses as \"1.2.3.4:80\"",
+       flag(&line_.console.json)},
+      {"--help", "", "this text; behind a command what belongs to it",
+       flag(&wants_help_)},
+      {"--version", "", "as the command", flag(&wants_version_)},
+  };
+}
+
+absl::Status Parser::NoSuchOption(absl::string_view name) const {
+  if (entry_ == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "there is no option ", name, " that stands before a command"));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(entry_->name, " has no option ", name));
+}
+
+absl::Status Parser::TakeOption() {
+  const absl::string_view argument = arguments_[next_];
+  const size_t equals = argument.find('=');
+  const absl::string_view name =
+      argument == "-h" ? "--help" : argument.substr(0, equals);
+  const Option* option = FindOption(shared_, name);
+  if (option == nullptr) option = FindOption(own_, name);
+  if (option == nullptr) return NoSuchOption(name);
+  const bool has_value = equals != absl::string_view::npos;
+  if (option->value.empty()) {
+    if (!has_value) return option->take("");
+    return absl::InvalidArgumentError(absl::StrCat(name, " has no value"));
+  }
+  if (has_value) return option->take(argument.substr(equals + 1));
+  if (next_ + 1 == arguments_.size()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("\"", value, "\" is no event's number"));
+        absl::StrCat(name, " needs a value: ", name, " ", option->value));
   }
-  return absl::OkStatus();
+  return option->take(arguments_[++next_]);
 }
 
-// What follows an option that has a value, if `name` is one. False: it isn't.
-bool TakeValueOption(absl::string_view name, const std::string& value,
-                     PolicyOptions* options) {
-  if (name == "--uid") {
-    options->uid = value;
-  } else if (name == "--gid") {
-    options->gids.push_back(value);
-  } else if (name == "--cgroup") {
-    options->cgroup = value;
-  } else if (name == "--host") {
-    options->host = value;
-  } else {
-    return false;
-  }
-  return true;
-}
-
-// Takes options out, in any place; what is left are the words.
-absl::StatusOr<std::vector<std::string>> TakeOptions(
-    const std::vector<std::string>& arguments, CommandLine* line,
-    PolicyOptions* policy, bool* help) {
-  std::vector<std::string> words;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    absl::string_view argument = arguments[i];
-    if (argument == "--json") {
-      line->json = true;
-    } else if (argument == "--help" || argument == "-h") {
-      *help = true;
-    } else if (argument == "--version") {
-      words.push_back("version");
-    } else if (argument == "--socket") {
-      if (++i == arguments.size()) {
-        return absl::InvalidArgumentError("--socket needs a path");
-      }
-      line->socket = arguments[i];
-    } else if (argument == "--kind" || argument == "--from") {
-      if (++i == arguments.size()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(argument, " needs a value"));
-      }
-      if (auto status = ParseWatchOption(argument, arguments[i], line);
-          !status.ok()) {
-        return status;
-      }
-    } else if (absl::StartsWith(argument, "--kind=") ||
-               absl::StartsWith(argument, "--from=")) {
-      const auto [name, value] =
-          std::pair(argument.substr(0, 6), argument.substr(7));
-      if (auto status = ParseWatchOption(name, value, line); !status.ok()) {
-        return status;
-      }
-    } else if (absl::ConsumePrefix(&argument, "--socket=")) {
-      line->socket = std::string(argument);
-    } else if (i + 1 < arguments.size() &&
-               TakeValueOption(argument, arguments[i + 1], policy)) {
-      ++i;
-    } else if (absl::ConsumePrefix(&argument, "-")) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("there is no option ", arguments[i]));
-    } else {
-      words.push_back(arguments[i]);
-    }
-  }
-  return words;
-}
-
-absl::Status ParseSocketName(absl::string_view word, SocketName* name) {
-  const std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(word, absl::MaxSplits('/', 1));
-  const bool has_client = absl::StrContains(word, '/');
-  absl::string_view number = has_client ? parts.second : parts.first;
-  const bool good_client =
-      !has_client || absl::SimpleAtoi(parts.first, &name->client_id);
-  uint64_t* const to =
-      absl::ConsumePrefix(&number, "sk:") ? &name->cookie : &name->socket_id;
-  const bool plain =
-      !number.empty() &&
-      std::all_of(number.begin(), number.end(), absl::ascii_isxdigit);
-  if (good_client && plain && absl::SimpleHexAtoi(number, to) && *to != 0) {
+absl::Status Parser::TakeWord(const std::string& word) {
+  if (entry_ != nullptr) {
+    words_.push_back(word);
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "\"", word,
-      "\" is not a socket: a hexadecimal number as \"sockets\" shows it, or "
-      "\"sk:\" and a cookie, perhaps after \"CLIENT/\""));
-}
-
-absl::Status ParseWords(const std::vector<std::string>& words,
-                        const PolicyOptions& policy, CommandLine* line) {
-  if (words.empty()) return absl::InvalidArgumentError("which command?");
-  bool known = false;
-  for (const auto& [name, command] : kCommands) {
-    if (words[0] != name) continue;
-    line->command = command;
-    known = true;
-  }
-  if (!known) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("there is no command ", words[0]));
-  }
-  if (line->command == Command::kPolicyTest) {
-    return ParsePolicyTest({words.begin() + 1, words.end()}, policy,
-                           &line->policy);
-  }
-  if (policy.any()) {
-    return absl::InvalidArgumentError(
-        "--uid, --gid, --cgroup and --host are options of policy test");
-  }
-  if (line->command == Command::kCheckConfig) {
-    if (words.size() != 2) return absl::InvalidArgumentError("which file?");
-    line->file = words[1];
+  if (word == "help") {
+    wants_help_ = true;
     return absl::OkStatus();
   }
-  const bool takes_more = line->command == Command::kSockets ||
-                          line->command == Command::kWatch ||
-                          line->command == Command::kReset;
-  const size_t most = takes_more ? 2 : 1;
-  if (words.size() > most) {
+  entry_ = FindCommand(word);
+  if (entry_ == nullptr) {
     return absl::InvalidArgumentError(
-        absl::StrCat("what is \"", words[most], "\"?"));
+        absl::StrCat("there is no command ", word));
   }
-  if (line->command == Command::kReset) {
-    if (words.size() == 1) return absl::InvalidArgumentError("which socket?");
-    return ParseSocketName(words[1], &line->named);
-  }
-  if (words.size() == 2 &&
-      (!absl::SimpleAtoi(words[1], &line->pid) || line->pid <= 0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", words[1], "\" is not a pid"));
-  }
-  if ((!line->kinds.empty() || line->from != 0) &&
-      line->command != Command::kWatch) {
-    return absl::InvalidArgumentError("--kind and --from are for watch");
-  }
+  line_.command = entry_->make();
+  own_ = line_.command->options();
   return absl::OkStatus();
+}
+
+absl::Status Parser::TakeArguments() {
+  bool options = true;
+  for (; next_ < arguments_.size(); ++next_) {
+    const std::string& argument = arguments_[next_];
+    if (options && argument == "--") {
+      options = false;
+      continue;
+    }
+    const bool is_option =
+        options && argument.size() > 1 && absl::StartsWith(argument, "-");
+    absl::Status status = is_option ? TakeOption() : TakeWord(argument);
+    if (!status.ok()) return status;
+  }
+  if (wants_version_ && entry_ == nullptr) return TakeWord("version");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CommandLine> Parser::Parse(const char* environment_socket) {
+  line_.console.socket =
+      environment_socket != nullptr && *environment_socket != '\0'
+          ? environment_socket
+          : kDefaultSocket;
+  if (auto status = TakeArguments(); !status.ok()) return status;
+  if (wants_help_) {
+    line_.command = nullptr;
+    line_.help =
+        entry_ == nullptr ? HelpText(shared_) : HelpText(*entry_, shared_);
+    return std::move(line_);
+  }
+  if (entry_ == nullptr) return absl::InvalidArgumentError("which command?");
+  if (auto status = line_.command->TakeWords(words_); !status.ok()) {
+    return status;
+  }
+  return std::move(line_);
 }
 
 }  // namespace
 
 absl::StatusOr<CommandLine> ParseCommandLine(
     const std::vector<std::string>& arguments, const char* environment_socket) {
-  CommandLine line;
-  line.socket = environment_socket != nullptr && *environment_socket != '\0'
-                    ? environment_socket
-                    : kDefaultSocket;
-  bool help = false;
-  PolicyOptions policy;
-  const auto words = TakeOptions(arguments, &line, &policy, &help);
-  if (!words.ok()) return words.status();
-  if (help) {
-    line.command = Command::kHelp;
-    return line;
-  }
-  if (auto status = ParseWords(*words, policy, &line); !status.ok())
-    return status;
-  if (line.socket.empty()) {
-    return absl::InvalidArgumentError("--socket needs a path");
-  }
-  return line;
+  return Parser(arguments).Parse(environment_socket);
 }
 
 }  // namespace wspd

@@ -1,19 +1,39 @@
 #include "daemon/wspctl/command_line.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
+#include "daemon/wspctl/client_commands.h"
+#include "daemon/wspctl/daemon_commands.h"
+#include "daemon/wspctl/policy_command.h"
+#include "daemon/wspctl/reset_command.h"
+#include "daemon/wspctl/sockets_command.h"
+#include "daemon/wspctl/watch_command.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 CommandLine Parse(const std::vector<std::string>& arguments,
                   const char* environment = nullptr) {
   return ParseCommandLine(arguments, environment).value();
+}
+
+// The command of the class that has to come of it.
+template <typename T>
+std::unique_ptr<T> ParseAs(const std::vector<std::string>& arguments) {
+  CommandLine line = Parse(arguments);
+  T* const command = dynamic_cast<T*>(line.command.get());
+  EXPECT_NE(command, nullptr) << arguments[0];
+  if (command != nullptr) (void)line.command.release();
+  return std::unique_ptr<T>(command);
 }
 
 std::string ErrorOf(const std::vector<std::string>& arguments) {
@@ -21,81 +41,105 @@ std::string ErrorOf(const std::vector<std::string>& arguments) {
 }
 
 TEST(CommandLineTest, Commands) {
-  EXPECT_EQ(Parse({"clients"}).command, Command::kClients);
-  EXPECT_EQ(Parse({"sockets"}).command, Command::kSockets);
-  EXPECT_EQ(Parse({"sockets"}).pid, 0);
-  EXPECT_EQ(Parse({"sockets", "42"}).pid, 42);
-  EXPECT_EQ(Parse({"reset", "1f"}).command, Command::kReset);
-  EXPECT_EQ(Parse({"info"}).command, Command::kInfo);
-  EXPECT_EQ(Parse({"health"}).command, Command::kHealth);
-  EXPECT_EQ(Parse({"version"}).command, Command::kVersion);
-  EXPECT_EQ(Parse({"--version"}).command, Command::kVersion);
-  EXPECT_EQ(Parse({"--help", "clients"}).command, Command::kHelp);
-  EXPECT_EQ(Parse({"-h"}).command, Command::kHelp);
+  EXPECT_NE(ParseAs<ClientsCommand>({"clients"}), nullptr);
+  EXPECT_EQ(ParseAs<SocketsCommand>({"sockets"})->request().pid(), 0);
+  EXPECT_EQ(ParseAs<SocketsCommand>({"sockets", "42"})->request().pid(), 42);
+  EXPECT_NE(ParseAs<InfoCommand>({"info"}), nullptr);
+  EXPECT_NE(ParseAs<HealthCommand>({"health"}), nullptr);
+  EXPECT_NE(ParseAs<VersionCommand>({"version"}), nullptr);
+  EXPECT_NE(ParseAs<VersionCommand>({"--version"}), nullptr);
+  EXPECT_NE(ParseAs<CheckConfigCommand>({"check-config", "--", "-x"}), nullptr);
+}
+
+TEST(CommandLineTest, HelpIsOfAllOrOfTheCommandBeforeIt) {
+  for (const char* word : {"--help", "-h", "help"}) {
+    const CommandLine line = Parse({word});
+    EXPECT_EQ(line.command, nullptr);
+    EXPECT_THAT(line.help, AllOf(HasSubstr("  check-config FILE\n"),
+                                 HasSubstr("  --from NUMBER  begins with")));
+  }
+  const CommandLine line = Parse({"watch", "--help"});
+  EXPECT_EQ(line.command, nullptr);
+  EXPECT_THAT(line.help, AllOf(HasSubstr("Usage: wspctl [OPTION...] watch"),
+                               HasSubstr("  --from NUMBER  begins with"),
+                               Not(HasSubstr("--uid"))));
+}
+
+TEST(CommandLineTest, LinesOfHelpFitTheTerminal) {
+  const std::string help = Parse({"--help"}).help;
+  for (const absl::string_view text : absl::StrSplit(help, '\n')) {
+    EXPECT_LE(text.size(), 80u) << text;
+  }
 }
 
 TEST(CommandLineTest, WatchTakesKindsAndWhereToBegin) {
-  const CommandLine line =
-      Parse({"watch", "7", "--kind=client_died", "--kind",
-             "socket_opened,socket_closed", "--from", "12"});
-  EXPECT_EQ(line.command, Command::kWatch);
-  EXPECT_EQ(line.pid, 7);
-  EXPECT_THAT(line.kinds, ::testing::ElementsAre(
-                              wsp::v1::JournalEvent::KIND_CLIENT_DIED,
-                              wsp::v1::JournalEvent::KIND_SOCKET_OPENED,
-                              wsp::v1::JournalEvent::KIND_SOCKET_CLOSED));
-  EXPECT_EQ(line.from, 12u);
-  EXPECT_EQ(Parse({"watch", "--from=1"}).from, 1u);
+  const auto request =
+      ParseAs<WatchCommand>({"watch", "7", "--kind=client_died", "--kind",
+                             "socket_opened,socket_closed", "--from", "12"})
+          ->request();
+  EXPECT_EQ(request.pid(), 7);
+  EXPECT_THAT(request.kinds(), ::testing::ElementsAre(
+                                   wsp::v1::JournalEvent::KIND_CLIENT_DIED,
+                                   wsp::v1::JournalEvent::KIND_SOCKET_OPENED,
+                                   wsp::v1::JournalEvent::KIND_SOCKET_CLOSED));
+  EXPECT_EQ(request.from_sequence(), 12u);
 }
 
 TEST(CommandLineTest, ASocketIsNamedAsItIsListed) {
-  SocketName name = Parse({"reset", "000000000000001f"}).named;
-  EXPECT_EQ(name.client_id, 0u);
-  EXPECT_EQ(name.socket_id, 0x1fu);
-  EXPECT_EQ(name.cookie, 0u);
-  name = Parse({"reset", "12/ffffffffffffffff"}).named;
-  EXPECT_EQ(name.client_id, 12u);
-  EXPECT_EQ(name.socket_id, UINT64_MAX);
-  name = Parse({"reset", "sk:A0"}).named;
-  EXPECT_EQ(name.socket_id, 0u);
-  EXPECT_EQ(name.cookie, 0xa0u);
-  name = Parse({"reset", "0/sk:1"}).named;
-  EXPECT_EQ(name.client_id, 0u);
-  EXPECT_EQ(name.cookie, 1u);
+  const auto named = [](const std::string& word) {
+    return ParseAs<ResetCommand>({"reset", word})->request();
+  };
+  auto request = named("000000000000001f");
+  EXPECT_EQ(request.client_id(), 0u);
+  EXPECT_EQ(request.socket_id(), 0x1fu);
+  EXPECT_EQ(request.cookie(), 0u);
+  request = named("12/ffffffffffffffff");
+  EXPECT_EQ(request.client_id(), 12u);
+  EXPECT_EQ(request.socket_id(), UINT64_MAX);
+  request = named("sk:A0");
+  EXPECT_EQ(request.socket_id(), 0u);
+  EXPECT_EQ(request.cookie(), 0xa0u);
+  request = named("0/sk:1");
+  EXPECT_EQ(request.client_id(), 0u);
+  EXPECT_EQ(request.cookie(), 1u);
 }
 
 TEST(CommandLineTest, OptionsStandAnywhere) {
-  EXPECT_FALSE(Parse({"info"}).json);
-  EXPECT_TRUE(Parse({"--json", "info"}).json);
-  EXPECT_TRUE(Parse({"info", "--json"}).json);
-  EXPECT_EQ(Parse({"--socket", "/a", "info"}).socket, "/a");
-  EXPECT_EQ(Parse({"info", "--socket=/b"}).socket, "/b");
+  EXPECT_FALSE(Parse({"info"}).console.json);
+  EXPECT_TRUE(Parse({"--json", "info"}).console.json);
+  EXPECT_TRUE(Parse({"info", "--json"}).console.json);
+  EXPECT_EQ(Parse({"--socket", "/a", "info"}).console.socket, "/a");
+  EXPECT_EQ(Parse({"info", "--socket=/b"}).console.socket, "/b");
 }
 
 TEST(CommandLineTest, TheSocketComesFromOptionThenEnvironmentThenDefault) {
-  EXPECT_EQ(Parse({"--socket=/o", "info"}, "/e").socket, "/o");
-  EXPECT_EQ(Parse({"info"}, "/e").socket, "/e");
-  EXPECT_EQ(Parse({"info"}, "").socket, "/run/wspd/admin.sock");
-  EXPECT_EQ(Parse({"info"}).socket, "/run/wspd/admin.sock");
+  EXPECT_EQ(Parse({"--socket=/o", "info"}, "/e").console.socket, "/o");
+  EXPECT_EQ(Parse({"info"}, "/e").console.socket, "/e");
+  EXPECT_EQ(Parse({"info"}, "").console.socket, "/run/wspd/admin.sock");
+  EXPECT_EQ(Parse({"info"}).console.socket, "/run/wspd/admin.sock");
 }
 
 TEST(CommandLineTest, ErrorsSayWhat) {
   EXPECT_EQ(ErrorOf({}), "which command?");
   EXPECT_EQ(ErrorOf({"clientz"}), "there is no command clientz");
-  EXPECT_EQ(ErrorOf({"--jsn", "info"}), "there is no option --jsn");
-  EXPECT_EQ(ErrorOf({"info", "--socket"}), "--socket needs a path");
+  EXPECT_EQ(ErrorOf({"--jsn", "info"}),
+            "there is no option --jsn that stands before a command");
+  EXPECT_EQ(ErrorOf({"info", "--jsn"}), "info has no option --jsn");
+  EXPECT_EQ(ErrorOf({"--json=1", "info"}), "--json has no value");
+  EXPECT_EQ(ErrorOf({"info", "--socket"}),
+            "--socket needs a value: --socket PATH");
   EXPECT_EQ(ErrorOf({"info", "--socket="}), "--socket needs a path");
   EXPECT_EQ(ErrorOf({"sockets", "x"}), "\"x\" is not a pid");
   EXPECT_EQ(ErrorOf({"sockets", "0"}), "\"0\" is not a pid");
   EXPECT_EQ(ErrorOf({"sockets", "1", "2"}), "what is \"2\"?");
   EXPECT_EQ(ErrorOf({"clients", "1"}), "what is \"1\"?");
-  EXPECT_EQ(ErrorOf({"watch", "--kind"}), "--kind needs a value");
+  EXPECT_EQ(ErrorOf({"watch", "--kind"}), "--kind needs a value: --kind KINDS");
   EXPECT_THAT(ErrorOf({"watch", "--kind=client_dies"}),
               HasSubstr("no kind \"client_dies\"; there are client_attached, "
                         "client_started"));
   EXPECT_THAT(ErrorOf({"watch", "--kind=unspecified"}), HasSubstr("no kind"));
   EXPECT_EQ(ErrorOf({"watch", "--from=0"}), "\"0\" is no event's number");
-  EXPECT_EQ(ErrorOf({"info", "--from=1"}), "--kind and --from are for watch");
+  EXPECT_EQ(ErrorOf({"info", "--from=1"}), "info has no option --from");
   EXPECT_EQ(ErrorOf({"reset"}), "which socket?");
   EXPECT_EQ(ErrorOf({"reset", "1", "2"}), "what is \"2\"?");
   for (const char* wrong : {"", "0", "x", "0x1", " 1", "/1", "a/1", "1/",
@@ -107,18 +151,16 @@ TEST(CommandLineTest, ErrorsSayWhat) {
 
 TEST(CommandLineTest, HelpStatesTheExitCodes) {
   for (const char* words : {"\n  0 ", "\n  1 ", "\n  64 "}) {
-    EXPECT_THAT(kHelpText, HasSubstr(words));
+    EXPECT_THAT(Parse({"--help"}).help, HasSubstr(words));
   }
 }
 
 TEST(CommandLineTest, PolicyTestSaysWhoWhatAndWhere) {
-  const auto line = ParseCommandLine(
-      {"policy", "test", "--uid", "70001", "--gid", "5", "--gid", "6",
-       "--cgroup", "/c", "--host", "h", "connect", "[2001:db8::1]:443"},
-      nullptr);
-  ASSERT_TRUE(line.ok()) << line.status();
-  EXPECT_EQ(line->command, Command::kPolicyTest);
-  const auto& request = line->policy;
+  const auto request =
+      ParseAs<PolicyCommand>({"policy", "test", "--uid", "70001", "--gid", "5",
+                              "--gid", "6", "--cgroup", "/c", "--host", "h",
+                              "connect", "[2001:db8::1]:443"})
+          ->request();
   EXPECT_EQ(request.uid(), 70001u);
   ASSERT_EQ(request.gids_size(), 2);
   EXPECT_EQ(request.gids(1), 6u);
@@ -129,13 +171,13 @@ TEST(CommandLineTest, PolicyTestSaysWhoWhatAndWhere) {
 }
 
 TEST(CommandLineTest, PolicyTestOfResolveTakesAnAddressOrAName) {
-  auto line = ParseCommandLine({"policy", "test", "resolve", "a.b"}, nullptr);
-  ASSERT_TRUE(line.ok()) << line.status();
-  EXPECT_EQ(line->policy.host(), "a.b");
-  EXPECT_FALSE(line->policy.has_address());
-  line = ParseCommandLine({"policy", "test", "resolve", "192.0.2.1"}, nullptr);
-  ASSERT_TRUE(line.ok()) << line.status();
-  EXPECT_EQ(line->policy.address().ipv4().address(), 0xc0000201);
+  auto request =
+      ParseAs<PolicyCommand>({"policy", "test", "resolve", "a.b"})->request();
+  EXPECT_EQ(request.host(), "a.b");
+  EXPECT_FALSE(request.has_address());
+  request = ParseAs<PolicyCommand>({"policy", "test", "resolve", "192.0.2.1"})
+                ->request();
+  EXPECT_EQ(request.address().ipv4().address(), 0xc0000201);
 }
 
 TEST(CommandLineTest, APolicyTestThatSaysTooLittleIsRefused) {

@@ -5,14 +5,9 @@
 #include <string>
 #include <vector>
 
-namespace wspd {
+#include "daemon/wspctl/command.h"
 
-// wspctl's exit codes, as --help states them.
-inline constexpr int kExitOk = 0;
-inline constexpr int kExitFailed = 1;
-inline constexpr int kExitDenied = 2;
-inline constexpr int kExitUsage = 64;
-inline constexpr int kExitConfig = 78;
+namespace wspd {
 
 // The program: `arguments` without its name, $WSPD_ADMIN_SOCKET (may be null).
 // Returns the exit code.

@@ -1,0 +1,48 @@
+#include "daemon/wspctl/command_table.h"
+
+#include "daemon/wspctl/client_commands.h"
+#include "daemon/wspctl/daemon_commands.h"
+#include "daemon/wspctl/policy_command.h"
+#include "daemon/wspctl/reset_command.h"
+#include "daemon/wspctl/sockets_command.h"
+#include "daemon/wspctl/watch_command.h"
+
+namespace wspd {
+namespace {
+
+template <typename T>
+std::unique_ptr<Command> Make() {
+  return std::make_unique<T>();
+}
+
+}  // namespace
+
+const std::vector<CommandEntry>& CommandTable() {
+  static const auto* const table = new std::vector<CommandEntry>{
+      {"clients", "", "the attached processes", Make<ClientsCommand>},
+      {"sockets", "[PID]", "their sockets, or those of one process",
+       Make<SocketsCommand>},
+      {"reset", "SOCKET",
+       "resets a socket, whoever has it: SOCKET as \"sockets\" shows it, if "
+       "that isn't the only one of its number as CLIENT/SOCKET",
+       Make<ResetCommand>},
+      {"watch", "[PID]", "what happens to them, until it is interrupted",
+       Make<WatchCommand>},
+      {"info", "", "the daemon: version, sockets, counters, limits",
+       Make<InfoCommand>},
+      {"health", "", "whether it takes new work", Make<HealthCommand>},
+      {"policy", "test ACTION ADDRESS:PORT",
+       "whether somebody may connect, bind, listen, accept, send or resolve "
+       "(ADDRESS or a host's name) there, and by which rule; about others than "
+       "oneself for root and the daemon's user",
+       Make<PolicyCommand>},
+      {"check-config", "FILE",
+       "whether it is a configuration that wspd takes; asks no daemon",
+       Make<CheckConfigCommand>},
+      {"version", "", "wspctl's own version; asks no daemon",
+       Make<VersionCommand>},
+  };
+  return *table;
+}
+
+}  // namespace wspd

@@ -1,0 +1,66 @@
+#include "daemon/wspctl/daemon_commands.h"
+
+#include "absl/time/clock.h"
+#include "daemon/base/version.h"
+#include "daemon/config/config.h"
+#include "daemon/wspctl/admin_client.h"
+#include "daemon/wspctl/format.h"
+
+namespace wspd {
+
+using ::grpc::health::v1::HealthCheckResponse;
+
+absl::StatusOr<int> InfoCommand::Run(const Console& console) {
+  auto client = AdminClient::Connect(console.socket);
+  if (!client.ok()) return client.status();
+  const auto info = (*client)->GetServerInfo();
+  if (!info.ok()) return info.status();
+  *console.out << (console.json ? FormatInfoJson(*info)
+                                : FormatInfo(*info, absl::Now()));
+  return kExitOk;
+}
+
+absl::StatusOr<int> HealthCommand::Run(const Console& console) {
+  auto client = AdminClient::Connect(console.socket);
+  if (!client.ok()) return client.status();
+  const auto health = (*client)->CheckHealth();
+  if (!health.ok()) return health.status();
+  const std::string& name =
+      HealthCheckResponse::ServingStatus_Name(health->status());
+  if (console.json) {
+    *console.out << "{\"status\":\"" << name << "\"}\n";
+  } else {
+    *console.out << name << "\n";
+  }
+  return health->status() == HealthCheckResponse::SERVING ? kExitOk
+                                                          : kExitFailed;
+}
+
+absl::Status CheckConfigCommand::TakeWords(
+    const std::vector<std::string>& words) {
+  if (words.size() != 1) return absl::InvalidArgumentError("which file?");
+  file_ = words[0];
+  return absl::OkStatus();
+}
+
+// Problems go to standard output: they are the answer.
+absl::StatusOr<int> CheckConfigCommand::Run(const Console& console) {
+  const auto config = LoadConfig(file_);
+  if (config.ok()) {
+    *console.out << file_ << " is good\n";
+    return kExitOk;
+  }
+  *console.out << config.status().message() << "\n";
+  return kExitConfig;
+}
+
+absl::StatusOr<int> VersionCommand::Run(const Console& console) {
+  if (console.json) {
+    *console.out << "{\"version\":\"" << kVersion << "\"}\n";
+  } else {
+    *console.out << "wspctl " << kVersion << "\n";
+  }
+  return kExitOk;
+}
+
+}  // namespace wspd

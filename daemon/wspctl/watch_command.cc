@@ -1,0 +1,75 @@
+#include "daemon/wspctl/watch_command.h"
+
+#include <cstdint>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "daemon/wspctl/admin_client.h"
+#include "daemon/wspctl/event_names.h"
+#include "daemon/wspctl/format.h"
+#include "daemon/wspctl/values.h"
+
+namespace wspd {
+
+std::vector<Option> WatchCommand::options() {
+  return {
+      {"--kind", "KINDS", "only these, for example client_died,socket_refused",
+       [this](absl::string_view value) { return TakeKinds(value); }},
+      {"--from", "NUMBER",
+       "begins with this event, as far as events are kept; 1 is the first of "
+       "all",
+       [this](absl::string_view value) { return TakeFrom(value); }},
+  };
+}
+
+absl::Status WatchCommand::TakeKinds(absl::string_view names) {
+  for (const absl::string_view name : absl::StrSplit(names, ',')) {
+    wsp::v1::JournalEvent::Kind kind;
+    if (!wsp::v1::JournalEvent::Kind_Parse(
+            absl::StrCat("KIND_", absl::AsciiStrToUpper(name)), &kind) ||
+        kind == wsp::v1::JournalEvent::KIND_UNSPECIFIED) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "there is no kind \"", name, "\"; there are ", EventKindNames()));
+    }
+    request_.add_kinds(kind);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WatchCommand::TakeFrom(absl::string_view number) {
+  uint64_t from = 0;
+  if (!absl::SimpleAtoi(number, &from) || from == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", number, "\" is no event's number"));
+  }
+  request_.set_from_sequence(from);
+  return absl::OkStatus();
+}
+
+absl::Status WatchCommand::TakeWords(const std::vector<std::string>& words) {
+  absl::Status status = RefuseWordsAfter(1, words);
+  if (!status.ok() || words.empty()) return status;
+  const auto pid = ParsePid(words[0]);
+  if (!pid.ok()) return pid.status();
+  request_.set_pid(*pid);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> WatchCommand::Run(const Console& console) {
+  auto client = AdminClient::Connect(console.socket);
+  if (!client.ok()) return client.status();
+  const absl::TimeZone zone = absl::LocalTimeZone();
+  const auto write = [&](const wsp::v1::WatchEventsResponse& response) {
+    *console.out << (console.json ? FormatEventsJson(response)
+                                  : FormatEvents(response, zone))
+                 << std::flush;
+    return console.out->good();
+  };
+  absl::Status status = (*client)->WatchEvents(request_, write);
+  if (!status.ok()) return status;
+  return kExitOk;
+}
+
+}  // namespace wspd
