@@ -49,6 +49,7 @@ class DatagramDriver : public std::enable_shared_from_this<DatagramDriver> {
   void Stop() {
     {
       absl::MutexLock lock(&mu_);
+      stopped_ = true;
       loop_->Unwatch(real_watch_, real_.get());
       loop_->Unwatch(end_watch_, end_.get());
     }
@@ -111,7 +112,8 @@ class DatagramDriver : public std::enable_shared_from_this<DatagramDriver> {
 
   void Run(uint32_t real_events, uint32_t end_events) {
     absl::MutexLock lock(&mu_);
-    if (ended_.HasBeenNotified()) return;
+    // What the loop had begun may find the watches gone.
+    if (stopped_ || ended_.HasBeenNotified()) return;
     relay_.Run(real_events, end_events);
     Update();
     if (relay_.ended()) ended_.Notify();
@@ -153,6 +155,7 @@ class DatagramDriver : public std::enable_shared_from_this<DatagramDriver> {
   EventLoop::WatchId end_watch_ ABSL_GUARDED_BY(mu_) = 0;
   bool awaits_real_ ABSL_GUARDED_BY(mu_) = false;
   bool awaits_end_ ABSL_GUARDED_BY(mu_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 // What a program has received at its end.
