@@ -99,6 +99,12 @@ absl::StatusOr<wsp::v1::ListClientsResponse> AdminClient::ListClients() {
               wsp::v1::ListClientsRequest());
 }
 
+absl::StatusOr<wsp::v1::GetClientResponse> AdminClient::GetClient(int pid) {
+  wsp::v1::GetClientRequest request;
+  request.set_pid(pid);
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::GetClient, request);
+}
+
 absl::StatusOr<wsp::v1::ListSocketsResponse> AdminClient::ListSockets(
     const wsp::v1::ListSocketsRequest& request) {
   return Call(admin_.get(), &wsp::v1::Admin::Stub::ListSockets, request);

@@ -23,6 +23,7 @@ class AdminClient {
       const std::string& socket);
 
   absl::StatusOr<wsp::v1::ListClientsResponse> ListClients();
+  absl::StatusOr<wsp::v1::GetClientResponse> GetClient(int pid);
   absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(
       const wsp::v1::ListSocketsRequest& request);
   absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(

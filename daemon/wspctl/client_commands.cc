@@ -3,6 +3,7 @@
 #include "absl/time/clock.h"
 #include "daemon/wspctl/admin_client.h"
 #include "daemon/wspctl/format.h"
+#include "daemon/wspctl/values.h"
 
 namespace wspd {
 
@@ -11,8 +12,41 @@ absl::StatusOr<int> ClientsCommand::Run(const Console& console) {
   if (!client.ok()) return client.status();
   const auto response = (*client)->ListClients();
   if (!response.ok()) return response.status();
-  *console.out << (console.json ? FormatClientsJson(*response)
-                                : FormatClients(*response, absl::Now()));
+  *console.out << (console.json
+                       ? FormatClientsJson(*response)
+                       : FormatClients(*response, absl::Now(), console.style));
+  return kExitOk;
+}
+
+absl::Status ClientCommand::TakeWords(const std::vector<std::string>& words) {
+  if (words.empty()) return absl::InvalidArgumentError("which process?");
+  absl::Status status = RefuseWordsAfter(1, words);
+  if (!status.ok()) return status;
+  const auto pid = ParsePid(words[0]);
+  if (!pid.ok()) return pid.status();
+  pid_ = *pid;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int> ClientCommand::Run(const Console& console) {
+  auto daemon = AdminClient::Connect(console.socket);
+  if (!daemon.ok()) return daemon.status();
+  const auto client = (*daemon)->GetClient(pid_);
+  if (!client.ok()) return client.status();
+  const auto info = (*daemon)->GetServerInfo();
+  if (!info.ok()) return info.status();
+  wsp::v1::ListSocketsRequest request;
+  request.set_pid(pid_);
+  const auto sockets = (*daemon)->ListSockets(request);
+  if (!sockets.ok()) return sockets.status();
+  if (console.json) {
+    *console.out << FormatClientJson(client->client(), *sockets);
+    return kExitOk;
+  }
+  *console.out << FormatClient(client->client(), info->limits(), absl::Now());
+  if (sockets->sockets_size() > 0) {
+    *console.out << "\n" << FormatSockets(*sockets, absl::Now(), console.style);
+  }
   return kExitOk;
 }
 

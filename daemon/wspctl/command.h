@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "daemon/wspctl/text_style.h"
 
 namespace wspd {
 
@@ -35,6 +36,7 @@ struct Option {
 struct Console {
   std::string socket;  // the daemon's admin socket
   bool json = false;
+  TextStyle style;
   std::ostream* out = nullptr;
 };
 

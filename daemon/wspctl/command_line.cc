@@ -34,10 +34,11 @@ class Parser {
   explicit Parser(const std::vector<std::string>& arguments)
       : arguments_(arguments) {}
 
-  absl::StatusOr<CommandLine> Parse(const char* environment_socket);
+  absl::StatusOr<CommandLine> Parse(const Surroundings& around);
 
  private:
   std::vector<Option> SharedOptions();
+  absl::Status TakeColor(absl::string_view when);
   absl::Status TakeArguments();
   // The one at next_, with its value.
   absl::Status TakeOption();
@@ -78,10 +79,23 @@ std::vector<Option> Parser::SharedOptions() {
        "one JSON object a line; fields as in proto/wsp/v1/admin.proto, 64-bit "
        "numbers as strings, addresses as \"1.2.3.4:80\"",
        flag(&line_.console.json)},
+      {"--color", "WHEN",
+       "auto, which is on a terminal unless $NO_COLOR is set; always; never",
+       [this](absl::string_view value) { return TakeColor(value); }},
       {"--help", "", "this text; behind a command what belongs to it",
        flag(&wants_help_)},
       {"--version", "", "as the command", flag(&wants_version_)},
   };
+}
+
+absl::Status Parser::TakeColor(absl::string_view when) {
+  if (when == "always" || when == "never") {
+    line_.console.style.color = when == "always";
+  } else if (when != "auto") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", when, "\" is not a time for color: auto, always or never"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Parser::NoSuchOption(absl::string_view name) const {
@@ -150,11 +164,13 @@ absl::Status Parser::TakeArguments() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<CommandLine> Parser::Parse(const char* environment_socket) {
+absl::StatusOr<CommandLine> Parser::Parse(const Surroundings& around) {
   line_.console.socket =
-      environment_socket != nullptr && *environment_socket != '\0'
-          ? environment_socket
+      around.admin_socket != nullptr && *around.admin_socket != '\0'
+          ? around.admin_socket
           : kDefaultSocket;
+  line_.console.style.width = around.terminal_width;
+  line_.console.style.color = around.terminal_width > 0 && around.wants_color;
   if (auto status = TakeArguments(); !status.ok()) return status;
   if (wants_help_) {
     line_.command = nullptr;
@@ -172,8 +188,8 @@ absl::StatusOr<CommandLine> Parser::Parse(const char* environment_socket) {
 }  // namespace
 
 absl::StatusOr<CommandLine> ParseCommandLine(
-    const std::vector<std::string>& arguments, const char* environment_socket) {
-  return Parser(arguments).Parse(environment_socket);
+    const std::vector<std::string>& arguments, const Surroundings& around) {
+  return Parser(arguments).Parse(around);
 }
 
 }  // namespace wspd

@@ -18,12 +18,13 @@ namespace wspd {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 CommandLine Parse(const std::vector<std::string>& arguments,
                   const char* environment = nullptr) {
-  return ParseCommandLine(arguments, environment).value();
+  return ParseCommandLine(arguments, {environment}).value();
 }
 
 // The command of the class that has to come of it.
@@ -37,7 +38,7 @@ std::unique_ptr<T> ParseAs(const std::vector<std::string>& arguments) {
 }
 
 std::string ErrorOf(const std::vector<std::string>& arguments) {
-  return std::string(ParseCommandLine(arguments, nullptr).status().message());
+  return std::string(ParseCommandLine(arguments, {}).status().message());
 }
 
 TEST(CommandLineTest, Commands) {
@@ -78,10 +79,10 @@ TEST(CommandLineTest, WatchTakesKindsAndWhereToBegin) {
                              "socket_opened,socket_closed", "--from", "12"})
           ->request();
   EXPECT_EQ(request.pid(), 7);
-  EXPECT_THAT(request.kinds(), ::testing::ElementsAre(
-                                   wsp::v1::JournalEvent::KIND_CLIENT_DIED,
-                                   wsp::v1::JournalEvent::KIND_SOCKET_OPENED,
-                                   wsp::v1::JournalEvent::KIND_SOCKET_CLOSED));
+  EXPECT_THAT(request.kinds(),
+              ElementsAre(wsp::v1::JournalEvent::KIND_CLIENT_DIED,
+                          wsp::v1::JournalEvent::KIND_SOCKET_OPENED,
+                          wsp::v1::JournalEvent::KIND_SOCKET_CLOSED));
   EXPECT_EQ(request.from_sequence(), 12u);
 }
 
@@ -149,6 +150,63 @@ TEST(CommandLineTest, ErrorsSayWhat) {
   }
 }
 
+TEST(CommandLineTest, ColorIsForTerminalsUnlessSaidOtherwise) {
+  const auto color = [](std::vector<std::string> arguments, int width,
+                        bool wanted) {
+    arguments.push_back("info");
+    return ParseCommandLine(arguments, {nullptr, width, wanted})
+        ->console.style.color;
+  };
+  EXPECT_TRUE(color({}, 80, true));
+  EXPECT_FALSE(color({}, 80, false));
+  EXPECT_FALSE(color({}, 0, true));
+  EXPECT_TRUE(color({"--color=auto"}, 80, true));
+  EXPECT_TRUE(color({"--color", "always"}, 0, false));
+  EXPECT_FALSE(color({"--color", "never"}, 80, true));
+  EXPECT_THAT(ErrorOf({"--color=sometimes", "info"}),
+              HasSubstr("auto, always or never"));
+}
+
+TEST(CommandLineTest, SocketsTakesEveryFilter) {
+  const auto command = ParseAs<SocketsCommand>(
+      {"sockets", "7", "--uid=5,6", "--plane", "forwarded,lent", "--state",
+       "bound,connected", "--local", "10.0.0.0/8", "--peer=::1", "--local-port",
+       "80", "--peer-port=443", "--fields", "peer,bytes_sent", "--page-size",
+       "10"});
+  const wsp::v1::ListSocketsRequest& request = command->request();
+  EXPECT_EQ(request.pid(), 7);
+  EXPECT_THAT(request.uids(), ElementsAre(5u, 6u));
+  EXPECT_THAT(request.planes(),
+              ElementsAre(wsp::v1::PLANE_UNSPECIFIED, wsp::v1::PLANE_LENT));
+  EXPECT_THAT(request.states(), ElementsAre(wsp::v1::SOCKET_STATE_BOUND,
+                                            wsp::v1::SOCKET_STATE_CONNECTED));
+  EXPECT_EQ(request.local_network(), "10.0.0.0/8");
+  EXPECT_EQ(request.peer_network(), "::1");
+  EXPECT_EQ(request.local_port(), 80u);
+  EXPECT_EQ(request.peer_port(), 443u);
+  EXPECT_EQ(request.page_size(), 10u);
+  EXPECT_THAT(command->fields(), ElementsAre("peer", "bytes_sent"));
+}
+
+TEST(CommandLineTest, FiltersThatAreNoneSayWhatWouldBe) {
+  EXPECT_THAT(ErrorOf({"sockets", "--plane=borrowed"}),
+              HasSubstr("there are forwarded, relayed, lent"));
+  EXPECT_THAT(ErrorOf({"sockets", "--plane=unspecified"}),
+              HasSubstr("there is no plane"));
+  EXPECT_THAT(ErrorOf({"sockets", "--state=up"}),
+              HasSubstr("there are open, bound, listening"));
+  EXPECT_THAT(ErrorOf({"sockets", "--uid=no-such-user"}),
+              HasSubstr("\"no-such-user\" is not a user"));
+  EXPECT_THAT(ErrorOf({"sockets", "--fields=pid,port"}),
+              HasSubstr("no field \"port\"; there are client_id, pid, "));
+  for (const char* wrong : {"0", "65536", "http", "-1", ""}) {
+    EXPECT_THAT(ErrorOf({"sockets", "--peer-port", wrong}),
+                HasSubstr("is not a port, which is 1 to 65535"));
+  }
+  EXPECT_THAT(ErrorOf({"sockets", "--page-size=10001"}),
+              HasSubstr("1 to 10000"));
+}
+
 TEST(CommandLineTest, HelpStatesTheExitCodes) {
   for (const char* words : {"\n  0 ", "\n  1 ", "\n  64 "}) {
     EXPECT_THAT(Parse({"--help"}).help, HasSubstr(words));
@@ -201,7 +259,7 @@ TEST(CommandLineTest, APolicyTestThatSaysTooLittleIsRefused) {
            Words{"check-config"},
            Words{"check-config", "a", "b"},
        }) {
-    EXPECT_FALSE(ParseCommandLine(words, nullptr).ok()) << words.back();
+    EXPECT_FALSE(ParseCommandLine(words, {}).ok()) << words.back();
   }
 }
 

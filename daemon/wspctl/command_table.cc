@@ -20,6 +20,8 @@ std::unique_ptr<Command> Make() {
 const std::vector<CommandEntry>& CommandTable() {
   static const auto* const table = new std::vector<CommandEntry>{
       {"clients", "", "the attached processes", Make<ClientsCommand>},
+      {"client", "PID", "all of one of them, with its sockets",
+       Make<ClientCommand>},
       {"sockets", "[PID]", "their sockets, or those of one process",
        Make<SocketsCommand>},
       {"reset", "SOCKET",

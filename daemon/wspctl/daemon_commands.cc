@@ -27,13 +27,15 @@ absl::StatusOr<int> HealthCommand::Run(const Console& console) {
   if (!health.ok()) return health.status();
   const std::string& name =
       HealthCheckResponse::ServingStatus_Name(health->status());
+  const bool well = health->status() == HealthCheckResponse::SERVING;
   if (console.json) {
     *console.out << "{\"status\":\"" << name << "\"}\n";
   } else {
-    *console.out << name << "\n";
+    *console.out << console.style.Paint(name,
+                                        well ? Color::kGreen : Color::kRed)
+                 << "\n";
   }
-  return health->status() == HealthCheckResponse::SERVING ? kExitOk
-                                                          : kExitFailed;
+  return well ? kExitOk : kExitFailed;
 }
 
 absl::Status CheckConfigCommand::TakeWords(

@@ -1,224 +1,120 @@
 #include "daemon/wspctl/format.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
-#include <algorithm>
-#include <cstdint>
 #include <cstring>
+#include <utility>
+#include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/string_view.h"
 #include "daemon/base/escape.h"
+#include "daemon/wspctl/address_text.h"
 #include "daemon/wspctl/event_names.h"
-#include "google/protobuf/message.h"
-#include "google/protobuf/util/json_util.h"
+#include "daemon/wspctl/json.h"
+#include "daemon/wspctl/socket_table.h"
+#include "daemon/wspctl/table.h"
+#include "daemon/wspctl/value_text.h"
 
 namespace wspd {
 namespace {
 
-using ::wsp::v1::SocketAddress;
-
-constexpr char kNothing[] = "-";
-constexpr size_t kMaxCommandColumn = 60;
-
-std::string FormatIpv6(const SocketAddress::Ipv6& ipv6) {
-  in6_addr address;
-  if (ipv6.address().size() != sizeof(address)) return "?";
-  memcpy(&address, ipv6.address().data(), sizeof(address));
-  char text[INET6_ADDRSTRLEN];
-  inet_ntop(AF_INET6, &address, text, sizeof(text));
-  return ipv6.scope_id() == 0 ? absl::StrCat(text)
-                              : absl::StrCat(text, "%", ipv6.scope_id());
-}
-
-std::string FormatIpv4(const SocketAddress::Ipv4& ipv4) {
-  const uint32_t address = ipv4.address();
-  return absl::StrFormat("%u.%u.%u.%u", address >> 24, (address >> 16) & 255,
-                         (address >> 8) & 255, address & 255);
-}
-
-// "PERSONALITY_WINSOCK" as "winsock".
-std::string ShortName(absl::string_view name, absl::string_view prefix) {
-  absl::ConsumePrefix(&name, prefix);
-  return name.empty() || name == "UNSPECIFIED" ? kNothing
-                                               : absl::AsciiStrToLower(name);
-}
-
-std::string ProtocolName(int protocol) {
-  if (protocol == IPPROTO_TCP) return "tcp";
-  if (protocol == IPPROTO_UDP) return "udp";
-  if (protocol == IPPROTO_UDPLITE) return "udplite";
-  if (protocol == IPPROTO_MPTCP) return "mptcp";
-  if (protocol == IPPROTO_ICMP) return "icmp";
-  if (protocol == IPPROTO_ICMPV6) return "icmpv6";
-  return absl::StrCat(protocol);
-}
-
-std::string PlaneName(wsp::v1::Plane plane) {
-  return plane == wsp::v1::PLANE_UNSPECIFIED
-             ? "forwarded"
-             : ShortName(wsp::v1::Plane_Name(plane), "PLANE_");
-}
-
-// By which `reset` knows it. As `ss -e` has cookies.
-std::string NumberOf(const wsp::v1::Socket& socket) {
-  return socket.socket_id() != 0 || socket.cookie() == 0
-             ? absl::StrFormat("%016x", socket.socket_id())
-             : absl::StrFormat("sk:%x", socket.cookie());
-}
-
-std::string ByteCount(const wsp::v1::Socket& socket, uint64_t bytes) {
-  return socket.bytes_unknown() ? kNothing : absl::StrCat(bytes);
-}
-
-std::string AgeSince(int64_t unix_ns, absl::Time now) {
-  return unix_ns == 0 ? kNothing
-                      : FormatAge(now - absl::FromUnixNanos(unix_ns));
-}
-
-std::string Version(const wsp::v1::ProtocolVersion& version) {
-  return absl::StrCat(version.major(), ".", version.minor());
-}
-
+// What is run, without end on something else than a terminal.
 std::string CommandOf(const wsp::v1::Client& client) {
-  std::string command = Escape(client.command_line().empty()
-                                   ? client.executable()
-                                   : absl::StrJoin(client.command_line(), " "));
-  if (command.empty()) return kNothing;
-  if (command.size() > kMaxCommandColumn) {
-    command.resize(kMaxCommandColumn - 3);
-    command += "...";
+  const std::string command =
+      Escape(client.command_line().empty()
+                 ? client.executable()
+                 : absl::StrJoin(client.command_line(), " "));
+  return command.empty() ? kNothing : command;
+}
+
+using Lines = std::vector<std::pair<absl::string_view, std::string>>;
+
+std::string FormatLines(const Lines& lines) {
+  std::string text;
+  for (const auto& [name, value] : lines) {
+    absl::StrAppendFormat(&text, "%-21s %s\n", name,
+                          value.empty() ? kNothing : Escape(value));
   }
-  return command;
+  return text;
 }
 
-bool IsNumeric(const std::string& text) {
-  return text == kNothing ||
-         (!text.empty() &&
-          std::all_of(text.begin(), text.end(),
-                      [](unsigned char c) { return absl::ascii_isdigit(c); }));
-}
-
-// Without the closing brace, so that fields can be added.
-std::string OpenJson(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.always_print_primitive_fields = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  // Fails only for well-known types with impossible values.
-  (void)google::protobuf::util::MessageToJsonString(message, &json, options)
-      .ok();
-  json.pop_back();
-  return json;
+std::string Of(uint64_t used, uint64_t limit) {
+  return limit == 0 ? absl::StrCat(used)
+                    : absl::StrCat(used, " of at most ", limit);
 }
 
 }  // namespace
 
-std::string FormatAddress(const SocketAddress& address) {
-  switch (address.family_case()) {
-    case SocketAddress::kIpv4:
-      return absl::StrCat(FormatIpv4(address.ipv4()), ":",
-                          address.ipv4().port());
-    case SocketAddress::kIpv6:
-      return absl::StrCat("[", FormatIpv6(address.ipv6()),
-                          "]:", address.ipv6().port());
-    case SocketAddress::FAMILY_NOT_SET:
-      break;
-  }
-  return kNothing;
-}
-
-std::string FormatAge(absl::Duration age) {
-  const int64_t seconds = std::max<int64_t>(absl::ToInt64Seconds(age), 0);
-  const int64_t minutes = seconds / 60;
-  const int64_t hours = minutes / 60;
-  if (minutes == 0) return absl::StrFormat("%ds", seconds);
-  if (hours == 0) return absl::StrFormat("%dm%02ds", minutes, seconds % 60);
-  if (hours < 24) return absl::StrFormat("%dh%02dm", hours, minutes % 60);
-  return absl::StrFormat("%dd%02dh", hours / 24, hours % 24);
-}
-
-std::string FormatTable(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  std::vector<bool> numeric;
-  for (size_t r = 0; r < rows.size(); ++r) {
-    widths.resize(std::max(widths.size(), rows[r].size()));
-    numeric.resize(widths.size(), rows.size() > 1);
-    for (size_t c = 0; c < rows[r].size(); ++c) {
-      widths[c] = std::max(widths[c], rows[r][c].size());
-      if (r > 0 && !IsNumeric(rows[r][c])) numeric[c] = false;
-    }
-  }
-  std::string table;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t c = 0; c < row.size(); ++c) {
-      const std::string padding(widths[c] - row[c].size(), ' ');
-      absl::StrAppend(&line, c == 0 ? "" : "  ", numeric[c] ? padding : "",
-                      row[c], numeric[c] ? "" : padding);
-    }
-    absl::StripTrailingAsciiWhitespace(&line);
-    absl::StrAppend(&table, line, "\n");
-  }
-  return table;
-}
-
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
-                          absl::Time now) {
-  std::vector<std::vector<std::string>> rows = {
-      {"CLIENT", "PID", "UID", "KIND", "WIRE", "STARTUPS", "SOCKETS", "PENDING",
-       "ATTACHED", "LAST CALL", "COMMAND"}};
+                          absl::Time now, TextStyle style) {
+  Table table({{"CLIENT", true},
+               {"PID", true},
+               {"UID", true},
+               {"KIND"},
+               {"WIRE"},
+               {"STARTUPS", true},
+               {"SOCKETS", true},
+               {"PENDING", true},
+               {"ATTACHED", true},
+               {"LAST CALL", true},
+               {"COMMAND", false, true}},
+              style);
+  std::vector<Row> rows;
   for (const wsp::v1::Client& client : response.clients()) {
     rows.push_back(
-        {absl::StrCat(client.client_id()), absl::StrCat(client.pid()),
+        {absl::StrCat(client.client_id()),
+         client.pid() == 0 ? kNothing : absl::StrCat(client.pid()),
          absl::StrCat(client.uid()),
          ShortName(wsp::v1::Personality_Name(client.personality()),
                    "PERSONALITY_"),
-         Version(client.version()), absl::StrCat(client.startups()),
+         VersionText(client.version()), absl::StrCat(client.startups()),
          absl::StrCat(client.sockets()), absl::StrCat(client.pending_calls()),
          AgeSince(client.attached_at_ns(), now),
          AgeSince(client.last_call_at_ns(), now), CommandOf(client)});
   }
-  return FormatTable(rows);
+  return table.Format(rows);
+}
+
+std::string FormatClient(const wsp::v1::Client& client,
+                         const wsp::v1::Limits& limits, absl::Time now) {
+  return FormatLines({
+      {"client", absl::StrCat(client.client_id())},
+      {"pid", client.pid() == 0 ? kNothing : absl::StrCat(client.pid())},
+      {"uid", absl::StrCat(client.uid())},
+      {"gid", absl::StrCat(client.gid())},
+      {"command", absl::StrJoin(client.command_line(), " ")},
+      {"executable", client.executable()},
+      {"control group", client.cgroup()},
+      {"calls itself", client.client_name()},
+      {"kind", ShortName(wsp::v1::Personality_Name(client.personality()),
+                         "PERSONALITY_")},
+      {"wire", VersionText(client.version())},
+      {"startups", absl::StrCat(client.startups())},
+      {"attached", AgeSince(client.attached_at_ns(), now)},
+      {"last call", AgeSince(client.last_call_at_ns(), now)},
+      {"attachments", Of(client.attachments(), limits.attachments())},
+      {"sockets", Of(client.sockets(), limits.sockets())},
+      {"pending calls", Of(client.pending_calls(), limits.outstanding_calls())},
+      {"kept results", absl::StrCat(client.kept_result_bytes(), " bytes")},
+  });
 }
 
 std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
-                          absl::Time now) {
-  std::vector<std::vector<std::string>> rows = {
-      {"CLIENT", "PID", "UID", "SOCKET", "PLANE", "PROTO", "STATE", "LOCAL",
-       "PEER", "PENDING", "SENT", "RECEIVED", "AGE", "IDLE"}};
-  for (const wsp::v1::Socket& socket : response.sockets()) {
-    rows.push_back(
-        {absl::StrCat(socket.client_id()), absl::StrCat(socket.pid()),
-         absl::StrCat(socket.uid()), NumberOf(socket),
-         PlaneName(socket.plane()), ProtocolName(socket.protocol()),
-         ShortName(wsp::v1::SocketState_Name(socket.state()), "SOCKET_STATE_"),
-         FormatAddress(socket.local()), FormatAddress(socket.peer()),
-         absl::StrCat(socket.pending_calls()),
-         ByteCount(socket, socket.bytes_sent()),
-         ByteCount(socket, socket.bytes_received()),
-         AgeSince(socket.opened_at_ns(), now),
-         AgeSince(socket.active_at_ns(), now)});
-  }
-  return FormatTable(rows);
+                          absl::Time now, TextStyle style) {
+  return SocketPrinter::Create({}, false, style)->Format(response, now);
 }
 
 std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
                        absl::Time now) {
   const wsp::v1::Limits& limits = info.limits();
-  const std::vector<std::pair<absl::string_view, std::string>> lines = {
+  const Lines lines = {
       {"version", info.version()},
       {"pid", absl::StrCat(info.pid())},
       {"up", AgeSince(info.started_at_ns(), now)},
       {"instance", absl::BytesToHexString(info.instance())},
-      {"wire", Version(info.protocol())},
+      {"wire", VersionText(info.protocol())},
       {"provider socket", info.provider_socket()},
       {"admin socket", info.admin_socket()},
       {"clients", absl::StrCat(info.clients())},
@@ -235,38 +131,37 @@ std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
       {"limit of calls", absl::StrCat(limits.outstanding_calls(), " a client")},
       {"limit of attachments", absl::StrCat(limits.attachments(), " a client")},
   };
-  std::string text;
-  for (const auto& [name, value] : lines) {
-    absl::StrAppendFormat(&text, "%-21s %s\n", name,
-                          value.empty() ? kNothing : Escape(value));
-  }
-  return text;
+  return FormatLines(lines);
 }
 
 std::string FormatClientsJson(const wsp::v1::ListClientsResponse& response) {
   std::string text;
   for (const wsp::v1::Client& client : response.clients()) {
-    absl::StrAppend(&text, OpenJson(client), "}\n");
+    absl::StrAppend(&text, ToJson(client), "\n");
   }
   return text;
 }
 
+std::string FormatClientJson(const wsp::v1::Client& client,
+                             const wsp::v1::ListSocketsResponse& sockets) {
+  std::string list;
+  for (const wsp::v1::Socket& socket : sockets.sockets()) {
+    absl::StrAppend(&list, list.empty() ? "" : ",", ToJson(socket));
+  }
+  return absl::StrCat("{\"client\":", ToJson(client), ",\"sockets\":[", list,
+                      "]}\n");
+}
+
 std::string FormatSocketsJson(const wsp::v1::ListSocketsResponse& response) {
   std::string text;
-  for (wsp::v1::Socket socket : response.sockets()) {
-    // As text: people read these, and jq doesn't do base64 addresses.
-    const std::string local = FormatAddress(socket.local());
-    const std::string peer = FormatAddress(socket.peer());
-    socket.clear_local();
-    socket.clear_peer();
-    absl::StrAppend(&text, OpenJson(socket), ",\"local\":\"", local,
-                    "\",\"peer\":\"", peer, "\"}\n");
+  for (const wsp::v1::Socket& socket : response.sockets()) {
+    absl::StrAppend(&text, ToJson(socket), "\n");
   }
   return text;
 }
 
 std::string FormatInfoJson(const wsp::v1::GetServerInfoResponse& info) {
-  return absl::StrCat(OpenJson(info), "}\n");
+  return absl::StrCat(ToJson(info), "\n");
 }
 
 std::string FormatEvents(const wsp::v1::WatchEventsResponse& response,
@@ -310,13 +205,8 @@ std::string FormatEventsJson(const wsp::v1::WatchEventsResponse& response) {
   if (response.lost() > 0) {
     absl::StrAppend(&text, "{\"lost\":\"", response.lost(), "\"}\n");
   }
-  for (wsp::v1::JournalEvent event : response.events()) {
-    const std::string local = FormatAddress(event.local());
-    const std::string peer = FormatAddress(event.peer());
-    event.clear_local();
-    event.clear_peer();
-    absl::StrAppend(&text, OpenJson(event), ",\"local\":\"", local,
-                    "\",\"peer\":\"", peer, "\"}\n");
+  for (const wsp::v1::JournalEvent& event : response.events()) {
+    absl::StrAppend(&text, ToJson(event), "\n");
   }
   return text;
 }

@@ -2,11 +2,10 @@
 #define WSPD_DAEMON_WSPCTL_FORMAT_H_
 
 #include <string>
-#include <vector>
 
 #include "absl/time/time.h"
+#include "daemon/wspctl/text_style.h"
 #include "proto/wsp/v1/admin.pb.h"
-#include "proto/wsp/v1/types.pb.h"
 
 namespace wspd {
 
@@ -14,26 +13,22 @@ namespace wspd {
 // from a client is escaped, so that it can't reach the terminal. Every function
 // returns whole lines.
 
-// "1.2.3.4:80", "[::1]:80", "[fe80::1%2]:80"; "-" if there is none.
-std::string FormatAddress(const wsp::v1::SocketAddress& address);
-
-// "12s", "3m04s", "5h02m", "3d04h".
-std::string FormatAge(absl::Duration age);
-
-// Columns as wide as needed, two spaces between them; the first row is the
-// heading. Columns that hold numbers only are set to the right.
-std::string FormatTable(const std::vector<std::vector<std::string>>& rows);
-
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
-                          absl::Time now);
+                          absl::Time now, TextStyle style = TextStyle());
+// All of one client but its sockets, a line each.
+std::string FormatClient(const wsp::v1::Client& client,
+                         const wsp::v1::Limits& limits, absl::Time now);
 std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
-                          absl::Time now);
+                          absl::Time now, TextStyle style = TextStyle());
 std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
                        absl::Time now);
 
 // One object a line, snake_case, every field present; addresses as by
 // FormatAddress.
 std::string FormatClientsJson(const wsp::v1::ListClientsResponse& response);
+// {"client":{...},"sockets":[...]}
+std::string FormatClientJson(const wsp::v1::Client& client,
+                             const wsp::v1::ListSocketsResponse& sockets);
 std::string FormatSocketsJson(const wsp::v1::ListSocketsResponse& response);
 std::string FormatInfoJson(const wsp::v1::GetServerInfoResponse& info);
 

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "daemon/wspctl/address_text.h"
+#include "daemon/wspctl/value_text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -52,15 +54,6 @@ TEST(FormatAgeTest, TwoUnitsAtMost) {
   EXPECT_EQ(FormatAge(absl::Hours(76)), "3d04h");
 }
 
-TEST(FormatTableTest, AlignsTextLeftAndNumbersRight) {
-  EXPECT_EQ(
-      FormatTable({{"ID", "NAME", "N"}, {"1", "ab", "1000"}, {"20", "c", "-"}}),
-      "ID  NAME     N\n"
-      " 1  ab    1000\n"
-      "20  c        -\n");
-  EXPECT_EQ(FormatTable({{"A", "B"}}), "A  B\n");
-}
-
 TEST(FormatClientsTest, OneLineEach) {
   wsp::v1::ListClientsResponse response;
   auto* client = response.add_clients();
@@ -80,9 +73,9 @@ TEST(FormatClientsTest, OneLineEach) {
             "CLIENT   PID   UID  KIND     WIRE  STARTUPS  SOCKETS  PENDING  "
             "ATTACHED  LAST CALL  COMMAND\n"
             "     1  4242  1000  winsock  1.0          2        3        4  "
-            "1m15s             -  wspcat --listen\n"
-            "     2     0     0  -        0.0          0        0        0  "
-            "-                 -  -\n");
+            "   1m15s          -  wspcat --listen\n"
+            "     2     -     0  -        0.0          0        0        0  "
+            "       -          -  -\n");
 }
 
 TEST(FormatClientsTest, AClientsWordsCannotReachTheTerminal) {
@@ -93,7 +86,8 @@ TEST(FormatClientsTest, AClientsWordsCannotReachTheTerminal) {
               HasSubstr("\\x1b[2J\\nroot\\xc2\\x9b"));
   client->set_command_line(0, std::string(500, 'x'));
   EXPECT_THAT(FormatClients(response, kNow),
-              HasSubstr(" " + std::string(57, 'x') + "...\n"));
+              HasSubstr(" " + std::string(500, 'x') + "\n"));
+  EXPECT_THAT(FormatClients(response, kNow, {120, false}), HasSubstr("x...\n"));
 }
 
 wsp::v1::ListSocketsResponse OneSocket() {
@@ -120,7 +114,7 @@ TEST(FormatSocketsTest, OneLineEach) {
             "  AGE  IDLE\n"
             "     1  4242  1000  0000000000abcdef  forwarded  tcp    connected "
             " 127.0.0.1:40000  127.0.0.1:80        0    10  "
-            "9223372036854775808  5s      -\n");
+            "9223372036854775808   5s     -\n");
 }
 
 TEST(FormatSocketsTest, OfRelayedOnesTheIdleTimeIsKnown) {
@@ -130,8 +124,8 @@ TEST(FormatSocketsTest, OfRelayedOnesTheIdleTimeIsKnown) {
   socket->set_active_at_ns(NsBefore(absl::Seconds(3)));
   EXPECT_THAT(FormatSockets(response, kNow),
               HasSubstr("  relayed  tcp    connected  127.0.0.1:40000  "
-                        "127.0.0.1:80        0    10  9223372036854775808  5s"
-                        "   3s\n"));
+                        "127.0.0.1:80        0    10  9223372036854775808   5s"
+                        "    3s\n"));
 }
 
 TEST(FormatSocketsTest, UnknownCountsAreNoZeros) {
@@ -142,7 +136,7 @@ TEST(FormatSocketsTest, UnknownCountsAreNoZeros) {
   socket->set_bytes_unknown(true);
   EXPECT_THAT(FormatSockets(response, kNow),
               HasSubstr("  lent   udp    connected  127.0.0.1:40000  "
-                        "127.0.0.1:80        0     -         -  5s      -\n"));
+                        "127.0.0.1:80        0     -         -   5s     -\n"));
 }
 
 TEST(FormatSocketsTest, WithoutANumberTheCookieNamesIt) {
@@ -155,13 +149,13 @@ TEST(FormatSocketsTest, JsonHasAddressesAsText) {
   EXPECT_EQ(FormatSocketsJson(OneSocket()),
             "{\"client_id\":\"1\",\"pid\":4242,\"socket_id\":\"11259375\","
             "\"protocol\":6,\"state\":\"SOCKET_STATE_CONNECTED\","
+            "\"local\":\"127.0.0.1:40000\",\"peer\":\"127.0.0.1:80\","
             "\"pending_calls\":0,\"bytes_sent\":\"10\","
             "\"bytes_received\":\"9223372036854775808\","
             "\"opened_at_ns\":\"1699999995000000000\",\"uid\":1000,"
             "\"plane\":\"PLANE_UNSPECIFIED\",\"cookie\":\"0\","
             "\"bytes_unknown\":false,\"active_at_ns\":\"0\","
-            "\"datagrams_dropped\":\"0\",\"listener_cookie\":\"0\","
-            "\"local\":\"127.0.0.1:40000\",\"peer\":\"127.0.0.1:80\"}\n");
+            "\"datagrams_dropped\":\"0\",\"listener_cookie\":\"0\"}\n");
 }
 
 TEST(FormatClientsTest, JsonIsOneObjectALineWithEveryField) {
@@ -223,7 +217,7 @@ TEST(FormatEventsTest, ALineEach) {
   EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 3);
   EXPECT_THAT(json, HasSubstr("{\"lost\":\"3\"}\n"));
   EXPECT_THAT(json, HasSubstr("\"kind\":\"KIND_CLIENT_DIED\""));
-  EXPECT_THAT(json, HasSubstr("\"peer\":\"127.0.0.1:80\"}\n"));
+  EXPECT_THAT(json, HasSubstr("\"peer\":\"127.0.0.1:80\","));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 #include "daemon/base/escape.h"
 #include "daemon/config/group.h"
 #include "daemon/config/user.h"
-#include "google/protobuf/util/json_util.h"
+#include "daemon/wspctl/json.h"
 
 namespace wspd {
 namespace {
@@ -160,13 +160,7 @@ std::string FormatPolicyAnswer(const wsp::v1::TestPolicyResponse& response) {
 
 std::string FormatPolicyAnswerJson(
     const wsp::v1::TestPolicyResponse& response) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.always_print_primitive_fields = true;
-  options.preserve_proto_field_names = true;
-  std::string json;
-  const auto status =
-      google::protobuf::util::MessageToJsonString(response, &json, options);
-  return status.ok() ? json + "\n" : "{}\n";
+  return absl::StrCat(ToJson(response), "\n");
 }
 
 }  // namespace wspd

@@ -62,8 +62,9 @@ absl::StatusOr<int> ResetCommand::Run(const Console& console) {
   if (!response.ok()) return response.status();
   wsp::v1::ListSocketsResponse one;
   *one.add_sockets() = response->socket();
-  *console.out << (console.json ? FormatSocketsJson(one)
-                                : FormatSockets(one, absl::Now()));
+  *console.out << (console.json
+                       ? FormatSocketsJson(one)
+                       : FormatSockets(one, absl::Now(), console.style));
   return kExitOk;
 }
 

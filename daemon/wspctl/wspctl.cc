@@ -16,9 +16,9 @@ absl::StatusOr<int> Run(const CommandLine& line) {
 }  // namespace
 
 int RunWspctl(const std::vector<std::string>& arguments,
-              const char* environment_socket, std::ostream& out,
+              const Surroundings& around, std::ostream& out,
               std::ostream& err) {
-  auto line = ParseCommandLine(arguments, environment_socket);
+  auto line = ParseCommandLine(arguments, around);
   if (!line.ok()) {
     err << "wspctl: " << line.status().message() << "\nTry wspctl --help.\n";
     return kExitUsage;

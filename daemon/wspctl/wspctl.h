@@ -6,14 +6,13 @@
 #include <vector>
 
 #include "daemon/wspctl/command.h"
+#include "daemon/wspctl/command_line.h"
 
 namespace wspd {
 
-// The program: `arguments` without its name, $WSPD_ADMIN_SOCKET (may be null).
-// Returns the exit code.
+// The program: `arguments` without its name. Returns the exit code.
 int RunWspctl(const std::vector<std::string>& arguments,
-              const char* environment_socket, std::ostream& out,
-              std::ostream& err);
+              const Surroundings& around, std::ostream& out, std::ostream& err);
 
 }  // namespace wspd
 

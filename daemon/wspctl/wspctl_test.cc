@@ -26,6 +26,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 struct Result {
@@ -54,12 +55,15 @@ class WspctlTest : public ::testing::Test {
     server_ = AdminServer::Start(options_, loop_.get(), &inventory_).value();
   }
 
+  Surroundings Around() const { return {options_.socket.c_str(), width_}; }
+
   Result Run(const std::vector<std::string>& arguments) {
     std::ostringstream out, err;
-    const int code = RunWspctl(arguments, options_.socket.c_str(), out, err);
+    const int code = RunWspctl(arguments, Around(), out, err);
     return {code, out.str(), err.str()};
   }
 
+  int width_ = 0;  // of the terminal
   std::string folder_;
   AdminServerOptions options_;
   std::unique_ptr<EventLoop> loop_;
@@ -79,6 +83,72 @@ TEST_F(WspctlTest, ListsClientsAndSockets) {
   EXPECT_THAT(Run({"sockets", "11", "--json"}).out,
               HasSubstr("\"socket_id\":\"100\""));
   EXPECT_EQ(Run({"sockets", "22", "--json"}).out, "");
+}
+
+TEST_F(WspctlTest, ListsSocketsByPagesThatAreOneTable) {
+  for (int i = 0; i < 25; ++i) inventory_.AddSocket(2, 22, 70002, 1000 + i);
+  StartServer();
+  const Result whole = Run({"sockets"});
+  const Result pages = Run({"sockets", "--page-size=10"});
+  EXPECT_EQ(std::count(whole.out.begin(), whole.out.end(), '\n'), 27);
+  EXPECT_EQ(pages.out, whole.out);
+  EXPECT_EQ(Run({"--json", "sockets", "--page-size=1"}).out,
+            Run({"--json", "sockets"}).out);
+}
+
+TEST_F(WspctlTest, ListsTheFieldsAndSocketsThatAreAskedFor) {
+  wsp::v1::Socket socket;
+  socket.set_client_id(2);
+  socket.set_uid(70002);
+  socket.set_socket_id(0x200);
+  socket.set_bytes_sent(5);
+  socket.set_state(wsp::v1::SOCKET_STATE_LISTENING);
+  socket.mutable_local()->mutable_ipv4()->set_address(0x0a000001);
+  socket.mutable_local()->mutable_ipv4()->set_port(80);
+  inventory_.AddSocket(socket);
+  StartServer();
+  EXPECT_EQ(Run({"sockets", "--state=listening", "--fields",
+                 "local,bytes_sent,socket_id"})
+                .out,
+            "LOCAL        SENT  SOCKET\n"
+            "10.0.0.1:80     5  0000000000000200\n");
+  EXPECT_EQ(Run({"--json", "sockets", "--local=10.0.0.0/8", "--local-port=80",
+                 "--uid=70002", "--fields=state,pid"})
+                .out,
+            "{\"state\":\"SOCKET_STATE_LISTENING\",\"pid\":0}\n");
+  const Result wrong = Run({"sockets", "--local=10.0.0/8"});
+  EXPECT_EQ(wrong.code, kExitFailed);
+  EXPECT_THAT(wrong.err, HasSubstr("local_network is \"10.0.0/8\""));
+}
+
+TEST_F(WspctlTest, ShowsAllOfOneClient) {
+  StartServer();
+  Result result = Run({"client", "11"});
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_THAT(
+      result.out,
+      AllOf(StartsWith("client                1\npid                  "
+                       " 11\nuid                   70001\n"),
+            HasSubstr("\n\nCLIENT  PID"), HasSubstr("0000000000000064")));
+  EXPECT_THAT(Run({"client", "22"}).out, Not(HasSubstr("CLIENT")));
+  EXPECT_THAT(Run({"client", "11", "--json"}).out,
+              AllOf(StartsWith("{\"client\":{\"client_id\":\"1\",\"pid\":11,"),
+                    HasSubstr("},\"sockets\":[{\"client_id\":\"1\","),
+                    EndsWith("}]}\n")));
+  result = Run({"client", "33"});
+  EXPECT_EQ(result.code, kExitFailed);
+  EXPECT_EQ(result.err, "wspctl: there is no client with pid 33\n");
+  EXPECT_EQ(Run({"client"}).err,
+            "wspctl: which process?\nTry wspctl --help.\n");
+}
+
+TEST_F(WspctlTest, TablesFitTheTerminal) {
+  StartServer();
+  width_ = 40;
+  std::istringstream lines(Run({"clients"}).out);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(line.size(), 40u) << line;
+  }
 }
 
 TEST_F(WspctlTest, ResetsASocketAndSaysWhichItWas) {
@@ -140,7 +210,7 @@ TEST_F(WspctlTest, WatchesUntilTheDaemonEnds) {
   int code = 0;
   std::thread watch([&] {
     code = RunWspctl({"watch", "11", "--from=1", "--kind=client_died"},
-                     options_.socket.c_str(), out, err);
+                     Around(), out, err);
   });
   output.written.WaitForNotification();
   server_.reset();
@@ -185,7 +255,7 @@ TEST_F(WspctlTest, AWrongCommandLineIsAUsageError) {
 TEST_F(WspctlTest, OutputThatCantBeWrittenIsAFailure) {
   std::ostringstream out, err;
   out.setstate(std::ios::badbit);
-  EXPECT_EQ(RunWspctl({"version"}, nullptr, out, err), kExitFailed);
+  EXPECT_EQ(RunWspctl({"version"}, {}, out, err), kExitFailed);
 }
 
 TEST_F(WspctlTest, PolicyTestSaysByWhichRule) {

@@ -1,0 +1,252 @@
+#include "daemon/wspctl/socket_table.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "daemon/wspctl/address_text.h"
+#include "daemon/wspctl/json.h"
+#include "daemon/wspctl/value_text.h"
+
+namespace wspd {
+namespace {
+
+using ::google::protobuf::FieldDescriptor;
+using ::wsp::v1::Socket;
+
+Color ColorOf(wsp::v1::SocketState state) {
+  switch (state) {
+    case wsp::v1::SOCKET_STATE_CONNECTED:
+      return Color::kGreen;
+    case wsp::v1::SOCKET_STATE_LISTENING:
+      return Color::kCyan;
+    case wsp::v1::SOCKET_STATE_CONNECTING:
+      return Color::kYellow;
+    case wsp::v1::SOCKET_STATE_LINGERING:
+    case wsp::v1::SOCKET_STATE_CLOSING:
+      return Color::kDim;
+    default:
+      return Color::kPlain;
+  }
+}
+
+std::string ByteCount(const Socket& socket, uint64_t bytes) {
+  return socket.bytes_unknown() ? kNothing : absl::StrCat(bytes);
+}
+
+std::string Cookie(uint64_t cookie) {
+  return cookie == 0 ? kNothing : absl::StrFormat("sk:%x", cookie);
+}
+
+// In the order of the default table, and then what is shown on demand.
+const std::vector<SocketColumn>& Columns() {
+  static const auto* const columns = new std::vector<SocketColumn>{
+      {"client_id",
+       {"CLIENT", true},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(absl::StrCat(socket.client_id()));
+       }},
+      {"pid",
+       {"PID", true},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(socket.pid() == 0 ? kNothing : absl::StrCat(socket.pid()));
+       }},
+      {"uid",
+       {"UID", true},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(absl::StrCat(socket.uid()));
+       }},
+      {"socket_id",
+       {"SOCKET"},
+       {"cookie"},
+       [](const Socket& socket, absl::Time) {
+         return Cell(SocketNumber(socket));
+       }},
+      {"plane",
+       {"PLANE"},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(PlaneName(socket.plane()));
+       }},
+      {"protocol",
+       {"PROTO"},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(ProtocolName(socket.protocol()));
+       }},
+      {"state",
+       {"STATE"},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(StateName(socket.state()), ColorOf(socket.state()));
+       }},
+      {"local",
+       {"LOCAL", false, true},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(FormatAddress(socket.local()));
+       }},
+      {"peer",
+       {"PEER", false, true},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(FormatAddress(socket.peer()));
+       }},
+      {"pending_calls",
+       {"PENDING", true},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(absl::StrCat(socket.pending_calls()));
+       }},
+      {"bytes_sent",
+       {"SENT", true},
+       {"bytes_unknown"},
+       [](const Socket& socket, absl::Time) {
+         return Cell(ByteCount(socket, socket.bytes_sent()));
+       }},
+      {"bytes_received",
+       {"RECEIVED", true},
+       {"bytes_unknown"},
+       [](const Socket& socket, absl::Time) {
+         return Cell(ByteCount(socket, socket.bytes_received()));
+       }},
+      {"opened_at_ns",
+       {"AGE", true},
+       {},
+       [](const Socket& socket, absl::Time now) {
+         return Cell(AgeSince(socket.opened_at_ns(), now));
+       }},
+      {"active_at_ns",
+       {"IDLE", true},
+       {},
+       [](const Socket& socket, absl::Time now) {
+         return Cell(AgeSince(socket.active_at_ns(), now));
+       }},
+      // By default not in the table.
+      {"cookie",
+       {"COOKIE"},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(Cookie(socket.cookie()));
+       }},
+      {"datagrams_dropped",
+       {"DROPPED", true},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(absl::StrCat(socket.datagrams_dropped()));
+       }},
+      {"listener_cookie",
+       {"LISTENER"},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(Cookie(socket.listener_cookie()));
+       }},
+      {"bytes_unknown",
+       {"COUNTED"},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(socket.bytes_unknown() ? "no" : "yes");
+       }},
+  };
+  return *columns;
+}
+
+// The last of the default table.
+constexpr char kLastByDefault[] = "active_at_ns";
+
+std::vector<const SocketColumn*> DefaultColumns() {
+  std::vector<const SocketColumn*> chosen;
+  for (const SocketColumn& column : Columns()) {
+    chosen.push_back(&column);
+    if (absl::string_view(column.field) == kLastByDefault) break;
+  }
+  return chosen;
+}
+
+std::vector<Column> HeadingsOf(const std::vector<const SocketColumn*>& chosen) {
+  std::vector<Column> headings;
+  for (const SocketColumn* column : chosen) headings.push_back(column->column);
+  return headings;
+}
+
+}  // namespace
+
+std::string SocketNumber(const Socket& socket) {
+  return socket.socket_id() != 0 || socket.cookie() == 0
+             ? absl::StrFormat("%016x", socket.socket_id())
+             : absl::StrFormat("sk:%x", socket.cookie());
+}
+
+const SocketColumn* FindSocketColumn(absl::string_view field) {
+  for (const SocketColumn& column : Columns()) {
+    if (field == column.field) return &column;
+  }
+  return nullptr;
+}
+
+SocketPrinter::SocketPrinter(std::vector<const SocketColumn*> columns,
+                             bool json, TextStyle style)
+    : json_(json),
+      columns_(std::move(columns)),
+      table_(HeadingsOf(columns_), style) {}
+
+absl::StatusOr<SocketPrinter> SocketPrinter::Create(
+    const std::vector<std::string>& fields, bool json, TextStyle style) {
+  std::vector<const SocketColumn*> columns;
+  for (const std::string& field : fields) {
+    const SocketColumn* const column = FindSocketColumn(field);
+    if (column == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "there is no field \"", field, "\"; there are ",
+          absl::StrJoin(Columns(), ", ",
+                        [](std::string* out, const SocketColumn& one) {
+                          *out += one.field;
+                        })));
+    }
+    columns.push_back(column);
+  }
+  if (columns.empty()) columns = DefaultColumns();
+  SocketPrinter printer(std::move(columns), json, style);
+  std::set<std::string> needed;
+  for (const SocketColumn* column : printer.columns_) {
+    needed.insert(column->field);
+    if (!json) needed.insert(column->also.begin(), column->also.end());
+    printer.fields_.push_back(
+        Socket::descriptor()->FindFieldByName(column->field));
+  }
+  if (fields.empty() && json) {
+    printer.fields_.clear();
+  } else {
+    printer.needed_.assign(needed.begin(), needed.end());
+  }
+  return printer;
+}
+
+std::string SocketPrinter::Format(const wsp::v1::ListSocketsResponse& page,
+                                  absl::Time now) {
+  if (json_) {
+    std::string text;
+    for (const Socket& socket : page.sockets()) {
+      absl::StrAppend(
+          &text, fields_.empty() ? ToJson(socket) : ToJson(socket, fields_),
+          "\n");
+    }
+    return text;
+  }
+  std::vector<Row> rows;
+  rows.reserve(page.sockets_size());
+  for (const Socket& socket : page.sockets()) {
+    Row& row = rows.emplace_back();
+    for (const SocketColumn* column : columns_) {
+      row.push_back(column->cell(socket, now));
+    }
+  }
+  return table_.Format(rows);
+}
+
+}  // namespace wspd

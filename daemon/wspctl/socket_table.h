@@ -1,0 +1,59 @@
+#ifndef WSPD_DAEMON_WSPCTL_SOCKET_TABLE_H_
+#define WSPD_DAEMON_WSPCTL_SOCKET_TABLE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "daemon/wspctl/table.h"
+#include "google/protobuf/descriptor.h"
+#include "proto/wsp/v1/admin.pb.h"
+
+namespace wspd {
+
+// A column of sockets: a field of wsp.v1.Socket as people read it.
+struct SocketColumn {
+  // Of the field that it shows.
+  const char* field;
+  Column column;
+  // Fields that it needs beside that.
+  std::vector<const char*> also;
+  Cell (*cell)(const wsp::v1::Socket& socket, absl::Time now);
+};
+
+// One for every field that it makes sense to show alone. Null if there is none.
+const SocketColumn* FindSocketColumn(absl::string_view field);
+
+// Sockets as they come, page by page, in text or in JSON. Shows the fields that
+// are asked for; without any, those that are most asked for in a table, and all
+// in JSON.
+class SocketPrinter {
+ public:
+  // INVALID_ARGUMENT with a line for the user if there is no such field.
+  static absl::StatusOr<SocketPrinter> Create(
+      const std::vector<std::string>& fields, bool json, TextStyle style);
+
+  // Which fields the daemon is to be asked for; none: all.
+  const std::vector<std::string>& needed_fields() const { return needed_; }
+
+  // Whole lines. A table has a heading at the first time.
+  std::string Format(const wsp::v1::ListSocketsResponse& page, absl::Time now);
+
+ private:
+  SocketPrinter(std::vector<const SocketColumn*> columns, bool json,
+                TextStyle style);
+
+  bool json_;
+  std::vector<std::string> needed_;
+  std::vector<const SocketColumn*> columns_;
+  std::vector<const google::protobuf::FieldDescriptor*> fields_;
+  Table table_;
+};
+
+// By which `reset` knows it. As `ss -e` has cookies.
+std::string SocketNumber(const wsp::v1::Socket& socket);
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_WSPCTL_SOCKET_TABLE_H_
