@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Installs, by name, the Debian 12 packages that wspd builds and tests with.
 # Does nothing when all are there. Needs root or sudo.
-#   deploy/install_packages.sh [--tests | --package | --machine | --interop |
-#                              --bench]
-# --tests    also what the tests need, and --bench's and --package's as far as they
-#            can be had: their tests say what isn't there
+#   deploy/install_packages.sh [--tests | --package | --container | --machine |
+#                              --interop | --bench]
+# --tests    also what the tests need, and --bench's, --package's and --container's
+#            as far as they can be had: their tests say what isn't there
 # --package  also what deploy/debian/build_package.sh needs, and its tests
+# --container  also what deploy/container/build_image.sh needs, and what
+#            tests/containers runs
 # --machine  also what emulates a machine, for tests/service/boot_vm.sh
 # --interop  also the programs that tests/interop runs
 # --bench    also the programs that tests/bench measures
@@ -27,8 +29,12 @@ test_packages=(
 )
 # deploy/debian, tests/service.
 package_packages=(debhelper lintian man-db mmdebstrap podman runc systemd)
+# deploy/container, tests/containers.
+container_packages=(
+  binutils curl docker-compose podman python3-kubernetes python3-yaml runc
+)
 machine_packages=(debhelper e2fsprogs mmdebstrap qemu-system-x86)
-run_packages=(nginx-light util-linux)
+run_packages=(netbase nginx-light util-linux)
 # tests/interop.
 interop_packages=(
   curl haproxy iperf3 iproute2 memcached nodejs openssh-client openssh-server
@@ -46,14 +52,17 @@ case "${1:-}" in
   "") ;;
   --tests)
     wanted+=("${test_packages[@]}")
-    optional=("${bench_packages[@]}" "${package_packages[@]}")
+    optional=("${bench_packages[@]}" "${package_packages[@]}"
+      "${container_packages[@]}")
     ;;
   --package) wanted+=("${package_packages[@]}") ;;
+  --container) wanted+=("${container_packages[@]}") ;;
   --machine) wanted+=("${machine_packages[@]}") ;;
   --interop) wanted+=("${interop_packages[@]}") ;;
   --bench) wanted+=("${bench_packages[@]}") ;;
   *)
-    echo "usage: $0 [--tests | --package | --machine | --interop | --bench]" >&2
+    echo "usage: $0 [--tests | --package | --container | --machine |" \
+      "--interop | --bench]" >&2
     exit 64
     ;;
 esac

@@ -110,6 +110,7 @@ else
   bazel_tests default --build_tests_only=false //...
   check "quickstart" bash deploy/quickstart.sh
   check "boot" bash tests/service/boot.sh
+  check "containers" bash tests/containers/run.sh
   bazel_tests tsan --config=tsan --build_tests_only //daemon/... \
     //client_stub/... //tests/{lifecycle,stress}/...
   bazel_tests asan --config=asan --build_tests_only //daemon/... \
