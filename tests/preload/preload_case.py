@@ -102,7 +102,7 @@ def in_child(body):
 """
 
 
-def _bare_network():
+def bare_network():
     """The command that has a program run without a network."""
     for command in (["unshare", "--net"],
                     ["unshare", "--map-root-user", "--net"]):
@@ -228,12 +228,15 @@ class PreloadCase(unittest.TestCase):
     """A daemon, and an echo server that it reaches."""
 
     daemon_flags = ()
+    # A command that runs the daemon in other namespaces.
+    daemon_launcher = ()
 
     def setUp(self):
-        self.bare_network = _bare_network()
+        self.bare_network = bare_network()
         self.server = EchoServer()
         self.addCleanup(self.server.close)
-        self.daemon = daemon_process.DaemonProcess(WSPD, *self.flags())
+        self.daemon = daemon_process.DaemonProcess(
+            WSPD, *self.flags(), launcher=self.daemon_launcher)
         self.daemon.__enter__()
         self.addCleanup(self.stop)
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -10,13 +11,16 @@ import time
 
 
 class DaemonProcess:
-    """A running daemon; use it with `with`. `log` is what it wrote."""
+    """A running daemon; use it with `with`. `log` is what it wrote. `launcher`
+    is a command that runs it as its child, in other namespaces."""
 
-    def __init__(self, binary, *flags):
+    def __init__(self, binary, *flags, launcher=()):
         self.folder = tempfile.mkdtemp(prefix="wspd-test.", dir="/tmp")
         self.provider_socket = os.path.join(self.folder, "wspd.sock")
         self.admin_socket = os.path.join(self.folder, "admin.sock")
-        self._command = [binary, "--provider_socket", self.provider_socket,
+        self._launched = bool(launcher)
+        self._command = [*launcher, binary,
+                         "--provider_socket", self.provider_socket,
                          "--admin_socket", self.admin_socket, *flags]
         self.log = []
 
@@ -69,8 +73,17 @@ class DaemonProcess:
                     return int(line.split()[1]) < 1 << 30
         raise ValueError("no VmSize")
 
+    def pid(self):
+        """In the test's pid namespace."""
+        pid = self.process.pid
+        if not self._launched:
+            return pid
+        with open(f"/proc/{pid}/task/{pid}/children") as file:
+            return int(file.read())
+
     def __exit__(self, kind, value, trace):
-        self.process.terminate()
+        if self.alive():
+            os.kill(self.pid(), signal.SIGTERM)
         self.status = self.process.wait(60)
         self._reader.join(60)
         self.process.stderr.close()
