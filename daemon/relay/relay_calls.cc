@@ -42,13 +42,16 @@ int Bind(const wsp::v1::LinuxBind& request, const ClientAccess& access,
 int Connect(const wsp::v1::LinuxConnect& request, const ClientAccess& access,
             RelayedSocket* socket, LinuxCallResult* result) {
   NetAddress address;
+  int refused = 0;
   if (!TakeAddress(request.has_address(), request.address(), &address)) {
-    return EAFNOSUPPORT;
+    refused = EAFNOSUPPORT;
+  } else if (!address.empty()) {
+    const bool datagram = socket->info().kind.type == SOCK_DGRAM;
+    refused = access.Connect(address, datagram);
   }
-  const bool datagram = socket->info().kind.type == SOCK_DGRAM;
-  if (!address.empty()) {
-    const int denied = access.Connect(address, datagram);
-    if (denied != 0) return denied;
+  if (refused != 0) {
+    socket->RefuseConnect(request.filler());
+    return refused;
   }
   bool in_progress = false;
   const int error = socket->Connect(address, request.filler(), &in_progress);

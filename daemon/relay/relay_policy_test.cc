@@ -78,10 +78,19 @@ class RelayPolicyTest : public RelayFixture {
     return Call(relayed, request);
   }
 
-  int Connect(const Relayed& relayed, const NetAddress& address) {
+  int Connect(const Relayed& relayed, const NetAddress& address,
+              uint32_t filler = 0) {
     LinuxCallRequest request;
     EncodeAddress(address, request.mutable_connect()->mutable_address());
+    request.mutable_connect()->set_filler(filler);
     return Call(relayed, request);
+  }
+
+  // Fills the program's end, as its client does before it connects.
+  static uint32_t Fill(const Relayed& relayed) {
+    uint32_t filler = 0;
+    while (send(relayed.program.get(), "", 1, MSG_DONTWAIT) == 1) ++filler;
+    return filler;
   }
 
   int Send(const Relayed& relayed, const NetAddress& address) {
@@ -129,6 +138,27 @@ TEST_F(RelayPolicyTest, CallsOfStreamsAreDenied) {
   EXPECT_EQ(Listen(other), EACCES);
   EXPECT_EQ(Bind(other, At(kAllowed, 0)), 0);
   EXPECT_EQ(Listen(other), 0);
+}
+
+// The peer of the next attempt isn't sent it, and the program may write.
+TEST_F(RelayPolicyTest, FillerOfADeniedConnectIsTakenOff) {
+  Apply(kDenyRule);
+  const TcpListener listener = ListenOnLoopback();
+  const Relayed stream = MakeRestricted(SOCK_STREAM);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Connect(stream, At(kDenied, listener.port), Fill(stream)),
+              EACCES);
+    EXPECT_NE(EventsNow(stream.program.get()) & POLLOUT, 0);
+  }
+  // Such as is too much changes nothing.
+  EXPECT_EQ(Connect(stream, At(kDenied, listener.port), UINT32_MAX), EACCES);
+  EXPECT_EQ(Connect(stream, At(kAllowed, listener.port), Fill(stream)), 0);
+  const OwnedFd peer = AcceptFrom(listener);
+  EXPECT_NE(AwaitEvents(stream.program.get(), POLLOUT) & POLLOUT, 0);
+  ASSERT_EQ(send(stream.program.get(), "first", 5, 0), 5);
+  char bytes[6] = {};
+  EXPECT_EQ(recv(peer.get(), bytes, 5, MSG_WAITALL), 5);
+  EXPECT_STREQ(bytes, "first");
 }
 
 TEST_F(RelayPolicyTest, CallsOfDatagramSocketsAreDenied) {

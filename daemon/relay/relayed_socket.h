@@ -91,6 +91,9 @@ class RelayedSocket : public RelayHandler,
   // `address` is empty to take the connection back.
   virtual int Connect(const NetAddress& address, uint32_t filler,
                       bool* in_progress) = 0;
+  // An attempt that isn't made, since the client may not: what it has put on
+  // its end for it is taken off.
+  virtual void RefuseConnect(uint32_t /*filler*/) {}
   virtual int Listen(int backlog);
   virtual int State(int filler_change, wsp::v1::LinuxStateResult* result) = 0;
   // The pending error, which is none afterwards; 0: none.

@@ -29,6 +29,7 @@ class RelayedStream : public RelayedSocket {
   // RelayedSocket.
   int Connect(const NetAddress& address, uint32_t filler,
               bool* in_progress) override;
+  void RefuseConnect(uint32_t filler) override;
   int Listen(int backlog) override;
   int State(int filler_change, wsp::v1::LinuxStateResult* result) override;
   int TakeError(int* pending) override;
@@ -74,6 +75,8 @@ class RelayedStream : public RelayedSocket {
   void ExpectFillerLocked(int64_t change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes off the link what is there of the filler.
   void DrainFillerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The same, and expects no more: nobody waits for the attempt to end.
+  void EndFillerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int TakeErrorLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // ---- the loop's thread

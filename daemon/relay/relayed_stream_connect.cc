@@ -54,10 +54,22 @@ int RelayedStream::Connect(const NetAddress& address, uint32_t filler,
   }
   connect_untold_ = error == 0 && *in_progress;
   if (connect_untold_) return 0;
-  // It has ended, and nobody waits for it to.
-  DrainFillerLocked();
-  to_real_.Skip(-to_real_.skips());
+  EndFillerLocked();
   return error;
+}
+
+void RelayedStream::RefuseConnect(uint32_t filler) {
+  if (filler > kMostFiller) return;
+  absl::MutexLock lock(&mu_);
+  if (!real_.valid()) return;
+  if (state_ == LinuxState::STATE_CONNECTING) CheckConnectLocked();
+  // As of one that is too late, and of one that has failed.
+  if (state_ == LinuxState::STATE_CONNECTING) {
+    ExpectFillerLocked(filler);
+  } else if (state_ == LinuxState::STATE_UNCONNECTED) {
+    ExpectFillerLocked(filler);
+    EndFillerLocked();
+  }
 }
 
 int RelayedStream::BeginConnectLocked(const NetAddress& address,
@@ -163,6 +175,11 @@ void RelayedStream::DrainFillerLocked() {
     if (received <= 0) return;
     to_real_.Skip(-received);
   }
+}
+
+void RelayedStream::EndFillerLocked() {
+  DrainFillerLocked();
+  to_real_.Skip(-to_real_.skips());
 }
 
 int RelayedStream::State(int filler_change, wsp::v1::LinuxStateResult* result) {

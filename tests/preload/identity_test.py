@@ -2,6 +2,8 @@
 """Programs that change who and where they are: set*uid, chroot."""
 
 import os
+import shutil
+import subprocess
 import sys
 import unittest
 
@@ -64,6 +66,25 @@ class IdentityTest(preload_case.PreloadCase):
                          clients)
         self.go_on(program)
         self.finish(program)
+
+    def test_what_gains_privileges_is_refused(self):
+        # The loader would leave the library out, and nobody would be told.
+        folder = self.daemon.folder
+        wsprun = shutil.copy(preload_case.WSPRUN, folder)
+        shutil.copy(os.path.join(os.path.dirname(preload_case.WSPRUN),
+                                 "libwsp_preload.so"), folder)
+        program = shutil.copy("/bin/true", os.path.join(folder, "program"))
+        for mode, status, words in (
+                (0o4755, 125, "is set-user-ID"),
+                (0o2755, 125, "is set-group-ID"), (0o755, 0, "")):
+            os.chmod(program, mode)
+            result = subprocess.run(
+                [wsprun, "--socket", self.daemon.provider_socket, program],
+                check=False, capture_output=True, text=True, user=OTHER,
+                group=OTHER, extra_groups=[])
+            self.assertEqual(result.returncode, status, result)
+            self.assertIn(words, result.stderr)
+            self.assertEqual("bypass wspd" in result.stderr, status != 0)
 
     def test_a_failed_change_is_none(self):
         self.run_body(f"""

@@ -4,11 +4,8 @@
 Usage: policy_test.py WSPRUN WSPD WSPCTL --plane=auto
 """
 
-import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 import preload_case
@@ -48,11 +45,9 @@ while line := sys.stdin.readline():
 class PolicyTest(preload_case.PreloadCase):
 
     def flags(self):
-        folder = tempfile.mkdtemp(prefix="wspd-policy.", dir="/tmp")
-        self.addCleanup(shutil.rmtree, folder)
-        self.config = os.path.join(folder, "config")
-        self.write("")
-        return "--config", self.config
+        flags = self.configuration("")
+        self.config = flags[1]
+        return flags
 
     def write(self, text):
         with open(self.config, "w", encoding="utf-8") as file:

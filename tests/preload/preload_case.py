@@ -57,6 +57,14 @@ def raw_dup(fd):
     '''As dup(), of the library's own descriptors too: past the library.'''
     return libc.syscall(32, fd)
 
+def is_relayed(fd):
+    '''Past the library: one end of a Unix socket pair.'''
+    domain = ctypes.c_int()
+    size = ctypes.c_uint(4)
+    assert libc.syscall(55, fd, 1, socket.SO_DOMAIN, ctypes.byref(domain),
+                        ctypes.byref(size)) == 0
+    return domain.value == socket.AF_UNIX
+
 def connection(family=socket.AF_INET):
     '''One to the test's echo server.'''
     host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
@@ -83,6 +91,16 @@ def error_of(call, *arguments):
     except OSError as error:
         return error.errno
     return 0
+
+def quickest(call, tries=10):
+    '''Seconds of the quickest of some calls: a busy machine may be late by
+    itself, but not each time.'''
+    took = []
+    for _ in range(tries):
+        begin = time.monotonic()
+        call()
+        took.append(time.monotonic() - begin)
+    return min(took)
 
 def wait_for(child):
     '''Its exit status.'''
@@ -247,20 +265,28 @@ class PreloadCase(unittest.TestCase):
         """Flags for a daemon that has its names from there."""
         server = NameServer(dict(addresses))
         self.addCleanup(server.close)
-        folder = tempfile.mkdtemp(prefix="wspd-preload.", dir="/tmp")
-        self.addCleanup(shutil.rmtree, folder)
+        folder = self.temporary_folder()
         hosts_file = os.path.join(folder, "hosts")
         with open(hosts_file, "w", encoding="utf-8") as file:
             file.write(hosts)
         options = os.path.join(folder, "options")
         with open(options, "w", encoding="utf-8") as file:
             file.write("options timeout:1 attempts:1\n")
-        config = os.path.join(folder, "config")
+        return self.configuration(
+            f'resolver {{ servers: "{server.address}" '
+            f'resolv_conf: "{options}" hosts_file: "{hosts_file}" }}')
+
+    def configuration(self, text):
+        """Flags for a daemon with this one."""
+        config = os.path.join(self.temporary_folder(), "config")
         with open(config, "w", encoding="utf-8") as file:
-            file.write(f'resolver {{ servers: "{server.address}" '
-                       f'resolv_conf: "{options}" '
-                       f'hosts_file: "{hosts_file}" }}')
+            file.write(text)
         return "--config", config
+
+    def temporary_folder(self):
+        folder = tempfile.mkdtemp(prefix="wspd-preload.", dir="/tmp")
+        self.addCleanup(shutil.rmtree, folder)
+        return folder
 
     def stop(self):
         self.continue_daemon()

@@ -3,7 +3,6 @@
 
 import os
 import socket
-import subprocess
 import sys
 import time
 import unittest
@@ -227,17 +226,15 @@ class SocketsTest(preload_case.PreloadCase):
         folder = self.daemon.folder
         with open(os.path.join(folder, "file"), "wb") as file:
             file.write(b"contents")
-        server = subprocess.Popen(
-            [preload_case.PYTHON, "-u", "-m", "http.server", "0", "--bind",
-             "127.0.0.1", "--directory", folder],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        try:
-            port = server.stdout.readline().split("port ")[1].split(" ")[0]
+        # The server's socket is the daemon's, too.
+        server = self.wsprun(preload_case.PYTHON, "-u", "-m", "http.server",
+                             "0", "--bind", "127.0.0.1", "--directory", folder)
+        self.addCleanup(server.communicate)
+        self.addCleanup(server.kill)
+        port = server.stdout.readline().split("port ")[1].split(" ")[0]
+        for _ in range(3):
             curl = self.wsprun("curl", "-sS", f"http://127.0.0.1:{port}/file")
             self.assertEqual(self.finish(curl), "contents")
-        finally:
-            server.kill()
-            server.communicate()
 
     @unittest.skipUnless(preload_case.PLANE == "relayed", "of that plane")
     def test_to_a_lent_program_a_relayed_socket_is_a_unix_socket(self):

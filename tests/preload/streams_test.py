@@ -13,14 +13,6 @@ import daemon_process  # noqa: E402
 LIBRARY = """
 import array, select, tempfile
 
-def is_relayed(fd):
-    '''Past the library: one end of a Unix socket pair.'''
-    domain = ctypes.c_int()
-    size = ctypes.c_uint(4)
-    assert libc.syscall(55, fd, 1, socket.SO_DOMAIN, ctypes.byref(domain),
-                        ctypes.byref(size)) == 0
-    return domain.value == socket.AF_UNIX
-
 def listening(backlog=64):
     one = socket.socket()
     one.bind(("127.0.0.1", 0))
@@ -675,55 +667,6 @@ class RelayedStreamsTest(preload_case.PreloadCase):
                         third.connect(("127.0.0.1", PORT))
                         exchange(third, b"and here")
                 """.replace("CLOSED", str(refused.getsockname()[1])))
-
-    def test_without_its_daemon_a_socket_is_enetdown(self):
-        program = self.start_relayed("""
-            one = connection()
-            exchange(one)
-            fresh = socket.socket()
-            listener = listening()
-            print("up", flush=True)
-            sys.stdin.readline()
-            assert error_of(one.recv, 1) == errno.ENETDOWN
-            assert error_of(one.send, b"x") == errno.ENETDOWN
-            assert error_of(one.getsockname) == errno.ENETDOWN
-            assert error_of(fresh.connect, ("127.0.0.1", PORT)) == \\
-                errno.ENETDOWN
-            assert error_of(listener.accept) == errno.ENETDOWN
-            print("down", flush=True)
-            sys.stdin.readline()
-            # Another daemon has none of them, and all others.
-            assert error_of(one.getsockname) == errno.ENETDOWN
-            assert error_of(fresh.connect, ("127.0.0.1", PORT)) == \\
-                errno.ENETDOWN
-            check()
-        """)
-        self.expect_line(program, "up")
-        self.kill_daemon()
-        self.go_on(program)
-        self.expect_line(program, "down")
-        self.restart_daemon()
-        self.go_on(program)
-        self.finish(program)
-
-    def test_curl_fetches_without_a_network(self):
-        folder = self.daemon.folder
-        with open(os.path.join(folder, "file"), "wb") as file:
-            file.write(b"contents")
-        server = self.start_relayed(f"""
-            import functools, http.server
-            handler = functools.partial(
-                http.server.SimpleHTTPRequestHandler, directory={folder!r})
-            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-            print(server.server_address[1], flush=True)
-            server.serve_forever()
-        """)
-        self.addCleanup(server.communicate)
-        self.addCleanup(server.kill)
-        port = int(server.stdout.readline())
-        for _ in range(3):
-            curl = self.wsprun("curl", "-sS", f"http://127.0.0.1:{port}/file")
-            self.assertEqual(self.finish(curl), "contents")
 
     def test_asyncio_mixes_all_kinds(self):
         self.run_relayed("""

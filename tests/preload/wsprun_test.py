@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import preload_case  # noqa: E402
@@ -111,6 +112,25 @@ class WsprunTest(preload_case.PreloadCase):
         self.expect_failure(125, "unknown option", "--unknown", "true")
         self.expect_failure(125, "--plane is lent, relayed or auto",
                             *self.socket_option(), "--plane", "slow", "true")
+
+    def test_it_adds_little_to_a_program_without_sockets(self):
+        # At most 1 ms. A busy machine may add more by itself, but not each
+        # time; the quickest of many tries on either side are compared.
+        def seconds(*command):
+            begin = time.monotonic()
+            subprocess.run(command, check=True)
+            return time.monotonic() - begin
+        wsprun = preload_case.WSPRUN, *self.socket_option()
+        alone, under = [], []
+        for _ in range(300):
+            alone.append(seconds("/bin/true"))
+            under.append(seconds(*wsprun, "/bin/true"))
+            if len(under) >= 20 and min(under) - min(alone) <= 0.001:
+                break
+        self.assertLessEqual(min(under) - min(alone), 0.001)
+        # It has asked for nothing.
+        self.assertEqual([line for line in self.daemon.log
+                          if "attached" in line], [])
 
     def test_the_plane_is_the_librarys_affair(self):
         for options, plane in ((("--plane", "relayed"), "relayed"),
