@@ -26,6 +26,18 @@
 
 namespace wspd {
 
+// On the loopback interface; nobody has it.
+inline NetAddress ClosedPort() {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const OwnedFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(
+      bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)),
+      0);
+  return NetAddress::LocalOf(fd.get());
+}
+
 inline constexpr absl::Duration kRelayDeadline = absl::Seconds(30);
 
 // Has a loop run a DatagramRelay, and counts what it moves. Thread-safe.
