@@ -100,36 +100,36 @@ RowSamples MeasurePlanes(const Options& options, const char* row,
           {row_by_forwarded, std::move(by_forwarded)}};
 }
 
-RowSamples MeasureEcho(const Options& options) {
+// Of a connection to the service on each.
+RowSamples MeasureStreams(const Options& options, Service service,
+                          const char* row, const char* row_by_forwarded,
+                          const std::function<double(Stream*)>& measure) {
   const Peer peer;
   Planes planes(options);
-  const uint16_t port = peer.port(kEcho);
+  const uint16_t port = peer.port(service);
   const auto native = planes.native().Connect(port);
   const auto forwarded = planes.forwarded().Connect(port);
   const auto lent = planes.lent().Connect(port);
-  const auto echo = [&options](Stream* stream) {
-    return EchoMicroseconds(stream, options.echo_round_trips);
-  };
   return MeasurePlanes(
-      options, "lent_echo_64", "lent_echo_64_by_forwarded",
-      [&] { return echo(native.get()); }, [&] { return echo(forwarded.get()); },
-      [&] { return echo(lent.get()); });
+      options, row, row_by_forwarded, [&] { return measure(native.get()); },
+      [&] { return measure(forwarded.get()); },
+      [&] { return measure(lent.get()); });
+}
+
+RowSamples MeasureEcho(const Options& options) {
+  return MeasureStreams(
+      options, kEcho, "lent_echo_64", "lent_echo_64_by_forwarded",
+      [&options](Stream* stream) {
+        return EchoMicroseconds(stream, options.echo_round_trips);
+      });
 }
 
 RowSamples MeasureBulk(const Options& options) {
-  const Peer peer;
-  Planes planes(options);
-  const uint16_t port = peer.port(kSink);
-  const auto native = planes.native().Connect(port);
-  const auto forwarded = planes.forwarded().Connect(port);
-  const auto lent = planes.lent().Connect(port);
-  const auto bulk = [&options](Stream* stream) {
-    return BlockingThroughput(stream, options.bulk_bytes);
-  };
-  return MeasurePlanes(
-      options, "lent_bulk_64k_blocking", "lent_bulk_64k_by_forwarded",
-      [&] { return bulk(native.get()); }, [&] { return bulk(forwarded.get()); },
-      [&] { return bulk(lent.get()); });
+  return MeasureStreams(options, kSink, "lent_bulk_64k_blocking",
+                        "lent_bulk_64k_by_forwarded",
+                        [&options](Stream* stream) {
+                          return BlockingThroughput(stream, options.bulk_bytes);
+                        });
 }
 
 RowSamples MeasureDatagrams(const Options& options, bool send) {
