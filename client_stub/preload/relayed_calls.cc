@@ -66,6 +66,32 @@ class SettingOption final : public RelayedCall {
   const ByteView value_;
 };
 
+class BindCall final : public RelayedCall {
+ public:
+  explicit BindCall(const Address& address) : address_(address) {}
+
+  void Append(ByteBuffer* call) const override {
+    AppendLinuxBind(call, address_);
+  }
+  void Take(const Completion&) override {}
+  void OnAnswerLost() override { is_repeated_ = true; }
+
+  bool is_repeated() const { return is_repeated_; }
+
+ private:
+  const Address& address_;
+  bool is_repeated_ = false;
+};
+
+// Whether a socket with the address `bound` was bound to the address `asked`.
+bool IsWhatWasAsked(const Address& asked, const Address& bound) {
+  return bound.port != 0 && bound.family == asked.family &&
+         std::memcmp(bound.bytes, asked.bytes,
+                     asked.family == Address::kIpv4 ? 4 : 16) == 0 &&
+         (asked.port == 0 || bound.port == asked.port) &&
+         (asked.scope_id == 0 || bound.scope_id == asked.scope_id);
+}
+
 // Told twice, the daemon would expect the filler twice.
 class ConnectCall final : public RelayedCall {
  public:
@@ -91,8 +117,17 @@ class ConnectCall final : public RelayedCall {
 }  // namespace
 
 int BindRelayed(int fd, const relay::Name& name, const Address& address) {
-  return AskRelayed(fd, name,
-                    [&](ByteBuffer* call) { AppendLinuxBind(call, address); });
+  BindCall call(address);
+  const int error = AskAboutSocket(fd, name, &call);
+  if (error != -EINVAL || !call.is_repeated()) return error;
+  // That it is bound. If the daemon has done it the first time, the socket has
+  // the address. So it has if the program bound it there before: that this
+  // call, whose answer was lost, isn't refused then harms nobody.
+  Address bound;
+  return AddressOfRelayed(fd, name, false, &bound) == 0 &&
+                 IsWhatWasAsked(address, bound)
+             ? 0
+             : error;
 }
 
 int ConnectRelayed(int fd, const relay::Name& name, const Address& address,

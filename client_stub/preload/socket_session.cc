@@ -269,7 +269,9 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
     attachment_.Begin(request);
     AskAhead(now_ms);
     if (AwaitAnswer(deadline_ms) != LinuxAttachment::Answer::kResult) {
-      return call->MayBeRepeated() ? kLost : kUnknown;
+      if (!call->MayBeRepeated()) return kUnknown;
+      call->OnAnswerLost();
+      return kLost;
     }
     const Completion& result = attachment_.result();
     if (result.linux_errno == 0 && result.wsa_error == 0) {

@@ -43,6 +43,9 @@ class RelayedCall {
   // False: whether the daemon has done it isn't known if its answer is lost,
   // and to do it twice would be worse; ENETDOWN then.
   virtual bool MayBeRepeated() const { return true; }
+  // It will be made again: perhaps the daemon has done it already, but its
+  // answer is lost.
+  virtual void OnAnswerLost() {}
 
  protected:
   ~RelayedCall() = default;

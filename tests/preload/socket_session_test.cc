@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -337,6 +338,67 @@ TEST_F(SocketSessionTest, AnAttachmentIsMadeAnewForACall) {
   Attach();
   AnswerState(NextStateCall(), 0);
   EXPECT_EQ(asked.get(), 0);
+}
+
+// bind(), told again since its answer was lost, is refused if it was done the
+// first time: the socket's address says so.
+TEST_F(SocketSessionTest, ARepeatedBindIsWhatTheFirstOneWas) {
+  constexpr uint32_t kAsked = 0x7f000001, kElse = 0x7f000002;
+  const struct {
+    uint16_t asked_port;
+    uint32_t bound_host;
+    uint16_t bound_port;
+    int error;
+  } cases[] = {{80, kAsked, 80, 0},
+               {0, kAsked, 4711, 0},
+               {80, kAsked, 81, -EINVAL},
+               {80, kElse, 80, -EINVAL}};
+  Begin();
+  for (const auto& [asked_port, bound_host, bound_port, error] : cases) {
+    auto asked = std::async(std::launch::async, [port = asked_port] {
+      wsp::relay::Name name;
+      name.number = 4711;
+      wsp::Address address;
+      address.family = wsp::Address::kIpv4;
+      address.port = port;
+      const uint32_t host = htonl(kAsked);
+      memcpy(address.bytes, &host, sizeof host);
+      return wsp::BindRelayed(0, name, address);
+    });
+    const auto first = daemon_->NextCall();
+    ASSERT_TRUE(first.has_value() && first->linux_call().has_bind());
+    daemon_->Break();
+    Attach();
+    const auto second = daemon_->NextCall();
+    ASSERT_TRUE(second.has_value() && second->linux_call().has_bind());
+    AnswerState(*second, EINVAL);
+    const auto call = daemon_->NextCall();
+    ASSERT_TRUE(call.has_value() && call->linux_call().has_name());
+    wsp::v1::ServerFrame frame;
+    auto* const bound = daemon_->AddResult(&frame, call->call_id())
+                            ->mutable_linux_call()
+                            ->mutable_name()
+                            ->mutable_address()
+                            ->mutable_ipv4();
+    bound->set_address(bound_host);
+    bound->set_port(bound_port);
+    daemon_->Send(frame);
+    EXPECT_EQ(asked.get(), error);
+  }
+}
+
+// Where the first answer came, EINVAL is the kernel's.
+TEST_F(SocketSessionTest, ARefusedBindIsRefused) {
+  Begin();
+  auto asked = std::async(std::launch::async, [] {
+    wsp::relay::Name name;
+    name.number = 4711;
+    wsp::Address address;
+    address.family = wsp::Address::kIpv4;
+    return wsp::BindRelayed(0, name, address);
+  });
+  AnswerState(daemon_->NextCall().value_or(wsp::v1::Call()), EINVAL);
+  EXPECT_EQ(asked.get(), -EINVAL);
 }
 
 // It may have gone.
