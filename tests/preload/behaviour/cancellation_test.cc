@@ -20,6 +20,8 @@ struct Victim {
   std::atomic<bool> cleaned{false};
   std::atomic<bool> returned{false};
   bool disabled = false;
+  // Whether it cancels itself before the call.
+  bool cancels_itself = false;
 };
 
 void Clean(void* argument) { static_cast<Victim*>(argument)->cleaned = true; }
@@ -29,6 +31,7 @@ void* MakeCall(void* argument) {
   pthread_cleanup_push(Clean, victim);
   if (victim->disabled) pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
   victim->id = gettid();
+  if (victim->cancels_itself) pthread_cancel(pthread_self());
   victim->call->Make();
   victim->returned = true;
   pthread_cleanup_pop(0);
@@ -55,11 +58,14 @@ bool StaysAsleep(pid_t id) {
 class CancellationTest : public WaitingCallTest {
  protected:
   void Start(bool disabled = false) {
-    victim_.call = call_.get();
     victim_.disabled = disabled;
-    ASSERT_EQ(pthread_create(&thread_, nullptr, MakeCall, &victim_), 0);
+    Run();
     ASSERT_TRUE(WaitUntil([&] { return victim_.id != 0; }));
     ASSERT_TRUE(StaysAsleep(victim_.id));
+  }
+  void Run() {
+    victim_.call = call_.get();
+    ASSERT_EQ(pthread_create(&thread_, nullptr, MakeCall, &victim_), 0);
   }
   // What the thread ended with.
   void* Join() {
@@ -85,6 +91,18 @@ TEST_P(CancellationTest, EndsTheThread) {
   EXPECT_FALSE(victim_.returned);
   call_->Satisfy();
   EXPECT_TRUE(call_->Works());
+}
+
+// A request that was there before: the call doesn't even start, though it
+// wouldn't have to wait.
+TEST_P(CancellationTest, PendingRequestComesFirst) {
+  if (!kind().cancels) GTEST_SKIP() << "no cancellation point: pthreads(7)";
+  call_->Satisfy();
+  victim_.cancels_itself = true;
+  Run();
+  EXPECT_EQ(Join(), PTHREAD_CANCELED);
+  EXPECT_TRUE(victim_.cleaned);
+  EXPECT_FALSE(victim_.returned);
 }
 
 // Other sockets are in use meanwhile, and new ones can be made.
@@ -120,7 +138,7 @@ TEST_P(CancellationTest, IsNothingWhenDisabled) {
   EXPECT_TRUE(call_->Works());
 }
 
-// A request that was there before: the call doesn't even start.
+// What it would have taken stays.
 class PendingCancellationTest : public ConnectionTest {};
 INSTANTIATE_FOR_CONNECTIONS(PendingCancellationTest);
 

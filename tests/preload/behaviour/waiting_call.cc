@@ -7,6 +7,15 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
+extern "C" {
+// NOLINTBEGIN: glibc's names, of what programs call with _FORTIFY_SOURCE.
+ssize_t __recv_chk(int fd, void* buffer, size_t size, size_t room, int flags);
+ssize_t __recvfrom_chk(int fd, void* buffer, size_t size, size_t room,
+                       int flags, sockaddr* from, socklen_t* from_size);
+ssize_t __read_chk(int fd, void* buffer, size_t size, size_t room);
+// NOLINTEND
+}
+
 namespace wspd::preload {
 namespace {
 
@@ -69,9 +78,26 @@ ssize_t Readv(int fd, char* buffer, size_t size) {
   const iovec part = {buffer, size};
   return readv(fd, &part, 1);
 }
+ssize_t Preadv2(int fd, char* buffer, size_t size) {
+  const iovec part = {buffer, size};
+  return preadv2(fd, &part, 1, -1, 0);
+}
+ssize_t FortifiedRecv(int fd, char* buffer, size_t size) {
+  return __recv_chk(fd, buffer, size, size, 0);
+}
+ssize_t FortifiedRecvfrom(int fd, char* buffer, size_t size) {
+  return __recvfrom_chk(fd, buffer, size, size, 0, nullptr, nullptr);
+}
+ssize_t FortifiedRead(int fd, char* buffer, size_t size) {
+  return __read_chk(fd, buffer, size, size);
+}
 ssize_t Poll(int fd, char*, size_t) {
   pollfd watched = {fd, POLLIN, 0};
   return poll(&watched, 1, -1);
+}
+ssize_t Ppoll(int fd, char*, size_t) {
+  pollfd watched = {fd, POLLIN, 0};
+  return ppoll(&watched, 1, nullptr, nullptr);
 }
 ssize_t Select(int fd, char*, size_t) {
   fd_set set;
@@ -79,12 +105,34 @@ ssize_t Select(int fd, char*, size_t) {
   FD_SET(fd, &set);
   return select(fd + 1, &set, nullptr, nullptr, nullptr);
 }
-ssize_t EpollWait(int fd, char*, size_t) {
-  const OwnedFd set(epoll_create1(EPOLL_CLOEXEC));
+ssize_t Pselect(int fd, char*, size_t) {
+  fd_set set;
+  FD_ZERO(&set);
+  FD_SET(fd, &set);
+  return pselect(fd + 1, &set, nullptr, nullptr, nullptr, nullptr);
+}
+// A set that waits for it to be readable.
+OwnedFd EpollOf(int fd) {
+  OwnedFd set(epoll_create1(EPOLL_CLOEXEC));
   epoll_event event = {};
   event.events = EPOLLIN;
   epoll_ctl(set.get(), EPOLL_CTL_ADD, fd, &event);
+  return set;
+}
+ssize_t EpollWait(int fd, char*, size_t) {
+  const OwnedFd set = EpollOf(fd);
+  epoll_event event;
   return epoll_wait(set.get(), &event, 1, -1);
+}
+ssize_t EpollPwait(int fd, char*, size_t) {
+  const OwnedFd set = EpollOf(fd);
+  epoll_event event;
+  return epoll_pwait(set.get(), &event, 1, -1, nullptr);
+}
+ssize_t EpollPwait2(int fd, char*, size_t) {
+  const OwnedFd set = EpollOf(fd);
+  epoll_event event;
+  return epoll_pwait2(set.get(), &event, 1, nullptr, nullptr);
 }
 ssize_t Splice(int fd, char*, size_t size) {
   int ends[2];
@@ -130,6 +178,25 @@ std::unique_ptr<WaitingCall> MakeSending(int family) {
 
 ssize_t Send(int fd) { return send(fd, "x", 1, 0); }
 ssize_t Write(int fd) { return write(fd, "x", 1); }
+ssize_t Sendto(int fd) { return sendto(fd, "x", 1, 0, nullptr, 0); }
+ssize_t Writev(int fd) {
+  char byte = 'x';
+  const iovec part = {&byte, 1};
+  return writev(fd, &part, 1);
+}
+ssize_t Pwritev2(int fd) {
+  char byte = 'x';
+  const iovec part = {&byte, 1};
+  return pwritev2(fd, &part, 1, -1, 0);
+}
+ssize_t Sendmmsg(int fd) {
+  char byte = 'x';
+  iovec part = {&byte, 1};
+  mmsghdr message = {};
+  message.msg_hdr.msg_iov = &part;
+  message.msg_hdr.msg_iovlen = 1;
+  return sendmmsg(fd, &message, 1, 0);
+}
 ssize_t Sendmsg(int fd) {
   char byte = 'x';
   iovec part = {&byte, 1};
@@ -221,13 +288,14 @@ std::unique_ptr<WaitingCall> MakeConnect(int family) {
 
 class ReceivingDatagram : public WaitingCall {
  public:
-  explicit ReceivingDatagram(int family)
-      : ours_(OurDatagramSocket(family)), peer_(PeerDatagramSocket(family)) {}
+  ReceivingDatagram(int family, Receiving::Function function)
+      : ours_(OurDatagramSocket(family)),
+        peer_(PeerDatagramSocket(family)),
+        function_(function) {}
 
   Outcome Make() override {
     char buffer[8];
-    return Call(
-        recvfrom(ours_.get(), buffer, sizeof(buffer), 0, nullptr, nullptr));
+    return Call(function_(ours_.get(), buffer, sizeof(buffer)));
   }
   void Satisfy() override { SendTo(peer_, ours_); }
   ::testing::AssertionResult Works() override {
@@ -251,36 +319,70 @@ class ReceivingDatagram : public WaitingCall {
 
   OwnedFd ours_;
   OwnedFd peer_;
+  Receiving::Function function_;
 };
 
+template <ssize_t (*kFunction)(int, char*, size_t)>
 std::unique_ptr<WaitingCall> MakeReceivingDatagram(int family) {
-  return std::make_unique<ReceivingDatagram>(family);
+  return std::make_unique<ReceivingDatagram>(family, kFunction);
 }
+
+const WaitingCallKind kKinds[] = {
+    {"Recv", MakeReceiving<Recv>, true},
+    {"Recvfrom", MakeReceiving<Recvfrom>, true},
+    {"Recvmsg", MakeReceiving<Recvmsg>, true},
+    {"Recvmmsg", MakeReceiving<Recvmmsg>, true},
+    {"Read", MakeReceiving<Read>, true},
+    {"Readv", MakeReceiving<Readv>, true},
+    {"Splice", MakeReceiving<Splice>, true},
+    {"Poll", MakeReceiving<Poll>, false},
+    {"Select", MakeReceiving<Select>, false},
+    {"EpollWait", MakeReceiving<EpollWait>, false},
+    {"Send", MakeSending<Send>, true},
+    {"Write", MakeSending<Write>, true},
+    {"Sendmsg", MakeSending<Sendmsg>, true},
+    {"Sendfile", MakeSending<Sendfile>, true, false},
+    {"Accept", MakeAccept, true},
+    {"Accept4", MakeAccept4, true},
+    {"Connect", MakeConnect, true},
+    {"ReceiveDatagram", MakeReceivingDatagram<Recvfrom>, true},
+};
+
+const WaitingCallKind kVariants[] = {
+    {"Preadv2", MakeReceiving<Preadv2>, true},
+    {"Pwritev2", MakeSending<Pwritev2>, true},
+    {"FortifiedRecv", MakeReceiving<FortifiedRecv>, true},
+    {"FortifiedRecvfrom", MakeReceiving<FortifiedRecvfrom>, true},
+    {"FortifiedRead", MakeReceiving<FortifiedRead>, true},
+    {"Ppoll", MakeReceiving<Ppoll>, false},
+    {"Pselect", MakeReceiving<Pselect>, false},
+    {"EpollPwait", MakeReceiving<EpollPwait>, false},
+    {"EpollPwait2", MakeReceiving<EpollPwait2>, false},
+    {"Sendto", MakeSending<Sendto>, true},
+    {"Writev", MakeSending<Writev>, true},
+    {"Sendmmsg", MakeSending<Sendmmsg>, true},
+    {"ReadDatagram", MakeReceivingDatagram<Read>, true},
+    {"ReceiveMessage", MakeReceivingDatagram<Recvmsg>, true},
+    {"ReceiveMessages", MakeReceivingDatagram<Recvmmsg>, true},
+};
 
 }  // namespace
 
-const std::vector<WaitingCallKind>& WaitingCallKinds() {
-  static const auto* const kinds = new std::vector<WaitingCallKind>{
-      {"Recv", MakeReceiving<Recv>, true},
-      {"Recvfrom", MakeReceiving<Recvfrom>, true},
-      {"Recvmsg", MakeReceiving<Recvmsg>, true},
-      {"Recvmmsg", MakeReceiving<Recvmmsg>, true},
-      {"Read", MakeReceiving<Read>, true},
-      {"Readv", MakeReceiving<Readv>, true},
-      {"Splice", MakeReceiving<Splice>, true},
-      {"Poll", MakeReceiving<Poll>, false},
-      {"Select", MakeReceiving<Select>, false},
-      {"EpollWait", MakeReceiving<EpollWait>, false},
-      {"Send", MakeSending<Send>, true},
-      {"Write", MakeSending<Write>, true},
-      {"Sendmsg", MakeSending<Sendmsg>, true},
-      {"Sendfile", MakeSending<Sendfile>, true, false},
-      {"Accept", MakeAccept, true},
-      {"Accept4", MakeAccept4, true},
-      {"Connect", MakeConnect, true},
-      {"ReceiveDatagram", MakeReceivingDatagram, true},
-  };
-  return *kinds;
+const std::vector<WaitingCallParameter>& WaitingCalls() {
+  static const auto* const calls = [] {
+    auto* const all = new std::vector<WaitingCallParameter>;
+    for (const int family : {AF_INET, AF_INET6}) {
+      for (const WaitingCallKind& kind : kKinds)
+        all->emplace_back(family, kind);
+    }
+    int family = AF_INET;
+    for (const WaitingCallKind& kind : kVariants) {
+      all->emplace_back(family, kind);
+      family = family == AF_INET ? AF_INET6 : AF_INET;
+    }
+    return all;
+  }();
+  return *calls;
 }
 
 void WaitingCallTest::SetUp() {

@@ -30,11 +30,12 @@ struct WaitingCallKind {
   bool cancels = true;
 };
 
-// recv, recvfrom, recvmsg, recvmmsg, read, readv, send, write, sendmsg, accept,
-// accept4, connect, datagram recv, poll, select, epoll_wait, sendfile, splice.
-const std::vector<WaitingCallKind>& WaitingCallKinds();
-
 using WaitingCallParameter = std::tuple<int, WaitingCallKind>;
+
+// All calls that send, receive, accept, connect and wait for readiness, and the
+// fortified ones: each for both families, but for those that only differ in how
+// the same is said, which take turns.
+const std::vector<WaitingCallParameter>& WaitingCalls();
 
 // Cases for each family and kind.
 class WaitingCallTest : public ::testing::TestWithParam<WaitingCallParameter> {
@@ -45,12 +46,9 @@ class WaitingCallTest : public ::testing::TestWithParam<WaitingCallParameter> {
   std::unique_ptr<WaitingCall> call_;
 };
 
-#define INSTANTIATE_FOR_WAITING_CALLS(suite)                       \
-  INSTANTIATE_TEST_SUITE_P(                                        \
-      , suite,                                                     \
-      ::testing::Combine(::testing::Values(AF_INET, AF_INET6),     \
-                         ::testing::ValuesIn(WaitingCallKinds())), \
-      NameOf())
+#define INSTANTIATE_FOR_WAITING_CALLS(suite)                             \
+  INSTANTIATE_TEST_SUITE_P(, suite, ::testing::ValuesIn(WaitingCalls()), \
+                           NameOf())
 
 }  // namespace wspd::preload
 
