@@ -16,8 +16,12 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "daemon/admin/admin_server.h"
+#include "daemon/admin/daemon_control.h"
+#include "daemon/admin/drain_source.h"
 #include "daemon/base/log.h"
+#include "daemon/base/utf8.h"
 #include "daemon/base/version.h"
+#include "daemon/config/config_changes.h"
 #include "daemon/config/group.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/linux/lent_sockets.h"
@@ -27,6 +31,7 @@
 #include "daemon/policy/policy_store.h"
 #include "daemon/policy/rule_set.h"
 #include "daemon/relay/relayed_sockets.h"
+#include "daemon/reloader.h"
 #include "daemon/resolver/dns_server.h"
 #include "daemon/resolver/resolver.h"
 #include "daemon/server/attach_server.h"
@@ -41,7 +46,7 @@
 #include "daemon/session/environment.h"
 #include "daemon/session/registry.h"
 #include "daemon/socket/lingerer.h"
-#include "google/protobuf/util/message_differencer.h"
+#include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
 namespace {
@@ -87,13 +92,43 @@ absl::StatusOr<std::shared_ptr<const RuleSet>> RulesOf(const Config& config) {
                    problems[0].field, " ", problems[0].message));
 }
 
-// Whether two differ in more than what Reload() takes over.
-bool NeedsRestart(Config before, Config after) {
-  for (Config* config : {&before, &after}) {
-    config->clear_policy();
-    config->clear_log_level();
+void SetLogLevelOf(const Config& config) {
+  const auto level = ParseLogLevel(config.log_level());
+  if (level.ok()) SetLogLevel(*level);
+}
+
+wsp::v1::ReloadResponse ResponseOf(const std::vector<ConfigChange>& changes) {
+  wsp::v1::ReloadResponse response;
+  for (const ConfigChange& change : changes) {
+    wsp::v1::ConfigChange* const out = response.add_changes();
+    out->set_field(change.field);
+    out->set_before(ToValidUtf8(change.before));
+    out->set_after(ToValidUtf8(change.after));
+    out->set_needs_restart(change.needs_restart);
   }
-  return !google::protobuf::util::MessageDifferencer::Equals(before, after);
+  return response;
+}
+
+void LogReload(const absl::StatusOr<wsp::v1::ReloadResponse>& result,
+               size_t rules) {
+  if (!result.ok()) {
+    return Log(LogLevel::kError,
+               "configuration not read anew; nothing has changed",
+               {{"cause", result.status().message()}});
+  }
+  std::vector<absl::string_view> changed;
+  std::vector<absl::string_view> waiting;
+  for (const auto& change : result->changes()) {
+    (change.needs_restart() ? waiting : changed).push_back(change.field());
+  }
+  if (!waiting.empty()) {
+    Log(LogLevel::kWarning,
+        "of the configuration only policy and log_level are read anew; the "
+        "rest waits for a restart",
+        {{"fields", absl::StrJoin(waiting, ",")}});
+  }
+  Log(LogLevel::kInfo, "configuration read anew",
+      {{"rules", rules}, {"changed", absl::StrJoin(changed, ",")}});
 }
 
 // Sockets are descriptors: as many as the system lets this process have. The
@@ -137,9 +172,24 @@ void CheckResets() {
 
 }  // namespace
 
+// What the admin server has the daemon do.
+class Daemon::Control : public DaemonControl {
+ public:
+  explicit Control(Parts* parts) : parts_(parts) {}
+
+  void Reload(ReloadDone done) override;
+  bool SetDraining(bool draining) override;
+
+ private:
+  Parts* const parts_;
+};
+
 // In the order of their making; destroyed in the opposite one.
 struct Daemon::Parts {
   Options options;
+  // As it was last read, and before that as it was at the start. Of the
+  // reloader's thread, once that runs.
+  Config in_force;
   std::unique_ptr<SocketFile> provider_file;
   std::unique_ptr<EventLoop> control;
   std::vector<std::unique_ptr<EventLoop>> loops;
@@ -160,6 +210,9 @@ struct Daemon::Parts {
   std::unique_ptr<AttachServer> server;
   std::unique_ptr<ConnectionSorter> sorter;
   std::unique_ptr<Listener> listener;
+  // Older than the admin server, which asks it; stopped before that ends.
+  std::unique_ptr<Reloader> reloader;
+  std::unique_ptr<Control> admin_control;
   std::unique_ptr<AdminServer> admin;
   // Null if the service manager doesn't watch.
   std::unique_ptr<Watchdog> watchdog;
@@ -171,8 +224,8 @@ struct Daemon::Parts {
   absl::Status MakeResolver();
   absl::Status MakePolicy();
   absl::Status Serve();
-  absl::StatusOr<Config> Reload(
-      absl::FunctionRef<absl::StatusOr<Config>()> read);
+  absl::StatusOr<wsp::v1::ReloadResponse> Reload();
+  absl::StatusOr<wsp::v1::ReloadResponse> PutInForce(const Config& config);
   void MakeWatchdog();
   std::string StatusText() const;
 };
@@ -327,9 +380,18 @@ absl::Status Daemon::Parts::Serve() {
                                    [this](int fd) { sorter->Add(fd); });
   if (!listening.ok()) return listening.status();
   listener = *std::move(listening);
+  in_force = config;
+  reloader = std::make_unique<Reloader>([this] { return Reload(); });
+  admin_control = std::make_unique<Control>(this);
   AdminServerOptions admin_options;
   admin_options.socket = config.admin_socket();
   admin_options.pidfd_method = options.pidfd_method;
+  admin_options.control = admin_control.get();
+  if (!config.admin_group().empty()) {
+    auto group = ResolveGroup(config.admin_group());
+    if (!group.ok()) return group.status();
+    admin_options.admin_group = *group;
+  }
   auto admin_started =
       AdminServer::Start(admin_options, control.get(), registry.get(),
                          std::move(options.passed.admin));
@@ -339,6 +401,11 @@ absl::Status Daemon::Parts::Serve() {
 }
 
 std::string Daemon::Parts::StatusText() const {
+  if (environment->draining()) {
+    wsp::v1::GetServerInfoResponse info;
+    registry->FillServerInfo(&info);
+    return absl::StrCat("draining, left: ", DescribeLeft(LeftOf(info)));
+  }
   const size_t clients = registry->client_count();
   return absl::StrCat("serving ", clients,
                       clients == 1 ? " client" : " clients");
@@ -392,29 +459,40 @@ void Daemon::Parts::MakeWatchdog() {
                                         std::move(sink));
 }
 
-absl::StatusOr<Config> Daemon::Reload(
-    absl::FunctionRef<absl::StatusOr<Config>()> read) {
-  LogFailure(NotifyReloading());
-  auto config = parts_->Reload(read);
-  LogFailure(NotifyReady(parts_->StatusText()));
-  return config;
+void Daemon::Reload() { parts_->reloader->RequestAndWait().IgnoreError(); }
+
+void Daemon::Control::Reload(ReloadDone done) {
+  parts_->reloader->Request(std::move(done));
 }
 
-absl::StatusOr<Config> Daemon::Parts::Reload(
-    absl::FunctionRef<absl::StatusOr<Config>()> read) {
-  auto config = read();
-  if (!config.ok()) return config;
-  auto rules = RulesOf(*config);
+bool Daemon::Control::SetDraining(bool draining) {
+  if (!parts_->environment->SetDraining(draining)) return false;
+  LogFailure(NotifyStatus(parts_->StatusText()));
+  return true;
+}
+
+absl::StatusOr<wsp::v1::ReloadResponse> Daemon::Parts::Reload() {
+  LogFailure(NotifyReloading());
+  const auto config = options.read_config();
+  const auto result =
+      config.ok() ? PutInForce(*config)
+                  : absl::StatusOr<wsp::v1::ReloadResponse>(config.status());
+  LogReload(result, policy->rules()->rules().size());
+  LogFailure(NotifyReady(StatusText()));
+  return result;
+}
+
+absl::StatusOr<wsp::v1::ReloadResponse> Daemon::Parts::PutInForce(
+    const Config& config) {
+  auto rules = RulesOf(config);
   if (!rules.ok()) return rules.status();
-  const size_t count = (*rules)->rules().size();
+  // An administrator may have set another one meanwhile.
+  in_force.set_log_level(std::string(LogLevelName(CurrentLogLevel())));
+  auto response = ResponseOf(CompareConfigs(in_force, config));
   policy->Replace(*std::move(rules));
-  if (NeedsRestart(options.config, *config)) {
-    Log(LogLevel::kWarning,
-        "of the configuration only policy and log_level are read anew; the "
-        "rest waits for a restart");
-  }
-  Log(LogLevel::kInfo, "configuration read anew", {{"rules", count}});
-  return config;
+  SetLogLevelOf(config);
+  *in_force.mutable_policy() = config.policy();
+  return response;
 }
 
 void Daemon::Stop() {
@@ -426,6 +504,7 @@ void Daemon::Stop() {
       {{"lingering", parts.lingerer->size()},
        {"bound_ms", absl::ToInt64Milliseconds(bound)}});
   LogFailure(NotifyStopping(bound + kTimeToEnd));
+  parts.reloader->Stop();
   // From here on threads end one after the other.
   parts.watchdog.reset();
   parts.admin->SetServing(false);

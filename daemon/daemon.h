@@ -2,9 +2,9 @@
 #define WSPD_DAEMON_DAEMON_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -20,6 +20,8 @@ class Daemon {
   struct Options {
     // Complete and valid, as LoadConfig() gives it.
     Config config;
+    // Reads it again. On a thread of the daemon's, one call at a time.
+    std::function<absl::StatusOr<Config>()> read_config;
     // Used instead of sockets of the daemon's own; have to be at the
     // configuration's paths.
     PassedSockets passed;
@@ -37,12 +39,11 @@ class Daemon {
   // As Stop().
   ~Daemon();
 
-  // Reads the configuration again, by `read`, and puts its policy in force, all
-  // of it at once; a mistake changes nothing. What else has changed waits for a
-  // restart, and is logged. Tells the service manager. Waits for the name
-  // service, where rules have names of users and groups.
-  absl::StatusOr<Config> Reload(
-      absl::FunctionRef<absl::StatusOr<Config>()> read);
+  // Reads the configuration again and puts its policy and log level in force,
+  // all at once; a mistake changes nothing. What else has changed waits for a
+  // restart. Logs what came of it, and tells the service manager. Waits for the
+  // name service, where rules have names of users and groups.
+  void Reload();
 
   // Accepts nothing more, answers new calls with WSAENETDOWN, lets closed
   // sockets finish until times.stop_ms is over, resets the rest, and ends all
@@ -50,6 +51,7 @@ class Daemon {
   void Stop();
 
  private:
+  class Control;
   struct Parts;
 
   explicit Daemon(std::unique_ptr<Parts> parts);

@@ -101,15 +101,6 @@ void SetLogLevelOf(const wspd::Config& config) {
   if (level.ok()) wspd::SetLogLevel(*level);
 }
 
-// A configuration with a mistake changes nothing.
-void Reload(wspd::Daemon* daemon) {
-  const absl::StatusOr<wspd::Config> config = daemon->Reload(&ReadConfig);
-  if (config.ok()) return SetLogLevelOf(*config);
-  wspd::Log(wspd::LogLevel::kError,
-            "configuration not read anew; nothing has changed",
-            {{"cause", config.status().message()}});
-}
-
 int Fail(const absl::Status& status, int exit_code) {
   fprintf(stderr, "wspd: %s\n", std::string(status.message()).c_str());
   return exit_code;
@@ -150,6 +141,7 @@ int main(int argc, char** argv) {
   }
   wspd::Daemon::Options options;
   options.config = *std::move(config);
+  options.read_config = &ReadConfig;
   options.passed = *std::move(passed);
   options.watchdog_limit = *watchdog_limit;
   if (absl::GetFlag(FLAGS_test_old_pidfd)) {
@@ -160,7 +152,7 @@ int main(int argc, char** argv) {
   if (!daemon.ok()) return Fail(daemon.status(), EX_UNAVAILABLE);
   int signal_number = 0;
   while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) {
-    Reload(daemon->get());
+    (*daemon)->Reload();
   }
   (*daemon)->Stop();
   return 0;

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "proto/grpc/health/v1/health.pb.h"
 #include "proto/grpc/reflection/v1alpha/reflection.pb.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -26,12 +27,26 @@ constexpr char kReflection[] = "grpc.reflection.v1alpha.ServerReflection";
 template <typename Request, typename Response>
 void AddAdminMethod(const AdminService* admin, const char* name,
                     absl::StatusOr<Response> (AdminService::*method)(
-                        uid_t, const Request&) const,
+                        const Caller&, const Request&) const,
                     RpcTable* table) {
   table->Add<Request>(absl::StrCat("/", kAdmin, "/", name), RpcKind::kUnary,
-                      [admin, method](uid_t caller, const Request& request) {
+                      [admin, method](const Caller& caller, const Request& request) {
                         return (admin->*method)(caller, request);
                       });
+}
+
+// The same of one whose answers come when they come.
+template <typename Request>
+void AddAdminStream(const AdminService* admin, const char* name,
+                    absl::StatusOr<std::unique_ptr<RpcSource>> (
+                        AdminService::*method)(const Caller&, const Request&)
+                        const,
+                    RpcTable* table) {
+  table->AddStream<Request>(
+      absl::StrCat("/", kAdmin, "/", name),
+      [admin, method](const Caller& caller, const Request& request) {
+        return (admin->*method)(caller, request);
+      });
 }
 
 void AddAdmin(const AdminService* admin, RpcTable* table) {
@@ -43,18 +58,18 @@ void AddAdmin(const AdminService* admin, RpcTable* table) {
   AddAdminMethod(admin, "DisconnectClient", &AdminService::DisconnectClient,
                  table);
   AddAdminMethod(admin, "ResetSocket", &AdminService::ResetSocket, table);
-  table->AddStream<wsp::v1::WatchEventsRequest>(
-      absl::StrCat("/", kAdmin, "/WatchEvents"),
-      [admin](uid_t caller, const wsp::v1::WatchEventsRequest& request) {
-        return admin->WatchEvents(caller, request);
-      });
+  AddAdminStream(admin, "WatchEvents", &AdminService::WatchEvents, table);
   AddAdminMethod(admin, "TestPolicy", &AdminService::TestPolicy, table);
+  AddAdminStream(admin, "Reload", &AdminService::Reload, table);
+  AddAdminMethod(admin, "SetLogLevel", &AdminService::SetLogLevel, table);
+  AddAdminStream(admin, "Drain", &AdminService::Drain, table);
+  AddAdminMethod(admin, "CancelDrain", &AdminService::CancelDrain, table);
 }
 
 void AddHealth(const Health* health, RpcTable* table) {
   table->Add<HealthCheckRequest>(
       absl::StrCat("/", kHealth, "/Check"), RpcKind::kUnary,
-      [health](uid_t, const HealthCheckRequest& request)
+      [health](const Caller&, const HealthCheckRequest& request)
           -> absl::StatusOr<HealthCheckResponse> {
         HealthCheckResponse response;
         response.set_status(health->StatusOf(request.service()));
@@ -66,7 +81,7 @@ void AddHealth(const Health* health, RpcTable* table) {
       });
   table->Add<HealthCheckRequest>(
       absl::StrCat("/", kHealth, "/Watch"), RpcKind::kWatch,
-      [health](uid_t, const HealthCheckRequest& request)
+      [health](const Caller&, const HealthCheckRequest& request)
           -> absl::StatusOr<HealthCheckResponse> {
         HealthCheckResponse response;
         response.set_status(health->StatusOf(request.service()));
@@ -77,7 +92,7 @@ void AddHealth(const Health* health, RpcTable* table) {
 void AddReflection(const Reflection* reflection, RpcTable* table) {
   table->Add<ServerReflectionRequest>(
       absl::StrCat("/", kReflection, "/ServerReflectionInfo"), RpcKind::kBidi,
-      [reflection](uid_t, const ServerReflectionRequest& request)
+      [reflection](const Caller&, const ServerReflectionRequest& request)
           -> absl::StatusOr<ServerReflectionResponse> {
         return reflection->Respond(request);
       });
@@ -96,7 +111,7 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
                              : SocketFile::Create(file_options);
   if (!file.ok()) return file.status();
   std::unique_ptr<AdminServer> server(
-      new AdminServer(options.socket, *std::move(file), loop, inventory));
+      new AdminServer(options, *std::move(file), loop, inventory));
   ListenerOptions listener_options;
   listener_options.name = "admin";
   listener_options.pidfd_method = options.pidfd_method;
@@ -110,13 +125,33 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   return server;
 }
 
-AdminServer::AdminServer(const std::string& socket,
+AdminService::Options AdminServer::ServiceOptions(
+    const AdminServerOptions& options) {
+  AdminService::Options service;
+  service.admin_socket = options.socket;
+  service.admin_group = options.admin_group;
+  service.control = options.control;
+  service.wake = [this] { server_.Recheck(); };
+  service.wake_after = [this](absl::Duration delay) {
+    loop_->RunAfter(delay, [this, lives = std::weak_ptr<bool>(lives_)] {
+      if (const auto alive = lives.lock()) server_.Recheck();
+    });
+  };
+  service.on_draining = [this](bool draining) {
+    health_.SetDraining(draining);
+    server_.Recheck();
+  };
+  return service;
+}
+
+AdminServer::AdminServer(const AdminServerOptions& options,
                          std::unique_ptr<SocketFile> file, EventLoop* loop,
                          Inventory* inventory)
-    : file_(std::move(file)),
+    : loop_(loop),
+      file_(std::move(file)),
       events_(inventory->events()),
-      admin_(inventory, socket),
-      health_({kProvider, kAdmin}),
+      admin_(inventory, ServiceOptions(options)),
+      health_({kProvider}, {kAdmin}),
       reflection_({kHealth, kReflection, kAdmin}),
       connections_(loop),
       server_(&methods_, &connections_) {
@@ -130,6 +165,11 @@ AdminServer::~AdminServer() {
   if (listener_ != nullptr) listener_->Stop();
   events_->SetWake(nullptr);
   server_.Stop();
+  // A timer may be at it.
+  lives_.reset();
+  absl::Notification idle;
+  loop_->Post([&idle] { idle.Notify(); });
+  idle.WaitForNotification();
 }
 
 void AdminServer::SetServing(bool serving) {

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/types/optional.h"
 #include "daemon/admin/admin_service.h"
+#include "daemon/admin/daemon_control.h"
 #include "daemon/admin/health.h"
 #include "daemon/admin/inventory.h"
 #include "daemon/admin/reflection.h"
@@ -31,6 +33,9 @@ struct AdminServerOptions {
   PidfdMethod pidfd_method = PidfdMethod::kBest;
   // Root and the daemon's own uid may have any number.
   size_t max_connections_per_uid = 64;
+  // As AdminService::Options has them; a control outlives the server.
+  absl::optional<gid_t> admin_group;
+  DaemonControl* control = nullptr;
 };
 
 // The admin socket: wsp.v1.Admin, grpc.health.v1.Health and
@@ -61,9 +66,14 @@ class AdminServer {
   void Ask(std::function<void()> answer) { server_.Ask(std::move(answer)); }
 
  private:
-  AdminServer(const std::string& socket, std::unique_ptr<SocketFile> file,
-              EventLoop* loop, Inventory* inventory);
+  AdminServer(const AdminServerOptions& options,
+              std::unique_ptr<SocketFile> file, EventLoop* loop,
+              Inventory* inventory);
+  AdminService::Options ServiceOptions(const AdminServerOptions& options);
 
+  EventLoop* const loop_;
+  // Gone when timers have nobody to wake any more.
+  std::shared_ptr<bool> lives_ = std::make_shared<bool>(true);
   const std::unique_ptr<SocketFile> file_;
   EventJournal* const events_;
   AdminService admin_;

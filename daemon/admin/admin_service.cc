@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -9,7 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "daemon/admin/event_source.h"
+#include "daemon/admin/reload_source.h"
 #include "daemon/admin/socket_query.h"
+#include "daemon/base/error_details.h"
 #include "daemon/base/log.h"
 #include "daemon/base/utf8.h"
 #include "daemon/base/version.h"
@@ -17,21 +20,45 @@
 namespace wspd {
 namespace {
 
-bool IsPrivileged(uid_t caller) { return caller == 0 || caller == geteuid(); }
+constexpr char kClientType[] = "wsp.v1.Client";
+constexpr char kSocketType[] = "wsp.v1.Socket";
 
-// PERMISSION_DENIED to who may not do `what`.
-absl::Status CheckPrivileged(uid_t caller, absl::string_view what) {
-  if (IsPrivileged(caller)) return absl::OkStatus();
-  return absl::PermissionDeniedError(
-      absl::StrCat("only root and uid ", geteuid(), " may ", what,
-                   "; the caller has uid ", caller));
+// As wspctl names it.
+std::string SocketName(uint64_t client_id, uint64_t socket_id,
+                       uint64_t cookie) {
+  return absl::StrCat(
+      client_id, "/",
+      socket_id != 0 ? absl::StrCat(absl::Hex(socket_id, absl::kZeroPad16))
+                     : absl::StrCat("sk:", absl::Hex(cookie)));
 }
 
-// Of clients or sockets, what the caller may see.
-InventoryFilter VisibleTo(uid_t caller) {
-  InventoryFilter filter;
-  if (!IsPrivileged(caller)) filter.uid = caller;
-  return filter;
+wsp::v1::LogLevel ToProto(LogLevel level) {
+  switch (level) {
+    case LogLevel::kError:
+      return wsp::v1::LOG_LEVEL_ERROR;
+    case LogLevel::kWarning:
+      return wsp::v1::LOG_LEVEL_WARNING;
+    case LogLevel::kInfo:
+      return wsp::v1::LOG_LEVEL_INFO;
+    case LogLevel::kDebug:
+      return wsp::v1::LOG_LEVEL_DEBUG;
+  }
+  return wsp::v1::LOG_LEVEL_UNSPECIFIED;
+}
+
+absl::optional<LogLevel> FromProto(wsp::v1::LogLevel level) {
+  switch (level) {
+    case wsp::v1::LOG_LEVEL_ERROR:
+      return LogLevel::kError;
+    case wsp::v1::LOG_LEVEL_WARNING:
+      return LogLevel::kWarning;
+    case wsp::v1::LOG_LEVEL_INFO:
+      return LogLevel::kInfo;
+    case wsp::v1::LOG_LEVEL_DEBUG:
+      return LogLevel::kDebug;
+    default:
+      return absl::nullopt;
+  }
 }
 
 // The client's own words and the file system's may be any bytes.
@@ -46,11 +73,47 @@ void MakeStringsValid(wsp::v1::Client* client) {
 
 }  // namespace
 
-AdminService::AdminService(Inventory* inventory, std::string admin_socket)
-    : inventory_(inventory), admin_socket_(std::move(admin_socket)) {}
+AdminService::AdminService(Inventory* inventory, Options options)
+    : inventory_(inventory), options_(std::move(options)) {}
+
+bool AdminService::IsAdministrator(const Caller& caller) const {
+  return caller.uid == 0 || caller.uid == geteuid() ||
+         (options_.admin_group &&
+          std::find(caller.groups.begin(), caller.groups.end(),
+                    *options_.admin_group) != caller.groups.end());
+}
+
+absl::Status AdminService::CheckAdministrator(const Caller& caller,
+                                              absl::string_view what) const {
+  if (IsAdministrator(caller)) return absl::OkStatus();
+  const std::string group =
+      options_.admin_group
+          ? absl::StrCat(" and the members of group ", *options_.admin_group)
+          : "";
+  return WithReason(
+      absl::PermissionDeniedError(
+          absl::StrCat("only root, uid ", geteuid(), group, " may ", what,
+                       "; the caller has uid ", caller.uid)),
+      "NOT_AN_ADMINISTRATOR", {{"uid", absl::StrCat(caller.uid)}});
+}
+
+absl::Status AdminService::CheckControl(const Caller& caller,
+                                        absl::string_view what) const {
+  if (auto allowed = CheckAdministrator(caller, what); !allowed.ok()) {
+    return allowed;
+  }
+  if (options_.control != nullptr) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("this server can't ", what));
+}
+
+InventoryFilter AdminService::VisibleTo(const Caller& caller) const {
+  InventoryFilter filter;
+  if (!IsAdministrator(caller)) filter.uid = caller.uid;
+  return filter;
+}
 
 absl::StatusOr<wsp::v1::ListClientsResponse> AdminService::ListClients(
-    uid_t caller, const wsp::v1::ListClientsRequest& request) const {
+    const Caller& caller, const wsp::v1::ListClientsRequest& request) const {
   wsp::v1::ListClientsResponse response;
   InventoryFilter filter = VisibleTo(caller);
   if (request.uid() != 0) {
@@ -65,7 +128,7 @@ absl::StatusOr<wsp::v1::ListClientsResponse> AdminService::ListClients(
 }
 
 absl::StatusOr<wsp::v1::GetClientResponse> AdminService::GetClient(
-    uid_t caller, const wsp::v1::GetClientRequest& request) const {
+    const Caller& caller, const wsp::v1::GetClientRequest& request) const {
   InventoryFilter filter = VisibleTo(caller);
   filter.pid = request.pid();
   for (wsp::v1::Client& client : inventory_->ListClients(filter)) {
@@ -75,12 +138,13 @@ absl::StatusOr<wsp::v1::GetClientResponse> AdminService::GetClient(
     *response.mutable_client() = std::move(client);
     return response;
   }
-  return absl::NotFoundError(
-      absl::StrCat("there is no client with pid ", request.pid()));
+  return About(absl::NotFoundError(absl::StrCat(
+                   "there is no client with pid ", request.pid())),
+               kClientType, absl::StrCat("pid ", request.pid()));
 }
 
 absl::StatusOr<wsp::v1::ListSocketsResponse> AdminService::ListSockets(
-    uid_t caller, const wsp::v1::ListSocketsRequest& request) const {
+    const Caller& caller, const wsp::v1::ListSocketsRequest& request) const {
   const auto query = SocketQuery::Parse(request);
   if (!query.ok()) return query.status();
   InventoryFilter filter = VisibleTo(caller);
@@ -89,7 +153,7 @@ absl::StatusOr<wsp::v1::ListSocketsResponse> AdminService::ListSockets(
 }
 
 absl::StatusOr<wsp::v1::GetSocketResponse> AdminService::GetSocket(
-    uid_t caller, const wsp::v1::GetSocketRequest& request) const {
+    const Caller& caller, const wsp::v1::GetSocketRequest& request) const {
   InventoryFilter filter = VisibleTo(caller);
   filter.client_id = request.client_id();
   for (wsp::v1::Socket& socket : inventory_->ListSockets(filter)) {
@@ -105,58 +169,77 @@ absl::StatusOr<wsp::v1::GetSocketResponse> AdminService::GetSocket(
     *response.mutable_socket() = std::move(socket);
     return response;
   }
-  return absl::NotFoundError(absl::StrCat(
-      "client ", request.client_id(), " has no socket ", request.socket_id()));
+  return About(
+      absl::NotFoundError(absl::StrCat("client ", request.client_id(),
+                                       " has no socket ", request.socket_id())),
+      kSocketType,
+      SocketName(request.client_id(), request.socket_id(), request.cookie()));
 }
 
 absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminService::GetServerInfo(
-    uid_t, const wsp::v1::GetServerInfoRequest&) const {
+    const Caller&, const wsp::v1::GetServerInfoRequest&) const {
   wsp::v1::GetServerInfoResponse response;
   response.set_version(kVersion);
   response.set_pid(getpid());
-  response.set_admin_socket(admin_socket_);
+  response.set_admin_socket(options_.admin_socket);
+  response.set_log_level(ToProto(CurrentLogLevel()));
   inventory_->FillServerInfo(&response);
   return response;
 }
 
 absl::StatusOr<wsp::v1::DisconnectClientResponse>
 AdminService::DisconnectClient(
-    uid_t caller, const wsp::v1::DisconnectClientRequest& request) const {
-  auto allowed = CheckPrivileged(caller, "disconnect clients");
+    const Caller& caller, const wsp::v1::DisconnectClientRequest& request) const {
+  auto allowed = CheckAdministrator(caller, "disconnect clients");
   if (!allowed.ok()) return allowed;
-  const absl::Status status = inventory_->DisconnectClient(request.pid());
+  ClientSelector selector;
+  selector.pid = request.pid();
+  selector.client_id = request.client_id();
+  if (selector.pid == 0 && selector.client_id == 0) {
+    return FieldError("pid", "is 0, and so is client_id; one has to be set");
+  }
+  auto client = inventory_->DisconnectClient(selector);
   Log(LogLevel::kInfo, "administrator disconnects a client",
-      {{"pid", request.pid()},
-       {"caller_uid", caller},
-       {"result", status.ToString()}});
-  if (!status.ok()) return status;
-  return wsp::v1::DisconnectClientResponse();
+      {{"client", client.ok() ? client->client_id() : selector.client_id},
+       {"pid", client.ok() ? client->pid() : selector.pid},
+       {"caller_uid", caller.uid},
+       {"result", client.status().ToString()}});
+  if (!client.ok()) {
+    return About(client.status(), kClientType,
+                 selector.client_id != 0
+                     ? absl::StrCat("client ", selector.client_id)
+                     : absl::StrCat("pid ", selector.pid));
+  }
+  MakeStringsValid(&*client);
+  wsp::v1::DisconnectClientResponse response;
+  *response.mutable_client() = *std::move(client);
+  return response;
 }
 
 absl::StatusOr<std::unique_ptr<RpcSource>> AdminService::WatchEvents(
-    uid_t caller, const wsp::v1::WatchEventsRequest& request) const {
+    const Caller& caller, const wsp::v1::WatchEventsRequest& request) const {
   EventJournal* const journal = inventory_->events();
   const uint64_t next = journal->next();
   if (request.from_sequence() > next) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("from_sequence is ", request.from_sequence(),
-                     ", and the next event is ", next));
+    return FieldError("from_sequence",
+                      absl::StrCat("is ", request.from_sequence(),
+                                   ", and the next event is ", next));
   }
   return std::make_unique<EventSource>(journal, request, VisibleTo(caller).uid);
 }
 
 absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
-    uid_t caller, const wsp::v1::ResetSocketRequest& request) const {
-  auto allowed = CheckPrivileged(caller, "reset sockets");
+    const Caller& caller, const wsp::v1::ResetSocketRequest& request) const {
+  auto allowed = CheckAdministrator(caller, "reset sockets");
   if (!allowed.ok()) return allowed;
   SocketSelector selector;
   selector.client_id = request.client_id();
   selector.socket_id = request.socket_id();
   selector.cookie = request.cookie();
   if (selector.socket_id == 0 && selector.cookie == 0) {
-    return absl::InvalidArgumentError(
-        "which socket? socket_id or cookie, as ListSockets says them, has to "
-        "be set");
+    return FieldError("socket_id",
+                      "is 0, and so is cookie; socket_id or cookie, as "
+                      "ListSockets says them, has to be set");
   }
   auto reset = inventory_->ResetSocket(selector);
   Log(LogLevel::kInfo, "administrator resets a socket",
@@ -166,22 +249,89 @@ absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
                   absl::kZeroPad16)},
        {"cookie", reset.ok() ? reset->cookie() : selector.cookie},
        {"pid", reset.ok() ? reset->pid() : 0},
-       {"caller_uid", caller},
+       {"caller_uid", caller.uid},
        {"result", reset.status().ToString()}});
-  if (!reset.ok()) return reset.status();
+  if (!reset.ok()) {
+    return About(reset.status(), kSocketType,
+                 SocketName(selector.client_id, selector.socket_id,
+                            selector.cookie));
+  }
   wsp::v1::ResetSocketResponse response;
   *response.mutable_socket() = *std::move(reset);
   return response;
 }
 
 absl::StatusOr<wsp::v1::TestPolicyResponse> AdminService::TestPolicy(
-    uid_t caller, const wsp::v1::TestPolicyRequest& request) const {
-  if (!IsPrivileged(caller) && caller != request.uid()) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("only root and uid ", geteuid(),
-                     " may ask about others; the caller has uid ", caller));
+    const Caller& caller, const wsp::v1::TestPolicyRequest& request) const {
+  if (caller.uid != request.uid()) {
+    auto allowed = CheckAdministrator(caller, "ask about others");
+    if (!allowed.ok()) return allowed;
   }
   return inventory_->TestPolicy(request);
+}
+
+absl::StatusOr<std::unique_ptr<RpcSource>> AdminService::Reload(
+    const Caller& caller, const wsp::v1::ReloadRequest&) const {
+  auto allowed = CheckControl(caller, "have the configuration read again");
+  if (!allowed.ok()) return allowed;
+  Log(LogLevel::kInfo, "administrator has the configuration read again",
+      {{"caller_uid", caller.uid}});
+  return std::make_unique<ReloadSource>(options_.control, options_.wake);
+}
+
+absl::StatusOr<wsp::v1::SetLogLevelResponse> AdminService::SetLogLevel(
+    const Caller& caller, const wsp::v1::SetLogLevelRequest& request) const {
+  auto allowed = CheckAdministrator(caller, "change the log level");
+  if (!allowed.ok()) return allowed;
+  const auto level = FromProto(request.level());
+  if (!level) {
+    return FieldError("level", absl::StrCat("is ", request.level(),
+                                            "; it may be LOG_LEVEL_ERROR, "
+                                            "_WARNING, _INFO or _DEBUG"));
+  }
+  wsp::v1::SetLogLevelResponse response;
+  response.set_before(ToProto(CurrentLogLevel()));
+  const auto log = [&] {
+    Log(LogLevel::kInfo, "administrator sets the log level",
+        {{"level", LogLevelName(*level)}, {"caller_uid", caller.uid}});
+  };
+  // Under whichever of the two levels shows it.
+  if (LogEnabled(LogLevel::kInfo)) {
+    log();
+    wspd::SetLogLevel(*level);
+  } else {
+    wspd::SetLogLevel(*level);
+    log();
+  }
+  return response;
+}
+
+bool AdminService::SetDraining(const Caller& caller, bool draining) const {
+  if (!options_.control->SetDraining(draining)) return false;
+  Log(LogLevel::kInfo,
+      draining ? "administrator drains the daemon"
+               : "administrator ends the draining",
+      {{"caller_uid", caller.uid}});
+  options_.on_draining(draining);
+  return true;
+}
+
+absl::StatusOr<std::unique_ptr<RpcSource>> AdminService::Drain(
+    const Caller& caller, const wsp::v1::DrainRequest& request) const {
+  auto allowed = CheckControl(caller, "drain the daemon");
+  if (!allowed.ok()) return allowed;
+  SetDraining(caller, true);
+  return std::make_unique<DrainSource>(inventory_, request,
+                                       options_.wake_after);
+}
+
+absl::StatusOr<wsp::v1::CancelDrainResponse> AdminService::CancelDrain(
+    const Caller& caller, const wsp::v1::CancelDrainRequest&) const {
+  auto allowed = CheckControl(caller, "end the draining");
+  if (!allowed.ok()) return allowed;
+  wsp::v1::CancelDrainResponse response;
+  response.set_was_draining(SetDraining(caller, false));
+  return response;
 }
 
 }  // namespace wspd

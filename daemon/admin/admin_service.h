@@ -3,10 +3,15 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/optional.h"
+#include "daemon/admin/daemon_control.h"
+#include "daemon/admin/drain_source.h"
 #include "daemon/admin/inventory.h"
 #include "daemon/admin/rpc_table.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -15,41 +20,76 @@ namespace wspd {
 
 // wsp.v1.Admin without gRPC: what each call answers to whom.
 //
-// Root and the daemon's own uid see and do everything. Others see the clients
-// and sockets of their own uid, and may neither disconnect nor reset anything
-// (PERMISSION_DENIED).
+// Administrators see and do everything: root, the daemon's own uid, and the
+// members of one group. Others see the clients and sockets of their own uid,
+// and may do nothing to anything (PERMISSION_DENIED).
 // What a caller may not see doesn't exist for it (NOT_FOUND).
 //
 // Thread-safe, as the inventory is.
 class AdminService {
  public:
-  // `admin_socket`: the path to show in GetServerInfo. The inventory has to
-  // outlive the service.
-  AdminService(Inventory* inventory, std::string admin_socket);
+  struct Options {
+    // The path to show in GetServerInfo.
+    std::string admin_socket;
+    // Whose members are administrators; none: nobody's.
+    absl::optional<gid_t> admin_group;
+    // Null: the daemon can't be asked to do anything (UNIMPLEMENTED).
+    DaemonControl* control = nullptr;
+    // Called when streams may have something to send, on whatever thread.
+    std::function<void()> wake = [] {};
+    // Has `wake` called after a while.
+    DrainSource::WakeAfter wake_after = [](absl::Duration) {};
+    // Called when the daemon begins or ends to drain.
+    std::function<void(bool draining)> on_draining = [](bool) {};
+  };
+
+  // Inventory and control have to outlive the service.
+  AdminService(Inventory* inventory, Options options);
 
   absl::StatusOr<wsp::v1::ListClientsResponse> ListClients(
-      uid_t caller, const wsp::v1::ListClientsRequest& request) const;
+      const Caller& caller, const wsp::v1::ListClientsRequest& request) const;
   absl::StatusOr<wsp::v1::GetClientResponse> GetClient(
-      uid_t caller, const wsp::v1::GetClientRequest& request) const;
+      const Caller& caller, const wsp::v1::GetClientRequest& request) const;
   absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(
-      uid_t caller, const wsp::v1::ListSocketsRequest& request) const;
+      const Caller& caller, const wsp::v1::ListSocketsRequest& request) const;
   absl::StatusOr<wsp::v1::GetSocketResponse> GetSocket(
-      uid_t caller, const wsp::v1::GetSocketRequest& request) const;
+      const Caller& caller, const wsp::v1::GetSocketRequest& request) const;
   absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo(
-      uid_t caller, const wsp::v1::GetServerInfoRequest& request) const;
+      const Caller& caller, const wsp::v1::GetServerInfoRequest& request) const;
   absl::StatusOr<wsp::v1::DisconnectClientResponse> DisconnectClient(
-      uid_t caller, const wsp::v1::DisconnectClientRequest& request) const;
+      const Caller& caller, const wsp::v1::DisconnectClientRequest& request) const;
   // The messages of the stream; they end before the service.
   absl::StatusOr<std::unique_ptr<RpcSource>> WatchEvents(
-      uid_t caller, const wsp::v1::WatchEventsRequest& request) const;
+      const Caller& caller, const wsp::v1::WatchEventsRequest& request) const;
   absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
-      uid_t caller, const wsp::v1::ResetSocketRequest& request) const;
+      const Caller& caller, const wsp::v1::ResetSocketRequest& request) const;
   absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
-      uid_t caller, const wsp::v1::TestPolicyRequest& request) const;
+      const Caller& caller, const wsp::v1::TestPolicyRequest& request) const;
+  // Its one answer.
+  absl::StatusOr<std::unique_ptr<RpcSource>> Reload(
+      const Caller& caller, const wsp::v1::ReloadRequest& request) const;
+  absl::StatusOr<wsp::v1::SetLogLevelResponse> SetLogLevel(
+      const Caller& caller, const wsp::v1::SetLogLevelRequest& request) const;
+  // The messages end before the service.
+  absl::StatusOr<std::unique_ptr<RpcSource>> Drain(
+      const Caller& caller, const wsp::v1::DrainRequest& request) const;
+  absl::StatusOr<wsp::v1::CancelDrainResponse> CancelDrain(
+      const Caller& caller, const wsp::v1::CancelDrainRequest& request) const;
 
  private:
+  bool IsAdministrator(const Caller& caller) const;
+  // PERMISSION_DENIED to who may not do `what`.
+  absl::Status CheckAdministrator(const Caller& caller,
+                                  absl::string_view what) const;
+  // The same, and UNIMPLEMENTED without a control.
+  absl::Status CheckControl(const Caller& caller, absl::string_view what) const;
+  // Of clients or sockets, what the caller may see.
+  InventoryFilter VisibleTo(const Caller& caller) const;
+  // Whether that is new.
+  bool SetDraining(const Caller& caller, bool draining) const;
+
   Inventory* const inventory_;
-  const std::string admin_socket_;
+  const Options options_;
 };
 
 }  // namespace wspd

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/admin/fake_inventory.h"
+#include "daemon/base/log.h"
 #include "daemon/base/version.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -22,15 +23,23 @@ constexpr uid_t kRoot = 0;
 constexpr uid_t kAlice = 70001;
 constexpr uid_t kBob = 70002;
 constexpr uid_t kStranger = 70003;
+constexpr gid_t kAdmins = 80001;
 
 class AdminServiceTest : public ::testing::Test {
  protected:
-  AdminServiceTest() : service_(&inventory_, "/run/admin") {
+  AdminServiceTest() : service_(&inventory_, TestOptions()) {
     inventory_.AddClient(1, 11, kAlice);
     inventory_.AddClient(2, 22, kBob);
     inventory_.AddSocket(1, 11, kAlice, 100);
     inventory_.AddSocket(1, 11, kAlice, 101);
     inventory_.AddSocket(2, 22, kBob, 100);
+  }
+
+  static AdminService::Options TestOptions() {
+    AdminService::Options options;
+    options.admin_socket = "/run/admin";
+    options.admin_group = kAdmins;
+    return options;
   }
 
   std::vector<int> ClientPids(uid_t caller, uint32_t uid = 0) {
@@ -74,6 +83,55 @@ TEST_F(AdminServiceTest, RootAndTheDaemonsOwnUserSeeAll) {
     EXPECT_THAT(ClientPids(caller), ElementsAre(11, 22));
     EXPECT_THAT(SocketPids(caller), ElementsAre(11, 11, 22));
   }
+}
+
+TEST_F(AdminServiceTest, MembersOfTheGroupAreAdministrators) {
+  const Caller member(kStranger, {100, kAdmins});
+  wsp::v1::ListClientsRequest all;
+  EXPECT_EQ(service_.ListClients(member, all)->clients_size(), 2);
+  wsp::v1::DisconnectClientRequest request;
+  request.set_client_id(2);
+  EXPECT_EQ(service_.DisconnectClient(member, request)->client().pid(), 22);
+  EXPECT_EQ(service_.ListClients(Caller(kStranger, {100}), all)->clients_size(),
+            0);
+  const auto denied =
+      service_.DisconnectClient(Caller(kStranger, {100}), request).status();
+  EXPECT_THAT(std::string(denied.message()),
+              HasSubstr(absl::StrCat("the members of group ", kAdmins)));
+  EXPECT_THAT(inventory_.disconnected(), ElementsAre(22));
+}
+
+TEST_F(AdminServiceTest, AGroupThatIsNotConfiguredMakesNobodyOne) {
+  const AdminService without(&inventory_, AdminService::Options());
+  const Caller stranger(kStranger, {0, kAdmins});
+  EXPECT_EQ(without.ListClients(stranger, {})->clients_size(), 0);
+}
+
+TEST_F(AdminServiceTest, TheLevelIsSetUntilItIsSetAgain) {
+  wsp::v1::SetLogLevelRequest request;
+  request.set_level(wsp::v1::LOG_LEVEL_DEBUG);
+  EXPECT_EQ(service_.SetLogLevel(kAlice, request).status().code(),
+            absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(service_.SetLogLevel(kRoot, request)->before(),
+            wsp::v1::LOG_LEVEL_INFO);
+  EXPECT_TRUE(LogEnabled(LogLevel::kDebug));
+  EXPECT_EQ(service_.GetServerInfo(kAlice, {})->log_level(),
+            wsp::v1::LOG_LEVEL_DEBUG);
+  request.set_level(wsp::v1::LOG_LEVEL_INFO);
+  EXPECT_EQ(service_.SetLogLevel(kRoot, request)->before(),
+            wsp::v1::LOG_LEVEL_DEBUG);
+  request.set_level(static_cast<wsp::v1::LogLevel>(77));
+  const auto wrong = service_.SetLogLevel(kRoot, request).status();
+  EXPECT_EQ(wrong.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(wrong.message()), HasSubstr("level is 77"));
+  EXPECT_FALSE(LogEnabled(LogLevel::kDebug));
+}
+
+TEST_F(AdminServiceTest, WithoutAControlThereIsNothingToReload) {
+  EXPECT_EQ(service_.Reload(kRoot, {}).status().code(),
+            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(service_.Reload(kAlice, {}).status().code(),
+            absl::StatusCode::kPermissionDenied);
 }
 
 TEST_F(AdminServiceTest, OthersSeeTheirOwn) {
@@ -160,6 +218,9 @@ TEST_F(AdminServiceTest, OnlyThePrivilegedDisconnect) {
   request.set_pid(12);
   EXPECT_EQ(service_.DisconnectClient(kRoot, request).status().code(),
             absl::StatusCode::kNotFound);
+  request.clear_pid();
+  EXPECT_EQ(service_.DisconnectClient(kRoot, request).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(AdminServiceTest, OnlyThePrivilegedReset) {

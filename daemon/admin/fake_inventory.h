@@ -45,11 +45,12 @@ class FakeInventory : public Inventory {
     info->set_sockets(sockets_.size());
   }
   EventJournal* events() override { return &events_; }
-  absl::Status DisconnectClient(int pid) override {
+  absl::StatusOr<wsp::v1::Client> DisconnectClient(
+      const ClientSelector& selector) override {
     for (const auto& client : clients_) {
-      if (client.pid() != pid) continue;
-      disconnected_.push_back(pid);
-      return absl::OkStatus();
+      if (!selector.Matches(client.pid(), client.client_id())) continue;
+      disconnected_.push_back(client.pid());
+      return client;
     }
     return absl::NotFoundError("there is no such client");
   }

@@ -24,6 +24,17 @@ struct InventoryFilter {
   }
 };
 
+// Which client is meant: that to which all that is set applies.
+struct ClientSelector {
+  int pid = 0;             // 0: any
+  uint64_t client_id = 0;  // 0: any
+
+  bool Matches(int of_pid, uint64_t of_client_id) const {
+    return (pid == 0 || pid == of_pid) &&
+           (client_id == 0 || client_id == of_client_id);
+  }
+};
+
 // Which socket is meant: that to which all that is set applies.
 struct SocketSelector {
   uint64_t client_id = 0;  // 0: any
@@ -58,9 +69,10 @@ class Inventory {
   // What happens to clients and sockets. As long-lived as the inventory.
   virtual EventJournal* events() = 0;
 
-  // Ends a client's registration as its final WSPCleanup would. NOT_FOUND if
-  // there is none with the pid.
-  virtual absl::Status DisconnectClient(int pid) = 0;
+  // Ends a client's registration as its final WSPCleanup would, and says what
+  // it was. Errors as those of wsp.v1.Admin.DisconnectClient.
+  virtual absl::StatusOr<wsp::v1::Client> DisconnectClient(
+      const ClientSelector& selector) = 0;
 
   // Resets a socket, of whichever plane, and says what it was. Errors as those
   // of wsp.v1.Admin.ResetSocket.

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/base/error_details.h"
+#include "daemon/identity/peer_identity.h"
 
 namespace wspd {
 namespace {
@@ -24,14 +26,28 @@ constexpr int kMaxRequestBytes = 64 * 1024;
 constexpr int kMaxStreamsPerConnection = 16;
 // The message travels in a header.
 constexpr size_t kMaxErrorBytes = 1024;
+// So do the details, in base64: all of it has to stay below the 8 KiB of
+// headers that gRPC takes.
+constexpr size_t kMaxDetailsBytes = 3072;
 // How long the last connection has to be gone before the thread is parked.
 constexpr auto kIdle = std::chrono::seconds(1);
 // What running calls get at Stop.
 constexpr auto kStopGrace = std::chrono::milliseconds(200);
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
-  return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()),
-                      std::string(status.message().substr(0, kMaxErrorBytes)));
+  if (status.ok()) return grpc::Status::OK;
+  const std::string message(status.message().substr(0, kMaxErrorBytes));
+  return grpc::Status(static_cast<grpc::StatusCode>(status.raw_code()), message,
+                      EncodeStatus(status, message, kMaxDetailsBytes));
+}
+
+Caller CallerOf(const PeerIdentity& identity) {
+  std::vector<gid_t> groups = {identity.gid};
+  if (identity.groups) {
+    groups.insert(groups.end(), identity.groups->begin(),
+                  identity.groups->end());
+  }
+  return Caller(identity.uid, std::move(groups));
 }
 
 grpc::ByteBuffer ToBuffer(const std::string& bytes) {
@@ -163,7 +179,7 @@ class RpcServer::Call {
     if (connection == nullptr) {
       return Finish(absl::UnauthenticatedError("the connection has ended"));
     }
-    caller_ = connection->identity().uid;
+    caller_ = CallerOf(connection->identity());
     Read();
   }
 
@@ -199,7 +215,8 @@ class RpcServer::Call {
 
   // One message at a time: what the caller doesn't read waits at its source.
   void WriteNext() {
-    if (auto message = source_->Next()) Write(*std::move(message));
+    if (auto message = source_->Next()) return Write(*std::move(message));
+    if (const auto end = source_->End()) Finish(*end);
   }
 
   void Write(std::string answer) {
@@ -244,7 +261,8 @@ class RpcServer::Call {
   bool done_ = false;
 
   const RpcMethod* method_ = nullptr;
-  uid_t caller_ = 0;
+  // Nobody in particular until it is known.
+  Caller caller_{static_cast<uid_t>(-1)};
   grpc::ByteBuffer buffer_;
   std::string request_;
   std::string last_answer_;

@@ -16,6 +16,17 @@
 
 namespace wspd {
 
+// Who makes a call, by the kernel's word on the process that connected.
+struct Caller {
+  // Somebody in no group that matters. NOLINTNEXTLINE(google-explicit-constructor)
+  Caller(uid_t uid, std::vector<gid_t> groups = {})
+      : uid(uid), groups(std::move(groups)) {}
+
+  uid_t uid;
+  // The effective one and the supplementary ones, as far as they are known.
+  std::vector<gid_t> groups;
+};
+
 enum class RpcKind {
   // One request, one answer.
   kUnary,
@@ -23,7 +34,7 @@ enum class RpcKind {
   kBidi,
   // One request; its answer now, and again whenever it has changed.
   kWatch,
-  // One request; messages as they come.
+  // One request; messages as they come. Also one answer that takes its time.
   kStream,
 };
 
@@ -32,9 +43,12 @@ class RpcSource {
  public:
   virtual ~RpcSource() = default;
 
-  // The next encoded message. None if there is none now: once there is one,
-  // RpcServer::Recheck() has to be called.
+  // The next encoded message. None if there is none now: once there is one, or
+  // an end, RpcServer::Recheck() has to be called.
   virtual absl::optional<std::string> Next() = 0;
+
+  // How the call ends. Asked when there is no message; none: not yet.
+  virtual absl::optional<absl::Status> End() { return absl::nullopt; }
 };
 
 // One method of a server, on encoded messages.
@@ -42,25 +56,26 @@ struct RpcMethod {
   // As gRPC writes it: "/wsp.v1.Admin/ListClients".
   std::string name;
   RpcKind kind;
-  // The answer for a caller with this uid. An error ends the call.
-  std::function<absl::StatusOr<std::string>(uid_t caller,
+  // The answer for a caller. An error ends the call.
+  std::function<absl::StatusOr<std::string>(const Caller& caller,
                                             const std::string& request)>
       answer;
   // Of a stream, in its place.
   std::function<absl::StatusOr<std::unique_ptr<RpcSource>>(
-      uid_t caller, const std::string& request)>
+      const Caller& caller, const std::string& request)>
       open = nullptr;
 };
 
 // The methods that a server offers. Immutable once it serves.
 class RpcTable {
  public:
-  // `handler`: absl::StatusOr<Response>(uid_t, const Request&).
+  // `handler`: absl::StatusOr<Response>(const Caller&, const Request&).
   template <typename Request, typename Handler>
   void Add(std::string name, RpcKind kind, Handler handler) {
     methods_.push_back(
         {std::move(name), kind,
-         [handler = std::move(handler)](uid_t caller, const std::string& bytes)
+         [handler = std::move(handler)](const Caller& caller,
+                                        const std::string& bytes)
              -> absl::StatusOr<std::string> {
            Request request;
            if (!request.ParseFromString(bytes)) return NotA(request);
@@ -71,12 +86,14 @@ class RpcTable {
          nullptr});
   }
 
-  // `open`: absl::StatusOr<std::unique_ptr<RpcSource>>(uid_t, const Request&).
+  // `open`: absl::StatusOr<std::unique_ptr<RpcSource>>(const Caller&, const
+  // Request&).
   template <typename Request, typename Open>
   void AddStream(std::string name, Open open) {
     methods_.push_back(
         {std::move(name), RpcKind::kStream, nullptr,
-         [open = std::move(open)](uid_t caller, const std::string& bytes)
+         [open = std::move(open)](const Caller& caller,
+                                  const std::string& bytes)
              -> absl::StatusOr<std::unique_ptr<RpcSource>> {
            Request request;
            if (!request.ParseFromString(bytes)) return NotA(request);

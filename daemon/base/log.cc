@@ -111,9 +111,9 @@ void SetLogLevel(LogLevel level) {
   g_level.store(level, std::memory_order_relaxed);
 }
 
-bool LogEnabled(LogLevel level) {
-  return level <= g_level.load(std::memory_order_relaxed);
-}
+LogLevel CurrentLogLevel() { return g_level.load(std::memory_order_relaxed); }
+
+bool LogEnabled(LogLevel level) { return level <= CurrentLogLevel(); }
 
 absl::StatusOr<LogLevel> ParseLogLevel(absl::string_view name) {
   for (size_t i = 0; i < kLevels.size(); ++i) {

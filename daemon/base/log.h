@@ -46,6 +46,7 @@ void Log(LogLevel level, absl::string_view message,
 
 // The least severe level that is written; kInfo at first. Thread-safe.
 void SetLogLevel(LogLevel level);
+LogLevel CurrentLogLevel();
 bool LogEnabled(LogLevel level);
 
 // From and to "ERROR", "WARNING", "INFO", "DEBUG".

@@ -71,6 +71,16 @@ void CheckSocket(const std::string& path, const char* field,
   }
 }
 
+// Empty is none.
+void CheckGroup(const std::string& group, const char* field,
+                std::vector<ConfigProblem>* problems) {
+  if (group.empty()) return;
+  const auto resolved = ResolveGroup(group);
+  if (resolved.ok()) return;
+  problems->push_back(
+      {"", field, absl::StrCat("is unknown: ", resolved.status().message())});
+}
+
 void CheckResolver(const Config::Resolver& resolver,
                    std::vector<ConfigProblem>* problems) {
   for (const std::string& text : resolver.servers()) {
@@ -173,14 +183,8 @@ std::vector<ConfigProblem> FindProblems(const Config& config) {
     problems.push_back(
         {"", "admin_socket", "is the same path as provider_socket"});
   }
-  if (!config.group().empty()) {
-    const auto group = ResolveGroup(config.group());
-    if (!group.ok()) {
-      problems.push_back(
-          {"", "group",
-           absl::StrCat("is unknown: ", group.status().message())});
-    }
-  }
+  CheckGroup(config.group(), "group", &problems);
+  CheckGroup(config.admin_group(), "admin_group", &problems);
   const auto level = ParseLogLevel(config.log_level());
   if (!level.ok()) {
     problems.push_back({"", "log_level",

@@ -221,6 +221,10 @@ void Attachment::Startup(const Call& call) {
   if (!NegotiateWinsockVersion(request.version_requested(), &message)) {
     return Finish(call.call_id, CallResult(kWsaVerNotSupported, EINVAL));
   }
+  // Who is registered may be so once more.
+  if (environment_->draining() && client_->startups() == 0) {
+    return Finish(call.call_id, CallResult(kWsaSysNotReady, ENETDOWN));
+  }
   const uint64_t startups =
       client_->Startup(this, call.call_id, request.owed_startups());
   if (startups == 0) {
@@ -250,7 +254,11 @@ void Attachment::MakeSocket(const Call& call) {
   if (!request.ParseFromString(call.body.RemainingString())) {
     return Finish(call.call_id, CallResult(kWsaInval, EINVAL));
   }
+  // Of a socket that there is, another descriptor.
   if (request.ticket() != 0) return ClaimSocket(call, request);
+  if (environment_->draining()) {
+    return Finish(call.call_id, CallResult(kWsaNetDown, ENETDOWN));
+  }
   int family;
   int type;
   if (uint32_t error = CheckSocketRequest(request, &family, &type);

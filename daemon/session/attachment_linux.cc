@@ -61,6 +61,8 @@ void Attachment::MakeLinuxSocket(const Call& call) {
   if (!request.ParseFromString(call.body.RemainingString()) ||
       request.plane() == wsp::v1::PLANE_UNSPECIFIED || call.socket_id == 0) {
     error = EINVAL;
+  } else if (environment_->draining()) {
+    error = ENETDOWN;
   } else if (request.plane() == wsp::v1::PLANE_LENT && lends_) {
     error = LendSocket(call, request, sink.get(), &message);
   } else if (request.plane() == wsp::v1::PLANE_RELAYED && relays_) {

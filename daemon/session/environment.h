@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/journal/event_journal.h"
@@ -85,6 +86,22 @@ class SessionEnvironment {
   void Stop() { stopping_.store(true, std::memory_order_relaxed); }
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
+  // While it drains, no process becomes a client, and no client gets a socket
+  // that it makes. Whether that is new.
+  bool SetDraining(bool draining) {
+    const int64_t since = draining ? absl::GetCurrentTimeNanos() : 0;
+    int64_t before = draining_since_ns_.load(std::memory_order_relaxed);
+    do {
+      if ((before != 0) == draining) return false;
+    } while (!draining_since_ns_.compare_exchange_weak(before, since));
+    return true;
+  }
+  bool draining() const { return draining_since_ns() != 0; }
+  // Unix time; 0: it doesn't.
+  int64_t draining_since_ns() const {
+    return draining_since_ns_.load(std::memory_order_relaxed);
+  }
+
   // Counters for listings.
   void CountCall() const { calls_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t calls() const { return calls_.load(std::memory_order_relaxed); }
@@ -102,6 +119,7 @@ class SessionEnvironment {
       std::make_unique<EventJournal>();
   mutable std::atomic<uint32_t> next_loop_{0};
   std::atomic<bool> stopping_{false};
+  std::atomic<int64_t> draining_since_ns_{0};
   mutable std::atomic<uint64_t> calls_{0};
 };
 

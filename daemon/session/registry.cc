@@ -188,6 +188,10 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
   absl::MutexLock lock(&mu_);
   auto found = clients_.find(key);
   if (found == clients_.end()) {
+    if (environment_->draining()) {
+      return absl::UnavailableError(
+          "the daemon is draining: it takes no new clients");
+    }
     if (clients_.size() >= options_.limits.clients) {
       return absl::ResourceExhaustedError(absl::StrCat(
           "the daemon's limit of ", options_.limits.clients, " clients"));
@@ -415,20 +419,6 @@ void Registry::EndForMisuse(const std::shared_ptr<Attachment>& attachment,
   }
 }
 
-absl::Status Registry::DisconnectClient(int pid) {
-  std::shared_ptr<Client> found;
-  for (const auto& client : clients()) {
-    if (client->identity().pid == pid) found = client;
-  }
-  if (found == nullptr) {
-    return absl::NotFoundError(absl::StrCat("no client has pid ", pid));
-  }
-  EndClient(found, wsp::v1::RegistrationEnded::REASON_DISCONNECTED,
-            absl::AbortedError("disconnected by an administrator"),
-            "client disconnected");
-  return absl::OkStatus();
-}
-
 void Registry::EndAll() {
   for (const auto& client : clients()) {
     EndClient(client, wsp::v1::RegistrationEnded::REASON_STOPPING,
@@ -523,6 +513,7 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
   info->set_bytes_sent_total(sent);
   info->set_bytes_received_total(received);
   info->set_calls_total(environment_->calls());
+  info->set_draining_since_ns(environment_->draining_since_ns());
   info->set_lingering_sockets(static_cast<uint32_t>(lingerer_->size()));
   for (const auto& client : clients()) {
     sockets += client->usage().sockets.load(std::memory_order_relaxed);

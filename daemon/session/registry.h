@@ -79,7 +79,8 @@ class Registry : public Inventory {
       const InventoryFilter& filter) const override;
   void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override;
   EventJournal* events() override { return environment_->events(); }
-  absl::Status DisconnectClient(int pid) override;
+  absl::StatusOr<wsp::v1::Client> DisconnectClient(
+      const ClientSelector& selector) override;
   absl::StatusOr<wsp::v1::Socket> ResetSocket(
       const SocketSelector& selector) override;
   absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(

@@ -2,6 +2,8 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error_details.h"
 #include "daemon/policy/action.h"
 #include "daemon/policy/policy_store.h"
 #include "daemon/policy/subject.h"
@@ -32,16 +34,18 @@ absl::StatusOr<wsp::v1::TestPolicyResponse> Registry::TestPolicy(
     const wsp::v1::TestPolicyRequest& request) const {
   const int action = request.action();
   if (action <= 0 || action >= kActions) {
-    return absl::InvalidArgumentError("there is no such action");
+    return FieldError("action",
+                      absl::StrCat("is ", action, "; it may be 1 to ",
+                                   kActions - 1));
   }
   NetAddress address;
   if (request.has_address() && !DecodeAddress(request.address(), &address)) {
-    return absl::InvalidArgumentError("the address is none");
+    return FieldError("address", "is none of IPv4 or IPv6");
   }
   const bool by_name = static_cast<Action>(action) == Action::kResolve &&
                        !request.host().empty();
   if (address.empty() && !by_name) {
-    return absl::InvalidArgumentError("an address is missing");
+    return FieldError("address", "is missing");
   }
   const PolicyStore* const policy = environment_->policy();
   wsp::v1::TestPolicyResponse response;

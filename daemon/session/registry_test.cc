@@ -276,7 +276,7 @@ TEST_F(RegistryTest, WhatEndedDoesNotStartUpAgain) {
   Make();
   const Attached attached = Attach(ProcessOf(1));
   Startup(attached);
-  ASSERT_TRUE(registry_->DisconnectClient(1).ok());
+  ASSERT_TRUE(registry_->DisconnectClient({1}).ok());
   EXPECT_EQ(attached.stream->end_status().code(), absl::StatusCode::kAborted);
   wsp::v1::ClientFrame frame;
   auto* call = frame.add_calls();
@@ -340,7 +340,7 @@ TEST_F(RegistryTest, LivesOfClientsAreInTheJournal) {
   Cleanup(cleaned);
   Attached disconnected = Attach(ProcessOf(2));
   Startup(disconnected);
-  EXPECT_TRUE(registry_->DisconnectClient(2).ok());
+  EXPECT_TRUE(registry_->DisconnectClient({2}).ok());
   Attached nothing_done = Attach(ProcessOf(3));
   EndStream(nothing_done);
   EXPECT_THAT(

@@ -36,6 +36,7 @@ inline constexpr uint32_t kWsaShutdown = 10058;
 inline constexpr uint32_t kWsaTimedOut = 10060;
 inline constexpr uint32_t kWsaConnRefused = 10061;
 inline constexpr uint32_t kWsaProcLim = 10067;
+inline constexpr uint32_t kWsaSysNotReady = 10091;
 inline constexpr uint32_t kWsaVerNotSupported = 10092;
 inline constexpr uint32_t kWsaNotInitialised = 10093;
 inline constexpr uint32_t kWsaSyscallFailure = 10107;

@@ -15,11 +15,13 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/base/owned_fd.h"
+#include "daemon/wspctl/error_text.h"
 
 namespace wspd {
 namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(5);
+constexpr auto kReloadDeadline = std::chrono::minutes(1);
 
 absl::Status ConnectError(int error, const std::string& socket) {
   const std::string message =
@@ -50,13 +52,18 @@ absl::StatusOr<OwnedFd> ConnectSocket(const std::string& socket_path) {
   return fd;
 }
 
-absl::Status FromGrpc(const grpc::Status& status) {
+// Some have their own time, and what the daemon says of it has details.
+absl::Status FromGrpc(const grpc::Status& status,
+                      std::chrono::seconds deadline = kDeadline) {
   if (status.ok()) return absl::OkStatus();
-  if (status.error_code() == grpc::DEADLINE_EXCEEDED) {
-    return absl::DeadlineExceededError("the daemon didn't answer within 5 s");
+  if (status.error_code() == grpc::DEADLINE_EXCEEDED &&
+      status.error_details().empty()) {
+    return absl::DeadlineExceededError(absl::StrCat(
+        "the daemon didn't answer within ", deadline.count(), " s"));
   }
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                      status.error_message());
+  return absl::Status(
+      static_cast<absl::StatusCode>(status.error_code()),
+      ErrorText(status.error_message(), status.error_details()));
 }
 
 // One unary call.
@@ -65,13 +72,33 @@ absl::StatusOr<Response> Call(Stub* stub,
                               grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                            const Request&,
                                                            Response*),
-                              const Request& request) {
+                              const Request& request,
+                              std::chrono::seconds deadline = kDeadline) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  context.set_deadline(std::chrono::system_clock::now() + deadline);
   Response response;
-  const auto status = FromGrpc((stub->*method)(&context, request, &response));
+  const auto status =
+      FromGrpc((stub->*method)(&context, request, &response), deadline);
   if (!status.ok()) return status;
   return response;
+}
+
+// A stream, for as long as it takes.
+template <typename Stub, typename Request, typename Response>
+absl::Status ReadAll(
+    Stub* stub,
+    std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(
+        grpc::ClientContext*, const Request&),
+    const Request& request,
+    const std::function<bool(const Response&)>& take) {
+  grpc::ClientContext context;
+  const auto stream = (stub->*method)(&context, request);
+  Response response;
+  bool enough = false;
+  while (!enough && stream->Read(&response)) enough = !take(response);
+  if (enough) context.TryCancel();
+  const absl::Status status = FromGrpc(stream->Finish());
+  return enough ? absl::OkStatus() : status;
 }
 
 }  // namespace
@@ -131,17 +158,37 @@ AdminClient::CheckHealth() {
               grpc::health::v1::HealthCheckRequest());
 }
 
+absl::StatusOr<wsp::v1::DisconnectClientResponse> AdminClient::DisconnectClient(
+    const wsp::v1::DisconnectClientRequest& request) {
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::DisconnectClient, request);
+}
+
+absl::StatusOr<wsp::v1::SetLogLevelResponse> AdminClient::SetLogLevel(
+    const wsp::v1::SetLogLevelRequest& request) {
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::SetLogLevel, request);
+}
+
+absl::StatusOr<wsp::v1::ReloadResponse> AdminClient::Reload() {
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::Reload,
+              wsp::v1::ReloadRequest(), kReloadDeadline);
+}
+
+absl::StatusOr<wsp::v1::CancelDrainResponse> AdminClient::CancelDrain() {
+  return Call(admin_.get(), &wsp::v1::Admin::Stub::CancelDrain,
+              wsp::v1::CancelDrainRequest());
+}
+
+absl::Status AdminClient::Drain(
+    const wsp::v1::DrainRequest& request,
+    const std::function<bool(const wsp::v1::DrainResponse&)>& take) {
+  return ReadAll(admin_.get(), &wsp::v1::Admin::Stub::Drain, request, take);
+}
+
 absl::Status AdminClient::WatchEvents(
     const wsp::v1::WatchEventsRequest& request,
     const std::function<bool(const wsp::v1::WatchEventsResponse&)>& take) {
-  grpc::ClientContext context;
-  const auto stream = admin_->WatchEvents(&context, request);
-  wsp::v1::WatchEventsResponse response;
-  bool enough = false;
-  while (!enough && stream->Read(&response)) enough = !take(response);
-  if (enough) context.TryCancel();
-  const absl::Status status = FromGrpc(stream->Finish());
-  return enough ? absl::OkStatus() : status;
+  return ReadAll(admin_.get(), &wsp::v1::Admin::Stub::WatchEvents, request,
+                 take);
 }
 
 }  // namespace wspd

@@ -28,7 +28,19 @@ class AdminClient {
       const wsp::v1::ListSocketsRequest& request);
   absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
       const wsp::v1::ResetSocketRequest& request);
+  absl::StatusOr<wsp::v1::DisconnectClientResponse> DisconnectClient(
+      const wsp::v1::DisconnectClientRequest& request);
   absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo();
+  absl::StatusOr<wsp::v1::SetLogLevelResponse> SetLogLevel(
+      const wsp::v1::SetLogLevelRequest& request);
+  // At most a minute: the daemon may wait for the name service.
+  absl::StatusOr<wsp::v1::ReloadResponse> Reload();
+  // Gives each message to `take` until that says false; for as long as the
+  // request says. DEADLINE_EXCEEDED with the daemon's words.
+  absl::Status Drain(
+      const wsp::v1::DrainRequest& request,
+      const std::function<bool(const wsp::v1::DrainResponse&)>& take);
+  absl::StatusOr<wsp::v1::CancelDrainResponse> CancelDrain();
   absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
       const wsp::v1::TestPolicyRequest& request);
   absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth();

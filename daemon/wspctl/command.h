@@ -18,6 +18,7 @@ namespace wspd {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitDenied = 2;
+inline constexpr int kExitTimeout = 3;
 inline constexpr int kExitUsage = 64;
 inline constexpr int kExitConfig = 78;
 

@@ -1,6 +1,7 @@
 #include "daemon/wspctl/command_table.h"
 
 #include "daemon/wspctl/client_commands.h"
+#include "daemon/wspctl/control_commands.h"
 #include "daemon/wspctl/daemon_commands.h"
 #include "daemon/wspctl/policy_command.h"
 #include "daemon/wspctl/reset_command.h"
@@ -28,6 +29,19 @@ const std::vector<CommandEntry>& CommandTable() {
        "resets a socket, whoever has it: SOCKET as \"sockets\" shows it, if "
        "that isn't the only one of its number as CLIENT/SOCKET",
        Make<ResetCommand>},
+      {"disconnect", "PID",
+       "ends a client as its last WSPCleanup would, and its streams",
+       Make<DisconnectCommand>},
+      {"drain", "",
+       "takes no new clients and sockets from now on, and waits until there "
+       "are none any more; goes on when it is interrupted, until --cancel",
+       Make<DrainCommand>},
+      {"reload", "", "has the configuration read again; says what has changed",
+       Make<ReloadCommand>},
+      {"log-level", "[LEVEL]",
+       "what is logged, or sets it: ERROR, WARNING, INFO or DEBUG; until the "
+       "next reload or restart",
+       Make<LogLevelCommand>},
       {"watch", "[PID]", "what happens to them, until it is interrupted",
        Make<WatchCommand>},
       {"info", "", "the daemon: version, sockets, counters, limits",

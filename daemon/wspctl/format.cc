@@ -113,6 +113,11 @@ std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
       {"version", info.version()},
       {"pid", absl::StrCat(info.pid())},
       {"up", AgeSince(info.started_at_ns(), now)},
+      {"state", info.draining_since_ns() == 0
+                    ? "serving"
+                    : absl::StrCat("draining for ",
+                                   AgeSince(info.draining_since_ns(), now))},
+      {"log level", ShortName(wsp::v1::LogLevel_Name(info.log_level()), "LOG_LEVEL_")},
       {"instance", absl::BytesToHexString(info.instance())},
       {"wire", VersionText(info.protocol())},
       {"provider socket", info.provider_socket()},

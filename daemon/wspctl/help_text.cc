@@ -13,8 +13,9 @@ constexpr size_t kIndent = 17;
 
 constexpr char kWhoMay[] =
     R"(
-Root and the daemon's own user see everything and may reset, others see their
-own processes.
+Root, the daemon's own user and the members of the configuration's admin_group
+see everything and may reset, disconnect, drain, reload and set the log level;
+others see their own processes.
 )";
 
 constexpr char kExitCodes[] =
@@ -23,6 +24,7 @@ Exit status:
   0   it went well; for health: SERVING
   1   it failed, or there is no daemon; for health: anything else than SERVING
   2   policy test: denied
+  3   drain: the time was up
   78  check-config: it isn't
   64  the command line is wrong
 )";

@@ -1,6 +1,8 @@
 #include "daemon/wspctl/wspctl.h"
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "daemon/base/escape.h"
 #include "daemon/wspctl/command_line.h"
 
@@ -27,7 +29,12 @@ int RunWspctl(const std::vector<std::string>& arguments,
   const auto code = Run(*line);
   out << std::flush;
   if (!code.ok()) {
-    err << "wspctl: " << Escape(code.status().message()) << "\n";
+    // Its lines are ours, what is in them may be anything.
+    for (const absl::string_view text :
+         absl::StrSplit(code.status().message(), '\n')) {
+      err << (text.data() == code.status().message().data() ? "wspctl: " : "")
+          << Escape(text) << "\n";
+    }
     return kExitFailed;
   }
   if (!out) {

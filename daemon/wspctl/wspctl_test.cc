@@ -151,6 +151,46 @@ TEST_F(WspctlTest, TablesFitTheTerminal) {
   }
 }
 
+TEST_F(WspctlTest, DisconnectsAClientAndSaysWhoItWas) {
+  StartServer();
+  Result result = Run({"disconnect", "11"});
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_THAT(result.out, AllOf(StartsWith("CLIENT  PID"), HasSubstr("70001")));
+  EXPECT_THAT(Run({"--json", "disconnect", "--client=2"}).out,
+              StartsWith("{\"client_id\":\"2\",\"pid\":22,"));
+  result = Run({"disconnect", "33"});
+  EXPECT_EQ(result.code, kExitFailed);
+  EXPECT_EQ(result.err, "wspctl: there is no such client\n");
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"disconnect"},
+        {"disconnect", "x"},
+        {"disconnect", "--client", "0"},
+        {"disconnect", "1", "2"}}) {
+    EXPECT_EQ(Run(wrong).code, kExitUsage);
+  }
+}
+
+TEST_F(WspctlTest, SetsTheLogLevel) {
+  StartServer();
+  EXPECT_EQ(Run({"log-level"}).out, "INFO\n");
+  EXPECT_EQ(Run({"log-level", "warning"}).out, "WARNING\n");
+  EXPECT_EQ(Run({"log-level"}).out, "WARNING\n");
+  EXPECT_EQ(Run({"log-level", "INFO"}).out, "INFO\n");
+  const Result result = Run({"log-level", "unspecified"});
+  EXPECT_EQ(result.code, kExitUsage);
+  EXPECT_THAT(result.err, HasSubstr("there are ERROR, WARNING, INFO"));
+}
+
+TEST_F(WspctlTest, TellsWhatADaemonCannot) {
+  StartServer();
+  for (const char* command : {"reload", "drain"}) {
+    const Result result = Run({command});
+    EXPECT_EQ(result.code, kExitFailed);
+    EXPECT_THAT(result.err, StartsWith("wspctl: this server can't "));
+  }
+  EXPECT_EQ(Run({"drain", "--timeout", "soon"}).code, kExitUsage);
+}
+
 TEST_F(WspctlTest, ResetsASocketAndSaysWhichItWas) {
   StartServer();
   Result result = Run({"reset", "0000000000000064"});

@@ -11,23 +11,33 @@ import grpc
 
 
 class Protos(list):
-    """The modules of types, provider and admin, and `linux`."""
+    """The modules of types, provider and admin, `linux`, and, if their files
+    are there (//proto:admin_sources), `rpc_status`, `health`, `reflection`."""
 
 
 def load_protos(root):
     """Compiles the .proto files below `root` and returns their modules."""
     out = tempfile.mkdtemp(prefix="wspd-protos-")
-    names = ["types", "linux", "provider", "admin"]
+    paths = [f"proto/wsp/v1/{name}"
+             for name in ["types", "linux", "provider", "admin"]]
+    others = {"rpc_status": "proto/google/rpc/status",
+              "health": "proto/grpc/health/v1/health",
+              "reflection": "proto/grpc/reflection/v1alpha/reflection"}
+    others = {name: path for name, path in others.items()
+              if os.path.exists(f"{root}/{path}.proto")}
+    paths += others.values()
     subprocess.run(
         ["/usr/bin/protoc", f"-I{root}", f"--python_out={out}"]
-        + [f"{root}/proto/wsp/v1/{name}.proto" for name in names],
-        check=True)
-    for folder in ["proto", "proto/wsp", "proto/wsp/v1"]:
-        open(os.path.join(out, folder, "__init__.py"), "w").close()
+        + [f"{root}/{path}.proto" for path in paths], check=True)
+    for folder, _, _ in os.walk(os.path.join(out, "proto")):
+        open(os.path.join(folder, "__init__.py"), "w").close()
     sys.path.insert(0, out)
     protos = Protos(importlib.import_module(f"proto.wsp.v1.{name}_pb2")
                     for name in ["types", "provider", "admin"])
     protos.linux = importlib.import_module("proto.wsp.v1.linux_pb2")
+    for name, path in others.items():
+        setattr(protos, name,
+                importlib.import_module(path.replace("/", ".") + "_pb2"))
     return protos
 
 

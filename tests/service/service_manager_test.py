@@ -13,6 +13,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "python")]
+import admin_client  # noqa: E402
 import service_manager  # noqa: E402
 import wire_client  # noqa: E402
 
@@ -182,6 +183,21 @@ class ServiceManagerTest(unittest.TestCase):
         code, log = self.manager.stop()
         self.assertEqual(code, 0)
         self.assertIn("threads don't answer names=\"admin server\"", log)
+
+    def test_says_when_it_is_drained(self):
+        self.manager.start()
+        self.manager.await_ready()
+        self.attach()
+        admin = self.enter(admin_client.AdminClient(
+            PROTOS, self.manager.admin_socket))
+        call = admin.stream("Drain")
+        self.assertEqual(next(call).clients, 1)
+        self.assertEqual(self.manager.receive(),
+                         ["STATUS=draining, left: 1 client, 0 sockets and 0 "
+                          "closed ones that still send"])
+        self.assertTrue(admin.call("CancelDrain").was_draining)
+        self.assertEqual(self.manager.receive(), ["STATUS=serving 1 client"])
+        self.assertEqual(self.manager.stop()[0], 0)
 
     def test_watchdog_of_another_process_is_not_its_own(self):
         self.manager.start(environment={"WATCHDOG_USEC": "1000",
