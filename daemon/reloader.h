@@ -32,7 +32,8 @@ class Reloader {
 
   // Has the configuration read after this; who asks while it is being read
   // waits for the next time, which is one for all of them. `done` is called
-  // with what came of it, on the thread; with UNAVAILABLE after Stop(), at once.
+  // with what came of it, on the thread; with UNAVAILABLE after Stop(), at
+  // once.
   void Request(DaemonControl::ReloadDone done);
 
   // The same, and waits.

@@ -33,19 +33,17 @@ TEST(Reloader, WhoAsksMeanwhileWaitsForTheNextOne) {
   });
   std::vector<std::string> answers;
   absl::Notification all;
-  const auto note =
-      [&](const absl::StatusOr<wsp::v1::ReloadResponse>& result) {
-        answers.push_back(result->changes(0).field());
-        if (answers.size() == 3) all.Notify();
-      };
+  const auto note = [&](const absl::StatusOr<wsp::v1::ReloadResponse>& result) {
+    answers.push_back(result->changes(0).field());
+    if (answers.size() == 3) all.Notify();
+  };
   reloader.Request(note);
   begun.WaitForNotification();
   reloader.Request(note);
   reloader.Request(note);
   go_on.Notify();
   all.WaitForNotification();
-  EXPECT_EQ(answers,
-            (std::vector<std::string>{"first", "second", "second"}));
+  EXPECT_EQ(answers, (std::vector<std::string>{"first", "second", "second"}));
   EXPECT_EQ(readings, 2);
 }
 

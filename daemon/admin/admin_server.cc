@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "proto/grpc/health/v1/health.pb.h"
 #include "proto/grpc/reflection/v1alpha/reflection.pb.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -29,10 +30,11 @@ void AddAdminMethod(const AdminService* admin, const char* name,
                     absl::StatusOr<Response> (AdminService::*method)(
                         const Caller&, const Request&) const,
                     RpcTable* table) {
-  table->Add<Request>(absl::StrCat("/", kAdmin, "/", name), RpcKind::kUnary,
-                      [admin, method](const Caller& caller, const Request& request) {
-                        return (admin->*method)(caller, request);
-                      });
+  table->Add<Request>(
+      absl::StrCat("/", kAdmin, "/", name), RpcKind::kUnary,
+      [admin, method](const Caller& caller, const Request& request) {
+        return (admin->*method)(caller, request);
+      });
 }
 
 // The same of one whose answers come when they come.
@@ -131,6 +133,7 @@ AdminService::Options AdminServer::ServiceOptions(
   service.admin_socket = options.socket;
   service.admin_group = options.admin_group;
   service.control = options.control;
+  service.rates = &rates_;
   service.wake = [this] { server_.Recheck(); };
   service.wake_after = [this](absl::Duration delay) {
     loop_->RunAfter(delay, [this, lives = std::weak_ptr<bool>(lives_)] {
@@ -149,6 +152,7 @@ AdminServer::AdminServer(const AdminServerOptions& options,
                          Inventory* inventory)
     : loop_(loop),
       file_(std::move(file)),
+      inventory_(inventory),
       events_(inventory->events()),
       admin_(inventory, ServiceOptions(options)),
       health_({kProvider}, {kAdmin}),
@@ -159,6 +163,7 @@ AdminServer::AdminServer(const AdminServerOptions& options,
   AddHealth(&health_, &methods_);
   AddReflection(&reflection_, &methods_);
   events_->SetWake([this] { server_.Recheck(); });
+  MeasureRates();
 }
 
 AdminServer::~AdminServer() {
@@ -170,6 +175,16 @@ AdminServer::~AdminServer() {
   absl::Notification idle;
   loop_->Post([&idle] { idle.Notify(); });
   idle.WaitForNotification();
+}
+
+void AdminServer::MeasureRates() {
+  wsp::v1::GetServerInfoResponse totals;
+  inventory_->FillServerInfo(&totals);
+  rates_.Add(absl::Now(), totals);
+  loop_->RunAfter(RateMeter::kPeriod,
+                  [this, lives = std::weak_ptr<bool>(lives_)] {
+                    if (const auto alive = lives.lock()) MeasureRates();
+                  });
 }
 
 void AdminServer::SetServing(bool serving) {

@@ -13,6 +13,7 @@
 #include "daemon/admin/daemon_control.h"
 #include "daemon/admin/health.h"
 #include "daemon/admin/inventory.h"
+#include "daemon/admin/rate_meter.h"
 #include "daemon/admin/reflection.h"
 #include "daemon/admin/rpc_server.h"
 #include "daemon/admin/rpc_table.h"
@@ -69,13 +70,17 @@ class AdminServer {
   AdminServer(const AdminServerOptions& options,
               std::unique_ptr<SocketFile> file, EventLoop* loop,
               Inventory* inventory);
+  // At the start, and then on the loop's thread, every RateMeter::kPeriod.
+  void MeasureRates();
   AdminService::Options ServiceOptions(const AdminServerOptions& options);
 
   EventLoop* const loop_;
   // Gone when timers have nobody to wake any more.
   std::shared_ptr<bool> lives_ = std::make_shared<bool>(true);
   const std::unique_ptr<SocketFile> file_;
+  Inventory* const inventory_;
   EventJournal* const events_;
+  RateMeter rates_;
   AdminService admin_;
   Health health_;
   const Reflection reflection_;

@@ -26,10 +26,10 @@ constexpr char kSocketType[] = "wsp.v1.Socket";
 // As wspctl names it.
 std::string SocketName(uint64_t client_id, uint64_t socket_id,
                        uint64_t cookie) {
-  return absl::StrCat(
-      client_id, "/",
-      socket_id != 0 ? absl::StrCat(absl::Hex(socket_id, absl::kZeroPad16))
-                     : absl::StrCat("sk:", absl::Hex(cookie)));
+  return absl::StrCat(client_id, "/",
+                      socket_id != 0
+                          ? absl::StrCat(absl::Hex(socket_id, absl::kZeroPad16))
+                          : absl::StrCat("sk:", absl::Hex(cookie)));
 }
 
 wsp::v1::LogLevel ToProto(LogLevel level) {
@@ -90,11 +90,11 @@ absl::Status AdminService::CheckAdministrator(const Caller& caller,
       options_.admin_group
           ? absl::StrCat(" and the members of group ", *options_.admin_group)
           : "";
-  return WithReason(
-      absl::PermissionDeniedError(
-          absl::StrCat("only root, uid ", geteuid(), group, " may ", what,
-                       "; the caller has uid ", caller.uid)),
-      "NOT_AN_ADMINISTRATOR", {{"uid", absl::StrCat(caller.uid)}});
+  return WithReason(absl::PermissionDeniedError(absl::StrCat(
+                        "only root, uid ", geteuid(), group, " may ", what,
+                        "; the caller has uid ", caller.uid)),
+                    "NOT_AN_ADMINISTRATOR",
+                    {{"uid", absl::StrCat(caller.uid)}});
 }
 
 absl::Status AdminService::CheckControl(const Caller& caller,
@@ -138,8 +138,8 @@ absl::StatusOr<wsp::v1::GetClientResponse> AdminService::GetClient(
     *response.mutable_client() = std::move(client);
     return response;
   }
-  return About(absl::NotFoundError(absl::StrCat(
-                   "there is no client with pid ", request.pid())),
+  return About(absl::NotFoundError(
+                   absl::StrCat("there is no client with pid ", request.pid())),
                kClientType, absl::StrCat("pid ", request.pid()));
 }
 
@@ -184,12 +184,14 @@ absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminService::GetServerInfo(
   response.set_admin_socket(options_.admin_socket);
   response.set_log_level(ToProto(CurrentLogLevel()));
   inventory_->FillServerInfo(&response);
+  if (options_.rates != nullptr) options_.rates->Fill(&response);
   return response;
 }
 
 absl::StatusOr<wsp::v1::DisconnectClientResponse>
 AdminService::DisconnectClient(
-    const Caller& caller, const wsp::v1::DisconnectClientRequest& request) const {
+    const Caller& caller,
+    const wsp::v1::DisconnectClientRequest& request) const {
   auto allowed = CheckAdministrator(caller, "disconnect clients");
   if (!allowed.ok()) return allowed;
   ClientSelector selector;
@@ -252,9 +254,9 @@ absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
        {"caller_uid", caller.uid},
        {"result", reset.status().ToString()}});
   if (!reset.ok()) {
-    return About(reset.status(), kSocketType,
-                 SocketName(selector.client_id, selector.socket_id,
-                            selector.cookie));
+    return About(
+        reset.status(), kSocketType,
+        SocketName(selector.client_id, selector.socket_id, selector.cookie));
   }
   wsp::v1::ResetSocketResponse response;
   *response.mutable_socket() = *std::move(reset);

@@ -13,6 +13,7 @@
 #include "daemon/admin/daemon_control.h"
 #include "daemon/admin/drain_source.h"
 #include "daemon/admin/inventory.h"
+#include "daemon/admin/rate_meter.h"
 #include "daemon/admin/rpc_table.h"
 #include "proto/wsp/v1/admin.pb.h"
 
@@ -35,6 +36,8 @@ class AdminService {
     absl::optional<gid_t> admin_group;
     // Null: the daemon can't be asked to do anything (UNIMPLEMENTED).
     DaemonControl* control = nullptr;
+    // What GetServerInfo says of rates; null: nothing.
+    const RateMeter* rates = nullptr;
     // Called when streams may have something to send, on whatever thread.
     std::function<void()> wake = [] {};
     // Has `wake` called after a while.
@@ -57,7 +60,8 @@ class AdminService {
   absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo(
       const Caller& caller, const wsp::v1::GetServerInfoRequest& request) const;
   absl::StatusOr<wsp::v1::DisconnectClientResponse> DisconnectClient(
-      const Caller& caller, const wsp::v1::DisconnectClientRequest& request) const;
+      const Caller& caller,
+      const wsp::v1::DisconnectClientRequest& request) const;
   // The messages of the stream; they end before the service.
   absl::StatusOr<std::unique_ptr<RpcSource>> WatchEvents(
       const Caller& caller, const wsp::v1::WatchEventsRequest& request) const;

@@ -33,8 +33,7 @@ class DrainSource : public RpcSource {
 
  private:
   // Sets end_ if that is how it stands.
-  void Judge(const wsp::v1::DrainResponse& left, bool draining,
-             absl::Time now);
+  void Judge(const wsp::v1::DrainResponse& left, bool draining, absl::Time now);
 
   const Inventory* const inventory_;
   const WakeAfter wake_after_;

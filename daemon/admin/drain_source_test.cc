@@ -58,7 +58,8 @@ TEST_F(DrainSourceTest, SaysWhatIsLeftUntilNothingIs) {
   inventory_.clients = 1;
   inventory_.sockets = 2;
   DrainSource source = Start();
-  EXPECT_EQ(Said(&source), "1 client, 2 sockets and 0 closed ones that still send");
+  EXPECT_EQ(Said(&source),
+            "1 client, 2 sockets and 0 closed ones that still send");
   EXPECT_EQ(Said(&source), "");
   inventory_.clients = 0;
   inventory_.sockets = 1;

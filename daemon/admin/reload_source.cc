@@ -78,15 +78,16 @@ absl::Status ReloadError(const absl::Status& status) {
   const std::vector<absl::string_view> lines =
       absl::StrSplit(status.message(), '\n', absl::SkipEmpty());
   const size_t named = std::min(lines.size(), kMostViolations);
-  for (size_t i = 0; i < named; ++i) violations.push_back(ViolationOf(lines[i]));
+  for (size_t i = 0; i < named; ++i)
+    violations.push_back(ViolationOf(lines[i]));
   const std::string first(lines.empty() ? "" : lines[0].substr(0, 512));
   const std::string others =
-      lines.size() > 1 ? absl::StrCat(" (and ", lines.size() - 1, " more)") : "";
+      lines.size() > 1 ? absl::StrCat(" (and ", lines.size() - 1, " more)")
+                       : "";
   return WithReason(
-      PreconditionError(
-          absl::StrCat("nothing has changed: ", first, others), violations),
-      "CONFIG_INVALID",
-      {{"mistakes", absl::StrCat(lines.size())}});
+      PreconditionError(absl::StrCat("nothing has changed: ", first, others),
+                        violations),
+      "CONFIG_INVALID", {{"mistakes", absl::StrCat(lines.size())}});
 }
 
 }  // namespace wspd

@@ -18,7 +18,8 @@ namespace wspd {
 
 // Who makes a call, by the kernel's word on the process that connected.
 struct Caller {
-  // Somebody in no group that matters. NOLINTNEXTLINE(google-explicit-constructor)
+  // Somebody in no group that matters.
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Caller(uid_t uid, std::vector<gid_t> groups = {})
       : uid(uid), groups(std::move(groups)) {}
 
@@ -72,33 +73,33 @@ class RpcTable {
   // `handler`: absl::StatusOr<Response>(const Caller&, const Request&).
   template <typename Request, typename Handler>
   void Add(std::string name, RpcKind kind, Handler handler) {
-    methods_.push_back(
-        {std::move(name), kind,
-         [handler = std::move(handler)](const Caller& caller,
-                                        const std::string& bytes)
-             -> absl::StatusOr<std::string> {
-           Request request;
-           if (!request.ParseFromString(bytes)) return NotA(request);
-           auto response = handler(caller, request);
-           if (!response.ok()) return response.status();
-           return response->SerializeAsString();
-         },
-         nullptr});
+    methods_.push_back({std::move(name), kind,
+                        [handler = std::move(handler)](const Caller& caller,
+                                                       const std::string& bytes)
+                            -> absl::StatusOr<std::string> {
+                          Request request;
+                          if (!request.ParseFromString(bytes))
+                            return NotA(request);
+                          auto response = handler(caller, request);
+                          if (!response.ok()) return response.status();
+                          return response->SerializeAsString();
+                        },
+                        nullptr});
   }
 
   // `open`: absl::StatusOr<std::unique_ptr<RpcSource>>(const Caller&, const
   // Request&).
   template <typename Request, typename Open>
   void AddStream(std::string name, Open open) {
-    methods_.push_back(
-        {std::move(name), RpcKind::kStream, nullptr,
-         [open = std::move(open)](const Caller& caller,
-                                  const std::string& bytes)
-             -> absl::StatusOr<std::unique_ptr<RpcSource>> {
-           Request request;
-           if (!request.ParseFromString(bytes)) return NotA(request);
-           return open(caller, request);
-         }});
+    methods_.push_back({std::move(name), RpcKind::kStream, nullptr,
+                        [open = std::move(open)](const Caller& caller,
+                                                 const std::string& bytes)
+                            -> absl::StatusOr<std::unique_ptr<RpcSource>> {
+                          Request request;
+                          if (!request.ParseFromString(bytes))
+                            return NotA(request);
+                          return open(caller, request);
+                        }});
   }
 
   // Null if there is none.

@@ -40,8 +40,8 @@ absl::Status PreconditionError(
 
 // An error as a google.rpc.Status for its caller, encoded. It has an ErrorInfo:
 // if `status` has none, one whose reason is the name of its code. Its message
-// is `message`, and details that would make it longer than `limit` are left out,
-// those that aren't ErrorInfos first.
+// is `message`, and details that would make it longer than `limit` are left
+// out, those that aren't ErrorInfos first.
 std::string EncodeStatus(const absl::Status& status, absl::string_view message,
                          size_t limit);
 

@@ -79,8 +79,8 @@ void CompareField(const Message& before, const Message& after,
   std::string old_value = ValueOf(before, field);
   std::string new_value = ValueOf(after, field);
   if (old_value == new_value) return;
-  changes->push_back({name, std::move(old_value), std::move(new_value),
-                      !IsReloadable(name)});
+  changes->push_back(
+      {name, std::move(old_value), std::move(new_value), !IsReloadable(name)});
 }
 
 void CompareFields(const Message& before, const Message& after,

@@ -47,17 +47,15 @@ TEST(ConfigChanges, TheRestIsNamedByItsSection) {
       Changes("resolver { servers: '192.0.2.1' }",
               "resolver { servers: '192.0.2.1' servers: '192.0.2.2' }"
               "limits { clients: 7 } planes { lent: false }"),
-      ElementsAre(
-          std::make_tuple("limits.clients", "4096", "7", true),
-          std::make_tuple("resolver.servers", "[\"192.0.2.1\"]",
-                          "[\"192.0.2.1\", \"192.0.2.2\"]", true),
-          std::make_tuple("planes.lent", "true", "false", true)));
+      ElementsAre(std::make_tuple("limits.clients", "4096", "7", true),
+                  std::make_tuple("resolver.servers", "[\"192.0.2.1\"]",
+                                  "[\"192.0.2.1\", \"192.0.2.2\"]", true),
+                  std::make_tuple("planes.lent", "true", "false", true)));
 }
 
 TEST(ConfigChanges, LongValuesAreCut) {
-  const auto changes =
-      Changes("", absl::StrCat("resolver { hosts_file: '/",
-                               std::string(1000, 'x'), "' }"));
+  const auto changes = Changes("", absl::StrCat("resolver { hosts_file: '/",
+                                                std::string(1000, 'x'), "' }"));
   EXPECT_EQ(std::get<2>(changes[0]).size(), kMaxChangeBytes);
 }
 

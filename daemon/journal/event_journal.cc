@@ -10,6 +10,7 @@ EventJournal::EventJournal(size_t capacity)
     : capacity_(capacity), slots_(new Slot[capacity]) {}
 
 void EventJournal::Append(const EventRecord& record) {
+  counts_[record.kind].fetch_add(1, std::memory_order_relaxed);
   const uint64_t sequence = next_.fetch_add(1, std::memory_order_acq_rel);
   Slot& slot = SlotOf(sequence);
   {

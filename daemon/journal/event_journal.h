@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_JOURNAL_EVENT_JOURNAL_H_
 #define WSPD_DAEMON_JOURNAL_EVENT_JOURNAL_H_
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -31,6 +32,11 @@ class EventJournal {
 
   // The number that the next event will have.
   uint64_t next() const { return next_.load(std::memory_order_acquire); }
+
+  // How many of a kind there have been.
+  uint64_t count(wsp::v1::JournalEvent::Kind kind) const {
+    return counts_[kind].load(std::memory_order_relaxed);
+  }
 
   // Reads on from `*sequence`, which has to be 1 or more, and moves it behind
   // what it has read. False, and `*sequence` unchanged, if that event hasn't
@@ -63,6 +69,8 @@ class EventJournal {
   const size_t capacity_;
   const std::unique_ptr<Slot[]> slots_;
   std::atomic<uint64_t> next_{1};
+  std::array<std::atomic<uint64_t>, wsp::v1::JournalEvent::Kind_ARRAYSIZE>
+      counts_{};
   std::atomic<bool> wake_wanted_{false};
   absl::Mutex wake_mu_;
   std::function<void()> wake_ ABSL_GUARDED_BY(wake_mu_);

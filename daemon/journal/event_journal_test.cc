@@ -44,6 +44,13 @@ TEST(EventJournalTest, GivesEventsInTheirOrder) {
   EXPECT_EQ(lost, 0u);
 }
 
+TEST(EventJournalTest, CountsWhatItDoesNotKeepAnyMore) {
+  EventJournal journal(8);
+  for (uint64_t i = 1; i <= 100; ++i) journal.Append(RecordOf(i));
+  EXPECT_EQ(journal.count(wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED), 100u);
+  EXPECT_EQ(journal.count(wsp::v1::JournalEvent::KIND_SOCKET_RESET), 0u);
+}
+
 TEST(EventJournalTest, DatesEvents) {
   EventJournal journal(8);
   EventRecord dated = RecordOf(1);

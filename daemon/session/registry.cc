@@ -513,6 +513,10 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
   info->set_bytes_sent_total(sent);
   info->set_bytes_received_total(received);
   info->set_calls_total(environment_->calls());
+  const EventJournal& journal = *environment_->events();
+  info->set_connections_total(
+      journal.count(wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED) +
+      journal.count(wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED));
   info->set_draining_since_ns(environment_->draining_since_ns());
   info->set_lingering_sockets(static_cast<uint32_t>(lingerer_->size()));
   for (const auto& client : clients()) {

@@ -33,8 +33,7 @@ absl::Status SeveralError(const ClientSelector& selector,
                     [](std::string* out, const auto& client) {
                       absl::StrAppend(out, client->id());
                     }),
-      count > kMostNamed ? " and others" : "",
-      "; say which, by its number"));
+      count > kMostNamed ? " and others" : "", "; say which, by its number"));
 }
 
 }  // namespace

@@ -34,9 +34,8 @@ absl::StatusOr<wsp::v1::TestPolicyResponse> Registry::TestPolicy(
     const wsp::v1::TestPolicyRequest& request) const {
   const int action = request.action();
   if (action <= 0 || action >= kActions) {
-    return FieldError("action",
-                      absl::StrCat("is ", action, "; it may be 1 to ",
-                                   kActions - 1));
+    return FieldError("action", absl::StrCat("is ", action, "; it may be 1 to ",
+                                             kActions - 1));
   }
   NetAddress address;
   if (request.has_address() && !DecodeAddress(request.address(), &address)) {

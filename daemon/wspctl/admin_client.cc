@@ -85,12 +85,11 @@ absl::StatusOr<Response> Call(Stub* stub,
 
 // A stream, for as long as it takes.
 template <typename Stub, typename Request, typename Response>
-absl::Status ReadAll(
-    Stub* stub,
-    std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(
-        grpc::ClientContext*, const Request&),
-    const Request& request,
-    const std::function<bool(const Response&)>& take) {
+absl::Status ReadAll(Stub* stub,
+                     std::unique_ptr<grpc::ClientReader<Response>> (
+                         Stub::*method)(grpc::ClientContext*, const Request&),
+                     const Request& request,
+                     const std::function<bool(const Response&)>& take) {
   grpc::ClientContext context;
   const auto stream = (stub->*method)(&context, request);
   Response response;

@@ -45,6 +45,18 @@ std::string Of(uint64_t used, uint64_t limit) {
                     : absl::StrCat(used, " of at most ", limit);
 }
 
+// "1.5 in 1 s, 0.2 in 10 s, 0.2 in 60 s".
+std::string Rates(const wsp::v1::GetServerInfoResponse& info,
+                  double (wsp::v1::Rates::*rate)() const) {
+  return absl::StrJoin(info.rates(), ", ",
+                       [rate](std::string* out, const wsp::v1::Rates& rates) {
+                         const double value = (rates.*rate)();
+                         absl::StrAppendFormat(out, "%.*f in %.0f s",
+                                               value < 10 ? 1 : 0, value,
+                                               rates.seconds());
+                       });
+}
+
 }  // namespace
 
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
@@ -117,7 +129,8 @@ std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
                     ? "serving"
                     : absl::StrCat("draining for ",
                                    AgeSince(info.draining_since_ns(), now))},
-      {"log level", ShortName(wsp::v1::LogLevel_Name(info.log_level()), "LOG_LEVEL_")},
+      {"log level",
+       ShortName(wsp::v1::LogLevel_Name(info.log_level()), "LOG_LEVEL_")},
       {"instance", absl::BytesToHexString(info.instance())},
       {"wire", VersionText(info.protocol())},
       {"provider socket", info.provider_socket()},
@@ -127,9 +140,14 @@ std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
       {"lingering sockets", absl::StrCat(info.lingering_sockets())},
       {"clients attached", absl::StrCat(info.clients_attached_total())},
       {"clients died", absl::StrCat(info.clients_died_total())},
+      {"connections", absl::StrCat(info.connections_total())},
       {"calls", absl::StrCat(info.calls_total())},
       {"bytes sent", absl::StrCat(info.bytes_sent_total())},
       {"bytes received", absl::StrCat(info.bytes_received_total())},
+      {"calls/s", Rates(info, &wsp::v1::Rates::calls)},
+      {"bytes sent/s", Rates(info, &wsp::v1::Rates::bytes_sent)},
+      {"bytes received/s", Rates(info, &wsp::v1::Rates::bytes_received)},
+      {"connections/s", Rates(info, &wsp::v1::Rates::connections)},
       {"limit of a frame", absl::StrCat(limits.frame_bytes(), " bytes")},
       {"limit of a chunk", absl::StrCat(limits.chunk_bytes(), " bytes")},
       {"limit of sockets", absl::StrCat(limits.sockets(), " a client")},

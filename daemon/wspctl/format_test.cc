@@ -187,6 +187,27 @@ TEST(FormatInfoTest, TextAndJson) {
   EXPECT_EQ(json.find('\n'), json.size() - 1);
 }
 
+TEST(FormatInfoTest, StateAndRates) {
+  wsp::v1::GetServerInfoResponse info;
+  info.set_log_level(wsp::v1::LOG_LEVEL_WARNING);
+  EXPECT_THAT(FormatInfo(info, kNow),
+              HasSubstr("state                 serving\n"
+                        "log level             warning\n"));
+  info.set_draining_since_ns(NsBefore(absl::Minutes(3)));
+  for (const double seconds : {1.0, 10.0}) {
+    wsp::v1::Rates* rates = info.add_rates();
+    rates->set_seconds(seconds);
+    rates->set_calls(1234.56 / seconds);
+    rates->set_connections(1.25);
+  }
+  const std::string text = FormatInfo(info, kNow);
+  EXPECT_THAT(text, HasSubstr("state                 draining for 3m00s\n"));
+  EXPECT_THAT(text,
+              HasSubstr("calls/s               1235 in 1 s, 123 in 10 s\n"));
+  EXPECT_THAT(text,
+              HasSubstr("connections/s         1.2 in 1 s, 1.2 in 10 s\n"));
+}
+
 TEST(FormatEventsTest, ALineEach) {
   wsp::v1::WatchEventsResponse response;
   response.set_lost(3);

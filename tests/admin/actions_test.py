@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import signal
+import time
 import unittest
 
 import admin_case
@@ -92,6 +93,23 @@ class LogLevelTest(admin_case.AdminCase):
         self.assertEqual(self.wspctl("log-level"), "INFO\n")
         self.assertIn("there is no level \"loud\"",
                       self.wspctl("log-level", "loud", code=64))
+
+
+class RatesTest(admin_case.AdminCase):
+    def test_follow_what_is_done(self):
+        self.start()
+        client = self.started()
+        deadline = time.monotonic() + admin_case.DEADLINE
+        info = self.admin.call("GetServerInfo")
+        while not info.rates or info.rates[0].calls == 0:
+            self.assertLess(time.monotonic(), deadline)
+            self.assertEqual(self.make_socket(client)[0], 0)
+            info = self.admin.call("GetServerInfo")
+        for rates in info.rates:
+            self.assertGreater(rates.calls, 0)
+            self.assertGreater(rates.seconds, 0.5)
+        self.assertEqual(len(info.rates), 3)
+        self.assertIn("calls/s ", self.wspctl("info"))
 
 
 class ReloadTest(admin_case.AdminCase):
