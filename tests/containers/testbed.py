@@ -1,6 +1,7 @@
 """The images that the tests in containers share, made once for all of them."""
 
 import atexit
+import functools
 import os
 import unittest
 
@@ -62,10 +63,14 @@ def shared_with_programs():
     return the_engine, image
 
 
-def require_network(the_engine):
-    """Skips where containers can't have a network of their own."""
+@functools.lru_cache()
+def _why_no_network(the_engine):
     result = the_engine.try_podman("run", "--rm", "--entrypoint", "wspctl",
                                    "localhost/wspd:latest", "version")
-    if result.returncode != 0:
-        raise unittest.SkipTest("no network for containers here: "
-                                + result.stderr.strip())
+    return "" if result.returncode == 0 else result.stderr.strip()
+
+
+def require_network(the_engine):
+    """Skips where containers can't have a network of their own."""
+    if why := _why_no_network(the_engine):
+        raise unittest.SkipTest(f"no network for containers here: {why}")
