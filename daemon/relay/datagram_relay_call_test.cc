@@ -14,8 +14,6 @@
 namespace wspd {
 namespace {
 
-using wsp::relay::DatagramHeader;
-
 // ------------------------------------------------------------------ errors
 
 TEST_F(DatagramRelayTest, AnIcmpErrorComesAsAnError) {
