@@ -6,6 +6,7 @@
 #include "daemon/wspctl/policy_command.h"
 #include "daemon/wspctl/reset_command.h"
 #include "daemon/wspctl/sockets_command.h"
+#include "daemon/wspctl/top_command.h"
 #include "daemon/wspctl/watch_command.h"
 
 namespace wspd {
@@ -25,6 +26,10 @@ const std::vector<CommandEntry>& CommandTable() {
        Make<ClientCommand>},
       {"sockets", "[PID]", "their sockets, or those of one process",
        Make<SocketsCommand>},
+      {"top", "",
+       "what is busiest, on the whole terminal, every second; ? says by which "
+       "keys it is sorted and searched",
+       Make<TopCommand>},
       {"reset", "SOCKET",
        "resets a socket, whoever has it: SOCKET as \"sockets\" shows it, if "
        "that isn't the only one of its number as CLIENT/SOCKET",

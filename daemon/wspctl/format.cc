@@ -20,15 +20,6 @@
 namespace wspd {
 namespace {
 
-// What is run, without end on something else than a terminal.
-std::string CommandOf(const wsp::v1::Client& client) {
-  const std::string command =
-      Escape(client.command_line().empty()
-                 ? client.executable()
-                 : absl::StrJoin(client.command_line(), " "));
-  return command.empty() ? kNothing : command;
-}
-
 using Lines = std::vector<std::pair<absl::string_view, std::string>>;
 
 std::string FormatLines(const Lines& lines) {
@@ -84,7 +75,7 @@ std::string FormatClients(const wsp::v1::ListClientsResponse& response,
          VersionText(client.version()), absl::StrCat(client.startups()),
          absl::StrCat(client.sockets()), absl::StrCat(client.pending_calls()),
          AgeSince(client.attached_at_ns(), now),
-         AgeSince(client.last_call_at_ns(), now), CommandOf(client)});
+         AgeSince(client.last_call_at_ns(), now), CommandText(client)});
   }
   return table.Format(rows);
 }

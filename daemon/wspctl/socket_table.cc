@@ -13,7 +13,6 @@
 namespace wspd {
 namespace {
 
-using ::google::protobuf::FieldDescriptor;
 using ::wsp::v1::Socket;
 
 Color ColorOf(wsp::v1::SocketState state) {

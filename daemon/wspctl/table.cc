@@ -11,8 +11,8 @@ namespace {
 
 constexpr absl::string_view kEllipsis = "...";
 constexpr size_t kGap = 2;
-// What a column that shrinks keeps.
-constexpr size_t kLeastWidth = 12;
+// What a column that shrinks keeps: an IPv4 address and port.
+constexpr size_t kLeastWidth = 21;
 // With less than that a column is left out.
 constexpr size_t kLeastRest = 4;
 

@@ -7,7 +7,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "daemon/base/escape.h"
 
 namespace wspd {
 
@@ -54,6 +57,28 @@ std::string AgeSince(int64_t unix_ns, absl::Time now) {
 
 std::string VersionText(const wsp::v1::ProtocolVersion& version) {
   return absl::StrCat(version.major(), ".", version.minor());
+}
+
+std::string FormatQuantity(double number) {
+  constexpr absl::string_view kUnits = " KMGTPE";
+  size_t unit = 0;
+  while (number >= 1023.5 && unit + 1 < kUnits.size()) {
+    number /= 1024;
+    ++unit;
+  }
+  const bool whole = unit == 0 || number >= 99.95;
+  std::string text =
+      whole ? absl::StrFormat("%.0f", number) : absl::StrFormat("%.1f", number);
+  if (unit > 0) text += kUnits[unit];
+  return text;
+}
+
+std::string CommandText(const wsp::v1::Client& client) {
+  const std::string command =
+      Escape(client.command_line().empty()
+                 ? client.executable()
+                 : absl::StrJoin(client.command_line(), " "));
+  return command.empty() ? kNothing : command;
 }
 
 }  // namespace wspd

@@ -37,6 +37,13 @@ std::string AgeSince(int64_t unix_ns, absl::Time now);
 // "1.0".
 std::string VersionText(const wsp::v1::ProtocolVersion& version);
 
+// A number in at most five characters: "0", "950", "1.2K", "12.3M", by powers
+// of 1024.
+std::string FormatQuantity(double number);
+
+// What is run; escaped.
+std::string CommandText(const wsp::v1::Client& client);
+
 }  // namespace wspd
 
 #endif  // WSPD_DAEMON_WSPCTL_VALUE_TEXT_H_

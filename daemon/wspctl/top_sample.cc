@@ -1,0 +1,80 @@
+#include "daemon/wspctl/top_sample.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+
+namespace wspd {
+namespace {
+
+constexpr uint32_t kPageSize = 2000;
+
+void AddTo(absl::optional<double>* sum, const absl::optional<double>& more) {
+  if (more) *sum = sum->value_or(0) + *more;
+}
+
+}  // namespace
+
+absl::StatusOr<TopSample> TakeTopSample(
+    AdminClient* client, const wsp::v1::ListSocketsRequest& filter) {
+  TopSample sample;
+  auto info = client->GetServerInfo();
+  if (!info.ok()) return info.status();
+  sample.info = *std::move(info);
+  auto clients = client->ListClients();
+  if (!clients.ok()) return clients.status();
+  for (wsp::v1::Client& one : *clients->mutable_clients()) {
+    sample.clients.push_back(std::move(one));
+  }
+  wsp::v1::ListSocketsRequest request = filter;
+  request.set_page_size(kPageSize);
+  do {
+    auto page = client->ListSockets(request);
+    if (!page.ok()) return page.status();
+    for (wsp::v1::Socket& one : *page->mutable_sockets()) {
+      sample.sockets.push_back(std::move(one));
+    }
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  sample.at = absl::Now();
+  return sample;
+}
+
+void TopRates::Add(const TopRates& more) {
+  AddTo(&sent, more.sent);
+  AddTo(&received, more.received);
+}
+
+TopDifference::Key TopDifference::KeyOf(const wsp::v1::Socket& socket) {
+  return {socket.client_id(), socket.socket_id(), socket.cookie()};
+}
+
+TopDifference::TopDifference(const TopSample* before, const TopSample& now) {
+  if (before == nullptr || now.at <= before->at ||
+      before->info.instance() != now.info.instance()) {
+    return;
+  }
+  seconds_ = absl::ToDoubleSeconds(now.at - before->at);
+  for (const wsp::v1::Socket& socket : before->sockets) {
+    before_[KeyOf(socket)] = {socket.bytes_sent(), socket.bytes_received()};
+  }
+  calls_ = Rate(before->info.calls_total(), now.info.calls_total());
+}
+
+// Counts never fall, but for those of a lent socket that connects anew.
+absl::optional<double> TopDifference::Rate(uint64_t before,
+                                           uint64_t now) const {
+  if (now < before) return absl::nullopt;
+  return static_cast<double>(now - before) / seconds_;
+}
+
+TopRates TopDifference::Of(const wsp::v1::Socket& socket) const {
+  if (seconds_ == 0 || socket.bytes_unknown()) return {};
+  Counts before = {0, 0};
+  const auto found = before_.find(KeyOf(socket));
+  if (found != before_.end()) before = found->second;
+  return {Rate(before.sent, socket.bytes_sent()),
+          Rate(before.received, socket.bytes_received())};
+}
+
+}  // namespace wspd
