@@ -2,9 +2,16 @@
 
 #include <stdlib.h>
 
+#include <string>
+
 #include "tests/testing/spawn.h"
 
 namespace wspd::testing {
+
+bool OnLentPlane() {
+  const char* const plane = getenv("WSPD_PLANE");
+  return plane != nullptr && std::string(plane) == "lent";
+}
 
 void UseDaemonAt(const std::string& provider_socket) {
   setenv("WSPD_SOCKET", provider_socket.c_str(), 1);

@@ -35,6 +35,10 @@ class ProviderTest : public ::testing::Test {
   std::unique_ptr<Spi> spi_;
 };
 
+// Whether the test runs with its sockets lent (on_lent_plane.sh): a SOCKET is a
+// descriptor of the kernel then, and what needs no daemon doesn't ask it.
+bool OnLentPlane();
+
 // WSPD_SOCKET, which tells this process's provider where the daemon is, also
 // that of its children.
 void UseDaemonAt(const std::string& provider_socket);
