@@ -123,6 +123,9 @@ class ComposeTest(ComposeCase):
             self.assertEqual((client["pid"], client["uid"], client["gid"]),
                              (0, 1000, 65532), client)
             self.assertFalse(client.get("command_line"), client)
+        rows = self.wspctl("clients").splitlines()
+        column = rows[0].split().index("PID")
+        self.assertEqual({row.split()[column] for row in rows[1:]}, {"-"})
 
     def test_their_death_is_noticed(self):
         self.await_guest()

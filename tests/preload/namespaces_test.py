@@ -173,6 +173,17 @@ class UnseenTest(NamespacesCase):
         self.assertEqual(len(self.wspctl("sockets")), 2)
         self.die(process)
 
+    def test_wspctl_shows_no_pid(self):
+        program = self.start_staying()
+        for table in ("clients", "sockets"):
+            head, row = subprocess.run(
+                [preload_case.WSPCTL, "--socket", self.daemon.admin_socket,
+                 table], check=True, capture_output=True,
+                text=True).stdout.splitlines()
+            # What comes before it has a value in every row.
+            self.assertEqual(row.split()[head.split().index("PID")], "-", row)
+        self.end(program)
+
     def test_processes_are_told_apart(self):
         programs = [self.start_staying() for _ in range(3)]
         clients = self.wspctl("clients")
