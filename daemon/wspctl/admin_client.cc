@@ -151,10 +151,11 @@ absl::StatusOr<wsp::v1::TestPolicyResponse> AdminClient::TestPolicy(
   return Call(admin_.get(), &wsp::v1::Admin::Stub::TestPolicy, request);
 }
 
-absl::StatusOr<grpc::health::v1::HealthCheckResponse>
-AdminClient::CheckHealth() {
-  return Call(health_.get(), &grpc::health::v1::Health::Stub::Check,
-              grpc::health::v1::HealthCheckRequest());
+absl::StatusOr<grpc::health::v1::HealthCheckResponse> AdminClient::CheckHealth(
+    const std::string& service) {
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  return Call(health_.get(), &grpc::health::v1::Health::Stub::Check, request);
 }
 
 absl::StatusOr<wsp::v1::DisconnectClientResponse> AdminClient::DisconnectClient(

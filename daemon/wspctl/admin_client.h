@@ -43,7 +43,9 @@ class AdminClient {
   absl::StatusOr<wsp::v1::CancelDrainResponse> CancelDrain();
   absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
       const wsp::v1::TestPolicyRequest& request);
-  absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth();
+  // Of a service, by its full name; empty: of the daemon as a whole.
+  absl::StatusOr<grpc::health::v1::HealthCheckResponse> CheckHealth(
+      const std::string& service);
   // Gives each message to `take` until that says false; for as long as the
   // daemon is there.
   absl::Status WatchEvents(

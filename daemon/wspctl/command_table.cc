@@ -51,7 +51,9 @@ const std::vector<CommandEntry>& CommandTable() {
        Make<WatchCommand>},
       {"info", "", "the daemon: version, sockets, counters, limits",
        Make<InfoCommand>},
-      {"health", "", "whether it takes new work", Make<HealthCommand>},
+      {"health", "[SERVICE]",
+       "whether it takes new work, or such a service answers, wsp.v1.Admin",
+       Make<HealthCommand>},
       {"policy", "test ACTION ADDRESS:PORT",
        "whether somebody may connect, bind, listen, accept, send or resolve "
        "(ADDRESS or a host's name) there, and by which rule; about others than "

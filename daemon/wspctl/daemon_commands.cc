@@ -20,10 +20,15 @@ absl::StatusOr<int> InfoCommand::Run(const Console& console) {
   return kExitOk;
 }
 
+absl::Status HealthCommand::TakeWords(const std::vector<std::string>& words) {
+  if (!words.empty()) service_ = words[0];
+  return RefuseWordsAfter(1, words);
+}
+
 absl::StatusOr<int> HealthCommand::Run(const Console& console) {
   auto client = AdminClient::Connect(console.socket);
   if (!client.ok()) return client.status();
-  const auto health = (*client)->CheckHealth();
+  const auto health = (*client)->CheckHealth(service_);
   if (!health.ok()) return health.status();
   const std::string& name =
       HealthCheckResponse::ServingStatus_Name(health->status());

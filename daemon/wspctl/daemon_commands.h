@@ -16,10 +16,14 @@ class InfoCommand : public Command {
   absl::StatusOr<int> Run(const Console& console) override;
 };
 
-// `health`. kExitFailed for anything else than SERVING.
+// `health [SERVICE]`. kExitFailed for anything else than SERVING.
 class HealthCommand : public Command {
  public:
+  absl::Status TakeWords(const std::vector<std::string>& words) override;
   absl::StatusOr<int> Run(const Console& console) override;
+
+ private:
+  std::string service_;
 };
 
 // `check-config FILE`. kExitConfig if it isn't good.

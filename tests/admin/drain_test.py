@@ -214,7 +214,11 @@ class DrainTest(admin_case.AdminCase):
         process = self.drain()
         self.assertEqual(next(states), "NOT_SERVING")
         self.assertEqual(self.wspctl("health", code=1), "NOT_SERVING\n")
-        self.assertEqual(self.admin.check_health("wsp.v1.Admin"), "SERVING")
+        self.assertEqual(self.wspctl("health", "wsp.v1.Provider", code=1),
+                         "NOT_SERVING\n")
+        self.assertEqual(self.wspctl("health", "wsp.v1.Admin"), "SERVING\n")
+        self.assertIn("there is no service x",
+                      self.wspctl("health", "x", code=1))
         self.assertGreater(
             self.admin.call("GetServerInfo").draining_since_ns, 0)
         self.assertIn("draining", self.wspctl("info"))
