@@ -54,6 +54,8 @@ case "${1:-}" in
     wanted+=("${test_packages[@]}")
     optional=("${bench_packages[@]}" "${package_packages[@]}"
       "${container_packages[@]}")
+    # For tests/admin; other vendors' nodejs brings its own, and bars Debian's.
+    command -v npm >/dev/null || optional+=(nodejs npm)
     ;;
   --package) wanted+=("${package_packages[@]}") ;;
   --container) wanted+=("${container_packages[@]}") ;;
