@@ -474,9 +474,9 @@ bool Daemon::Control::SetDraining(bool draining) {
 absl::StatusOr<wsp::v1::ReloadResponse> Daemon::Parts::Reload() {
   LogFailure(NotifyReloading());
   const auto config = options.read_config();
-  auto result =
-      config.ok() ? PutInForce(*config)
-                  : absl::StatusOr<wsp::v1::ReloadResponse>(config.status());
+  auto result = config.ok()
+                    ? PutInForce(*config)
+                    : absl::StatusOr<wsp::v1::ReloadResponse>(config.status());
   LogReload(result, policy->rules()->rules().size());
   LogFailure(NotifyReady(StatusText()));
   return result;
