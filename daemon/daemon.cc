@@ -26,12 +26,18 @@
 #include "daemon/event/event_loop.h"
 #include "daemon/linux/lent_sockets.h"
 #include "daemon/linux/socket_destruction.h"
+#include "daemon/metrics/daemon_collector.h"
+#include "daemon/metrics/metrics_server.h"
+#include "daemon/metrics/reload_status.h"
+#include "daemon/metrics/session_metrics.h"
+#include "daemon/policy/policy_counts.h"
 #include "daemon/policy/policy_events.h"
 #include "daemon/policy/policy_log.h"
 #include "daemon/policy/policy_store.h"
 #include "daemon/policy/rule_set.h"
 #include "daemon/relay/relayed_sockets.h"
 #include "daemon/reloader.h"
+#include "daemon/resolver/address_with_port.h"
 #include "daemon/resolver/dns_server.h"
 #include "daemon/resolver/resolver.h"
 #include "daemon/server/attach_server.h"
@@ -196,7 +202,8 @@ struct Daemon::Parts {
   std::unique_ptr<Lingerer> lingerer;
   std::unique_ptr<Resolver> resolver;
   PolicyEvents policy_events;
-  PolicyLog policy_log{&policy_events};
+  PolicyCounts policy_counts{&policy_events};
+  PolicyLog policy_log{&policy_counts};
   std::shared_ptr<PolicyStore> policy;
   // Null if nothing is to be lent. The loop is nobody else's: reading what the
   // kernel says of a busy system's sockets takes its time.
@@ -204,6 +211,9 @@ struct Daemon::Parts {
   std::shared_ptr<LentSockets> lent_sockets;
   // Null if nothing is to be relayed.
   std::unique_ptr<RelayedSockets> relayed_sockets;
+  ReloadStatus reload_status;
+  // Null if there are no metrics.
+  std::unique_ptr<SessionMetrics> session_metrics;
   std::unique_ptr<SessionEnvironment> environment;
   std::unique_ptr<Registry> registry;
   std::unique_ptr<ConnectionTable> connections;
@@ -214,6 +224,7 @@ struct Daemon::Parts {
   std::unique_ptr<Reloader> reloader;
   std::unique_ptr<Control> admin_control;
   std::unique_ptr<AdminServer> admin;
+  std::unique_ptr<MetricsServer> metrics;
   // Null if the service manager doesn't watch.
   std::unique_ptr<Watchdog> watchdog;
   bool stopped = false;
@@ -224,6 +235,7 @@ struct Daemon::Parts {
   absl::Status MakeResolver();
   absl::Status MakePolicy();
   absl::Status Serve();
+  absl::Status ServeMetrics();
   absl::StatusOr<wsp::v1::ReloadResponse> Reload();
   absl::StatusOr<wsp::v1::ReloadResponse> PutInForce(const Config& config);
   void MakeWatchdog();
@@ -240,6 +252,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(Options options) {
   if (status.ok()) status = parts->MakeResolver();
   if (status.ok()) status = parts->MakePolicy();
   if (status.ok()) status = parts->Serve();
+  if (status.ok()) status = parts->ServeMetrics();
   if (!status.ok()) return status;
   Log(LogLevel::kInfo, "wspd ready",
       {{"version", kVersion},
@@ -344,6 +357,10 @@ absl::Status Daemon::Parts::Serve() {
       relayed_sockets.get(), policy.get(), config.limits().sockets_per_uid(),
       config.limits().relayed_bytes_per_second());
   policy_events.SetJournal(environment->events());
+  if (!config.metrics().address().empty()) {
+    session_metrics = std::make_unique<SessionMetrics>();
+    environment->SetMetrics(session_metrics.get());
+  }
   Registry::Options registry_options;
   registry_options.limits = LimitsOf(config);
   registry_options.provider_socket = config.provider_socket();
@@ -397,6 +414,19 @@ absl::Status Daemon::Parts::Serve() {
                          std::move(options.passed.admin));
   if (!admin_started.ok()) return admin_started.status();
   admin = *std::move(admin_started);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Parts::ServeMetrics() {
+  if (session_metrics == nullptr) return absl::OkStatus();
+  auto started = MetricsServer::Start(
+      ParseAddressWithPort(options.config.metrics().address(), absl::nullopt),
+      std::make_shared<DaemonCollector>(DaemonCollector::Sources{
+          registry.get(), environment->events(), session_metrics.get(),
+          &policy_counts, &reload_status}));
+  if (!started.ok()) return started.status();
+  metrics = *std::move(started);
+  Log(LogLevel::kInfo, "metrics served", {{"port", metrics->port()}});
   return absl::OkStatus();
 }
 
@@ -477,6 +507,7 @@ absl::StatusOr<wsp::v1::ReloadResponse> Daemon::Parts::Reload() {
   auto result = config.ok()
                     ? PutInForce(*config)
                     : absl::StatusOr<wsp::v1::ReloadResponse>(config.status());
+  reload_status.Set(result.ok());
   LogReload(result, policy->rules()->rules().size());
   LogFailure(NotifyReady(StatusText()));
   return result;

@@ -3,8 +3,8 @@
 # Does nothing when all are there. Needs root or sudo.
 #   deploy/install_packages.sh [--tests | --package | --container | --machine |
 #                              --interop | --bench]
-# --tests    also what the tests need, and --bench's, --package's and --container's
-#            as far as they can be had: their tests say what isn't there
+# --tests    also what the tests need, and --bench's, --package's, --container's
+#            and Prometheus as far as they can be had: their tests say what isn't there
 # --package  also what deploy/debian/build_package.sh needs, and its tests
 # --container  also what deploy/container/build_image.sh needs, and what
 #            tests/containers runs
@@ -18,7 +18,7 @@ packages=(
   bazel-bootstrap bazel-rules-java bazel-rules-proto g++
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc
   libprotobuf-dev libabsl-dev libnghttp2-dev libprotozero-dev
-  libc-ares-dev libseccomp-dev
+  libc-ares-dev libseccomp-dev prometheus-cpp-dev
   python3 python3-protobuf
 )
 test_packages=(
@@ -27,6 +27,8 @@ test_packages=(
   clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
   binutils curl iproute2 linux-perf
 )
+# tests/metrics.
+metrics_packages=(prometheus)
 # deploy/debian, tests/service.
 package_packages=(debhelper lintian man-db mmdebstrap podman runc systemd)
 # deploy/container, tests/containers.
@@ -52,8 +54,8 @@ case "${1:-}" in
   "") ;;
   --tests)
     wanted+=("${test_packages[@]}")
-    optional=("${bench_packages[@]}" "${package_packages[@]}"
-      "${container_packages[@]}")
+    optional=("${metrics_packages[@]}" "${bench_packages[@]}"
+      "${package_packages[@]}" "${container_packages[@]}")
     # For tests/admin; other vendors' nodejs brings its own, and bars Debian's.
     command -v npm >/dev/null || optional+=(nodejs npm)
     ;;

@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 #include "daemon/base/log.h"
 #include "daemon/config/group.h"
 #include "daemon/policy/rule_compiler.h"
+#include "daemon/resolver/address_with_port.h"
 #include "daemon/resolver/dns_server.h"
 #include "daemon/server/socket_file.h"
 
@@ -104,6 +106,19 @@ void CheckResolver(const Config::Resolver& resolver,
   }
 }
 
+void CheckMetrics(const Config::Metrics& metrics,
+                  std::vector<ConfigProblem>* problems) {
+  if (metrics.address().empty() ||
+      !ParseAddressWithPort(metrics.address(), absl::nullopt).empty()) {
+    return;
+  }
+  problems->push_back(
+      {"metrics", "address",
+       absl::StrCat("is \"", metrics.address(),
+                    "\"; it must be ADDRESS:PORT, in numbers, as "
+                    "127.0.0.1:9464 or [::1]:9464")});
+}
+
 void CheckPolicy(const Policy& policy, std::vector<ConfigProblem>* problems) {
   std::vector<PolicyProblem> found;
   (void)CompileRules(policy, &found);
@@ -160,6 +175,7 @@ void FillDefaults(Config* config) {
   if (resolver->services_file().empty()) {
     resolver->set_services_file("/etc/services");
   }
+  config->mutable_metrics();
   Config::Planes* planes = config->mutable_planes();
   if (!planes->has_lent()) planes->set_lent(true);
   if (!planes->has_relayed()) planes->set_relayed(true);
@@ -193,6 +209,7 @@ std::vector<ConfigProblem> FindProblems(const Config& config) {
   CheckNumbers(config, &problems);
   CheckResolver(config.resolver(), &problems);
   CheckPolicy(config.policy(), &problems);
+  CheckMetrics(config.metrics(), &problems);
   return problems;
 }
 

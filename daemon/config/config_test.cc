@@ -141,6 +141,21 @@ TEST(ConfigTest, TheResolversServersAndFilesAreChecked) {
             "f:3:3: resolver.hosts_file is \"hosts\"; it must begin with /");
 }
 
+TEST(ConfigTest, TheAddressOfMetricsIsInNumbersAndHasAPort) {
+  EXPECT_EQ(DefaultConfig().metrics().address(), "");
+  for (const char* good : {"127.0.0.1:9464", "[::1]:9464", "0.0.0.0:0"}) {
+    EXPECT_TRUE(
+        ParseConfig(absl::StrCat("metrics { address: '", good, "' }"), "f")
+            .ok())
+        << good;
+  }
+  EXPECT_EQ(ErrorOf("metrics {\n  address: 'localhost:9464' }"),
+            "f:2:3: metrics.address is \"localhost:9464\"; it must be "
+            "ADDRESS:PORT, in numbers, as 127.0.0.1:9464 or [::1]:9464");
+  EXPECT_THAT(ErrorOf("metrics { address: '127.0.0.1' }"),
+              HasSubstr("must be ADDRESS:PORT"));
+}
+
 TEST(ConfigTest, AProblemOfARuleNamesPlaceRuleAndField) {
   const std::string message = ErrorOf(
       "policy {\n  rules { name: 'a' verdict: DENY ports: '80' }\n"

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "absl/algorithm/container.h"
@@ -26,7 +25,7 @@ namespace wire = wsp::wire;
 constexpr size_t kCallsPerTurn = 64;
 constexpr size_t kBytesPerTurn = 256 << 10;
 // Some calls take more than others, if a client sees to that.
-constexpr std::chrono::milliseconds kTurnTime{2};
+constexpr int64_t kTurnNs = 2'000'000;
 constexpr size_t kClientNameBytes = 64;
 
 bool HasCapability(const wsp::v1::Hello& hello, const OfferedPlanes& planes,
@@ -210,18 +209,20 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
   absl::Status status;
   size_t calls = 0;
   size_t bytes = 0;
-  const auto end = std::chrono::steady_clock::now() + kTurnTime;
+  // Of the call that is next; read for the turn's sake.
+  int64_t now_ns = SessionMetrics::Now();
+  const int64_t end_ns = now_ns + kTurnNs;
   while (next_cancel_ < cancels_to_run_.size() && calls < kCallsPerTurn) {
     CancelCall(cancels_to_run_[next_cancel_++]);
     ++calls;
   }
   while (next_call_ < calls_to_run_.size() && calls < kCallsPerTurn &&
          bytes < kBytesPerTurn && status.ok() &&
-         (calls == 0 || std::chrono::steady_clock::now() < end)) {
+         (calls == 0 || (now_ns = SessionMetrics::Now()) < end_ns)) {
     const WireReader& call = calls_to_run_[next_call_++];
     bytes += call.remaining();
     ++calls;
-    status = RunCall(call);
+    status = RunCall(call, now_ns);
   }
   const bool more = next_call_ < calls_to_run_.size() ||
                     next_cancel_ < cancels_to_run_.size();

@@ -149,6 +149,8 @@ class Attachment : public CallSink,
  private:
   // A call from its arrival until its result is acknowledged.
   struct CallRecord {
+    // When it came, as SessionMetrics::Now() has it.
+    int64_t came_at_ns = 0;
     uint32_t request = 0;
     uint64_t socket_id = 0;
     // Send payload that counts against the credits.
@@ -175,12 +177,12 @@ class Attachment : public CallSink,
   void CancelCall(uint64_t call_id);
   static absl::Status ParseCancel(WireReader reader, uint64_t* call_id);
   bool IsPresent(const FrameStream* stream) const;
-  absl::Status RunCall(WireReader reader)
+  absl::Status RunCall(WireReader reader, int64_t now_ns)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(run_mu_);
   static absl::Status ParseCall(WireReader reader, Call* call);
   // Enters the call in the books. `*run` is false if the result is there or on
   // its way already.
-  absl::Status Admit(const Call& call, bool* run,
+  absl::Status Admit(const Call& call, int64_t now_ns, bool* run,
                      std::shared_ptr<SocketDescriptor>* descriptor);
   absl::Status ChargeCredit(const Call& call, CallRecord* record)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -76,7 +76,7 @@ absl::Status Attachment::ParseCall(WireReader reader, Call* call) {
   return absl::OkStatus();
 }
 
-absl::Status Attachment::RunCall(WireReader reader) {
+absl::Status Attachment::RunCall(WireReader reader, int64_t now_ns) {
   Call call;
   if (absl::Status status = ParseCall(reader, &call); !status.ok()) {
     return status;
@@ -88,12 +88,12 @@ absl::Status Attachment::RunCall(WireReader reader) {
                          std::memory_order_relaxed);
   bool run = false;
   std::shared_ptr<SocketDescriptor> descriptor;
-  absl::Status status = Admit(call, &run, &descriptor);
+  absl::Status status = Admit(call, now_ns, &run, &descriptor);
   if (status.ok() && run) Dispatch(call, descriptor.get());
   return status;
 }
 
-absl::Status Attachment::Admit(const Call& call, bool* run,
+absl::Status Attachment::Admit(const Call& call, int64_t now_ns, bool* run,
                                std::shared_ptr<SocketDescriptor>* descriptor) {
   absl::MutexLock lock(&mu_);
   if (retired_) {
@@ -115,6 +115,7 @@ absl::Status Attachment::Admit(const Call& call, bool* run,
   }
   entry->second = std::make_unique<CallRecord>();
   CallRecord* record = entry->second.get();
+  record->came_at_ns = now_ns;
   record->request = call.request;
   record->socket_id = call.socket_id;
   const uint32_t calls =
@@ -130,6 +131,9 @@ absl::Status Attachment::Admit(const Call& call, bool* run,
     record->result = CallResult(kWsaNoBufs, ENOBUFS);
     client_->usage().kept_bytes.fetch_add(KeptBytes(record->result),
                                           std::memory_order_relaxed);
+    if (SessionMetrics* const metrics = environment_->metrics()) {
+      metrics->ObserveCall(call.request, kWsaNoBufs, 0);
+    }
     QueueLocked(call.call_id, record);
     *run = false;
     return absl::OkStatus();

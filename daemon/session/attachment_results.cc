@@ -74,11 +74,17 @@ void Attachment::SweepWrittenLocked() {
 }
 
 void Attachment::Finish(uint64_t call_id, CallResult result) {
+  SessionMetrics* const metrics = environment_->metrics();
+  const int64_t now_ns = metrics == nullptr ? 0 : SessionMetrics::Now();
   absl::MutexLock lock(&mu_);
   auto found = calls_.find(call_id);
   if (found == calls_.end() || found->second->done) return;
   CallRecord* record = found->second.get();
   record->done = true;
+  if (metrics != nullptr) {
+    metrics->ObserveCall(record->request, result.wsa_error,
+                         now_ns - record->came_at_ns);
+  }
   record->result = std::move(result);
   Client::Usage& usage = client_->usage();
   usage.kept_bytes.fetch_add(KeptBytes(record->result),

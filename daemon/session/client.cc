@@ -25,14 +25,15 @@ int CountUpTo(uint32_t limit, std::atomic<uint32_t>* count, uint32_t others) {
 
 Client::Client(uint64_t id, ProcessKey key, Peer peer,
                const SessionLimits& limits, std::shared_ptr<SocketOwner> owner,
-               EventJournal* events)
+               EventJournal* events, SessionMetrics* metrics)
     : id_(id),
       key_(std::move(key)),
       peer_(std::move(peer)),
       limits_(limits),
       attached_at_(absl::Now()),
       owner_(std::move(owner)),
-      events_(events) {
+      events_(events),
+      metrics_(metrics) {
   if (owner_ != nullptr) owner_->client_id.store(id_);
 }
 
@@ -79,7 +80,7 @@ bool Client::Cleanup(Attachment* caller, uint64_t call_id, uint64_t* startups) {
   startups_.store(*startups, std::memory_order_release);
   caller->AddStartups(-1, call_id);
   if (*startups == 0) {
-    SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, caller, call_id);
+    EndLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, caller, call_id);
     Note(wsp::v1::JournalEvent::KIND_CLIENT_CLEANED_UP);
   }
   return true;
@@ -87,8 +88,17 @@ bool Client::Cleanup(Attachment* caller, uint64_t call_id, uint64_t* startups) {
 
 void Client::EndRegistration(wsp::v1::RegistrationEnded::Reason reason) {
   absl::MutexLock lock(&mu_);
-  startups_.store(0, std::memory_order_release);
+  const bool registered = startups_.exchange(0, std::memory_order_acq_rel) > 0;
+  if (registered) return EndLocked(reason, nullptr, 0);
   SweepLocked(reason, nullptr, 0);
+}
+
+void Client::EndLocked(wsp::v1::RegistrationEnded::Reason reason,
+                       const Attachment* caller, uint64_t call_id) {
+  if (metrics_ == nullptr) return SweepLocked(reason, caller, call_id);
+  const int64_t begin = SessionMetrics::Now();
+  SweepLocked(reason, caller, call_id);
+  metrics_->ObserveCleanup(reason, SessionMetrics::Now() - begin);
 }
 
 void Client::SweepLocked(wsp::v1::RegistrationEnded::Reason reason,
@@ -141,7 +151,7 @@ void Client::RemoveAttachment(Attachment* attachment) {
     const uint64_t left = last ? 0 : before - std::min<uint64_t>(before, own);
     startups_.store(left, std::memory_order_release);
     if (left == 0 && before > 0) {
-      SweepLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, nullptr, 0);
+      EndLocked(wsp::v1::RegistrationEnded::REASON_CLEANED_UP, nullptr, 0);
       Note(wsp::v1::JournalEvent::KIND_CLIENT_CLEANED_UP, "its stream ended");
     }
   }

@@ -16,6 +16,7 @@
 #include "daemon/identity/process_key.h"
 #include "daemon/journal/event_journal.h"
 #include "daemon/linux/socket_owners.h"
+#include "daemon/metrics/session_metrics.h"
 #include "daemon/session/limits.h"
 #include "proto/wsp/v1/admin.pb.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -43,10 +44,11 @@ class Client {
   };
 
   // `owner`: what counts the sockets lent to the process and relayed for it;
-  // null if none are. `events`: where its life is written down; null: nowhere.
+  // null if none are. `events`: where its life is written down, `metrics`:
+  // where its ends are timed; null: nowhere.
   Client(uint64_t id, ProcessKey key, Peer peer, const SessionLimits& limits,
          std::shared_ptr<SocketOwner> owner = nullptr,
-         EventJournal* events = nullptr);
+         EventJournal* events = nullptr, SessionMetrics* metrics = nullptr);
 
   uint64_t id() const { return id_; }
   const ProcessKey& key() const { return key_; }
@@ -112,6 +114,10 @@ class Client {
  private:
   bool HasLocked(const Attachment* attachment) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Sweeps, and times it.
+  void EndLocked(wsp::v1::RegistrationEnded::Reason reason,
+                 const Attachment* caller, uint64_t call_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SweepLocked(wsp::v1::RegistrationEnded::Reason reason,
                    const Attachment* caller, uint64_t call_id)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -123,6 +129,7 @@ class Client {
   const absl::Time attached_at_;
   const std::shared_ptr<SocketOwner> owner_;
   EventJournal* const events_;
+  SessionMetrics* const metrics_;
   Usage usage_;
   // Written under mu_.
   std::atomic<uint64_t> startups_{0};

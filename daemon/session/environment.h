@@ -13,6 +13,7 @@
 #include "daemon/journal/event_journal.h"
 #include "daemon/linux/lent_sockets.h"
 #include "daemon/linux/socket_owners.h"
+#include "daemon/metrics/session_metrics.h"
 #include "daemon/policy/policy_store.h"
 #include "daemon/relay/relayed_sockets.h"
 #include "daemon/resolver/resolver.h"
@@ -102,6 +103,11 @@ class SessionEnvironment {
     return draining_since_ns_.load(std::memory_order_relaxed);
   }
 
+  // Where calls and cleanups are timed; null: nowhere. To be set, by who keeps
+  // it, before anybody is served.
+  void SetMetrics(SessionMetrics* metrics) { metrics_ = metrics; }
+  SessionMetrics* metrics() const { return metrics_; }
+
   // Counters for listings.
   void CountCall() const { calls_.fetch_add(1, std::memory_order_relaxed); }
   uint64_t calls() const { return calls_.load(std::memory_order_relaxed); }
@@ -117,6 +123,7 @@ class SessionEnvironment {
   const std::shared_ptr<SocketOwners> owners_;
   const std::unique_ptr<EventJournal> events_ =
       std::make_unique<EventJournal>();
+  SessionMetrics* metrics_ = nullptr;
   mutable std::atomic<uint32_t> next_loop_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<int64_t> draining_since_ns_{0};

@@ -199,9 +199,9 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
     std::shared_ptr<SocketOwner> owner =
         environment_->owners()->Of(key, peer.identity);
     found = clients_.emplace(key, ClientEntry()).first;
-    found->second.client =
-        std::make_shared<Client>(next_client_++, key, std::move(peer),
-                                 options_.limits, std::move(owner), events());
+    found->second.client = std::make_shared<Client>(
+        next_client_++, key, std::move(peer), options_.limits, std::move(owner),
+        events(), environment_->metrics());
     found->second.client->Note(wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED);
     WatchLocked(&found->second);
   }
@@ -493,40 +493,59 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
   info->set_admin_socket(options_.admin_socket);
   info->set_instance(instance_);
   FillLimits(options_.limits, info->mutable_limits());
-  const WinsockSocket::Environment& sums = *environment_->sockets();
-  uint64_t sent = sums.bytes_sent.load(std::memory_order_relaxed);
-  uint64_t received = sums.bytes_received.load(std::memory_order_relaxed);
-  uint32_t sockets = 0;
-  if (const LentSockets* const lent = environment_->lent_sockets()) {
-    sent += lent->bytes_sent();
-    received += lent->bytes_received();
-    sockets += static_cast<uint32_t>(lent->size());
-  }
-  if (const RelayedSockets* const relayed = environment_->relayed_sockets()) {
-    uint64_t relayed_sent = 0;
-    uint64_t relayed_received = 0;
-    relayed->SumBytes(&relayed_sent, &relayed_received);
-    sent += relayed_sent;
-    received += relayed_received;
-    sockets += static_cast<uint32_t>(relayed->size());
-  }
-  info->set_bytes_sent_total(sent);
-  info->set_bytes_received_total(received);
-  info->set_calls_total(environment_->calls());
+  const DaemonTotals totals = Totals();
+  info->set_bytes_sent_total(totals.forwarded.sent + totals.lent.sent +
+                             totals.relayed.sent);
+  info->set_bytes_received_total(totals.forwarded.received +
+                                 totals.lent.received +
+                                 totals.relayed.received);
+  info->set_calls_total(totals.calls);
   const EventJournal& journal = *environment_->events();
   info->set_connections_total(
       journal.count(wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED) +
       journal.count(wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED));
   info->set_draining_since_ns(environment_->draining_since_ns());
-  info->set_lingering_sockets(static_cast<uint32_t>(lingerer_->size()));
-  for (const auto& client : clients()) {
-    sockets += client->usage().sockets.load(std::memory_order_relaxed);
+  info->set_lingering_sockets(static_cast<uint32_t>(totals.lingering_sockets));
+  info->set_sockets(static_cast<uint32_t>(
+      totals.forwarded_sockets + totals.lent_sockets + totals.relayed_sockets));
+  info->set_clients(totals.clients);
+  info->set_clients_attached_total(totals.clients_attached);
+  info->set_clients_died_total(totals.clients_died);
+}
+
+DaemonTotals Registry::Totals() const {
+  DaemonTotals totals;
+  const WinsockSocket::Environment& sums = *environment_->sockets();
+  totals.forwarded = {sums.bytes_sent.load(std::memory_order_relaxed),
+                      sums.bytes_received.load(std::memory_order_relaxed)};
+  if (const LentSockets* const lent = environment_->lent_sockets()) {
+    totals.lent = {lent->bytes_sent(), lent->bytes_received()};
+    totals.lent_sockets = lent->size();
   }
-  info->set_sockets(sockets);
+  if (const RelayedSockets* const relayed = environment_->relayed_sockets()) {
+    relayed->SumBytes(&totals.relayed.sent, &totals.relayed.received);
+    totals.relayed_sockets = relayed->size();
+  }
+  totals.lingering_sockets = lingerer_->size();
+  totals.calls = environment_->calls();
+  totals.draining = environment_->draining();
+  totals.max_clients = options_.limits.clients;
+  for (const auto& client : clients()) {
+    const Client::Usage& usage = client->usage();
+    constexpr auto kRelaxed = std::memory_order_relaxed;
+    totals.forwarded_sockets += usage.sockets.load(kRelaxed);
+    totals.calls_outstanding += usage.calls.load(kRelaxed);
+    totals.lookups += usage.lookups.load(kRelaxed);
+    totals.tickets += usage.tickets.load(kRelaxed);
+    totals.change_requests += usage.change_requests.load(kRelaxed);
+    totals.queued_bytes += usage.queued_bytes.load(kRelaxed);
+    totals.kept_bytes += usage.kept_bytes.load(kRelaxed);
+  }
   absl::MutexLock lock(&mu_);
-  info->set_clients(static_cast<uint32_t>(clients_.size()));
-  info->set_clients_attached_total(next_client_ - 1);
-  info->set_clients_died_total(died_);
+  totals.clients = static_cast<uint32_t>(clients_.size());
+  totals.clients_attached = next_client_ - 1;
+  totals.clients_died = died_;
+  return totals;
 }
 
 }  // namespace wspd

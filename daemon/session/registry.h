@@ -17,6 +17,7 @@
 #include "daemon/identity/process_key.h"
 #include "daemon/session/attachment.h"
 #include "daemon/session/client.h"
+#include "daemon/session/daemon_totals.h"
 #include "daemon/session/environment.h"
 #include "daemon/session/frame_stream.h"
 #include "daemon/session/limits.h"
@@ -71,6 +72,9 @@ class Registry : public Inventory {
 
   // Clients that are attached, or have the grace time to come back.
   size_t client_count() const;
+
+  // A time that grows with the number of clients.
+  DaemonTotals Totals() const;
 
   // Inventory.
   std::vector<wsp::v1::Client> ListClients(

@@ -46,7 +46,7 @@ version=${version:-$own_version}
 work=$(mktemp -d /tmp/wspd-package.XXXXXX)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 tree=$work/wspd-$version
-mkdir -p "$tree/files/man" "$tree/files/bash_completion"
+mkdir -p "$tree/files/man" "$tree/files/bash_completion" "$tree/files/metrics"
 cp -r deploy/debian/debian "$tree/debian"
 install -m 755 "$bin/daemon/wspd" "$bin/daemon/wspctl/wspctl" \
   "$bin/client_stub/wsprun" "$bin/client_stub/libwsp.so" \
@@ -56,6 +56,8 @@ cp deploy/systemd/wspd.service deploy/systemd/wspd.socket \
 cp deploy/systemd/sysusers.conf "$tree/debian/wspd.sysusers"
 cp deploy/systemd/tmpfiles.conf "$tree/debian/wspd.tmpfiles"
 cp deploy/bash_completion/* "$tree/files/bash_completion"
+cp deploy/prometheus/wspd.rules.yaml deploy/grafana/dashboard.json \
+  "$tree/files/metrics"
 cp README.md SECURITY.md "$tree"
 # As wspd.service has it. Where it is started as root without systemd, it becomes
 # its user, too.
