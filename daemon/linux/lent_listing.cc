@@ -7,10 +7,12 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/time/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/linux/lent_listeners.h"
 #include "daemon/linux/sock_diag.h"
 #include "daemon/winsock/address_codec.h"
+#include "daemon/winsock/tcp_info_codec.h"
 
 namespace wspd {
 namespace {
@@ -83,12 +85,16 @@ Reports Ask(const std::vector<LentSocket>& sockets, const ReportSink& others) {
 
 // What a socket and the connections that it has accepted have alike.
 void Describe(const LentSocket& socket, const SocketReport& report,
-              wsp::v1::Socket* out) {
+              int64_t now_ns, wsp::v1::Socket* out) {
   out->set_client_id(socket.owner->client_id.load(std::memory_order_relaxed));
   out->set_pid(socket.owner->pid);
   out->set_uid(socket.owner->uid);
   out->set_protocol(socket.protocol);
   out->set_plane(wsp::v1::PLANE_LENT);
+  out->set_operations_unknown(true);
+  if (!report.tcp_info.empty()) {
+    DescribeTcp(report.tcp_info.data(), report.tcp_info.size(), now_ns, out);
+  }
   out->set_bytes_unknown(!report.has_bytes);
   out->set_bytes_sent(report.bytes_sent);
   out->set_bytes_received(report.bytes_received);
@@ -118,19 +124,20 @@ void DescribeLentSockets(const LentSockets& table,
     if (is_visible(socket)) visible.push_back(socket);
   }
   if (visible.empty()) return;
+  const int64_t now_ns = absl::GetCurrentTimeNanos();
   const LentListeners listeners = LentListeners::Find(all);
   const Reports reports = Ask(visible, [&](const SocketReport& report) {
     if (!IsTaken(report)) return;
     const LentSocket* const listener = listeners.ListenerOf(report);
     if (listener == nullptr || !is_visible(*listener)) return;
     wsp::v1::Socket& socket = out->emplace_back();
-    Describe(*listener, report, &socket);
+    Describe(*listener, report, now_ns, &socket);
     socket.set_cookie(report.cookie);
     socket.set_listener_cookie(listener->cookie);
   });
   for (const LentSocket& socket : visible) {
     wsp::v1::Socket& entry = out->emplace_back();
-    Describe(socket, reports.at(socket.cookie), &entry);
+    Describe(socket, reports.at(socket.cookie), now_ns, &entry);
     entry.set_socket_id(socket.socket_id);
     entry.set_opened_at_ns(socket.opened_at_ns);
     entry.set_cookie(socket.cookie);

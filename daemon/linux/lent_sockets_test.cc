@@ -266,6 +266,9 @@ TEST_F(LentSocketsTest, TheListingCountsTcpsBytes) {
   EXPECT_FALSE(socket.bytes_unknown());
   EXPECT_EQ(socket.bytes_sent(), 100u);
   EXPECT_EQ(socket.bytes_received(), 50u);
+  EXPECT_TRUE(socket.operations_unknown());
+  EXPECT_GT(socket.tcp().congestion_window(), 0u);
+  EXPECT_GT(socket.active_at_ns(), socket.opened_at_ns() - 1'000'000'000);
   EXPECT_EQ(socket.local().ipv4().address(), INADDR_LOOPBACK);
   EXPECT_EQ(socket.peer().ipv4().address(), INADDR_LOOPBACK);
   EXPECT_NE(socket.peer().ipv4().port(), 0u);

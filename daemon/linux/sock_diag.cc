@@ -40,8 +40,11 @@ NetAddress AddressOf(int family, const uint32_t (&address)[4], uint16_t port,
 void ReadCounts(const nlattr& attribute, SocketReport* report) {
   // As much as this kernel has.
   tcp_info info{};
-  memcpy(&info, reinterpret_cast<const char*>(&attribute) + NLA_HDRLEN,
-         std::min<size_t>(attribute.nla_len - NLA_HDRLEN, sizeof(info)));
+  report->tcp_info.assign(
+      reinterpret_cast<const char*>(&attribute) + NLA_HDRLEN,
+      attribute.nla_len - NLA_HDRLEN);
+  memcpy(&info, report->tcp_info.data(),
+         std::min(report->tcp_info.size(), sizeof(info)));
   report->has_bytes = true;
   report->bytes_sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
   report->bytes_received = info.tcpi_bytes_received;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,6 +29,8 @@ struct SocketReport {
   uint32_t interface_index = 0;
   // The kernel counts TCP's bytes and nobody else's.
   bool has_bytes = false;
+  // As TCP_INFO has it; empty where has_bytes isn't set.
+  std::string tcp_info;
   // What has been sent at least once.
   uint64_t bytes_sent = 0;
   // May count the peer's end as one more.

@@ -219,6 +219,7 @@ void DatagramRelay::SendDown(Outgoing* outgoing) {
       if (error == EINTR) continue;
       for (int i = 0; i < sent; ++i) counts_.bytes_sent += messages[i].msg_len;
       if (sent > 0) {
+        counts_.sent += static_cast<uint64_t>(sent);
         first += sent;
         continue;
       }
@@ -249,6 +250,7 @@ int DatagramRelay::SendOne(const msghdr& message, int flags, int error_before) {
     if (error_before != 0 && error_before != error) error_ = error_before;
     if (IsFull(error)) return error;
     if (error == 0) {
+      ++counts_.sent;
       counts_.bytes_sent += static_cast<uint64_t>(sent);
       return 0;
     }
@@ -356,6 +358,7 @@ void DatagramRelay::SendUp(DatagramBatch* batch, int count) {
     for (; first < end; ++first) {
       if (sent > 0 || (full && up_.Push(pieces[first], 2))) {
         bytes += batch->payload_bytes(first);
+        ++counts_.received;
       } else {
         // Full, or there is nobody any more: as a kernel's socket does it.
         Drop("no room at the program's end", ENOBUFS);
@@ -430,6 +433,7 @@ int DatagramRelay::Send(const wsp::v1::LinuxSend& request, uint32_t* sent) {
         sendmsg(real_, &message, request.flags() | kSendFlags);
     if (result < 0 && errno == EINTR) continue;
     if (result < 0) return errno;
+    ++counts_.sent;
     counts_.bytes_sent += result;
     *sent = static_cast<uint32_t>(result);
     return 0;

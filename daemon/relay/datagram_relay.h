@@ -35,6 +35,9 @@ class DatagramRelay {
     // end.
     uint64_t bytes_sent = 0;
     uint64_t bytes_received = 0;
+    // And in how many datagrams.
+    uint64_t sent = 0;
+    uint64_t received = 0;
     // Datagrams that went neither way: malformed ones, those that the kernel
     // refused, those that found no room.
     uint64_t dropped = 0;

@@ -122,6 +122,9 @@ void RelayedDatagrams::CountLocked() {
   const DatagramRelay::Counts counts = relay_.TakeCounts();
   if (counts.bytes_sent > 0) CountSent(counts.bytes_sent);
   if (counts.bytes_received > 0) CountReceived(counts.bytes_received);
+  sends_.fetch_add(counts.sent, std::memory_order_relaxed);
+  receives_.fetch_add(counts.received, std::memory_order_relaxed);
+  NoteError(counts.drop_error);
   if (counts.dropped == 0) return;
   dropped_.fetch_add(counts.dropped, std::memory_order_relaxed);
   static LogLimit limit(1);

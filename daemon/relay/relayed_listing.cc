@@ -4,6 +4,7 @@
 
 #include "absl/time/clock.h"
 #include "daemon/winsock/address_codec.h"
+#include "daemon/winsock/tcp_info_codec.h"
 
 namespace wspd {
 namespace {
@@ -42,7 +43,16 @@ void Describe(const RelayedSocket& socket, int64_t now_ns,
   out->set_bytes_sent(report.bytes_sent);
   out->set_bytes_received(report.bytes_received);
   out->set_datagrams_dropped(socket.dropped());
+  socket.LookAtReal(
+      [now_ns, out](int real) { DescribeTcpOf(real, now_ns, out); });
   out->set_active_at_ns(now_ns - report.idle_ns);
+  out->set_last_errno(report.last_errno);
+  if (const auto operations = socket.operations()) {
+    out->set_sends(operations->sends);
+    out->set_receives(operations->receives);
+  } else {
+    out->set_operations_unknown(true);
+  }
   if (report.local.port() != 0) {
     EncodeAddress(report.local, out->mutable_local());
   }

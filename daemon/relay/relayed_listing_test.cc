@@ -9,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "daemon/relay/relay_fixture.h"
+#include "daemon/socket/reset.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
@@ -74,6 +75,18 @@ TEST_F(RelayedListingTest, CountsBytesAndHasAddresses) {
             NetAddress::LocalOf(peer.get()).port());
 }
 
+TEST_F(RelayedListingTest, TellsOfTcpAndTheLastError) {
+  OwnedFd peer;
+  const Relayed relayed = MakeConnected(&peer);
+  wsp::v1::Socket socket = Find(relayed);
+  EXPECT_GT(socket.tcp().congestion_window(), 0u);
+  EXPECT_TRUE(socket.operations_unknown());
+  EXPECT_EQ(socket.last_errno(), 0);
+  ResetAndClose(std::move(peer));
+  EXPECT_TRUE(Await([&] { return Find(relayed).last_errno() == ECONNRESET; }));
+  EXPECT_FALSE(Find(relayed).has_tcp());
+}
+
 TEST_F(RelayedListingTest, KnowsBoundFromListening) {
   const Relayed relayed = Make();
   ASSERT_EQ(relayed.socket->UseReal([](int fd) {
@@ -90,6 +103,8 @@ TEST_F(RelayedListingTest, CountsDatagramsThatWereDropped) {
   const Relayed relayed = Make(SOCK_DGRAM);
   Send(relayed.program.get(), "no header");
   EXPECT_TRUE(Await([&] { return Find(relayed).datagrams_dropped() == 1; }));
+  EXPECT_EQ(Find(relayed).sends(), 0u);
+  EXPECT_FALSE(Find(relayed).operations_unknown());
 }
 
 TEST_F(RelayedListingTest, LeavesOthersOut) {

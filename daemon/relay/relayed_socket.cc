@@ -76,6 +76,7 @@ RelayedSocketReport RelayedSocket::Report() const {
   report.bytes_received = bytes_received();
   report.idle_ns =
       CoarseNowNs() - active_at_ns_.load(std::memory_order_relaxed);
+  report.last_errno = last_errno_.load(std::memory_order_relaxed);
   absl::MutexLock lock(&mu_);
   report.state = StateLocked();
   if (!real_.valid()) return report;

@@ -58,6 +58,8 @@ struct RelayedSocketReport {
   uint64_t bytes_received = 0;
   // Since bytes last moved either way, or it was made.
   int64_t idle_ns = 0;
+  // The last error that it has had, Linux' number; 0: none.
+  int last_errno = 0;
 };
 
 // A relayed socket: the daemon's end of the program's pair ("link"), the real
@@ -117,6 +119,12 @@ class RelayedSocket : public RelayHandler,
 
   // Datagrams that went neither way.
   virtual uint64_t dropped() const { return 0; }
+  // Of datagrams, how many went each way; none: of a stream nobody counts.
+  struct Operations {
+    uint64_t sends;
+    uint64_t receives;
+  };
+  virtual std::optional<Operations> operations() const { return std::nullopt; }
 
   // The first port that a program knew it to have, by which RelayedSockets
   // finds it; 0: none.
@@ -141,6 +149,13 @@ class RelayedSocket : public RelayHandler,
   void OnLook() override;
 
   RelayedSocketReport Report() const;
+  // Runs `look` with the real socket, under the socket's lock; -1 once it has
+  // ended.
+  template <typename F>
+  void LookAtReal(F&& look) const {
+    absl::MutexLock lock(&mu_);
+    look(real_.get());
+  }
   // From the program to the network, and back.
   uint64_t bytes_sent() const {
     return bytes_sent_.load(std::memory_order_relaxed);
@@ -180,6 +195,10 @@ class RelayedSocket : public RelayHandler,
   // quota.
   void CountSent(uint64_t bytes);
   void CountReceived(uint64_t bytes);
+  // It has failed so, for listings.
+  void NoteError(int error) {
+    if (error != 0) last_errno_.store(error, std::memory_order_relaxed);
+  }
   // How long more of them have to wait for that quota; not at all without one.
   absl::Duration SendWait() const;
   absl::Duration ReceiveWait() const;
@@ -211,6 +230,7 @@ class RelayedSocket : public RelayHandler,
   std::atomic<uint16_t> port_{0};
   std::atomic<uint64_t> bytes_sent_{0};
   std::atomic<uint64_t> bytes_received_{0};
+  std::atomic<int> last_errno_{0};
   void CancelWakeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool LookWhetherClosedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -355,6 +355,7 @@ void RelayedStream::OnRealEndedLocked(int error) {
 
 void RelayedStream::BreakLocked(int error) {
   state_ = LinuxState::STATE_ENDED;
+  NoteError(error);
   error_ = error;
   broken_ = true;
   to_real_ended_ = true;

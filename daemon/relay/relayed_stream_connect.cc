@@ -140,6 +140,7 @@ void RelayedStream::FailConnectLocked(int error) {
   error_ = error;
   connect_failed_ = true;
   to_program_.Clear();
+  NoteError(error);
   DrainFillerLocked();
 }
 

@@ -63,6 +63,7 @@ void SocketDescriptor::OnOutcome(std::unique_ptr<Operation> operation,
                                  Outcome outcome) {
   const uint64_t call_id = operation->id;
   const int error = outcome.error;
+  socket_->CountOperation(operation->kind, error);
   CallResult result = socket_->ResultOf(this, *operation, std::move(outcome));
   socket_->EnableEventsAfter(*operation, error);
   sink_->Finish(call_id, std::move(result));

@@ -61,6 +61,10 @@ void StreamSocket::DescribeLent(const Socket& engine, wsp::v1::Socket* out) {
   const bool known = engine.WithFd([&](int fd) {
     return fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
   });
+  // The client sends and receives by itself.
+  out->set_operations_unknown(true);
+  out->set_sends(0);
+  out->set_receives(0);
   if (!known) return;
   out->set_bytes_sent(info.tcpi_bytes_sent - info.tcpi_bytes_retrans);
   out->set_bytes_received(info.tcpi_bytes_received);

@@ -7,6 +7,7 @@
 
 #include "absl/time/clock.h"
 #include "daemon/winsock/address_codec.h"
+#include "daemon/winsock/tcp_info_codec.h"
 #include "proto/wire_fields.h"
 
 namespace wspd {
@@ -128,6 +129,10 @@ void StreamSocket::Describe(wsp::v1::Socket* out) const {
   WinsockSocket::Describe(out);
   absl::MutexLock lock(&mu_);
   if (lent_) DescribeLent(*engine(), out);
+  if (state_ == State::kConnecting || state_ == State::kConnected) {
+    const int64_t now_ns = absl::GetCurrentTimeNanos();
+    engine()->WithFd([&](int fd) { DescribeTcpOf(fd, now_ns, out); });
+  }
   if (closing_ != nullptr) {
     EncodeAddress(closing_->local, out->mutable_local());
     return out->set_state(wsp::v1::SOCKET_STATE_LINGERING);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <utility>
 #include <vector>
@@ -145,6 +146,41 @@ void WinsockSocket::FinishAborted(
 void WinsockSocket::CountSent(uint64_t bytes) {
   bytes_sent_.fetch_add(bytes, std::memory_order_relaxed);
   environment_->bytes_sent.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void WinsockSocket::CountOperation(Operation::Kind kind, int error) {
+  // Neither that it would have to wait nor that it was cancelled is the
+  // socket's.
+  if (error != 0) {
+    if (error != EAGAIN && error != ECANCELED && error != EBADF) {
+      last_errno_.store(error, std::memory_order_relaxed);
+    }
+    return;
+  }
+  switch (kind) {
+    case Operation::Kind::kSendDatagram:
+      NoteActive();
+      [[fallthrough]];
+    case Operation::Kind::kSend:
+      sends_.fetch_add(1, std::memory_order_relaxed);
+      break;
+    case Operation::Kind::kReceiveDatagram:
+      NoteActive();
+      [[fallthrough]];
+    case Operation::Kind::kReceive:
+      receives_.fetch_add(1, std::memory_order_relaxed);
+      break;
+    default:
+      break;
+  }
+}
+
+void WinsockSocket::NoteActive() {
+  // The time of the last tick, which is there to be read.
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  active_at_ns_.store(now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec,
+                      std::memory_order_relaxed);
 }
 
 void WinsockSocket::Cancel(SocketDescriptor* from, uint64_t call_id) {
@@ -303,6 +339,10 @@ void WinsockSocket::Describe(wsp::v1::Socket* out) const {
                          (waits != nullptr ? waits->waiting() : 0));
   out->set_bytes_sent(bytes_sent_.load(std::memory_order_relaxed));
   out->set_bytes_received(engine_->received());
+  out->set_sends(sends_.load(std::memory_order_relaxed));
+  out->set_receives(receives_.load(std::memory_order_relaxed));
+  out->set_last_errno(last_errno_.load(std::memory_order_relaxed));
+  out->set_active_at_ns(active_at_ns_.load(std::memory_order_relaxed));
   out->set_opened_at_ns(absl::ToUnixNanos(opened_at_));
   absl::MutexLock lock(&mu_);
   EncodeAddress(peer_, out->mutable_peer());

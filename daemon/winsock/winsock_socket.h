@@ -155,6 +155,9 @@ class WinsockSocket : public OperationSink,
   // ENOTCONN if there is nothing to reset, EBADF if it was closed before.
   virtual int Reset();
 
+  // The operation of a call has ended so. For listings.
+  void CountOperation(Operation::Kind kind, int error);
+
   // For listings: all but whose it is.
   virtual void Describe(wsp::v1::Socket* out) const;
 
@@ -304,6 +307,9 @@ class WinsockSocket : public OperationSink,
   void EnumNetworkEvents(const SocketCall& call);
   void ReenableEvents(const SocketCall& call);
 
+  // For listings: a datagram went.
+  void NoteActive();
+
   // The ioctls that end when the network changes.
   void AwaitChange(const SocketCall& call,
                    const wsp::v1::IoctlRequest& request);
@@ -367,6 +373,12 @@ class WinsockSocket : public OperationSink,
   const int type_;
   const absl::Time opened_at_;
   std::atomic<uint64_t> bytes_sent_{0};
+  // Of calls, for listings.
+  std::atomic<uint64_t> sends_{0};
+  std::atomic<uint64_t> receives_{0};
+  std::atomic<int> last_errno_{0};
+  // Of datagrams, in place of TCP_INFO: Unix time, nanoseconds; 0: never.
+  std::atomic<int64_t> active_at_ns_{0};
   // Owned; null as long as nobody has asked for events. Set with mu_ held.
   std::atomic<NetworkEvents*> events_{nullptr};
   // EPOLL* that the socket is observed for on their account.

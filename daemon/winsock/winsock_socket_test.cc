@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "daemon/socket/reset.h"
 #include "daemon/socket/socket_observer.h"
 #include "daemon/testing/tcp_pair.h"
 #include "daemon/winsock/network_event_recorder.h"
@@ -55,6 +57,31 @@ TEST_F(WinsockSocketTest, EachReceiveSaysWhereItsBytesWere) {
   wsp::v1::Socket listed;
   socket->Describe(&listed);
   EXPECT_EQ(listed.bytes_received(), stream.size());
+}
+
+TEST_F(WinsockSocketTest, ListingsSayWhatItHasDoneAndHowTcpDoes) {
+  OwnedFd peer;
+  auto socket = Connect(&peer);
+  ASSERT_EQ(write(peer.get(), "abcd", 4), 4);
+  for (int i = 0; i < 2; ++i) Run(socket.get(), ReceiveCall(2));
+  wsp::v1::Socket listed;
+  socket->Describe(&listed);
+  EXPECT_EQ(listed.receives(), 2u);
+  EXPECT_EQ(listed.sends(), 0u);
+  EXPECT_FALSE(listed.operations_unknown());
+  EXPECT_EQ(listed.last_errno(), 0);
+  EXPECT_GT(listed.tcp().congestion_window(), 0u);
+  EXPECT_GT(listed.tcp().send_segment_bytes(), 0u);
+  const int64_t now = absl::GetCurrentTimeNanos();
+  EXPECT_LE(listed.active_at_ns(), now);
+  EXPECT_GT(listed.active_at_ns(), now - 60'000'000'000);
+  ResetAndClose(std::move(peer));
+  EXPECT_NE(Run(socket.get(), ReceiveCall(2)).wsa_error, 0u);
+  listed.Clear();
+  socket->Describe(&listed);
+  EXPECT_EQ(listed.last_errno(), ECONNRESET);
+  EXPECT_EQ(listed.receives(), 2u);
+  EXPECT_FALSE(listed.has_tcp());
 }
 
 TEST_F(WinsockSocketTest, AConnectWhoseTimeIsOverGoesOn) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "daemon/wspctl/address_text.h"
+#include "daemon/wspctl/socket_table.h"
 #include "daemon/wspctl/value_text.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -128,6 +129,32 @@ TEST(FormatSocketsTest, OfRelayedOnesTheIdleTimeIsKnown) {
                         "    3s\n"));
 }
 
+TEST(FormatSocketsTest, EveryFieldHasAColumn) {
+  wsp::v1::ListSocketsResponse response = OneSocket();
+  auto* socket = response.mutable_sockets(0);
+  socket->set_sends(3);
+  socket->set_receives(4);
+  socket->set_last_errno(ECONNRESET);
+  socket->mutable_tcp()->set_rtt_us(1500);
+  socket->mutable_tcp()->set_congestion_window(10);
+  const auto show = [&response](const std::string& field) {
+    return SocketPrinter::Create({field}, false, TextStyle())
+        ->Format(response, kNow);
+  };
+  EXPECT_EQ(show("sends"), "SENDS\n    3\n");
+  EXPECT_EQ(show("receives"), "RECEIVES\n       4\n");
+  EXPECT_EQ(show("last_errno"), "ERROR\nECONNRESET\n");
+  EXPECT_EQ(show("tcp"),
+            "TCP\nrtt=1.500ms cwnd=10 retrans=0 unacked=0 unsent=0\n");
+  socket->set_operations_unknown(true);
+  EXPECT_EQ(show("sends"), "SENDS\n    -\n");
+  const auto* type = wsp::v1::Socket::descriptor();
+  for (int i = 0; i < type->field_count(); ++i) {
+    EXPECT_NE(FindSocketColumn(type->field(i)->name()), nullptr)
+        << type->field(i)->name();
+  }
+}
+
 TEST(FormatSocketsTest, UnknownCountsAreNoZeros) {
   wsp::v1::ListSocketsResponse response = OneSocket();
   auto* socket = response.mutable_sockets(0);
@@ -146,16 +173,19 @@ TEST(FormatSocketsTest, WithoutANumberTheCookieNamesIt) {
 }
 
 TEST(FormatSocketsTest, JsonHasAddressesAsText) {
-  EXPECT_EQ(FormatSocketsJson(OneSocket()),
-            "{\"client_id\":\"1\",\"pid\":4242,\"socket_id\":\"11259375\","
-            "\"protocol\":6,\"state\":\"SOCKET_STATE_CONNECTED\","
-            "\"local\":\"127.0.0.1:40000\",\"peer\":\"127.0.0.1:80\","
-            "\"pending_calls\":0,\"bytes_sent\":\"10\","
-            "\"bytes_received\":\"9223372036854775808\","
-            "\"opened_at_ns\":\"1699999995000000000\",\"uid\":1000,"
-            "\"plane\":\"PLANE_UNSPECIFIED\",\"cookie\":\"0\","
-            "\"bytes_unknown\":false,\"active_at_ns\":\"0\","
-            "\"datagrams_dropped\":\"0\",\"listener_cookie\":\"0\"}\n");
+  EXPECT_EQ(
+      FormatSocketsJson(OneSocket()),
+      "{\"client_id\":\"1\",\"pid\":4242,\"socket_id\":\"11259375\","
+      "\"protocol\":6,\"state\":\"SOCKET_STATE_CONNECTED\","
+      "\"local\":\"127.0.0.1:40000\",\"peer\":\"127.0.0.1:80\","
+      "\"pending_calls\":0,\"bytes_sent\":\"10\","
+      "\"bytes_received\":\"9223372036854775808\","
+      "\"opened_at_ns\":\"1699999995000000000\",\"uid\":1000,"
+      "\"plane\":\"PLANE_UNSPECIFIED\",\"cookie\":\"0\","
+      "\"bytes_unknown\":false,\"active_at_ns\":\"0\","
+      "\"datagrams_dropped\":\"0\",\"listener_cookie\":\"0\",\"sends\":\"0\","
+      "\"receives\":\"0\",\"operations_unknown\":false,"
+      "\"last_errno\":0}\n");
 }
 
 TEST(FormatClientsTest, JsonIsOneObjectALineWithEveryField) {

@@ -1,5 +1,7 @@
 #include "daemon/wspctl/socket_table.h"
 
+#include <string.h>
+
 #include <set>
 #include <utility>
 
@@ -33,6 +35,25 @@ Color ColorOf(wsp::v1::SocketState state) {
 
 std::string ByteCount(const Socket& socket, uint64_t bytes) {
   return socket.bytes_unknown() ? kNothing : absl::StrCat(bytes);
+}
+
+std::string OperationCount(const Socket& socket, uint64_t count) {
+  return socket.operations_unknown() ? kNothing : absl::StrCat(count);
+}
+
+std::string ErrorName(int number) {
+  if (number == 0) return kNothing;
+  const char* const name = strerrorname_np(number);
+  return name == nullptr ? absl::StrCat(number) : name;
+}
+
+std::string TcpText(const Socket& socket) {
+  if (!socket.has_tcp()) return kNothing;
+  const wsp::v1::TcpInfo& tcp = socket.tcp();
+  return absl::StrFormat("rtt=%.3fms cwnd=%u retrans=%u unacked=%u unsent=%u",
+                         tcp.rtt_us() / 1000.0, tcp.congestion_window(),
+                         tcp.retransmitted_total(), tcp.unacknowledged(),
+                         tcp.unsent_bytes());
 }
 
 std::string Cookie(uint64_t cookie) {
@@ -144,6 +165,34 @@ const std::vector<SocketColumn>& Columns() {
        {},
        [](const Socket& socket, absl::Time) {
          return Cell(Cookie(socket.listener_cookie()));
+       }},
+      {"sends",
+       {"SENDS", true},
+       {"operations_unknown"},
+       [](const Socket& socket, absl::Time) {
+         return Cell(OperationCount(socket, socket.sends()));
+       }},
+      {"receives",
+       {"RECEIVES", true},
+       {"operations_unknown"},
+       [](const Socket& socket, absl::Time) {
+         return Cell(OperationCount(socket, socket.receives()));
+       }},
+      {"last_errno",
+       {"ERROR"},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(ErrorName(socket.last_errno()), Color::kRed);
+       }},
+      {"tcp",
+       {"TCP"},
+       {},
+       [](const Socket& socket, absl::Time) { return Cell(TcpText(socket)); }},
+      {"operations_unknown",
+       {"CALLS COUNTED"},
+       {},
+       [](const Socket& socket, absl::Time) {
+         return Cell(socket.operations_unknown() ? "no" : "yes");
        }},
       {"bytes_unknown",
        {"COUNTED"},

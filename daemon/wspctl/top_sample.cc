@@ -43,6 +43,7 @@ absl::StatusOr<TopSample> TakeTopSample(
 void TopRates::Add(const TopRates& more) {
   AddTo(&sent, more.sent);
   AddTo(&received, more.received);
+  AddTo(&operations, more.operations);
 }
 
 TopDifference::Key TopDifference::KeyOf(const wsp::v1::Socket& socket) {
@@ -56,7 +57,8 @@ TopDifference::TopDifference(const TopSample* before, const TopSample& now) {
   }
   seconds_ = absl::ToDoubleSeconds(now.at - before->at);
   for (const wsp::v1::Socket& socket : before->sockets) {
-    before_[KeyOf(socket)] = {socket.bytes_sent(), socket.bytes_received()};
+    before_[KeyOf(socket)] = {socket.bytes_sent(), socket.bytes_received(),
+                              socket.sends() + socket.receives()};
   }
   calls_ = Rate(before->info.calls_total(), now.info.calls_total());
 }
@@ -69,12 +71,20 @@ absl::optional<double> TopDifference::Rate(uint64_t before,
 }
 
 TopRates TopDifference::Of(const wsp::v1::Socket& socket) const {
-  if (seconds_ == 0 || socket.bytes_unknown()) return {};
-  Counts before = {0, 0};
+  if (seconds_ == 0) return {};
+  Counts before = {0, 0, 0};
   const auto found = before_.find(KeyOf(socket));
   if (found != before_.end()) before = found->second;
-  return {Rate(before.sent, socket.bytes_sent()),
-          Rate(before.received, socket.bytes_received())};
+  TopRates rates;
+  if (!socket.bytes_unknown()) {
+    rates.sent = Rate(before.sent, socket.bytes_sent());
+    rates.received = Rate(before.received, socket.bytes_received());
+  }
+  if (!socket.operations_unknown()) {
+    rates.operations =
+        Rate(before.operations, socket.sends() + socket.receives());
+  }
+  return rates;
 }
 
 }  // namespace wspd

@@ -28,8 +28,9 @@ absl::StatusOr<TopSample> TakeTopSample(
 
 // A second's worth; none: not known.
 struct TopRates {
-  absl::optional<double> sent;      // bytes
-  absl::optional<double> received;  // bytes
+  absl::optional<double> sent;        // bytes
+  absl::optional<double> received;    // bytes
+  absl::optional<double> operations;  // sends and receives
 
   // What isn't known adds nothing.
   void Add(const TopRates& more);
@@ -52,6 +53,7 @@ class TopDifference {
   struct Counts {
     uint64_t sent;
     uint64_t received;
+    uint64_t operations;
   };
 
   static Key KeyOf(const wsp::v1::Socket& socket);

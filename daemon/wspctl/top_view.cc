@@ -31,7 +31,7 @@ constexpr char kEnd[] = "\x1b[F";
 constexpr int kHeadingLines = 4;
 
 // A letter for each of TopKey.
-constexpr char kKeyLetters[] = "SRNPAI";
+constexpr char kKeyLetters[] = "SRONPAI";
 
 std::string RateText(const Value& rate) {
   return rate ? FormatQuantity(*rate) : kNothing;
@@ -73,8 +73,8 @@ struct Sum {
 
 const char kHelp[] = R"(
   c, s, Tab      clients, sockets
-  S R N P A I    sort by bytes sent, bytes received, sockets, pending calls,
-                 age, idle time
+  S R O N P A I  sort by bytes sent, bytes received, operations, sockets,
+                 pending calls, age, idle time
   < >            sort by the column before, behind
   r              sort the other way round
   /              show only rows that have a text; Enter ends it, Escape takes
@@ -83,15 +83,16 @@ const char kHelp[] = R"(
                  scroll; also k, j, b, space, g, G
   q              end
 
-  Rates are bytes a second, between the last two looks. What the daemon can't
-  know is "-": of lent sockets only connections of TCP are counted.
+  Rates are a second's, between the last two looks: bytes, and sends and
+  receives. What the daemon can't know is "-": of lent sockets only TCP's bytes
+  are counted, of relayed streams no operations.
 )";
 
 }  // namespace
 
 const std::vector<absl::string_view>& TopKeyNames() {
   static const auto* const names = new std::vector<absl::string_view>{
-      "sent", "received", "sockets", "pending", "age", "idle"};
+      "sent", "received", "ops", "sockets", "pending", "age", "idle"};
   return *names;
 }
 
@@ -128,7 +129,7 @@ std::vector<TopView::Entry> TopView::ClientEntries() const {
     const Sum& sum = sums[client.client_id()];
     entry.rates = sum.rates;
     // Without sockets it does nothing.
-    if (client.sockets() == 0 && before_) entry.rates.Add({0.0, 0.0});
+    if (client.sockets() == 0 && before_) entry.rates.Add({0.0, 0.0, 0.0});
     const absl::Time now = sample_->at;
     entry.row = {
         client.pid() == 0 ? kNothing : absl::StrCat(client.pid()),
@@ -137,6 +138,7 @@ std::vector<TopView::Entry> TopView::ClientEntries() const {
         absl::StrCat(client.pending_calls()),
         RateText(entry.rates.sent),
         RateText(entry.rates.received),
+        RateText(entry.rates.operations),
         FormatQuantity(static_cast<double>(sum.sent)),
         FormatQuantity(static_cast<double>(sum.received)),
         AgeSince(client.attached_at_ns(), now),
@@ -145,6 +147,7 @@ std::vector<TopView::Entry> TopView::ClientEntries() const {
     };
     entry.values = {entry.rates.sent,
                     entry.rates.received,
+                    entry.rates.operations,
                     client.sockets(),
                     client.pending_calls(),
                     AgeValue(client.attached_at_ns(), now),
@@ -171,6 +174,7 @@ std::vector<TopView::Entry> TopView::SocketEntries() const {
         CellOf("peer", socket, now),
         RateText(entry.rates.sent),
         RateText(entry.rates.received),
+        RateText(entry.rates.operations),
         CellOf("pending_calls", socket, now),
         CellOf("opened_at_ns", socket, now),
         CellOf("active_at_ns", socket, now),
@@ -184,6 +188,7 @@ std::vector<TopView::Entry> TopView::SocketEntries() const {
     };
     entry.values = {entry.rates.sent,
                     entry.rates.received,
+                    entry.rates.operations,
                     absl::nullopt,
                     socket.pending_calls(),
                     AgeValue(socket.opened_at_ns(), now),
@@ -195,18 +200,26 @@ std::vector<TopView::Entry> TopView::SocketEntries() const {
 
 std::vector<Column> TopView::Columns() const {
   if (choice_.kind == Kind::kClients) {
-    return {{"PID", true},     {"UID", true},           {"SOCKETS", true},
-            {"PENDING", true}, {"SENT/s", true},        {"RECV/s", true},
-            {"SENT", true},    {"RECEIVED", true},      {"AGE", true},
-            {"IDLE", true},    {"COMMAND", false, true}};
+    return {{"PID", true},     {"UID", true},    {"SOCKETS", true},
+            {"PENDING", true}, {"SENT/s", true}, {"RECV/s", true},
+            {"OPS/s", true},   {"SENT", true},   {"RECEIVED", true},
+            {"AGE", true},     {"IDLE", true},   {"COMMAND", false, true}};
   }
-  return {ColumnOf("pid"),           ColumnOf("plane"),
-          ColumnOf("protocol"),      ColumnOf("state"),
-          ColumnOf("local"),         ColumnOf("peer"),
-          ColumnOf("pending_calls"), {"SENT/s", true},
-          {"RECV/s", true},          {"SENT", true},
-          {"RECEIVED", true},        ColumnOf("opened_at_ns"),
-          ColumnOf("active_at_ns"),  ColumnOf("socket_id")};
+  return {ColumnOf("pid"),
+          ColumnOf("plane"),
+          ColumnOf("protocol"),
+          ColumnOf("state"),
+          ColumnOf("local"),
+          ColumnOf("peer"),
+          ColumnOf("pending_calls"),
+          {"SENT/s", true},
+          {"RECV/s", true},
+          {"OPS/s", true},
+          {"SENT", true},
+          {"RECEIVED", true},
+          ColumnOf("opened_at_ns"),
+          ColumnOf("active_at_ns"),
+          ColumnOf("socket_id")};
 }
 
 std::vector<const TopView::Entry*> TopView::Chosen() const {
@@ -312,7 +325,9 @@ std::string TopView::Json() const {
     absl::StrAppend(
         &text, entry->json,
         ",\"sent_per_second\":", RateJson(entry->rates.sent),
-        ",\"received_per_second\":", RateJson(entry->rates.received), "}\n");
+        ",\"received_per_second\":", RateJson(entry->rates.received),
+        ",\"operations_per_second\":", RateJson(entry->rates.operations),
+        "}\n");
   }
   return text;
 }

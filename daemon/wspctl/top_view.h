@@ -14,7 +14,15 @@
 namespace wspd {
 
 // By what rows are sorted, the most first.
-enum class TopKey { kSent, kReceived, kSockets, kPending, kAge, kIdle };
+enum class TopKey {
+  kSent,
+  kReceived,
+  kOperations,
+  kSockets,
+  kPending,
+  kAge,
+  kIdle
+};
 
 // The names of --sort, in the order of TopKey.
 const std::vector<absl::string_view>& TopKeyNames();

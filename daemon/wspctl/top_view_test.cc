@@ -85,7 +85,7 @@ TEST(TopViewTest, RatesAreTheDifferenceOfTwoSamples) {
   EXPECT_THAT(ScreenOf(&view),
               AllOf(HasSubstr("a second: 2.0K bytes sent, 100 received, 15 "
                               "calls\nclients by sent\n"),
-                    HasSubstr("    2.0K       0  5.0K         0")));
+                    HasSubstr("    2.0K       0      0  5.0K         0")));
 }
 
 TEST(TopViewTest, WithoutASampleBeforeRatesAreNotKnown) {
@@ -114,6 +114,19 @@ TEST(TopViewTest, ALentSocketThatIsNotCountedHasNoRate) {
   view.Show(std::move(before));
   view.Show(std::move(after));
   EXPECT_THAT(ScreenOf(&view), HasSubstr("a second: - bytes sent, -"));
+}
+
+TEST(TopViewTest, OperationsAreSendsAndReceives) {
+  auto [before, after] = TwoSamples();
+  after.sockets[0].set_sends(8);
+  after.sockets[2].set_receives(6);
+  after.sockets[2].set_sends(6);
+  TopView view{TopView::Choice()};
+  view.Show(std::move(before));
+  view.Show(std::move(after));
+  view.HandleKey("O");
+  EXPECT_THAT(PidsOf(&view), ElementsAre("2", "1", "3"));
+  EXPECT_THAT(view.Json(), HasSubstr("\"operations_per_second\":6}"));
 }
 
 TEST(TopViewTest, KeysSort) {
@@ -209,7 +222,8 @@ TEST(TopViewTest, TextAndJsonHaveAllRows) {
               AllOf(HasSubstr("program-1\n"), HasSubstr("program-3\n")));
   EXPECT_THAT(view.Json(), AllOf(HasSubstr("\"client_id\":\"1\""),
                                  HasSubstr(",\"sent_per_second\":2048,"
-                                           "\"received_per_second\":0}\n")));
+                                           "\"received_per_second\":0,"
+                                           "\"operations_per_second\":0}\n")));
 }
 
 }  // namespace
