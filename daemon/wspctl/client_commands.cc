@@ -14,7 +14,9 @@ absl::StatusOr<int> ClientsCommand::Run(const Console& console) {
   if (!response.ok()) return response.status();
   *console.out << (console.json
                        ? FormatClientsJson(*response)
-                       : FormatClients(*response, absl::Now(), console.style));
+                       : FormatClients(*response,
+                                       {absl::Now(), console.names.get()},
+                                       console.style));
   return kExitOk;
 }
 
@@ -43,9 +45,12 @@ absl::StatusOr<int> ClientCommand::Run(const Console& console) {
     *console.out << FormatClientJson(client->client(), *sockets);
     return kExitOk;
   }
-  *console.out << FormatClient(client->client(), info->limits(), absl::Now());
+  *console.out << FormatClient(client->client(), info->limits(),
+                               {absl::Now(), console.names.get()});
   if (sockets->sockets_size() > 0) {
-    *console.out << "\n" << FormatSockets(*sockets, absl::Now(), console.style);
+    *console.out << "\n"
+                 << FormatSockets(*sockets, {absl::Now(), console.names.get()},
+                                  console.style);
   }
   return kExitOk;
 }

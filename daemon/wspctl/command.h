@@ -2,6 +2,7 @@
 #define WSPD_DAEMON_WSPCTL_COMMAND_H_
 
 #include <functional>
+#include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "daemon/wspctl/names.h"
 #include "daemon/wspctl/text_style.h"
 
 namespace wspd {
@@ -38,6 +40,8 @@ struct Console {
   std::string socket;  // the daemon's admin socket
   bool json = false;
   TextStyle style;
+  // Names in the place of numbers, in text; null: numbers.
+  std::shared_ptr<Names> names;
   std::ostream* out = nullptr;
 };
 

@@ -1,5 +1,6 @@
 #include "daemon/wspctl/command_line.h"
 
+#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -79,6 +80,13 @@ std::vector<Option> Parser::SharedOptions() {
        "one JSON object a line; fields as in proto/wsp/v1/admin.proto, 64-bit "
        "numbers as strings, addresses as \"1.2.3.4:80\"",
        flag(&line_.console.json)},
+      {"--resolve", "",
+       "in text, names of users, hosts and services in the place of numbers, "
+       "of as many as are found in 2 s",
+       [this](absl::string_view) {
+         line_.console.names = std::make_shared<Names>();
+         return absl::OkStatus();
+       }},
       {"--color", "WHEN",
        "auto, which is on a terminal unless $NO_COLOR is set; always; never",
        [this](absl::string_view value) { return TakeColor(value); }},

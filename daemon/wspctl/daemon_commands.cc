@@ -1,14 +1,36 @@
 #include "daemon/wspctl/daemon_commands.h"
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
+#include "daemon/base/utf8.h"
 #include "daemon/base/version.h"
 #include "daemon/config/config.h"
 #include "daemon/wspctl/admin_client.h"
 #include "daemon/wspctl/format.h"
+#include "daemon/wspctl/json.h"
 
 namespace wspd {
 
 using ::grpc::health::v1::HealthCheckResponse;
+
+namespace {
+
+// {"file":...,"good":false,"problems":["FILE:LINE:COLUMN: ...",...]}
+std::string ConfigJson(absl::string_view file, const absl::Status& status) {
+  std::vector<std::string> problems;
+  for (const absl::string_view line :
+       absl::StrSplit(status.message(), '\n', absl::SkipEmpty())) {
+    problems.push_back(QuoteJson(ToValidUtf8(line)));
+  }
+  return absl::StrCat("{\"file\":", QuoteJson(ToValidUtf8(file)),
+                      ",\"good\":", status.ok() ? "true" : "false",
+                      ",\"problems\":[", absl::StrJoin(problems, ","), "]}");
+}
+
+}  // namespace
 
 absl::StatusOr<int> InfoCommand::Run(const Console& console) {
   auto client = AdminClient::Connect(console.socket);
@@ -53,6 +75,10 @@ absl::Status CheckConfigCommand::TakeWords(
 // Problems go to standard output: they are the answer.
 absl::StatusOr<int> CheckConfigCommand::Run(const Console& console) {
   const auto config = LoadConfig(file_);
+  if (console.json) {
+    *console.out << ConfigJson(file_, config.status()) << "\n";
+    return config.ok() ? kExitOk : kExitConfig;
+  }
   if (config.ok()) {
     *console.out << file_ << " is good\n";
     return kExitOk;

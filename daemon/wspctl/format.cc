@@ -48,10 +48,15 @@ std::string Rates(const wsp::v1::GetServerInfoResponse& info,
                        });
 }
 
+std::string UserText(const wsp::v1::Client& client, const SocketView& view) {
+  return view.names == nullptr ? absl::StrCat(client.uid())
+                               : view.names->User(client.uid());
+}
+
 }  // namespace
 
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
-                          absl::Time now, TextStyle style) {
+                          const SocketView& view, TextStyle style) {
   Table table({{"CLIENT", true},
                {"PID", true},
                {"UID", true},
@@ -69,23 +74,24 @@ std::string FormatClients(const wsp::v1::ListClientsResponse& response,
     rows.push_back(
         {absl::StrCat(client.client_id()),
          client.pid() == 0 ? kNothing : absl::StrCat(client.pid()),
-         absl::StrCat(client.uid()),
+         UserText(client, view),
          ShortName(wsp::v1::Personality_Name(client.personality()),
                    "PERSONALITY_"),
          VersionText(client.version()), absl::StrCat(client.startups()),
          absl::StrCat(client.sockets()), absl::StrCat(client.pending_calls()),
-         AgeSince(client.attached_at_ns(), now),
-         AgeSince(client.last_call_at_ns(), now), CommandText(client)});
+         AgeSince(client.attached_at_ns(), view.now),
+         AgeSince(client.last_call_at_ns(), view.now), CommandText(client)});
   }
   return table.Format(rows);
 }
 
 std::string FormatClient(const wsp::v1::Client& client,
-                         const wsp::v1::Limits& limits, absl::Time now) {
+                         const wsp::v1::Limits& limits,
+                         const SocketView& view) {
   return FormatLines({
       {"client", absl::StrCat(client.client_id())},
       {"pid", client.pid() == 0 ? kNothing : absl::StrCat(client.pid())},
-      {"uid", absl::StrCat(client.uid())},
+      {"uid", UserText(client, view)},
       {"gid", absl::StrCat(client.gid())},
       {"command", absl::StrJoin(client.command_line(), " ")},
       {"executable", client.executable()},
@@ -95,8 +101,8 @@ std::string FormatClient(const wsp::v1::Client& client,
                          "PERSONALITY_")},
       {"wire", VersionText(client.version())},
       {"startups", absl::StrCat(client.startups())},
-      {"attached", AgeSince(client.attached_at_ns(), now)},
-      {"last call", AgeSince(client.last_call_at_ns(), now)},
+      {"attached", AgeSince(client.attached_at_ns(), view.now)},
+      {"last call", AgeSince(client.last_call_at_ns(), view.now)},
       {"attachments", Of(client.attachments(), limits.attachments())},
       {"sockets", Of(client.sockets(), limits.sockets())},
       {"pending calls", Of(client.pending_calls(), limits.outstanding_calls())},
@@ -105,8 +111,8 @@ std::string FormatClient(const wsp::v1::Client& client,
 }
 
 std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
-                          absl::Time now, TextStyle style) {
-  return SocketPrinter::Create({}, false, style)->Format(response, now);
+                          const SocketView& view, TextStyle style) {
+  return SocketPrinter::Create({}, false, style)->Format(response, view);
 }
 
 std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "daemon/wspctl/socket_table.h"
 #include "daemon/wspctl/text_style.h"
 #include "proto/wsp/v1/admin.pb.h"
 
@@ -14,12 +15,14 @@ namespace wspd {
 // returns whole lines.
 
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
-                          absl::Time now, TextStyle style = TextStyle());
+                          const SocketView& view,
+                          TextStyle style = TextStyle());
 // All of one client but its sockets, a line each.
 std::string FormatClient(const wsp::v1::Client& client,
-                         const wsp::v1::Limits& limits, absl::Time now);
+                         const wsp::v1::Limits& limits, const SocketView& view);
 std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
-                          absl::Time now, TextStyle style = TextStyle());
+                          const SocketView& view,
+                          TextStyle style = TextStyle());
 std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
                        absl::Time now);
 

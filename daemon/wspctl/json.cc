@@ -14,43 +14,24 @@ using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::Message;
 using ::google::protobuf::Reflection;
 
-// Control characters and what JSON means something by; all else is UTF-8 as
-// protocol buffers have it.
-std::string Quote(absl::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (c == '\n') {
-      quoted += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      absl::StrAppendFormat(&quoted, "\\u%04x", c);
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "\"";
-}
-
 std::string EnumJson(const FieldDescriptor& field, int number) {
   const auto* const value = field.enum_type()->FindValueByNumber(number);
   // One that a newer daemon has.
-  return value == nullptr ? absl::StrCat(number) : Quote(value->name());
+  return value == nullptr ? absl::StrCat(number) : QuoteJson(value->name());
 }
 
 std::string MessageJson(const Message& message) {
   if (message.GetDescriptor() == wsp::v1::SocketAddress::descriptor()) {
-    return Quote(
+    return QuoteJson(
         FormatAddress(static_cast<const wsp::v1::SocketAddress&>(message)));
   }
   return ToJson(message);
 }
 
 std::string TextJson(const FieldDescriptor& field, const std::string& text) {
-  return Quote(field.type() == FieldDescriptor::TYPE_BYTES
-                   ? absl::Base64Escape(text)
-                   : text);
+  return QuoteJson(field.type() == FieldDescriptor::TYPE_BYTES
+                       ? absl::Base64Escape(text)
+                       : text);
 }
 
 // The value; of a repeated field the one at `index`, else that is -1.
@@ -120,6 +101,23 @@ std::string FieldJson(const Message& message, const FieldDescriptor& field) {
 }
 
 }  // namespace
+
+std::string QuoteJson(absl::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (c == '\n') {
+      quoted += "\\n";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      absl::StrAppendFormat(&quoted, "\\u%04x", c);
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "\"";
+}
 
 std::string ToJson(const Message& message,
                    const std::vector<const FieldDescriptor*>& fields) {

@@ -4,10 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 
 namespace wspd {
+
+// Text as JSON has it; UTF-8.
+std::string QuoteJson(absl::string_view text);
 
 // A message as one JSON object, as protocol buffers have it with snake_case
 // names (64-bit numbers as text, bytes in base64), and with every field but

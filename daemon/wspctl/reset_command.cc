@@ -64,7 +64,8 @@ absl::StatusOr<int> ResetCommand::Run(const Console& console) {
   *one.add_sockets() = response->socket();
   *console.out << (console.json
                        ? FormatSocketsJson(one)
-                       : FormatSockets(one, absl::Now(), console.style));
+                       : FormatSockets(one, {absl::Now(), console.names.get()},
+                                       console.style));
   return kExitOk;
 }
 

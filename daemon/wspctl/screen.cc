@@ -131,7 +131,7 @@ void Screen::TakeSignals(Input* input) {
     if (bytes[i] == SIGTSTP || bytes[i] == SIGWINCH) {
       input->resized = true;
     } else {
-      input->signal = bytes[i];
+      input->signal = static_cast<unsigned char>(bytes[i]);
     }
   }
 }

@@ -17,6 +17,9 @@ namespace {
 
 using ::wsp::v1::Socket;
 
+// For the names of a page.
+constexpr absl::Duration kNamesWait = absl::Seconds(2);
+
 Color ColorOf(wsp::v1::SocketState state) {
   switch (state) {
     case wsp::v1::SOCKET_STATE_CONNECTED:
@@ -31,6 +34,14 @@ Color ColorOf(wsp::v1::SocketState state) {
     default:
       return Color::kPlain;
   }
+}
+
+std::string AddressText(const Socket& socket,
+                        const wsp::v1::SocketAddress& address,
+                        const SocketView& view) {
+  return view.names == nullptr
+             ? FormatAddress(address)
+             : view.names->Address(address, socket.protocol());
 }
 
 std::string ByteCount(const Socket& socket, uint64_t bytes) {
@@ -66,138 +77,141 @@ const std::vector<SocketColumn>& Columns() {
       {"client_id",
        {"CLIENT", true},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(absl::StrCat(socket.client_id()));
        }},
       {"pid",
        {"PID", true},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(socket.pid() == 0 ? kNothing : absl::StrCat(socket.pid()));
        }},
       {"uid",
        {"UID", true},
        {},
-       [](const Socket& socket, absl::Time) {
-         return Cell(absl::StrCat(socket.uid()));
+       [](const Socket& socket, const SocketView& view) {
+         return Cell(view.names == nullptr ? absl::StrCat(socket.uid())
+                                           : view.names->User(socket.uid()));
        }},
       {"socket_id",
        {"SOCKET"},
        {"cookie"},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(SocketNumber(socket));
        }},
       {"plane",
        {"PLANE"},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(PlaneName(socket.plane()));
        }},
       {"protocol",
        {"PROTO"},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(ProtocolName(socket.protocol()));
        }},
       {"state",
        {"STATE"},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(StateName(socket.state()), ColorOf(socket.state()));
        }},
       {"local",
        {"LOCAL", false, true},
-       {},
-       [](const Socket& socket, absl::Time) {
-         return Cell(FormatAddress(socket.local()));
+       {"protocol"},
+       [](const Socket& socket, const SocketView& view) {
+         return Cell(AddressText(socket, socket.local(), view));
        }},
       {"peer",
        {"PEER", false, true},
-       {},
-       [](const Socket& socket, absl::Time) {
-         return Cell(FormatAddress(socket.peer()));
+       {"protocol"},
+       [](const Socket& socket, const SocketView& view) {
+         return Cell(AddressText(socket, socket.peer(), view));
        }},
       {"pending_calls",
        {"PENDING", true},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(absl::StrCat(socket.pending_calls()));
        }},
       {"bytes_sent",
        {"SENT", true},
        {"bytes_unknown"},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(ByteCount(socket, socket.bytes_sent()));
        }},
       {"bytes_received",
        {"RECEIVED", true},
        {"bytes_unknown"},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(ByteCount(socket, socket.bytes_received()));
        }},
       {"opened_at_ns",
        {"AGE", true},
        {},
-       [](const Socket& socket, absl::Time now) {
-         return Cell(AgeSince(socket.opened_at_ns(), now));
+       [](const Socket& socket, const SocketView& view) {
+         return Cell(AgeSince(socket.opened_at_ns(), view.now));
        }},
       {"active_at_ns",
        {"IDLE", true},
        {},
-       [](const Socket& socket, absl::Time now) {
-         return Cell(AgeSince(socket.active_at_ns(), now));
+       [](const Socket& socket, const SocketView& view) {
+         return Cell(AgeSince(socket.active_at_ns(), view.now));
        }},
       // By default not in the table.
       {"cookie",
        {"COOKIE"},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(Cookie(socket.cookie()));
        }},
       {"datagrams_dropped",
        {"DROPPED", true},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(absl::StrCat(socket.datagrams_dropped()));
        }},
       {"listener_cookie",
        {"LISTENER"},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(Cookie(socket.listener_cookie()));
        }},
       {"sends",
        {"SENDS", true},
        {"operations_unknown"},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(OperationCount(socket, socket.sends()));
        }},
       {"receives",
        {"RECEIVES", true},
        {"operations_unknown"},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(OperationCount(socket, socket.receives()));
        }},
       {"last_errno",
        {"ERROR"},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(ErrorName(socket.last_errno()), Color::kRed);
        }},
       {"tcp",
        {"TCP"},
        {},
-       [](const Socket& socket, absl::Time) { return Cell(TcpText(socket)); }},
+       [](const Socket& socket, const SocketView&) {
+         return Cell(TcpText(socket));
+       }},
       {"operations_unknown",
        {"CALLS COUNTED"},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(socket.operations_unknown() ? "no" : "yes");
        }},
       {"bytes_unknown",
        {"COUNTED"},
        {},
-       [](const Socket& socket, absl::Time) {
+       [](const Socket& socket, const SocketView&) {
          return Cell(socket.bytes_unknown() ? "no" : "yes");
        }},
   };
@@ -228,6 +242,12 @@ std::string SocketNumber(const Socket& socket) {
   return socket.socket_id() != 0 || socket.cookie() == 0
              ? absl::StrFormat("%016x", socket.socket_id())
              : absl::StrFormat("sk:%x", socket.cookie());
+}
+
+void FindSocketNames(const Socket& socket,
+                     std::vector<const wsp::v1::SocketAddress*>* addresses) {
+  addresses->push_back(&socket.local());
+  addresses->push_back(&socket.peer());
 }
 
 const SocketColumn* FindSocketColumn(absl::string_view field) {
@@ -276,7 +296,7 @@ absl::StatusOr<SocketPrinter> SocketPrinter::Create(
 }
 
 std::string SocketPrinter::Format(const wsp::v1::ListSocketsResponse& page,
-                                  absl::Time now) {
+                                  const SocketView& view) {
   if (json_) {
     std::string text;
     for (const Socket& socket : page.sockets()) {
@@ -286,12 +306,19 @@ std::string SocketPrinter::Format(const wsp::v1::ListSocketsResponse& page,
     }
     return text;
   }
+  if (view.names != nullptr) {
+    std::vector<const wsp::v1::SocketAddress*> addresses;
+    for (const Socket& socket : page.sockets()) {
+      FindSocketNames(socket, &addresses);
+    }
+    view.names->Find(addresses, kNamesWait);
+  }
   std::vector<Row> rows;
   rows.reserve(page.sockets_size());
   for (const Socket& socket : page.sockets()) {
     Row& row = rows.emplace_back();
     for (const SocketColumn* column : columns_) {
-      row.push_back(column->cell(socket, now));
+      row.push_back(column->cell(socket, view));
     }
   }
   return table_.Format(rows);

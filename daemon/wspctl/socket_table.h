@@ -6,11 +6,27 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "daemon/wspctl/names.h"
 #include "daemon/wspctl/table.h"
 #include "google/protobuf/descriptor.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
+
+// What cells depend on beside their socket.
+struct SocketView {
+  // NOLINTNEXTLINE(google-explicit-constructor): mostly it is all there is.
+  SocketView(absl::Time its_now, Names* its_names = nullptr)
+      : now(its_now), names(its_names) {}
+
+  absl::Time now;
+  // Null: numbers are shown.
+  Names* names;
+};
+
+// The addresses that have names, for Names::Find().
+void FindSocketNames(const wsp::v1::Socket& socket,
+                     std::vector<const wsp::v1::SocketAddress*>* addresses);
 
 // A column of sockets: a field of wsp.v1.Socket as people read it.
 struct SocketColumn {
@@ -19,7 +35,7 @@ struct SocketColumn {
   Column column;
   // Fields that it needs beside that.
   std::vector<const char*> also;
-  Cell (*cell)(const wsp::v1::Socket& socket, absl::Time now);
+  Cell (*cell)(const wsp::v1::Socket& socket, const SocketView& view);
 };
 
 // One for every field that it makes sense to show alone. Null if there is none.
@@ -37,8 +53,10 @@ class SocketPrinter {
   // Which fields the daemon is to be asked for; none: all.
   const std::vector<std::string>& needed_fields() const { return needed_; }
 
-  // Whole lines. A table has a heading at the first time.
-  std::string Format(const wsp::v1::ListSocketsResponse& page, absl::Time now);
+  // Whole lines. A table has a heading at the first time. Names are waited for,
+  // as long as somebody would who has asked for them.
+  std::string Format(const wsp::v1::ListSocketsResponse& page,
+                     const SocketView& view);
 
  private:
   SocketPrinter(std::vector<const SocketColumn*> columns, bool json,

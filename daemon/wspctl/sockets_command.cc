@@ -172,7 +172,7 @@ absl::StatusOr<int> SocketsCommand::Run(const Console& console) {
   do {
     const auto page = (*client)->ListSockets(request);
     if (!page.ok()) return page.status();
-    *console.out << printer->Format(*page, absl::Now());
+    *console.out << printer->Format(*page, {absl::Now(), console.names.get()});
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty() && console.out->good());
   return kExitOk;

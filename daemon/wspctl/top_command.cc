@@ -103,7 +103,7 @@ absl::Status TopCommand::TakeWords(const std::vector<std::string>& words) {
 
 absl::StatusOr<int> TopCommand::RunOnce(const Console& console) {
   Sampler sampler(console.socket, filter_);
-  TopView view(choice_);
+  TopView view(choice_, console.names.get());
   for (int i = 0; i < 2; ++i) {
     if (i > 0) absl::SleepFor(interval_);
     auto sample = sampler.Take();
@@ -116,7 +116,7 @@ absl::StatusOr<int> TopCommand::RunOnce(const Console& console) {
 
 absl::StatusOr<int> TopCommand::RunOnScreen(const Console& console) {
   Sampler sampler(console.socket, filter_);
-  TopView view(choice_);
+  TopView view(choice_, console.names.get());
   // Before the screen is taken over, for the sake of an error's line.
   auto sample = sampler.Take();
   if (!sample.ok()) return sample.status();

@@ -58,8 +58,8 @@ bool Has(const Row& row, const std::string& text) {
   });
 }
 
-Cell CellOf(const char* field, const Socket& socket, absl::Time now) {
-  return FindSocketColumn(field)->cell(socket, now);
+Cell CellOf(const char* field, const Socket& socket, const SocketView& view) {
+  return FindSocketColumn(field)->cell(socket, view);
 }
 
 Column ColumnOf(const char* field) { return FindSocketColumn(field)->column; }
@@ -69,6 +69,7 @@ struct Sum {
   TopRates rates;
   uint64_t sent = 0;
   uint64_t received = 0;
+  int64_t active_at_ns = 0;  // the last time; 0: not known
 };
 
 const char kHelp[] = R"(
@@ -107,6 +108,14 @@ void TopView::Show(TopSample sample) {
 
 void TopView::Rebuild() {
   if (!sample_) return;
+  if (names_ != nullptr) {
+    // Those that aren't known yet are there the next time.
+    std::vector<const wsp::v1::SocketAddress*> addresses;
+    for (const Socket& socket : sample_->sockets) {
+      FindSocketNames(socket, &addresses);
+    }
+    names_->Find(addresses, absl::ZeroDuration());
+  }
   const TopDifference difference(before_ ? &*before_ : nullptr, *sample_);
   calls_ = difference.calls();
   sum_ = {};
@@ -122,6 +131,7 @@ std::vector<TopView::Entry> TopView::ClientEntries() const {
     sum.rates.Add(difference.Of(socket));
     sum.sent += socket.bytes_sent();
     sum.received += socket.bytes_received();
+    sum.active_at_ns = std::max(sum.active_at_ns, socket.active_at_ns());
   }
   std::vector<Entry> entries;
   for (const Client& client : sample_->clients) {
@@ -131,9 +141,12 @@ std::vector<TopView::Entry> TopView::ClientEntries() const {
     // Without sockets it does nothing.
     if (client.sockets() == 0 && before_) entry.rates.Add({0.0, 0.0, 0.0});
     const absl::Time now = sample_->at;
+    const int64_t active_at_ns =
+        std::max(client.last_call_at_ns(), sum.active_at_ns);
     entry.row = {
         client.pid() == 0 ? kNothing : absl::StrCat(client.pid()),
-        absl::StrCat(client.uid()),
+        names_ == nullptr ? absl::StrCat(client.uid())
+                          : names_->User(client.uid()),
         absl::StrCat(client.sockets()),
         absl::StrCat(client.pending_calls()),
         RateText(entry.rates.sent),
@@ -142,16 +155,14 @@ std::vector<TopView::Entry> TopView::ClientEntries() const {
         FormatQuantity(static_cast<double>(sum.sent)),
         FormatQuantity(static_cast<double>(sum.received)),
         AgeSince(client.attached_at_ns(), now),
-        AgeSince(client.last_call_at_ns(), now),
+        AgeSince(active_at_ns, now),
         CommandText(client),
     };
-    entry.values = {entry.rates.sent,
-                    entry.rates.received,
-                    entry.rates.operations,
-                    client.sockets(),
-                    client.pending_calls(),
-                    AgeValue(client.attached_at_ns(), now),
-                    AgeValue(client.last_call_at_ns(), now)};
+    entry.values = {
+        entry.rates.sent,           entry.rates.received,
+        entry.rates.operations,     client.sockets(),
+        client.pending_calls(),     AgeValue(client.attached_at_ns(), now),
+        AgeValue(active_at_ns, now)};
     entry.json = WithoutBrace(ToJson(client));
   }
   return entries;
@@ -162,29 +173,30 @@ std::vector<TopView::Entry> TopView::SocketEntries() const {
   std::vector<Entry> entries;
   entries.reserve(sample_->sockets.size());
   const absl::Time now = sample_->at;
+  const SocketView view(now, names_);
   for (const Socket& socket : sample_->sockets) {
     Entry& entry = entries.emplace_back();
     entry.rates = difference.Of(socket);
     entry.row = {
-        CellOf("pid", socket, now),
-        CellOf("plane", socket, now),
-        CellOf("protocol", socket, now),
-        CellOf("state", socket, now),
-        CellOf("local", socket, now),
-        CellOf("peer", socket, now),
+        CellOf("pid", socket, view),
+        CellOf("plane", socket, view),
+        CellOf("protocol", socket, view),
+        CellOf("state", socket, view),
+        CellOf("local", socket, view),
+        CellOf("peer", socket, view),
         RateText(entry.rates.sent),
         RateText(entry.rates.received),
         RateText(entry.rates.operations),
-        CellOf("pending_calls", socket, now),
-        CellOf("opened_at_ns", socket, now),
-        CellOf("active_at_ns", socket, now),
+        CellOf("pending_calls", socket, view),
+        CellOf("opened_at_ns", socket, view),
+        CellOf("active_at_ns", socket, view),
         socket.bytes_unknown()
             ? kNothing
             : FormatQuantity(static_cast<double>(socket.bytes_sent())),
         socket.bytes_unknown()
             ? kNothing
             : FormatQuantity(static_cast<double>(socket.bytes_received())),
-        CellOf("socket_id", socket, now),
+        CellOf("socket_id", socket, view),
     };
     entry.values = {entry.rates.sent,
                     entry.rates.received,

@@ -6,6 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "daemon/wspctl/names.h"
 #include "daemon/wspctl/table.h"
 #include "daemon/wspctl/terminal.h"
 #include "daemon/wspctl/text_style.h"
@@ -42,7 +43,9 @@ class TopView {
     std::string filter;
   };
 
-  explicit TopView(Choice choice) : choice_(std::move(choice)) {}
+  // `names`: see Console; outlives this.
+  explicit TopView(Choice choice, Names* names = nullptr)
+      : choice_(std::move(choice)), names_(names) {}
 
   // Rates are against the sample before.
   void Show(TopSample sample);
@@ -85,6 +88,7 @@ class TopView {
   void Scroll(int rows);
 
   Choice choice_;
+  Names* const names_;
   absl::optional<TopSample> sample_;
   absl::optional<TopSample> before_;
   std::vector<Entry> entries_;

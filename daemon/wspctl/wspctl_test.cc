@@ -142,6 +142,16 @@ TEST_F(WspctlTest, ShowsAllOfOneClient) {
             "wspctl: which process?\nTry wspctl --help.\n");
 }
 
+TEST_F(WspctlTest, ResolvesNamesIfAsked) {
+  inventory_.AddSocket(1, 12, 0, 200);
+  StartServer();
+  EXPECT_THAT(Run({"sockets", "12", "--fields=uid"}).out, EndsWith("  0\n"));
+  EXPECT_THAT(Run({"sockets", "12", "--fields=uid", "--resolve"}).out,
+              EndsWith("\nroot\n"));
+  EXPECT_THAT(Run({"--json", "sockets", "12", "--fields=uid", "--resolve"}).out,
+              EndsWith("{\"uid\":0}\n"));
+}
+
 TEST_F(WspctlTest, TablesFitTheTerminal) {
   StartServer();
   width_ = 40;
@@ -315,8 +325,15 @@ TEST_F(WspctlTest, CheckConfigSaysWhatIsWrong) {
   const std::string file = folder_ + "/config";
   std::ofstream(file) << "log_level: 'INFO'\n";
   EXPECT_EQ(Run({"check-config", file}).code, 0);
+  EXPECT_EQ(Run({"check-config", file, "--json"}).out,
+            "{\"file\":\"" + file + "\",\"good\":true,\"problems\":[]}\n");
   std::ofstream(file) << "policy {\n rules { ports: '80' }\n}\n";
-  const Result result = Run({"check-config", file});
+  Result result = Run({"check-config", file, "--json"});
+  EXPECT_EQ(result.code, 78);
+  EXPECT_THAT(result.out,
+              AllOf(StartsWith("{\"file\":\"" + file + "\",\"good\":false,"),
+                    HasSubstr("\"problems\":[\"" + file + ":2:2: policy ")));
+  result = Run({"check-config", file});
   EXPECT_EQ(result.code, 78);
   EXPECT_THAT(result.out, StartsWith(file + ":2:2: policy rule 1: verdict"));
 }

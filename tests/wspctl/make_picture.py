@@ -1,16 +1,18 @@
 #!/usr/bin/python3
 """Makes the README's picture of wspctl top, from what it shows of programs at
-work: nginx, curl, redis and iperf3 under wsprun.
+work: nginx, curl, redis and iperf3 under wsprun, and wspcat.
 
-Usage: make_picture.py WSPD WSPCTL WSPRUN OUT.svg
+Usage: make_picture.py WSPD WSPCTL WSPRUN WSPCAT LIBWSP OUT.svg
 libwsp_preload.so is looked for beside WSPRUN.
 """
 
 import html
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -19,7 +21,7 @@ sys.path.insert(0, HERE)
 import daemon_process  # noqa: E402
 import terminal  # noqa: E402
 
-COLUMNS, ROWS = 104, 14
+COLUMNS, ROWS = 110, 15
 CELL_WIDTH, CELL_HEIGHT, MARGIN = 8.4, 18, 14
 COLORS = {"0": ("#d4d4d4", "normal"), "1": ("#ffffff", "bold"),
           "2": ("#8a8a8a", "normal"), "31": ("#f14c4c", "normal"),
@@ -74,8 +76,20 @@ def svg(lines):
     return "\n".join(out + ["</svg>", ""])
 
 
+def serve(listener):
+    """Gives one client 20 KiB each 10 ms."""
+    connection, _ = listener.accept()
+    try:
+        while True:
+            connection.sendall(bytes(20 << 10))
+            time.sleep(0.01)
+    except OSError:
+        pass
+
+
 def main():
-    wspd, wspctl, wsprun = (os.path.abspath(path) for path in sys.argv[1:4])
+    wspd, wspctl, wsprun, wspcat, libwsp = (
+        os.path.abspath(path) for path in sys.argv[1:6])
     folder = tempfile.TemporaryDirectory(prefix="wspd-picture.")
     with open(os.path.join(folder.name, "nginx.conf"), "w",
               encoding="ascii") as file:
@@ -93,6 +107,14 @@ def main():
                     stdout=subprocess.DEVNULL))
                 # Servers are there before who asks them; it is a picture.
                 time.sleep(1)
+            feed = socket.create_server(("127.0.0.1", 18081))
+            threading.Thread(target=serve, args=(feed,), daemon=True).start()
+            running.append(subprocess.Popen(
+                ["wspcat", "--recv-only", "connect", "127.0.0.1", "18081"],
+                executable=wspcat, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={**environment,
+                     "LD_LIBRARY_PATH": os.path.dirname(libwsp)}))
             with terminal.Terminal(
                     [wspctl, "--socket", daemon.admin_socket, "top"],
                     columns=COLUMNS, rows=ROWS) as screen:
@@ -111,7 +133,7 @@ def main():
                 process.terminate()
             for process in running:
                 process.wait(30)
-    with open(sys.argv[4], "w", encoding="utf-8") as file:
+    with open(sys.argv[6], "w", encoding="utf-8") as file:
         file.write(picture)
 
 
