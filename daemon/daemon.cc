@@ -24,6 +24,7 @@
 #include "daemon/config/config_changes.h"
 #include "daemon/config/group.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/journal/event_journal.h"
 #include "daemon/linux/lent_sockets.h"
 #include "daemon/linux/socket_destruction.h"
 #include "daemon/metrics/daemon_collector.h"
@@ -196,6 +197,7 @@ struct Daemon::Parts {
   // As it was last read, and before that as it was at the start. Of the
   // reloader's thread, once that runs.
   Config in_force;
+  EventJournal events;
   std::unique_ptr<SocketFile> provider_file;
   std::unique_ptr<EventLoop> control;
   std::vector<std::unique_ptr<EventLoop>> loops;
@@ -314,6 +316,7 @@ absl::Status Daemon::Parts::MakeRelay() {
   relay.loops = static_cast<int>(config.threads().loops());
   relay.linger_time = absl::Milliseconds(config.times().linger_ms());
   relay.sockets_per_owner = config.limits().sockets_per_client();
+  relay.events = &events;
   auto made = RelayedSockets::Create(relay);
   if (!made.ok()) return made.status();
   relayed_sockets = *std::move(made);
@@ -342,11 +345,13 @@ absl::Status Daemon::Parts::Serve() {
   linger.linger_time = absl::Milliseconds(config.times().linger_ms());
   linger.max_per_process = config.limits().lingering_per_client();
   linger.max_per_uid = config.limits().lingering_per_uid();
+  linger.events = &events;
   lingerer = std::make_unique<Lingerer>(linger);
   std::vector<EventLoop*> raw_loops;
   for (auto& loop : loops) raw_loops.push_back(loop.get());
   if (lent_loop != nullptr) {
     LentSockets::Options lending;
+    lending.events = &events;
     lending.resets = config.planes().reset_lent();
     if (lending.resets) CheckResets();
     lent_sockets = LentSockets::Create(lending, lent_loop.get());
@@ -355,8 +360,8 @@ absl::Status Daemon::Parts::Serve() {
       std::move(raw_loops), lingerer.get(), resolver.get(),
       absl::Milliseconds(config.times().ticket_ms()), lent_sockets.get(),
       relayed_sockets.get(), policy.get(), config.limits().sockets_per_uid(),
-      config.limits().relayed_bytes_per_second());
-  policy_events.SetJournal(environment->events());
+      config.limits().relayed_bytes_per_second(), &events);
+  policy_events.SetJournal(&events);
   if (!config.metrics().address().empty()) {
     session_metrics = std::make_unique<SessionMetrics>();
     environment->SetMetrics(session_metrics.get());

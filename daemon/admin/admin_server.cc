@@ -162,7 +162,7 @@ AdminServer::AdminServer(const AdminServerOptions& options,
   AddAdmin(&admin_, &methods_);
   AddHealth(&health_, &methods_);
   AddReflection(&reflection_, &methods_);
-  events_->SetWake([this] { server_.Recheck(); });
+  events_->SetWake([this] { server_.RecheckSoon(); });
   MeasureRates();
 }
 

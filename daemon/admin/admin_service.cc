@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "daemon/admin/event_filter.h"
 #include "daemon/admin/event_source.h"
 #include "daemon/admin/reload_source.h"
 #include "daemon/admin/socket_query.h"
@@ -227,7 +228,19 @@ absl::StatusOr<std::unique_ptr<RpcSource>> AdminService::WatchEvents(
                       absl::StrCat("is ", request.from_sequence(),
                                    ", and the next event is ", next));
   }
-  return std::make_unique<EventSource>(journal, request, VisibleTo(caller).uid);
+  auto filter = EventFilter::Parse(request, VisibleTo(caller).uid);
+  if (!filter.ok()) return filter.status();
+  std::shared_ptr<void> counted;
+  if (VisibleTo(caller).uid) {
+    counted = watches_->Take(caller.uid);
+    if (counted == nullptr) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("uid ", caller.uid, " watches events by ", kMostWatches,
+                       " streams already, which is as many as it may"));
+    }
+  }
+  return std::make_unique<EventSource>(
+      journal, *std::move(filter), request.from_sequence(), std::move(counted));
 }
 
 absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(

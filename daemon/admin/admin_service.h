@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "daemon/admin/caller_limit.h"
 #include "daemon/admin/daemon_control.h"
 #include "daemon/admin/drain_source.h"
 #include "daemon/admin/inventory.h"
@@ -92,7 +93,13 @@ class AdminService {
   // Whether that is new.
   bool SetDraining(const Caller& caller, bool draining) const;
 
+  // Each of them is read for on the server's one thread.
+  static constexpr int kMostWatches = 16;
+
   Inventory* const inventory_;
+  // Streams of WatchEvents.
+  const std::shared_ptr<CallerLimit> watches_ =
+      CallerLimit::Create(kMostWatches);
   const Options options_;
 };
 

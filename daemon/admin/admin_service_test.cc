@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -248,6 +250,24 @@ TEST_F(AdminServiceTest, AClientAloneIsNoSocketToReset) {
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("socket_id or cookie"));
   EXPECT_THAT(inventory_.reset(), IsEmpty());
+}
+
+TEST_F(AdminServiceTest, AUserMayWatchBySixteenStreams) {
+  const wsp::v1::WatchEventsRequest request;
+  std::vector<std::unique_ptr<RpcSource>> watches;
+  for (int i = 0; i < 16; ++i) {
+    watches.push_back(*service_.WatchEvents(kAlice, request));
+  }
+  const auto refused = service_.WatchEvents(kAlice, request).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("16 streams"));
+  // Which is nobody else's affair.
+  EXPECT_TRUE(service_.WatchEvents(kBob, request).ok());
+  watches.pop_back();
+  EXPECT_TRUE(service_.WatchEvents(kAlice, request).ok());
+  for (int i = 0; i < 20; ++i) {
+    watches.push_back(*service_.WatchEvents(kRoot, request));
+  }
 }
 
 TEST_F(AdminServiceTest, ServerInfoIsForEverybody) {

@@ -1,6 +1,5 @@
 #include "daemon/admin/event_source.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "daemon/base/utf8.h"
@@ -21,6 +20,8 @@ void Fill(const EventRecord& record, uint64_t sequence,
   event->set_pid(record.pid);
   event->set_uid(record.uid);
   event->set_socket_id(record.socket_id);
+  event->set_cookie(record.cookie);
+  event->set_listener_socket_id(record.listener_socket_id);
   event->set_plane(record.plane);
   event->set_protocol(record.protocol);
   event->set_linux_errno(record.linux_errno);
@@ -33,25 +34,12 @@ void Fill(const EventRecord& record, uint64_t sequence,
 
 }  // namespace
 
-EventSource::EventSource(EventJournal* journal,
-                         wsp::v1::WatchEventsRequest request,
-                         absl::optional<uid_t> uid)
+EventSource::EventSource(EventJournal* journal, EventFilter filter,
+                         uint64_t from_sequence, std::shared_ptr<void> counted)
     : journal_(journal),
-      request_(std::move(request)),
-      uid_(uid),
-      sequence_(request_.from_sequence() != 0 ? request_.from_sequence()
-                                              : journal->next()) {}
-
-bool EventSource::IsWanted(const EventRecord& record) const {
-  const auto& kinds = request_.kinds();
-  return (!uid_ || record.uid == *uid_) &&
-         (!request_.has_uid() || record.uid == request_.uid()) &&
-         (request_.pid() == 0 || record.pid == request_.pid()) &&
-         (request_.client_id() == 0 ||
-          record.client_id == request_.client_id()) &&
-         (kinds.empty() ||
-          std::find(kinds.begin(), kinds.end(), record.kind) != kinds.end());
-}
+      filter_(std::move(filter)),
+      counted_(std::move(counted)),
+      sequence_(from_sequence != 0 ? from_sequence : journal->next()) {}
 
 void EventSource::ReadInto(wsp::v1::WatchEventsResponse* response) {
   EventRecord record;
@@ -65,7 +53,9 @@ void EventSource::ReadInto(wsp::v1::WatchEventsResponse* response) {
       sequence_ = sequence;
       return;
     }
-    if (IsWanted(record)) Fill(record, sequence_ - 1, response->add_events());
+    if (filter_.Matches(record)) {
+      Fill(record, sequence_ - 1, response->add_events());
+    }
   }
 }
 

@@ -1,5 +1,7 @@
 #include "daemon/admin/event_source.h"
 
+#include <netinet/in.h>
+
 #include <string>
 #include <vector>
 
@@ -29,9 +31,18 @@ class EventSourceTest : public ::testing::Test {
     journal_.Append(record);
   }
 
+  static NetAddress V4(uint32_t address, int port) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_addr.s_addr = htonl(address);
+    v4.sin_port = htons(static_cast<uint16_t>(port));
+    return NetAddress(v4);
+  }
+
   EventSource Open(const WatchEventsRequest& request = {},
                    absl::optional<uid_t> uid = {}) {
-    return EventSource(&journal_, request, uid);
+    return EventSource(&journal_, *EventFilter::Parse(request, uid),
+                       request.from_sequence());
   }
 
   // The next message; it fails the test if there is none.
@@ -104,6 +115,82 @@ TEST_F(EventSourceTest, FiltersByAllThatIsAskedFor) {
   EXPECT_THAT(ClientsOf(Next(&sources[1])), ElementsAre(1));
   EXPECT_THAT(ClientsOf(Next(&sources[2])), ElementsAre(2, 3));
   EXPECT_THAT(ClientsOf(Next(&sources[3])), ElementsAre(3));
+}
+
+// What is asked of sockets, for each filter that finds the second one alone.
+TEST_F(EventSourceTest, FiltersByPlaneSocketAndAddresses) {
+  WatchEventsRequest by_plane, by_socket, by_cookie, by_local, by_peer,
+      by_ports;
+  by_plane.add_planes(wsp::v1::PLANE_RELAYED);
+  by_socket.set_socket_id(12);
+  by_cookie.set_cookie(22);
+  by_local.set_local_network("10.0.2.0/24");
+  by_peer.set_peer_network("192.0.2.2");
+  by_ports.set_local_port(2002);
+  by_ports.set_peer_port(3002);
+  std::vector<EventSource> sources;
+  for (const auto& request :
+       {by_plane, by_socket, by_cookie, by_local, by_peer, by_ports}) {
+    sources.push_back(Open(request));
+    Next(&sources.back());
+  }
+  Append(9);
+  for (uint16_t i = 1; i <= 3; ++i) {
+    EventRecord record;
+    record.kind = JournalEvent::KIND_SOCKET_CONNECTED;
+    record.client_id = i;
+    record.uid = kUser;
+    record.socket_id = 10 + i;
+    record.cookie = 20 + i;
+    record.plane = i == 2 ? wsp::v1::PLANE_RELAYED : wsp::v1::PLANE_UNSPECIFIED;
+    record.local = V4(0x0a000000 | i << 8 | 1, 2000 + i);
+    record.peer = V4(0xc0000200 | i, 3000 + i);
+    journal_.Append(record);
+  }
+  for (EventSource& source : sources) {
+    EXPECT_THAT(ClientsOf(Next(&source)), ElementsAre(2));
+    EXPECT_FALSE(source.Next());
+  }
+}
+
+TEST_F(EventSourceTest, APlaneIsOfSocketsAlone) {
+  WatchEventsRequest request;
+  request.add_planes(wsp::v1::PLANE_UNSPECIFIED);
+  EventSource source = Open(request);
+  Next(&source);
+  Append(1);
+  Append(2, kUser, JournalEvent::KIND_SOCKET_REFUSED);
+  Append(3, kUser, JournalEvent::KIND_SOCKET_OPENED);
+  EXPECT_THAT(ClientsOf(Next(&source)), ElementsAre(3));
+}
+
+TEST_F(EventSourceTest, AListenersEventsAreThoseOfWhatItAccepts) {
+  WatchEventsRequest request;
+  request.set_socket_id(5);
+  EventSource source = Open(request);
+  Next(&source);
+  EventRecord record;
+  record.kind = JournalEvent::KIND_SOCKET_ACCEPTED;
+  record.socket_id = 6;
+  record.listener_socket_id = 5;
+  record.cookie = 77;
+  journal_.Append(record);
+  const WatchEventsResponse response = Next(&source);
+  ASSERT_EQ(response.events_size(), 1);
+  EXPECT_EQ(response.events(0).socket_id(), 6u);
+  EXPECT_EQ(response.events(0).listener_socket_id(), 5u);
+  EXPECT_EQ(response.events(0).cookie(), 77u);
+}
+
+TEST_F(EventSourceTest, SaysWhatOfARequestIsWrong) {
+  WatchEventsRequest network, port;
+  network.set_peer_network("10.0.0.0/33");
+  port.set_local_port(65536);
+  EXPECT_EQ(EventFilter::Parse(network, {}).status().message(),
+            "peer_network is \"10.0.0.0/33\"; the bits of such an address are "
+            "0 to 32");
+  EXPECT_EQ(EventFilter::Parse(port, {}).status().message(),
+            "local_port is 65536; a port is 1 to 65535");
 }
 
 TEST_F(EventSourceTest, TellsASlowReaderOfTheGap) {

@@ -31,6 +31,8 @@ constexpr size_t kMaxErrorBytes = 1024;
 constexpr size_t kMaxDetailsBytes = 3072;
 // How long the last connection has to be gone before the thread is parked.
 constexpr auto kIdle = std::chrono::seconds(1);
+// Between an event and the word of it.
+constexpr auto kGatheringTime = std::chrono::milliseconds(5);
 // What running calls get at Stop.
 constexpr auto kStopGrace = std::chrono::milliseconds(200);
 
@@ -77,9 +79,11 @@ class RpcServer::Tag {
 // Brings a call of a member function to the server's thread.
 class RpcServer::PostedTag : public Tag {
  public:
-  PostedTag(RpcServer* server, void (RpcServer::*function)())
+  PostedTag(RpcServer* server, void (RpcServer::*function)(),
+            std::chrono::milliseconds delay)
       : server_(server), function_(function) {
-    alarm_.Set(server->queue_.get(), std::chrono::system_clock::now(), this);
+    alarm_.Set(server->queue_.get(), std::chrono::system_clock::now() + delay,
+               this);
   }
 
   void Complete(bool) override {
@@ -301,6 +305,10 @@ void RpcServer::AddConnection(int fd) {
 
 void RpcServer::Recheck() { Post(&RpcServer::RecheckWatches); }
 
+void RpcServer::RecheckSoon() {
+  Post(&RpcServer::RecheckWatches, kGatheringTime);
+}
+
 void RpcServer::Ask(std::function<void()> answer) {
   absl::MutexLock lock(&mu_);
   if (stopped_) return;
@@ -324,9 +332,10 @@ void RpcServer::Stop() {
   thread_.join();
 }
 
-void RpcServer::Post(void (RpcServer::*function)()) {
+void RpcServer::Post(void (RpcServer::*function)(),
+                     std::chrono::milliseconds delay) {
   absl::MutexLock lock(&mu_);
-  if (!stopped_) new PostedTag(this, function);
+  if (!stopped_) new PostedTag(this, function, delay);
 }
 
 void RpcServer::AcceptNext() {

@@ -5,6 +5,7 @@
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <set>
@@ -44,6 +45,9 @@ class RpcServer {
   // Looks whether the answers of watches have changed, and streams have
   // something to send. Thread-safe.
   void Recheck();
+  // The same after a moment, in which more may come: for what happens by the
+  // thousand, so that a reader who keeps up doesn't take all of a processor.
+  void RecheckSoon();
 
   // Has `answer` called once on the server's thread, after what that is busy
   // with; dropped after Stop. Thread-safe.
@@ -60,8 +64,9 @@ class RpcServer {
 
   void Poll();
   void Park();
-  // Runs `function` on the server's thread, if that still runs.
-  void Post(void (RpcServer::*function)());
+  // Runs `function` on the server's thread, after `delay`, if that still runs.
+  void Post(void (RpcServer::*function)(),
+            std::chrono::milliseconds delay = std::chrono::milliseconds(0));
 
   // On the server's thread:
   void AcceptNext();

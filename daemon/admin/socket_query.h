@@ -1,7 +1,6 @@
 #ifndef WSPD_DAEMON_ADMIN_SOCKET_QUERY_H_
 #define WSPD_DAEMON_ADMIN_SOCKET_QUERY_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -12,30 +11,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "daemon/admin/address_filter.h"
 #include "google/protobuf/descriptor.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
-
-// A range of addresses: "ADDRESS" or "ADDRESS/BITS".
-class Network {
- public:
-  // INVALID_ARGUMENT says what `text` is not.
-  static absl::StatusOr<Network> Parse(const std::string& text);
-
-  // IPv4 addresses that are mapped to IPv6 are IPv4's.
-  bool Contains(const wsp::v1::SocketAddress& address) const;
-
- private:
-  // In network order; IPv4's mapped to IPv6.
-  using Bytes = std::array<uint8_t, 16>;
-
-  static absl::optional<Bytes> BytesOf(const wsp::v1::SocketAddress& address);
-
-  Bytes address_ = {};
-  // Of the 128.
-  unsigned bits_ = 0;
-};
 
 // What a ListSocketsRequest asks for, but for the pid. Not to be changed, so
 // that any thread may use it.
@@ -70,8 +50,7 @@ class SocketQuery {
   void Trim(wsp::v1::Socket* socket) const;
 
   wsp::v1::ListSocketsRequest request_;
-  absl::optional<Network> local_;
-  absl::optional<Network> peer_;
+  AddressFilter addresses_;
   // The fields of Socket that are not wanted.
   std::vector<const google::protobuf::FieldDescriptor*> unwanted_;
   // What was on the page before.

@@ -1,16 +1,31 @@
 #include "daemon/journal/event_journal.h"
 
+#include <netinet/in.h>
+
 #include <utility>
 
 #include "absl/time/clock.h"
 
 namespace wspd {
+namespace {
+
+bool IsConnection(const EventRecord& record) {
+  return (record.kind == wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED ||
+          record.kind == wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED) &&
+         (record.protocol == IPPROTO_TCP || record.protocol == IPPROTO_MPTCP) &&
+         !record.repeated;
+}
+
+}  // namespace
 
 EventJournal::EventJournal(size_t capacity)
     : capacity_(capacity), slots_(new Slot[capacity]) {}
 
 void EventJournal::Append(const EventRecord& record) {
   counts_[record.kind].fetch_add(1, std::memory_order_relaxed);
+  if (IsConnection(record)) {
+    connections_.fetch_add(1, std::memory_order_relaxed);
+  }
   const uint64_t sequence = next_.fetch_add(1, std::memory_order_acq_rel);
   Slot& slot = SlotOf(sequence);
   {

@@ -18,7 +18,8 @@ namespace wspd {
 // one that is too slow misses the oldest, and is told how many.
 //
 // Thread-safe. Whoever appends waits for nobody: not for readers, and for
-// another who appends only when that one is a whole journal behind.
+// another who appends only when that one is a whole journal behind. It may hold
+// any lock: none of ours is taken under the journal's but by `wake`.
 class EventJournal {
  public:
   // Keeps `capacity` events, a power of two.
@@ -36,6 +37,11 @@ class EventJournal {
   // How many of a kind there have been.
   uint64_t count(wsp::v1::JournalEvent::Kind kind) const {
     return counts_[kind].load(std::memory_order_relaxed);
+  }
+
+  // Connections that were made and accepted: of datagrams there are none.
+  uint64_t connections() const {
+    return connections_.load(std::memory_order_relaxed);
   }
 
   // Reads on from `*sequence`, which has to be 1 or more, and moves it behind
@@ -59,7 +65,8 @@ class EventJournal {
     EventRecord record ABSL_GUARDED_BY(mu);
   };
 
-  static constexpr size_t kDefaultCapacity = 4096;
+  // About a second of a busy daemon's connections; some megabytes.
+  static constexpr size_t kDefaultCapacity = 16384;
 
   Slot& SlotOf(uint64_t sequence) const {
     return slots_[sequence & (capacity_ - 1)];
@@ -71,6 +78,7 @@ class EventJournal {
   std::atomic<uint64_t> next_{1};
   std::array<std::atomic<uint64_t>, wsp::v1::JournalEvent::Kind_ARRAYSIZE>
       counts_{};
+  std::atomic<uint64_t> connections_{0};
   std::atomic<bool> wake_wanted_{false};
   absl::Mutex wake_mu_;
   std::function<void()> wake_ ABSL_GUARDED_BY(wake_mu_);

@@ -1,5 +1,7 @@
 #include "daemon/journal/event_journal.h"
 
+#include <netinet/in.h>
+
 #include <atomic>
 #include <thread>
 #include <vector>
@@ -49,6 +51,24 @@ TEST(EventJournalTest, CountsWhatItDoesNotKeepAnyMore) {
   for (uint64_t i = 1; i <= 100; ++i) journal.Append(RecordOf(i));
   EXPECT_EQ(journal.count(wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED), 100u);
   EXPECT_EQ(journal.count(wsp::v1::JournalEvent::KIND_SOCKET_RESET), 0u);
+}
+
+TEST(EventJournalTest, CountsConnectionsOnce) {
+  EventJournal journal(8);
+  EventRecord record;
+  for (const auto kind : {wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED,
+                          wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED,
+                          wsp::v1::JournalEvent::KIND_SOCKET_BOUND}) {
+    record.kind = kind;
+    for (const int protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
+      record.protocol = protocol;
+      for (const bool repeated : {false, true}) {
+        record.repeated = repeated;
+        journal.Append(record);
+      }
+    }
+  }
+  EXPECT_EQ(journal.connections(), 2u);
 }
 
 TEST(EventJournalTest, DatesEvents) {

@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_JOURNAL_EVENT_RECORD_H_
 #define WSPD_DAEMON_JOURNAL_EVENT_RECORD_H_
 
+#include <errno.h>
 #include <sys/types.h>
 
 #include <algorithm>
@@ -13,6 +14,19 @@
 
 namespace wspd {
 
+// Why a connection was reset, as a KIND_SOCKET_RESET's detail.
+inline constexpr absl::string_view kByPeer = "by the peer";
+inline constexpr absl::string_view kByAdministrator = "by an administrator";
+inline constexpr absl::string_view kByClient = "by its client";
+inline constexpr absl::string_view kAtClientsEnd = "its client has ended";
+inline constexpr absl::string_view kTimeOver = "its time to send was over";
+
+// Of a connection that the kernel says is lost, with errno: what that doesn't
+// say by itself.
+inline absl::string_view ReasonOfLoss(int error) {
+  return error == ECONNRESET || error == EPIPE ? kByPeer : "";
+}
+
 // What happened, in plain bytes: writing it down allocates nothing. The fields
 // are those of wsp.v1.JournalEvent, which says which kinds have which.
 struct EventRecord {
@@ -21,10 +35,14 @@ struct EventRecord {
   int64_t at_ns = 0;
   uint64_t client_id = 0;
   uint64_t socket_id = 0;
+  uint64_t cookie = 0;
+  uint64_t listener_socket_id = 0;
   pid_t pid = 0;
   uid_t uid = 0;
   int protocol = 0;
   int linux_errno = 0;
+  // The same as the event before, for another client that shares the socket.
+  bool repeated = false;
   NetAddress local;
   NetAddress peer;
 

@@ -22,6 +22,8 @@ struct LentSocket {
   // Unix time, nanoseconds.
   int64_t opened_at_ns = 0;
   std::shared_ptr<SocketOwner> owner;
+  // An administrator is resetting it.
+  bool resetting = false;
 };
 
 }  // namespace wspd

@@ -1,5 +1,6 @@
 #include "daemon/linux/lent_sockets.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 
 #include <algorithm>
@@ -67,6 +68,7 @@ LentSockets::~LentSockets() {
 // --------------------------------------------------------------- entries
 
 void LentSockets::Add(const LentSocket& socket) {
+  Note(wsp::v1::JournalEvent::KIND_SOCKET_OPENED, socket);
   absl::MutexLock lock(&mu_);
   if (ends_ == nullptr) ListenLocked();
   sockets_.emplace(socket.cookie, socket);
@@ -116,7 +118,43 @@ void LentSockets::StopWhenIdle() {
 
 void LentSockets::Forget(uint64_t cookie) {
   LentSocket socket;
-  (void)Take(cookie, &socket);
+  if (Take(cookie, &socket)) NoteEnd(socket, nullptr);
+}
+
+void LentSockets::Note(wsp::v1::JournalEvent::Kind kind,
+                       const LentSocket& socket,
+                       const SocketReport* report) const {
+  if (options_.events == nullptr) return;
+  EventRecord record;
+  record.kind = kind;
+  record.plane = wsp::v1::PLANE_LENT;
+  record.client_id = socket.owner->client_id.load(std::memory_order_relaxed);
+  record.pid = socket.owner->pid;
+  record.uid = socket.owner->uid;
+  record.socket_id = socket.socket_id;
+  record.cookie = socket.cookie;
+  record.protocol = socket.protocol;
+  if (kind == wsp::v1::JournalEvent::KIND_SOCKET_RESET) {
+    // No other resets are known.
+    record.linux_errno = ECONNABORTED;
+    record.SetDetail(kByAdministrator);
+  }
+  if (report != nullptr && report->local.port() != 0) {
+    record.local = report->local;
+  }
+  if (report != nullptr && report->peer.port() != 0) {
+    record.peer = report->peer;
+  }
+  options_.events->Append(record);
+}
+
+void LentSockets::NoteEnd(const LentSocket& socket,
+                          const SocketReport* report) const {
+  // Reset() has yet to say so.
+  if (socket.resetting) {
+    Note(wsp::v1::JournalEvent::KIND_SOCKET_RESET, socket, report);
+  }
+  Note(wsp::v1::JournalEvent::KIND_SOCKET_CLOSED, socket, report);
 }
 
 void LentSockets::LogEnd(const LentSocket& socket, const SocketReport* report) {
@@ -136,6 +174,7 @@ void LentSockets::OnSocketEnded(const SocketReport& report) {
   LentSocket socket;
   if (Take(report.cookie, &socket)) {
     CountBytes(report);
+    NoteEnd(socket, &report);
     return LogEnd(socket, &report);
   }
   // Somebody else's, or one that a lent listener has accepted.
@@ -172,15 +211,29 @@ size_t LentSockets::size() const {
   return sockets_.size();
 }
 
-absl::Status LentSockets::Reset(int family, int protocol,
-                                uint64_t cookie) const {
+absl::Status LentSockets::Reset(int family, int protocol, uint64_t cookie) {
   if (!options_.resets) {
     return absl::FailedPreconditionError(
         "lent sockets aren't reset by this daemon: \"planes { reset_lent: true "
         "}\" and \"privileges { net_admin: true }\" in its configuration would "
         "let it");
   }
-  return DestroySocket(family, protocol, cookie);
+  {
+    absl::MutexLock lock(&mu_);
+    auto found = sockets_.find(cookie);
+    if (found != sockets_.end()) found->second.resetting = true;
+  }
+  absl::Status status = DestroySocket(family, protocol, cookie);
+  absl::MutexLock lock(&mu_);
+  auto found = sockets_.find(cookie);
+  // Else its end has come, which says so.
+  if (found != sockets_.end()) {
+    found->second.resetting = false;
+    if (status.ok()) {
+      Note(wsp::v1::JournalEvent::KIND_SOCKET_RESET, found->second);
+    }
+  }
+  return status;
 }
 
 // ---------------------------------------------------------------- checks
@@ -245,6 +298,7 @@ void LentSockets::Check() {
     if (listed.contains(candidate.cookie) || !Take(candidate.cookie, &socket)) {
       continue;
     }
+    NoteEnd(socket, nullptr);
     LogEnd(socket, nullptr);
   }
 }

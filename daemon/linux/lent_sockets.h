@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/journal/event_journal.h"
 #include "daemon/linux/accepted_counts.h"
 #include "daemon/linux/lent_socket.h"
 #include "daemon/linux/socket_ends.h"
@@ -46,6 +47,9 @@ class LentSockets : public SocketEndObserver,
     absl::Duration settle_time = absl::Seconds(1);
     // Whether Reset() may be called: it needs CAP_NET_ADMIN.
     bool resets = false;
+    // Where the sockets' lives are written down, as far as they are known here,
+    // outliving them; null: nowhere.
+    EventJournal* events = nullptr;
   };
 
   // `loop`, which reads what the kernel says, outlives the table.
@@ -68,7 +72,7 @@ class LentSockets : public SocketEndObserver,
   // are for the administrator: besides DestroySocket()'s FAILED_PRECONDITION
   // where the configuration doesn't allow it. What the socket was used for ends
   // so; its entry when it is closed.
-  absl::Status Reset(int family, int protocol, uint64_t cookie) const;
+  absl::Status Reset(int family, int protocol, uint64_t cookie);
 
   // In no order.
   std::vector<LentSocket> List() const;
@@ -97,6 +101,12 @@ class LentSockets : public SocketEndObserver,
   // Takes an entry out. False if there is none.
   bool Take(uint64_t cookie, LentSocket* socket);
   static void LogEnd(const LentSocket& socket, const SocketReport* report);
+  // Writes down what has happened to a socket, of which the kernel has said
+  // `report`, null for nothing.
+  void Note(wsp::v1::JournalEvent::Kind kind, const LentSocket& socket,
+            const SocketReport* report = nullptr) const;
+  // The same of its end, for one that was taken out.
+  void NoteEnd(const LentSocket& socket, const SocketReport* report) const;
   void ListenLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether there are entries whose end nobody tells of.
   bool NeedsChecksLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

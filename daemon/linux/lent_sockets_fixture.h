@@ -17,6 +17,8 @@
 #include "daemon/event/event_loop.h"
 #include "daemon/identity/peer_identity.h"
 #include "daemon/identity/process_key.h"
+#include "daemon/journal/event_journal.h"
+#include "daemon/journal/event_reader.h"
 #include "daemon/linux/lent_listing.h"
 #include "daemon/linux/lent_sockets.h"
 #include "daemon/linux/linux_socket.h"
@@ -54,7 +56,8 @@ class LentSocketsTest : public testing::Test {
     LentSocket entry;
   };
 
-  void Start(const LentSockets::Options& options = LentSockets::Options()) {
+  void Start(LentSockets::Options options = LentSockets::Options()) {
+    options.events = &events_;
     table_ = LentSockets::Create(options, loop_.get());
     owner_ = OwnerOf(42);
   }
@@ -119,6 +122,8 @@ class LentSocketsTest : public testing::Test {
     return Listing()[lent.entry.socket_id];
   }
 
+  EventJournal events_;
+  EventReader reader_{&events_};
   const std::unique_ptr<EventLoop> loop_ = *EventLoop::Create("lent");
   std::shared_ptr<LentSockets> table_;
   const std::shared_ptr<SocketOwners> owners_ = SocketOwners::Create();

@@ -117,10 +117,11 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
   GiveToUser(accepted.get(), owner.uid);
   message_ = wsp::relay::Accepted();
   message_.peer = ToRelayAddress(peer);
-  message_.local = ToRelayAddress(NetAddress::LocalOf(accepted.get()));
+  const NetAddress local = NetAddress::LocalOf(accepted.get());
+  message_.local = ToRelayAddress(local);
   std::shared_ptr<RelayedSocket> made;
-  const int error =
-      table_->MakeAccepted(listener_, std::move(accepted), &waiting_, &made);
+  const int error = table_->MakeAccepted(listener_, std::move(accepted),
+                                         {local, peer}, &waiting_, &made);
   if (error != 0) {
     // The connection is lost with it.
     LogScarcity(listener_, error);

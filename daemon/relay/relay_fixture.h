@@ -19,6 +19,8 @@
 #include "absl/time/time.h"
 #include "daemon/identity/peer_identity.h"
 #include "daemon/identity/process_key.h"
+#include "daemon/journal/event_journal.h"
+#include "daemon/journal/event_reader.h"
 #include "daemon/linux/socket_owners.h"
 #include "daemon/relay/relayed_sockets.h"
 #include "daemon/testing/tcp_pair.h"
@@ -44,7 +46,8 @@ class RelayFixture : public testing::Test {
     return options;
   }
 
-  void Start(const RelayedSockets::Options& options = TwoLoops()) {
+  void Start(RelayedSockets::Options options = TwoLoops()) {
+    options.events = &events_;
     table_ = *RelayedSockets::Create(options);
   }
 
@@ -155,6 +158,8 @@ class RelayFixture : public testing::Test {
     return bytes;
   }
 
+  EventJournal events_;
+  EventReader reader_{&events_};
   const std::shared_ptr<SocketOwners> owners_ = SocketOwners::Create();
   const std::shared_ptr<SocketOwner> owner_ = MakeOwner();
   std::unique_ptr<RelayedSockets> table_;

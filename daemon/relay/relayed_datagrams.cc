@@ -198,6 +198,12 @@ int RelayedDatagrams::Connect(const NetAddress& address, uint32_t /*filler*/,
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
   const int error = relay_.Connect(address);
+  if (error == 0) {
+    endpoints_ = {NetAddress::LocalOf(real_.get()), address};
+    if (!address.empty()) {
+      NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED);
+    }
+  }
   HandOnLocked();
   return error;
 }
@@ -231,6 +237,11 @@ int RelayedDatagrams::Reset() {
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
   const int error = relay_.Abort();
+  if (error == 0) {
+    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, ECONNABORTED,
+               kByAdministrator);
+    endpoints_.peer = NetAddress();
+  }
   HandOnLocked();
   return error;
 }

@@ -41,6 +41,41 @@ RelayedSocket::RelayedSocket(RelayedSocketInfo info, OwnedFd link, OwnedFd real,
       table_(table),
       active_at_ns_(CoarseNowNs()) {}
 
+void RelayedSocket::NoteOpened(const RelayedEndpoints& endpoints) {
+  absl::MutexLock lock(&mu_);
+  endpoints_ = endpoints;
+  NoteLocked(info_.listener != 0 ? wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED
+                                 : wsp::v1::JournalEvent::KIND_SOCKET_OPENED);
+}
+
+void RelayedSocket::NoteClosed() {
+  absl::MutexLock lock(&mu_);
+  NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CLOSED);
+}
+
+void RelayedSocket::NoteLocked(wsp::v1::JournalEvent::Kind kind, int error,
+                               absl::string_view detail) const {
+  EventJournal* const events = table_->options().events;
+  if (events == nullptr) return;
+  EventRecord record;
+  record.kind = kind;
+  record.plane = wsp::v1::PLANE_RELAYED;
+  record.client_id = info_.owner->client_id.load(std::memory_order_relaxed);
+  record.pid = info_.owner->pid;
+  record.uid = info_.owner->uid;
+  record.socket_id = info_.number;
+  record.cookie = info_.cookie;
+  if (kind == wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED) {
+    record.listener_socket_id = info_.listener;
+  }
+  record.protocol = info_.kind.protocol;
+  record.local = endpoints_.local;
+  record.peer = endpoints_.peer;
+  record.linux_errno = error;
+  record.SetDetail(detail);
+  events->Append(record);
+}
+
 int RelayedSocket::UseReal(absl::FunctionRef<int(int fd)> use) {
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
@@ -87,9 +122,11 @@ RelayedSocketReport RelayedSocket::Report() const {
 
 int RelayedSocket::Bind(const NetAddress& address) {
   uint16_t port = 0;
-  const auto bind_real = [&](int fd) {
+  const auto bind_real = [&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (bind(fd, address.get(), address.size()) != 0) return errno;
-    port = NetAddress::LocalOf(fd).port();
+    endpoints_.local = NetAddress::LocalOf(fd);
+    port = endpoints_.local.port();
+    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_BOUND);
     return 0;
   };
   int error = UseReal(bind_real);
@@ -171,6 +208,7 @@ bool RelayedSocket::HasLeftUnread() const {
 }
 
 void RelayedSocket::LeaveLocked() {
+  NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CLOSED);
   CancelWakeLocked();
   // Closing takes them out of the loop's set: nobody else has them. What is
   // unread on the link may have descriptors; of a stream it is known when

@@ -11,13 +11,16 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "daemon/base/owned_fd.h"
+#include "daemon/journal/event_record.h"
 #include "daemon/linux/linux_socket.h"
 #include "daemon/linux/socket_owners.h"
 #include "daemon/policy/client_access.h"
 #include "daemon/relay/relay_loop.h"
 #include "daemon/socket/net_address.h"
+#include "proto/wsp/v1/admin.pb.h"
 #include "proto/wsp/v1/linux.pb.h"
 
 namespace wspd {
@@ -45,6 +48,12 @@ struct RelayedSocketInfo {
   // What who asked for it may do: for what comes by itself, datagrams from the
   // program and connections from the network.
   std::shared_ptr<const ClientAccess> access = ClientAccess::Unrestricted();
+};
+
+// Of a connection.
+struct RelayedEndpoints {
+  NetAddress local;
+  NetAddress peer;
 };
 
 // What a listing says of one.
@@ -78,6 +87,12 @@ class RelayedSocket : public RelayHandler,
                 RelayLoop* loop, RelayedSockets* table);
 
   const RelayedSocketInfo& info() const { return info_; }
+
+  // Writes down that there is one more. Of an accepted one `endpoints` are
+  // known. Called once, by the table, before Start().
+  void NoteOpened(const RelayedEndpoints& endpoints);
+  // That nothing has come of it, if Start() fails.
+  void NoteClosed();
 
   // Begins to serve: events come from now on. Called once, by the table.
   // Returns errno.
@@ -215,6 +230,13 @@ class RelayedSocket : public RelayHandler,
     return closes_at_.has_value() && RelayLoop::Clock::now() >= *closes_at_;
   }
 
+  // Writes down what has happened to it (JournalEvent); `error` is an errno, 0
+  // for none. With the lock held, so that events come in the order of what they
+  // tell of: it waits for nobody.
+  void NoteLocked(wsp::v1::JournalEvent::Kind kind, int error = 0,
+                  absl::string_view detail = "") const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   RelayLoop* loop() const { return loop_; }
   RelayedSockets* table() const { return table_; }
 
@@ -222,6 +244,8 @@ class RelayedSocket : public RelayHandler,
   // Not valid once the socket has ended.
   OwnedFd link_ ABSL_GUARDED_BY(mu_);
   OwnedFd real_ ABSL_GUARDED_BY(mu_);
+  // As it is written down.
+  RelayedEndpoints endpoints_ ABSL_GUARDED_BY(mu_);
 
  private:
   const RelayedSocketInfo info_;

@@ -113,22 +113,24 @@ int RelayedSockets::Make(const wsp::v1::LinuxSocketRequest& request,
   int error =
       OpenLinuxSocket(request, true, info.owner->uid, &real, &info.kind);
   if (error == 0) {
-    return Add(std::move(info), request.nonblocking(), std::move(real), program,
-               made);
+    return Add(std::move(info), request.nonblocking(), std::move(real), {},
+               program, made);
   }
   info.owner->Uncount();
   return error;
 }
 
 int RelayedSockets::MakeAccepted(const RelayedSocketInfo& listener,
-                                 OwnedFd real, OwnedFd* program,
+                                 OwnedFd real,
+                                 const RelayedEndpoints& endpoints,
+                                 OwnedFd* program,
                                  std::shared_ptr<RelayedSocket>* made) {
   RelayedSocketInfo info;
   info.listener = listener.number;
   info.kind = listener.kind;
   info.owner = listener.owner;
   info.access = listener.access;
-  return Add(std::move(info), false, std::move(real), program, made);
+  return Add(std::move(info), false, std::move(real), endpoints, program, made);
 }
 
 int RelayedSockets::MakePair(RelayedSocketInfo* info, bool nonblocking,
@@ -149,7 +151,7 @@ int RelayedSockets::MakePair(RelayedSocketInfo* info, bool nonblocking,
 }
 
 int RelayedSockets::Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
-                        OwnedFd* program,
+                        const RelayedEndpoints& endpoints, OwnedFd* program,
                         std::shared_ptr<RelayedSocket>* made) {
   const std::shared_ptr<SocketOwner> owner = info.owner;
   RelayLoop* const loop = NextLoop();
@@ -181,9 +183,11 @@ int RelayedSockets::Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
       accepted_[entered.listener].insert(entered.number);
     }
   }
+  (*made)->NoteOpened(endpoints);
   error = (*made)->Start();
   if (error != 0) {
     // Nothing has come of it: the loop doesn't know of it.
+    (*made)->NoteClosed();
     (void)Remove(**made);
     return error;
   }

@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
+#include "daemon/journal/event_journal.h"
 #include "daemon/relay/relay_loop.h"
 #include "daemon/relay/relay_pair.h"
 #include "daemon/relay/relayed_socket.h"
@@ -38,6 +39,8 @@ class RelayedSockets {
     // Of all; one user may have half of them. So many that a quarter of the
     // daemon's descriptors is left for the rest.
     size_t most_sockets = MostSockets();
+    // Where the sockets' lives are written down, outliving them; null: nowhere.
+    EventJournal* events = nullptr;
 
     static size_t MostSockets();
   };
@@ -71,7 +74,8 @@ class RelayedSockets {
 
   // The same for a connection that the socket `listener` has accepted.
   int MakeAccepted(const RelayedSocketInfo& listener, OwnedFd real,
-                   OwnedFd* program, std::shared_ptr<RelayedSocket>* made);
+                   const RelayedEndpoints& endpoints, OwnedFd* program,
+                   std::shared_ptr<RelayedSocket>* made);
 
   // Null if there is none, or not any more.
   std::shared_ptr<RelayedSocket> Find(uint64_t number) const;
@@ -113,7 +117,8 @@ class RelayedSockets {
   int MakePair(RelayedSocketInfo* info, bool nonblocking, RelayPair* pair);
   // Makes the pair, enters and starts the socket.
   int Add(RelayedSocketInfo info, bool nonblocking, OwnedFd real,
-          OwnedFd* program, std::shared_ptr<RelayedSocket>* made);
+          const RelayedEndpoints& endpoints, OwnedFd* program,
+          std::shared_ptr<RelayedSocket>* made);
   RelayLoop* NextLoop();
 
   const Options options_;

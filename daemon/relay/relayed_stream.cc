@@ -47,7 +47,7 @@ int RelayedStream::Start() {
   if (error != 0 || !accepted) return error;
   // From now on the loop knows of it, and lets go of it.
   const int failed = WatchRealLocked(false);
-  if (failed != 0) BreakLocked(failed);
+  if (failed != 0) BreakLocked(failed, "");
   return 0;
 }
 
@@ -87,10 +87,12 @@ int RelayedStream::BeginToListen(int backlog, uint16_t* port) {
   }
   if (listen(real_.get(), backlog) != 0) return errno;
   // One that had no address has one now.
-  *port = NetAddress::LocalOf(real_.get()).port();
+  endpoints_.local = NetAddress::LocalOf(real_.get());
+  *port = endpoints_.local.port();
   AcceptQueue::SetRoom(link_.get(), backlog);
   if (accepts_ == nullptr) {
     accepts_ = std::make_unique<AcceptQueue>(table(), info());
+    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_LISTENING);
   }
   state_ = LinuxState::STATE_LISTENING;
   return WatchRealLocked(false);
@@ -153,7 +155,7 @@ void RelayedStream::NoteRealErrorLocked() {
   int error = 0;
   socklen_t size = sizeof(error);
   getsockopt(real_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) BreakLocked(error);
+  if (error != 0) BreakLocked(error, ReasonOfLoss(error));
 }
 
 void RelayedStream::OnProgramGoneLocked() {
@@ -172,7 +174,7 @@ void RelayedStream::OnTimeLocked() {
   if (!gone_ || !IsTimeOverLocked()) return WorkLocked();
   Log(LogLevel::kDebug, "closed relayed socket reset",
       {{"pid", info().owner->pid}, {"number", info().number}});
-  ResetLocked();
+  ResetLocked(kTimeOver);
 }
 
 void RelayedStream::DeferLocked() {
@@ -222,7 +224,7 @@ void RelayedStream::AcceptLocked() {
 }
 
 void RelayedStream::PumpLocked() {
-  if (gone_ && (aborts_ || IsUnacceptedLocked())) return ResetLocked();
+  if (gone_ && (aborts_ || IsUnacceptedLocked())) return ResetLocked(kByClient);
   bool more = false;
   absl::Duration wake = absl::InfiniteDuration();
   if (!to_real_ended_ && MayRun(to_real_, SendWait(), &wake)) {
@@ -281,7 +283,7 @@ bool RelayedStream::PumpToRealLocked() {
     case ByteFlow::Result::kEnd:
       // The end may be here before the word of the hang-up that it is.
       if (aborts_ && IsHungUp(link_.get()) && IsProgramGoneLocked()) {
-        ResetLocked();
+        ResetLocked(kByClient);
         return false;
       }
       to_real_ended_ = true;
@@ -292,14 +294,14 @@ bool RelayedStream::PumpToRealLocked() {
     case ByteFlow::Result::kSourceFailed:
       // ECONNRESET: the program has closed it with bytes unread, for which TCP
       // resets.
-      ResetLocked();
+      ResetLocked(kByClient);
       return false;
     case ByteFlow::Result::kSinkFailed:
       to_real_ended_ = true;
       broken_ = true;
       if (error != EPIPE) send_error_ = error;
       if (to_program_ended_) {
-        BreakLocked(error);
+        BreakLocked(error, ReasonOfLoss(error));
         return false;
       }
       // Nobody can send any more, or is to wait until he can. What came before
@@ -334,7 +336,7 @@ bool RelayedStream::PumpToProgramLocked() {
     case ByteFlow::Result::kSinkFailed:
       // As above, found by sending.
       if (error == ECONNRESET) {
-        ResetLocked();
+        ResetLocked(kByClient);
         return false;
       }
       // The program has shut it down, or is gone: it wants nothing any more.
@@ -348,12 +350,15 @@ bool RelayedStream::PumpToProgramLocked() {
 void RelayedStream::OnRealEndedLocked(int error) {
   to_program_ended_ = true;
   if (error == 0) error = std::exchange(send_error_, 0);
-  if (error != 0 || broken_) return BreakLocked(error);
+  if (error != 0 || broken_) {
+    return BreakLocked(error, error != 0 ? ReasonOfLoss(error) : kByPeer);
+  }
   shutdown(link_.get(), SHUT_WR);
   if (to_real_ended_) state_ = LinuxState::STATE_ENDED;
 }
 
-void RelayedStream::BreakLocked(int error) {
+void RelayedStream::BreakLocked(int error, absl::string_view reason) {
+  NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, error, reason);
   state_ = LinuxState::STATE_ENDED;
   NoteError(error);
   error_ = error;
@@ -386,7 +391,7 @@ int RelayedStream::Reset() {
     return 0;
   }
   accepts_ = nullptr;
-  BreakLocked(ECONNABORTED);
+  BreakLocked(ECONNABORTED, kByAdministrator);
   return 0;
 }
 
@@ -443,7 +448,8 @@ void RelayedStream::StopLingering() {
   setsockopt(real_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 }
 
-void RelayedStream::ResetLocked() {
+void RelayedStream::ResetLocked(absl::string_view reason) {
+  NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, 0, reason);
   const linger abort{1, 0};
   setsockopt(real_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
   LeaveLocked();

@@ -70,6 +70,8 @@ class RelayedStream : public RelayedSocket {
   // Looks whether the attempt has ended.
   void CheckConnectLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FailConnectLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // For operators; the peer is none any more.
+  void NoteFailureLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnConnectedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // More of the filler is there, or to come; less if negative.
   void ExpectFillerLocked(int64_t change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -97,13 +99,15 @@ class RelayedStream : public RelayedSocket {
   void OnRealEndedLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The connection is no more: the program sees the end of both directions, and
   // asks for the error.
-  void BreakLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `reason` is for operators.
+  void BreakLocked(int error, absl::string_view reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether this was accepted and never by a program.
   bool IsUnacceptedLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The program's end is closed and everything is out.
   void CloseLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void StopLingering() ABSL_NO_THREAD_SAFETY_ANALYSIS;
-  void ResetLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ResetLocked(absl::string_view reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What the link is watched for besides hang-ups.
   void SetLinkEventsLocked(bool bytes, bool room)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

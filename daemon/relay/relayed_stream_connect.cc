@@ -80,8 +80,12 @@ int RelayedStream::BeginConnectLocked(const NetAddress& address,
     const int error = TakeErrorLocked();
     return error != 0 ? error : ECONNABORTED;
   }
+  endpoints_.peer = address;
   int error = ConnectTo(real_.get(), address);
-  if (error != 0 && error != EINPROGRESS) return error;
+  if (error != 0 && error != EINPROGRESS) {
+    NoteFailureLocked(error);
+    return error;
+  }
   state_ = LinuxState::STATE_CONNECTING;
   if (error == 0) {
     OnConnectedLocked();
@@ -103,6 +107,10 @@ int RelayedStream::DissolveLocked() {
   const sockaddr none{AF_UNSPEC, {}};
   if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
   DrainLinkLocked();
+  if (state_ == LinuxState::STATE_CONNECTED) {
+    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, 0, kByClient);
+  }
+  endpoints_.peer = NetAddress();
   state_ = LinuxState::STATE_UNCONNECTED;
   error_ = 0;
   connect_failed_ = false;
@@ -135,7 +143,13 @@ int RelayedStream::Shutdown(int how) {
   }
 }
 
+void RelayedStream::NoteFailureLocked(int error) {
+  NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CONNECT_FAILED, error);
+  endpoints_.peer = NetAddress();
+}
+
 void RelayedStream::FailConnectLocked(int error) {
+  NoteFailureLocked(error);
   state_ = LinuxState::STATE_UNCONNECTED;
   error_ = error;
   connect_failed_ = true;
@@ -156,6 +170,8 @@ void RelayedStream::CheckConnectLocked() {
 
 void RelayedStream::OnConnectedLocked() {
   state_ = LinuxState::STATE_CONNECTED;
+  endpoints_.local = NetAddress::LocalOf(real_.get());
+  NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED);
   DrainFillerLocked();
   // What came meanwhile was left there; this tells of it.
   SetLinkEventsLocked(true, false);

@@ -289,7 +289,11 @@ int Attachment::AddDescriptor(uint64_t socket_id,
   auto descriptor = std::make_shared<SocketDescriptor>(
       std::move(socket), shared_from_this(), socket_id);
   const int error = AddSocket(socket_id, descriptor);
-  if (error != 0) descriptor->Abort();
+  if (error != 0) {
+    descriptor->Abort();
+  } else {
+    descriptor->socket()->NoteOpened(*descriptor, 0);
+  }
   return error;
 }
 

@@ -31,6 +31,7 @@ class SessionEnvironment {
   // `lent_sockets` nothing is lent, without `relayed_sockets` nothing relayed,
   // and without `policy` nothing denied. Of both `sockets_per_user` may belong
   // to one user's processes. With a quota of bytes nothing is lent either.
+  // Without `events` there is a journal of its own.
   SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer,
                      Resolver* resolver = nullptr,
                      absl::Duration ticket_time = absl::Minutes(1),
@@ -38,8 +39,12 @@ class SessionEnvironment {
                      RelayedSockets* relayed_sockets = nullptr,
                      PolicyStore* policy = nullptr,
                      uint32_t sockets_per_user = SocketOwners::kSocketsPerUser,
-                     uint32_t relayed_bytes_per_second = 0)
-      : sockets_{lingerer},
+                     uint32_t relayed_bytes_per_second = 0,
+                     EventJournal* events = nullptr)
+      : own_events_(events == nullptr ? std::make_unique<EventJournal>()
+                                      : nullptr),
+        events_(events == nullptr ? own_events_.get() : events),
+        sockets_{lingerer, events_},
         loops_(std::move(loops)),
         resolver_(resolver),
         tickets_(TicketTable::Create(loops_.front(), ticket_time)),
@@ -73,7 +78,7 @@ class SessionEnvironment {
                                              access.is_unrestricted()};
   }
   // What happens to clients and sockets.
-  EventJournal* events() const { return events_.get(); }
+  EventJournal* events() const { return events_; }
   // Of the sockets of both.
   SocketOwners* owners() const { return owners_.get(); }
 
@@ -113,6 +118,8 @@ class SessionEnvironment {
   uint64_t calls() const { return calls_.load(std::memory_order_relaxed); }
 
  private:
+  const std::unique_ptr<EventJournal> own_events_;
+  EventJournal* const events_;
   const WinsockSocket::Environment sockets_;
   const std::vector<EventLoop*> loops_;
   Resolver* const resolver_;
@@ -121,8 +128,6 @@ class SessionEnvironment {
   RelayedSockets* const relayed_sockets_;
   PolicyStore* const policy_;
   const std::shared_ptr<SocketOwners> owners_;
-  const std::unique_ptr<EventJournal> events_ =
-      std::make_unique<EventJournal>();
   SessionMetrics* metrics_ = nullptr;
   mutable std::atomic<uint32_t> next_loop_{0};
   std::atomic<bool> stopping_{false};

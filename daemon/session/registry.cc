@@ -500,10 +500,7 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
                                  totals.lent.received +
                                  totals.relayed.received);
   info->set_calls_total(totals.calls);
-  const EventJournal& journal = *environment_->events();
-  info->set_connections_total(
-      journal.count(wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED) +
-      journal.count(wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED));
+  info->set_connections_total(environment_->events()->connections());
   info->set_draining_since_ns(environment_->draining_since_ns());
   info->set_lingering_sockets(static_cast<uint32_t>(totals.lingering_sockets));
   info->set_sockets(static_cast<uint32_t>(

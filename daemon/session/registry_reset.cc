@@ -83,7 +83,7 @@ absl::Status Registry::ResetListed(const wsp::v1::Socket& socket) {
   if (lingerer_->Reset(socket.client_id(), socket.socket_id())) {
     return absl::OkStatus();
   }
-  const LentSockets* const lent = environment_->lent_sockets();
+  LentSockets* const lent = environment_->lent_sockets();
   if (socket.plane() != wsp::v1::PLANE_LENT || lent == nullptr) {
     return StatusOf(EBADF);
   }

@@ -126,7 +126,8 @@ class Lingerer::Connection : public EventHandler,
   }
 
   // Closes, tells who waits, and leaves the list. Only the first call counts.
-  void End(bool reset) {
+  // `reason`: why it is reset, for operators.
+  void End(bool reset, absl::string_view reason = "") {
     std::function<void()> done;
     Kept kept;
     {
@@ -137,6 +138,7 @@ class Lingerer::Connection : public EventHandler,
       loop_->CancelTimer(look_timer_);
       if (reset) {
         ResetAndClose(std::move(fd_));
+        if (!reason.empty()) NoteReset(reason);
       } else {
         fd_.Reset();
       }
@@ -164,7 +166,23 @@ class Lingerer::Connection : public EventHandler,
       absl::MutexLock lock(&mu_);
       reset = reset_when_over_;
     }
-    End(reset);
+    End(reset, kTimeOver);
+  }
+
+  void NoteReset(absl::string_view reason) const {
+    EventJournal* const events = lingerer_->options_.events;
+    if (events == nullptr) return;
+    EventRecord record;
+    record.kind = wsp::v1::JournalEvent::KIND_SOCKET_RESET;
+    record.client_id = entry_.owner.client_id;
+    record.pid = entry_.owner.pid;
+    record.uid = entry_.owner.uid;
+    record.socket_id = entry_.owner.socket_id;
+    record.protocol = IPPROTO_TCP;
+    record.local = entry_.local;
+    record.peer = entry_.peer;
+    record.SetDetail(reason);
+    events->Append(record);
   }
 
   // After what came from the peer. With its side ended too, nothing can turn a
@@ -355,7 +373,9 @@ bool Lingerer::Reset(uint64_t client_id, uint64_t socket_id) {
       }
     }
   }
-  for (const auto& connection : found) connection->End(true);
+  for (const auto& connection : found) {
+    connection->End(true, kByAdministrator);
+  }
   return !found.empty();
 }
 

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/journal/event_journal.h"
 #include "daemon/socket/net_address.h"
 
 namespace wspd {
@@ -36,6 +37,9 @@ class Lingerer {
     // once.
     size_t max_per_process = 4096;
     size_t max_per_uid = 16384;
+    // Where it is written down that one is reset, outliving the lingerer; null:
+    // nowhere.
+    EventJournal* events = nullptr;
   };
   // Whose socket it was. The process may have ended since.
   struct Owner {

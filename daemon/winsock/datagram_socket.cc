@@ -120,6 +120,15 @@ void DatagramSocket::Describe(wsp::v1::Socket* out) const {
   }
 }
 
+int DatagramSocket::Reset() {
+  {
+    absl::MutexLock lock(&mu_);
+    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, ECONNABORTED,
+               kByAdministrator);
+  }
+  return WinsockSocket::Reset();
+}
+
 // ------------------------------------------------------- binding, connecting
 
 WsaError DatagramSocket::EnsureBoundLocked(const SocketCall& call) {
@@ -189,9 +198,12 @@ void DatagramSocket::Connect(const SocketCall& call) {
     if (error.ok()) {
       so_error_ = 0;
       wsp::v1::ConnectResult message;
-      EncodeAddress(engine()->WithFd(&NetAddress::LocalOf),
-                    message.mutable_local());
+      local_ = engine()->WithFd(&NetAddress::LocalOf);
+      EncodeAddress(local_, message.mutable_local());
       result.body = message.SerializeAsString();
+      if (!disconnects) {
+        NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED);
+      }
     }
   }
   if (!error.ok()) return call.Finish(error);
@@ -250,6 +262,9 @@ void DatagramSocket::JoinLeaf(const SocketCall& call) {
       if (!peer_.empty()) error = DisconnectLocked();
       peer_ = group;
       peer_is_group_ = true;
+      if (error.ok()) {
+        NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED);
+      }
     }
   }
   if (error.ok()) RecordConnected();
@@ -264,6 +279,7 @@ void DatagramSocket::FinishClose(const SocketCall& call, Remains remains) {
   const SocketDescriptor& from = *call.from();
   from.sink()->RemoveSocket(from.socket_id());
   remains = Remains();
+  NoteClosed(&from);
   call.Finish(CallResult());
 }
 

@@ -20,6 +20,7 @@ class DatagramSocket final : public WinsockSocket {
   CallResult ResultOf(SocketDescriptor* from, const Operation& operation,
                       Outcome outcome) override;
   void ForgetWait(SocketDescriptor* /*from*/) override {}
+  int Reset() override;
   int Lend(OwnedFd* fd) override;
   void Describe(wsp::v1::Socket* out) const override;
 

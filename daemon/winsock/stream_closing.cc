@@ -48,7 +48,7 @@ void StreamSocket::AbortConnection(const SocketCall& call) {
   {
     absl::MutexLock lock(&mu_);
     if (state_ != State::kConnected) return call.Finish(WsaError(kWsaNotConn));
-    if (lost_ == 0) lost_ = kWsaConnAborted;
+    LoseLocked(kWsaConnAborted, ECONNABORTED, kByClient);
   }
   // Closed meanwhile: then the linger rules have decided.
   (void)engine()->Reset();
@@ -60,7 +60,13 @@ int StreamSocket::Reset() {
   {
     absl::MutexLock lock(&mu_);
     if (state_ == State::kOpen) return ENOTCONN;
-    if (state_ == State::kConnected && lost_ == 0) lost_ = kWsaConnAborted;
+    // Of an attempt its end is told.
+    if (state_ == State::kConnected) {
+      LoseLocked(kWsaConnAborted, ECONNABORTED, kByAdministrator);
+    } else if (state_ == State::kListening) {
+      NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, ECONNABORTED,
+                 kByAdministrator);
+    }
   }
   return WinsockSocket::Reset();
 }
@@ -75,7 +81,7 @@ void StreamSocket::AwaitUnwantedData() {
 void StreamSocket::ResetForUnwantedData() {
   {
     absl::MutexLock lock(&mu_);
-    if (lost_ == 0) lost_ = kWsaConnReset;
+    LoseLocked(kWsaConnReset, 0, kByClient);
   }
   // Closed meanwhile: then the linger rules have decided.
   (void)engine()->Reset();
@@ -108,6 +114,7 @@ void StreamSocket::FinishClose(const SocketCall& call, Remains remains) {
   }
   from->sink()->RemoveSocket(from->socket_id());
   FinishDrop(std::move(remains), from->owner());
+  NoteClosed(from);
   call.Finish(CallResult());
 }
 
@@ -149,6 +156,7 @@ void StreamSocket::AnswerClose(SocketDescriptor* from, uint64_t call_id,
     closing_ = nullptr;
   }
   from->sink()->RemoveSocket(from->socket_id());
+  NoteClosed(from);
   from->sink()->Finish(call_id, std::move(result));
   from->sink()->FlushResults();
 }
@@ -178,12 +186,13 @@ void StreamSocket::ForgetWait(SocketDescriptor* from) {
     closing_->forgotten = true;
     linger = closing_->linger;
   }
+  NoteClosed(from);
   // What was sent goes its way.
   if (linger != 0) environment()->lingerer->StopWaiting(linger);
 }
 
 void StreamSocket::FinishAbort(Remains remains) {
-  ResetRemains(std::move(remains.fd));
+  ResetRemains(std::move(remains.fd), kAtClientsEnd);
 }
 
 void StreamSocket::FinishDrop(Remains remains, const Lingerer::Owner& owner) {
@@ -193,7 +202,7 @@ void StreamSocket::FinishDrop(Remains remains, const Lingerer::Owner& owner) {
     case CloseKind::kNothing:
       return;
     case CloseKind::kReset:
-      return ResetRemains(std::move(remains.fd));
+      return ResetRemains(std::move(remains.fd), kByClient);
     case CloseKind::kInBackground:
       return lingerer->Linger(std::move(remains.fd), engine()->loop(), owner,
                               std::move(remains.address));

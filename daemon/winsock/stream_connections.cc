@@ -40,6 +40,8 @@ void StreamSocket::Listen(const SocketCall& call) {
       result = CallResult(WsaFromErrno(error), error);
     } else {
       state_ = State::kListening;
+      local_ = local;
+      NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_LISTENING);
     }
   }
   NotifyObservers();
@@ -102,8 +104,10 @@ int StreamSocket::AddAccepted(SocketDescriptor* from,
     inherited = {options_, nonblocking_, creation_flags_};
   }
   AddressTable::Hold address = AddressForAccepted();
+  const NetAddress local = accepted->engine()->WithFd(&NetAddress::LocalOf);
   {
     absl::MutexLock lock(&accepted->mu_);
+    accepted->local_ = local;
     accepted->state_ = State::kConnected;
     accepted->bound_ = true;
     accepted->accepted_ = true;
@@ -121,6 +125,7 @@ int StreamSocket::AddAccepted(SocketDescriptor* from,
   if (error != 0) {
     descriptor->Abort();
   } else {
+    accepted->NoteOpened(*descriptor, from->socket_id());
     accepted->InheritEvents(this, descriptor);
   }
   return error;
@@ -273,6 +278,8 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
   if (outcome.error != 0) {
     absl::MutexLock lock(&mu_);
     state_ = State::kOpen;
+    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CONNECT_FAILED,
+               outcome.error);
     peer_ = NetAddress();
     context_due_ = ContextDue::kNone;
     // Whether or not a call waits for it: it is the attempt that has failed,
@@ -285,11 +292,13 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
     KeepBoundLocked();
   } else {
     wsp::v1::ConnectResult message;
-    EncodeAddress(engine()->WithFd(&NetAddress::LocalOf),
-                  message.mutable_local());
+    const NetAddress local = engine()->WithFd(&NetAddress::LocalOf);
+    EncodeAddress(local, message.mutable_local());
     result.body = message.SerializeAsString();
     absl::MutexLock lock(&mu_);
     state_ = State::kConnected;
+    local_ = local;
+    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED);
     bound_ = true;
     so_error_ = 0;
     connect_ended_ = true;

@@ -106,6 +106,7 @@ int StreamSocket::TakeConnection(const PendingAccept* pending,
       pending->listener()->socket();
   AddressTable::Hold address =
       static_cast<StreamSocket*>(listener.get())->AddressForAccepted();
+  const NetAddress local = NetAddress::LocalOf(connection.fd.get());
   {
     absl::MutexLock lock(&mu_);
     int error = engine()->WithFd([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -126,7 +127,10 @@ int StreamSocket::TakeConnection(const PendingAccept* pending,
     bound_ = true;
     accepted_ = true;
     context_due_ = ContextDue::kAccept;
+    local_ = local;
     peer_ = connection.peer;
+    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED, 0, "",
+               pending->listener()->socket_id());
     connected_at_ = absl::Now();
     connect_ended_ = false;
     listener_ = listener;
@@ -254,6 +258,7 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
     std::tie(old, waiting) = engine()->Exchange(std::move(fresh), 0);
     state_ = State::kOpen;
     bound_ = !accepted_;
+    local_ = address;
     accepted_ = false;
     context_due_ = ContextDue::kNone;
     peer_ = NetAddress();

@@ -33,17 +33,22 @@ void StreamSocket::NoteError(const SocketCall& call) {
     if (!lent_) return call.Finish(WsaError(kWsaInval));
     const int error =
         engine()->NoteError(static_cast<int>(request.linux_errno()));
-    if (IsConnectionLost(error) && lost_ == 0) lost_ = WsaFromErrno(error);
+    if (IsConnectionLost(error)) {
+      LoseLocked(WsaFromErrno(error), error, ReasonOfLoss(error));
+    }
   }
   NotifyObservers();
   call.Finish(CallResult());
 }
 
-void StreamSocket::ResetRemains(OwnedFd fd) {
+void StreamSocket::ResetRemains(OwnedFd fd, absl::string_view reason) {
   bool lent;
   {
     absl::MutexLock lock(&mu_);
     lent = lent_;
+    if (state_ == State::kConnected && lost_ == 0) {
+      NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, 0, reason);
+    }
   }
   if (lent && fd.valid()) {
     // The client has it perhaps, so that closing it ends nothing: connect(2)

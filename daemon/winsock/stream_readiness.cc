@@ -38,7 +38,8 @@ bool StreamSocket::HasEndedLocked(const SocketState& state, bool* unread) {
   if (!state.read_ended && !state.hung_up && !state.failed) return false;
   // The kernel calls the end readable too, and tells an error once; then it is
   // for us to remember. What is still to be read comes before it.
-  lost_ = WsaFromErrno(engine()->PeekForEnd(unread));
+  const int error = engine()->PeekForEnd(unread);
+  if (error != 0) LoseLocked(WsaFromErrno(error), error, ReasonOfLoss(error));
   return true;
 }
 

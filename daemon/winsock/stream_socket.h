@@ -92,8 +92,12 @@ class StreamSocket final : public WinsockSocket {
   static bool IsConnectionLost(int error);
   // Of a connection that the client uses itself the kernel has the counts.
   static void DescribeLent(const Socket& engine, wsp::v1::Socket* out);
+  // The connection is lost, with a Winsock code and errno; the first loss
+  // counts.
+  void LoseLocked(uint32_t wsa, int error, absl::string_view reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Resets the connection and gives `fd` back, whoever else has it.
-  void ResetRemains(OwnedFd fd);
+  void ResetRemains(OwnedFd fd, absl::string_view reason);
 
   // The error that sending or receiving would have; 0: none.
   uint32_t DataErrorLocked(bool shut) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

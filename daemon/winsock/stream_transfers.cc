@@ -23,6 +23,13 @@ bool StreamSocket::IsConnectionLost(int error) {
          error == ENETUNREACH || error == ENETRESET;
 }
 
+void StreamSocket::LoseLocked(uint32_t wsa, int error,
+                              absl::string_view reason) {
+  if (lost_ != 0) return;
+  lost_ = wsa;
+  NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, error, reason);
+}
+
 uint32_t StreamSocket::DataErrorLocked(bool shut) const {
   if (shut) return kWsaShutdown;
   if (lost_ != 0) return lost_;
@@ -87,7 +94,10 @@ CallResult StreamSocket::SendResult(SocketDescriptor* from,
   if (outcome.error != 0) {
     if (IsConnectionLost(outcome.error)) {
       absl::MutexLock lock(&mu_);
-      if (lost_ == 0 && !send_shut_) lost_ = WsaFromErrno(outcome.error);
+      if (!send_shut_) {
+        LoseLocked(WsaFromErrno(outcome.error), outcome.error,
+                   ReasonOfLoss(outcome.error));
+      }
     }
     result = ErrorResult(operation, outcome.error);
   }
@@ -146,7 +156,8 @@ CallResult StreamSocket::ReceiveResult(const Operation& operation,
   if (outcome.error != 0) {
     if (IsConnectionLost(outcome.error)) {
       absl::MutexLock lock(&mu_);
-      if (lost_ == 0) lost_ = WsaFromErrno(outcome.error);
+      LoseLocked(WsaFromErrno(outcome.error), outcome.error,
+                 ReasonOfLoss(outcome.error));
     }
     return ErrorResult(operation, outcome.error);
   }

@@ -103,6 +103,9 @@ WsaError WinsockSocket::BindLocked(const SocketCall& call,
   if (!error.ok()) return error;
   address_ = std::move(hold);
   bound_ = true;
+  // With the port, if the kernel has chosen it.
+  local_ = bind.address;
+  NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_BOUND);
   return 0;
 }
 

@@ -268,6 +268,7 @@ void WinsockSocket::Close(const SocketCall& call) {
     WithdrawChanges(from, false, false);
     NotifyObservers();
     from->sink()->RemoveSocket(from->socket_id());
+    NoteClosed(from);
     return call.Finish(CallResult());
   }
   auto [fd, operations] = engine_->Abandon();
@@ -284,12 +285,13 @@ void WinsockSocket::Abort(SocketDescriptor* from) {
     ReleaseHoldings(from, false);
     WithdrawOperations(from);
     WithdrawChanges(from, false, true);
-    return;
+    return NoteClosed(from);
   }
   auto [fd, operations] = engine_->Abandon();
   ReleaseHoldings(from, true);
   WithdrawChanges(from, true, true);
   FinishAbort(TakeRemains(std::move(fd)));
+  NoteClosed(from);
 }
 
 // --------------------------------------------------------------- addresses

@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/journal/event_journal.h"
 #include "daemon/network/change_monitor.h"
 #include "daemon/socket/lingerer.h"
 #include "daemon/socket/operation.h"
@@ -46,9 +49,13 @@ class WinsockSocket : public OperationSink,
  public:
   // What sockets need from the daemon; outlives them.
   struct Environment {
-    explicit Environment(Lingerer* its_lingerer) : lingerer(its_lingerer) {}
+    explicit Environment(Lingerer* its_lingerer,
+                         EventJournal* its_events = nullptr)
+        : lingerer(its_lingerer), events(its_events) {}
 
     Lingerer* const lingerer;
+    // Where the sockets' lives are written down; null: nowhere.
+    EventJournal* const events;
     const std::shared_ptr<ChangeMonitor> changes = ChangeMonitor::Create();
     const std::shared_ptr<AddressTable> addresses = AddressTable::Create();
     // Of all sockets, for listings.
@@ -89,6 +96,11 @@ class WinsockSocket : public OperationSink,
   // ---- for SocketDescriptor
 
   void AddDescriptor();
+
+  // `from` has become its client's socket; unless it is closed by now, this is
+  // written down. `listener_id`: the client's number for the listener that has
+  // accepted it; 0: none.
+  void NoteOpened(const SocketDescriptor& from, uint64_t listener_id);
 
   // Begins a call.
   void Handle(const SocketCall& call);
@@ -232,6 +244,15 @@ class WinsockSocket : public OperationSink,
   // with mu_ held.
   void NotifyObservers() { engine_->NotifyObservers(); }
 
+  // Writes down what has happened to the socket, for each client that has it.
+  // `error` is an errno, 0 for none.
+  void NoteLocked(wsp::v1::JournalEvent::Kind kind, int error = 0,
+                  absl::string_view detail = "", uint64_t listener_id = 0) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `from` isn't its client's any more. Nothing if that is known. Not with mu_
+  // held.
+  void NoteClosed(const SocketDescriptor* from);
+
   // As Poke(), for receives of the type's own.
   virtual void PokeHoldings() {}
 
@@ -291,6 +312,8 @@ class WinsockSocket : public OperationSink,
   ContextDue context_due_ ABSL_GUARDED_BY(mu_) = ContextDue::kNone;
   // Where a connect went or an accept came from, kept beyond the connection.
   NetAddress peer_ ABSL_GUARDED_BY(mu_);
+  // What is told of as its own address.
+  NetAddress local_ ABSL_GUARDED_BY(mu_);
   SocketOptions options_ ABSL_GUARDED_BY(mu_);
 
  private:
@@ -363,6 +386,9 @@ class WinsockSocket : public OperationSink,
   // go on with.
   std::vector<std::unique_ptr<Operation>> WithdrawOperations(
       SocketDescriptor* from);
+  EventRecord RecordLocked(wsp::v1::JournalEvent::Kind kind,
+                           const Lingerer::Owner& holder) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes one descriptor off; whether it was the last.
   bool RemoveDescriptor();
   Remains TakeRemains(OwnedFd fd);
@@ -384,6 +410,12 @@ class WinsockSocket : public OperationSink,
   // EPOLL* that the socket is observed for on their account.
   uint32_t observed_ ABSL_GUARDED_BY(mu_) = 0;
   std::shared_ptr<ChangeWaits> change_waits_ ABSL_GUARDED_BY(mu_);
+  // The clients' descriptors of which it is written down that they are opened.
+  struct Holder {
+    const SocketDescriptor* descriptor;
+    Lingerer::Owner owner;
+  };
+  absl::InlinedVector<Holder, 1> holders_ ABSL_GUARDED_BY(mu_);
 };
 
 // Operation::id of operations that belong to no call.

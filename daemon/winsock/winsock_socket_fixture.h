@@ -20,6 +20,8 @@
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/journal/event_journal.h"
+#include "daemon/journal/event_reader.h"
 #include "daemon/socket/lingerer.h"
 #include "daemon/testing/tcp_pair.h"
 #include "daemon/winsock/winsock_socket.h"
@@ -146,6 +148,7 @@ class WinsockSocketTest : public testing::Test {
     auto descriptor = std::make_shared<SocketDescriptor>(std::move(socket),
                                                          client, socket_id);
     client->AddSocket(socket_id, descriptor);
+    descriptor->socket()->NoteOpened(*descriptor, 0);
     return descriptor;
   }
 
@@ -208,9 +211,17 @@ class WinsockSocketTest : public testing::Test {
     return socket;
   }
 
+  Lingerer::Options LingererOptions() {
+    Lingerer::Options options;
+    options.events = &events_;
+    return options;
+  }
+
+  EventJournal events_;
+  EventReader reader_{&events_};
   std::unique_ptr<EventLoop> loop_ = *EventLoop::Create("test");
-  Lingerer lingerer_{{}};
-  const WinsockSocket::Environment environment_{&lingerer_};
+  Lingerer lingerer_{LingererOptions()};
+  const WinsockSocket::Environment environment_{&lingerer_, &events_};
   const std::shared_ptr<FakeCallSink> sink_ = std::make_shared<FakeCallSink>();
   std::atomic<uint64_t> next_call_{1000};
 };

@@ -63,7 +63,7 @@ TEST(CommandLineTest, HelpIsOfAllOrOfTheCommandBeforeIt) {
   EXPECT_EQ(line.command, nullptr);
   EXPECT_THAT(line.help, AllOf(HasSubstr("Usage: wspctl [OPTION...] watch"),
                                HasSubstr("  --from NUMBER  begins with"),
-                               Not(HasSubstr("--uid"))));
+                               Not(HasSubstr("--state"))));
 }
 
 TEST(CommandLineTest, LinesOfHelpFitTheTerminal) {
@@ -84,6 +84,30 @@ TEST(CommandLineTest, WatchTakesKindsAndWhereToBegin) {
                           wsp::v1::JournalEvent::KIND_SOCKET_OPENED,
                           wsp::v1::JournalEvent::KIND_SOCKET_CLOSED));
   EXPECT_EQ(request.from_sequence(), 12u);
+  EXPECT_FALSE(request.has_uid());
+}
+
+TEST(CommandLineTest, WatchTakesWhatSocketsDoes) {
+  const auto request =
+      ParseAs<WatchCommand>({"watch", "--plane=forwarded,lent", "--id", "3/1f",
+                             "--local=10.0.0.0/8", "--peer", "::1",
+                             "--local-port", "80", "--peer-port=443", "--uid",
+                             "0"})
+          ->request();
+  EXPECT_THAT(request.planes(),
+              ElementsAre(wsp::v1::PLANE_UNSPECIFIED, wsp::v1::PLANE_LENT));
+  EXPECT_EQ(request.client_id(), 3u);
+  EXPECT_EQ(request.socket_id(), 0x1fu);
+  EXPECT_EQ(request.local_network(), "10.0.0.0/8");
+  EXPECT_EQ(request.peer_network(), "::1");
+  EXPECT_EQ(request.local_port(), 80u);
+  EXPECT_EQ(request.peer_port(), 443u);
+  ASSERT_TRUE(request.has_uid());
+  EXPECT_EQ(request.uid(), 0u);
+  EXPECT_EQ(
+      ParseAs<WatchCommand>({"watch", "--id", "sk:7"})->request().cookie(), 7u);
+  EXPECT_THAT(ErrorOf({"watch", "--id=x"}), HasSubstr("is not a socket"));
+  EXPECT_EQ(ErrorOf({"watch", "--state=open"}), "watch has no option --state");
 }
 
 TEST(CommandLineTest, ASocketIsNamedAsItIsListed) {

@@ -203,6 +203,10 @@ std::string FormatEvents(const wsp::v1::WatchEventsResponse& response,
                             event.socket_id(), PlaneName(event.plane()),
                             ProtocolName(event.protocol()));
     }
+    if (event.listener_socket_id() != 0) {
+      absl::StrAppendFormat(&text, " listener=%016x",
+                            event.listener_socket_id());
+    }
     if (event.has_local()) {
       absl::StrAppend(&text, " local=", FormatAddress(event.local()));
     }

@@ -1,8 +1,15 @@
 #include "daemon/wspctl/values.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace wspd {
 
@@ -11,6 +18,29 @@ absl::StatusOr<int> ParsePid(absl::string_view text) {
   if (absl::SimpleAtoi(text, &pid) && pid > 0) return pid;
   return absl::InvalidArgumentError(
       absl::StrCat("\"", text, "\" is not a pid"));
+}
+
+absl::StatusOr<SocketName> ParseSocketName(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits('/', 1));
+  const bool has_client = absl::StrContains(text, '/');
+  absl::string_view digits = has_client ? parts.second : parts.first;
+  SocketName name;
+  const bool good_client =
+      !has_client || absl::SimpleAtoi(parts.first, &name.client_id);
+  const bool by_cookie = absl::ConsumePrefix(&digits, "sk:");
+  const bool plain =
+      !digits.empty() &&
+      std::all_of(digits.begin(), digits.end(), absl::ascii_isxdigit);
+  uint64_t* const number = by_cookie ? &name.cookie : &name.socket_id;
+  if (good_client && plain && absl::SimpleHexAtoi(digits, number) &&
+      *number != 0) {
+    return name;
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", text,
+      "\" is not a socket: a hexadecimal number as \"sockets\" shows it, or "
+      "\"sk:\" and a cookie, perhaps after \"CLIENT/\""));
 }
 
 }  // namespace wspd

@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_WSPCTL_VALUES_H_
 #define WSPD_DAEMON_WSPCTL_VALUES_H_
 
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -10,6 +12,15 @@ namespace wspd {
 // a line for the user.
 
 absl::StatusOr<int> ParsePid(absl::string_view text);
+
+// A socket as `sockets` shows it: by its number or its cookie, the other is 0.
+struct SocketName {
+  // 0: not said.
+  uint64_t client_id = 0;
+  uint64_t socket_id = 0;
+  uint64_t cookie = 0;
+};
+absl::StatusOr<SocketName> ParseSocketName(absl::string_view text);
 
 }  // namespace wspd
 

@@ -1,27 +1,41 @@
 #include "daemon/wspctl/watch_command.h"
 
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "daemon/config/user.h"
 #include "daemon/wspctl/admin_client.h"
 #include "daemon/wspctl/event_names.h"
 #include "daemon/wspctl/format.h"
+#include "daemon/wspctl/sockets_command.h"
 #include "daemon/wspctl/values.h"
 
 namespace wspd {
 
 std::vector<Option> WatchCommand::options() {
-  return {
+  std::vector<Option> options = {
       {"--kind", "KINDS", "only these, for example client_died,socket_refused",
        [this](absl::string_view value) { return TakeKinds(value); }},
       {"--from", "NUMBER",
        "begins with this event, as far as events are kept; 1 is the first of "
        "all",
        [this](absl::string_view value) { return TakeFrom(value); }},
+      {"--uid", "USER", "of this one, by name or number",
+       [this](absl::string_view value) { return TakeUid(value); }},
+      {"--id", "SOCKET",
+       "of this one, as \"sockets\" shows it, and of what it accepts",
+       [this](absl::string_view value) { return TakeSocket(value); }},
   };
+  for (Option& option : SocketFilterOptions(&sockets_)) {
+    // Events have one user each, and no state.
+    if (option.name == "--uid" || option.name == "--state") continue;
+    options.push_back(std::move(option));
+  }
+  return options;
 }
 
 absl::Status WatchCommand::TakeKinds(absl::string_view names) {
@@ -48,7 +62,32 @@ absl::Status WatchCommand::TakeFrom(absl::string_view number) {
   return absl::OkStatus();
 }
 
+absl::Status WatchCommand::TakeUid(absl::string_view user) {
+  const auto uid = ResolveUser(user);
+  if (!uid.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", user, "\" is not a user: ", uid.status().message()));
+  }
+  request_.set_uid(*uid);
+  return absl::OkStatus();
+}
+
+absl::Status WatchCommand::TakeSocket(absl::string_view name) {
+  const auto socket = ParseSocketName(name);
+  if (!socket.ok()) return socket.status();
+  request_.set_client_id(socket->client_id);
+  request_.set_socket_id(socket->socket_id);
+  request_.set_cookie(socket->cookie);
+  return absl::OkStatus();
+}
+
 absl::Status WatchCommand::TakeWords(const std::vector<std::string>& words) {
+  // After the options.
+  *request_.mutable_planes() = sockets_.planes();
+  request_.set_local_network(sockets_.local_network());
+  request_.set_peer_network(sockets_.peer_network());
+  request_.set_local_port(sockets_.local_port());
+  request_.set_peer_port(sockets_.peer_port());
   absl::Status status = RefuseWordsAfter(1, words);
   if (!status.ok() || words.empty()) return status;
   const auto pid = ParsePid(words[0]);

@@ -26,8 +26,12 @@ class WatchCommand : public Command {
   // Adds the kinds of a list of names, which are those of admin.proto, shorter.
   absl::Status TakeKinds(absl::string_view names);
   absl::Status TakeFrom(absl::string_view number);
+  absl::Status TakeUid(absl::string_view user);
+  absl::Status TakeSocket(absl::string_view name);
 
   wsp::v1::WatchEventsRequest request_;
+  // What is said of sockets as `sockets` says it.
+  wsp::v1::ListSocketsRequest sockets_;
 };
 
 }  // namespace wspd
