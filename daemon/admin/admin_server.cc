@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
+#include "daemon/base/steady_time.h"
 #include "proto/grpc/health/v1/health.pb.h"
 #include "proto/grpc/reflection/v1alpha/reflection.pb.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -136,8 +136,8 @@ AdminService::Options AdminServer::ServiceOptions(
   service.rates = &rates_;
   service.wake = [this] { server_.Recheck(); };
   service.wake_after = [this](absl::Duration delay) {
-    loop_->RunAfter(delay, [this, lives = std::weak_ptr<bool>(lives_)] {
-      if (const auto alive = lives.lock()) server_.Recheck();
+    loop_->RunAfter(delay, [this, lives = lives_] {
+      if (*lives) server_.Recheck();
     });
   };
   service.on_draining = [this](bool draining) {
@@ -171,7 +171,7 @@ AdminServer::~AdminServer() {
   events_->SetWake(nullptr);
   server_.Stop();
   // A timer may be at it.
-  lives_.reset();
+  lives_->store(false);
   absl::Notification idle;
   loop_->Post([&idle] { idle.Notify(); });
   idle.WaitForNotification();
@@ -180,11 +180,10 @@ AdminServer::~AdminServer() {
 void AdminServer::MeasureRates() {
   wsp::v1::GetServerInfoResponse totals;
   inventory_->FillServerInfo(&totals);
-  rates_.Add(absl::Now(), totals);
-  loop_->RunAfter(RateMeter::kPeriod,
-                  [this, lives = std::weak_ptr<bool>(lives_)] {
-                    if (const auto alive = lives.lock()) MeasureRates();
-                  });
+  rates_.Add(SteadyTime(), totals);
+  loop_->RunAfter(RateMeter::kPeriod, [this, lives = lives_] {
+    if (*lives) MeasureRates();
+  });
 }
 
 void AdminServer::SetServing(bool serving) {

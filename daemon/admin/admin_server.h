@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_ADMIN_ADMIN_SERVER_H_
 #define WSPD_DAEMON_ADMIN_ADMIN_SERVER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -75,8 +76,10 @@ class AdminServer {
   AdminService::Options ServiceOptions(const AdminServerOptions& options);
 
   EventLoop* const loop_;
-  // Gone when timers have nobody to wake any more.
-  std::shared_ptr<bool> lives_ = std::make_shared<bool>(true);
+  // Whether timers have somebody to wake. They ask on the loop's thread, which
+  // the destructor waits for.
+  const std::shared_ptr<std::atomic<bool>> lives_ =
+      std::make_shared<std::atomic<bool>>(true);
   const std::unique_ptr<SocketFile> file_;
   Inventory* const inventory_;
   EventJournal* const events_;

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "daemon/base/error_details.h"
+#include "daemon/base/steady_time.h"
 
 namespace wspd {
 namespace {
@@ -28,11 +28,11 @@ DrainSource::DrainSource(const Inventory* inventory,
     : inventory_(inventory),
       wake_after_(std::move(wake_after)),
       deadline_(request.has_timeout_ms()
-                    ? absl::Now() + absl::Milliseconds(request.timeout_ms())
-                    : absl::InfiniteFuture()) {}
+                    ? SteadyTime() + absl::Milliseconds(request.timeout_ms())
+                    : absl::InfiniteDuration()) {}
 
 absl::optional<std::string> DrainSource::Next() {
-  const absl::Time now = absl::Now();
+  const absl::Duration now = SteadyTime();
   if (end_ || now < next_look_) return {};
   wsp::v1::GetServerInfoResponse info;
   inventory_->FillServerInfo(&info);
@@ -49,7 +49,7 @@ absl::optional<std::string> DrainSource::Next() {
 }
 
 void DrainSource::Judge(const wsp::v1::DrainResponse& left, bool draining,
-                        absl::Time now) {
+                        absl::Duration now) {
   if (!draining) {
     end_ = WithReason(absl::AbortedError("the draining was taken back"),
                       "DRAIN_CANCELLED");

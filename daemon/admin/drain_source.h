@@ -33,13 +33,15 @@ class DrainSource : public RpcSource {
 
  private:
   // Sets end_ if that is how it stands.
-  void Judge(const wsp::v1::DrainResponse& left, bool draining, absl::Time now);
+  void Judge(const wsp::v1::DrainResponse& left, bool draining,
+             absl::Duration now);
 
   const Inventory* const inventory_;
   const WakeAfter wake_after_;
-  const absl::Time deadline_;
+  // These are SteadyTime(), as the timers' is.
+  const absl::Duration deadline_;
   // The next look; a timer runs until then.
-  absl::Time next_look_ = absl::InfinitePast();
+  absl::Duration next_look_ = absl::ZeroDuration();
   absl::optional<wsp::v1::DrainResponse> sent_;
   absl::optional<absl::Status> end_;
 };

@@ -10,7 +10,7 @@ constexpr std::array<size_t, 3> kWindows = {1, 10, 60};
 
 }  // namespace
 
-void RateMeter::Add(absl::Time now,
+void RateMeter::Add(absl::Duration now,
                     const wsp::v1::GetServerInfoResponse& totals) {
   Sample sample;
   sample.at = now;

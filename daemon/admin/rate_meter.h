@@ -18,8 +18,8 @@ class RateMeter {
   // How often Add() is to be called.
   static constexpr absl::Duration kPeriod = absl::Seconds(1);
 
-  // The totals of now. Times never go back.
-  void Add(absl::Time now, const wsp::v1::GetServerInfoResponse& totals);
+  // The totals of `now`, which is SteadyTime().
+  void Add(absl::Duration now, const wsp::v1::GetServerInfoResponse& totals);
 
   // Sets the rates of the last second, ten and sixty; of less, if there isn't
   // that much, and none before the second Add().
@@ -27,7 +27,7 @@ class RateMeter {
 
  private:
   struct Sample {
-    absl::Time at;
+    absl::Duration at;
     uint64_t calls = 0;
     uint64_t bytes_sent = 0;
     uint64_t bytes_received = 0;

@@ -26,7 +26,7 @@ class RateMeterTest : public ::testing::Test {
   }
 
   RateMeter meter_;
-  absl::Time now_ = absl::FromUnixSeconds(1000);
+  absl::Duration now_ = absl::Seconds(1000);
 };
 
 TEST_F(RateMeterTest, NeedsTwoLooks) {

@@ -75,7 +75,7 @@ absl::Status NotifyReloading() {
 }
 
 absl::Status NotifyStatus(absl::string_view text) {
-  return Notify(StatusOf(text));
+  return Notify(StatusOf(text), MSG_DONTWAIT);
 }
 
 absl::Status NotifyWatchdog() { return Notify("WATCHDOG=1", MSG_DONTWAIT); }

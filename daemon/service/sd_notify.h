@@ -26,7 +26,8 @@ absl::Status NotifyStopping(absl::Duration bound);
 // The configuration is read again; NotifyReady() says when that is through.
 absl::Status NotifyReloading();
 
-// One line for `systemctl status`; control characters become spaces.
+// One line for `systemctl status`; control characters become spaces. Never
+// waits: a manager that is behind isn't told.
 absl::Status NotifyStatus(absl::string_view text);
 
 // The daemon is well. Never waits: a manager that is behind is told next time.
