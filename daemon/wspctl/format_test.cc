@@ -188,6 +188,16 @@ TEST(FormatSocketsTest, JsonHasAddressesAsText) {
       "\"last_errno\":0}\n");
 }
 
+// U+009B begins a control sequence, as ESC [ does.
+TEST(FormatClientsTest, JsonHasNoControlsForTerminals) {
+  wsp::v1::ListClientsResponse response;
+  response.add_clients()->add_command_line(
+      "a\xc2\x9b"
+      "2J\x1b[2J\xc2\xa0z");
+  const std::string json = FormatClientsJson(response);
+  EXPECT_THAT(json, HasSubstr("\"a\\u009b2J\\u001b[2J\xc2\xa0z\""));
+}
+
 TEST(FormatClientsTest, JsonIsOneObjectALineWithEveryField) {
   wsp::v1::ListClientsResponse response;
   response.add_clients()->set_client_id(7);

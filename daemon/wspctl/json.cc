@@ -104,14 +104,21 @@ std::string FieldJson(const Message& message, const FieldDescriptor& field) {
 
 std::string QuoteJson(absl::string_view text) {
   std::string quoted = "\"";
-  for (const char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       quoted += '\\';
       quoted += c;
     } else if (c == '\n') {
       quoted += "\\n";
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      absl::StrAppendFormat(&quoted, "\\u%04x", c);
+    } else if (byte < 0x20 || byte == 0x7f) {
+      absl::StrAppendFormat(&quoted, "\\u%04x", byte);
+    } else if (byte == 0xc2 && i + 1 < text.size() &&
+               static_cast<unsigned char>(text[i + 1]) < 0xa0) {
+      // U+0080 to U+009F, which terminals take for controls.
+      absl::StrAppendFormat(&quoted, "\\u%04x",
+                            static_cast<unsigned char>(text[++i]));
     } else {
       quoted += c;
     }

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -26,8 +27,7 @@ constexpr double kMostInterval = 3600;
 // be restarted.
 class Sampler {
  public:
-  Sampler(std::string socket, wsp::v1::ListSocketsRequest filter)
-      : socket_(std::move(socket)), filter_(std::move(filter)) {}
+  explicit Sampler(std::string socket) : socket_(std::move(socket)) {}
 
   absl::StatusOr<TopSample> Take() {
     if (client_ == nullptr) {
@@ -35,14 +35,13 @@ class Sampler {
       if (!client.ok()) return client.status();
       client_ = *std::move(client);
     }
-    auto sample = TakeTopSample(client_.get(), filter_);
+    auto sample = TakeTopSample(client_.get());
     if (!sample.ok()) client_ = nullptr;
     return sample;
   }
 
  private:
   const std::string socket_;
-  const wsp::v1::ListSocketsRequest filter_;
   std::unique_ptr<AdminClient> client_;
 };
 
@@ -102,7 +101,7 @@ absl::Status TopCommand::TakeWords(const std::vector<std::string>& words) {
 }
 
 absl::StatusOr<int> TopCommand::RunOnce(const Console& console) {
-  Sampler sampler(console.socket, filter_);
+  Sampler sampler(console.socket);
   TopView view(choice_, console.names.get());
   for (int i = 0; i < 2; ++i) {
     if (i > 0) absl::SleepFor(interval_);
@@ -115,7 +114,7 @@ absl::StatusOr<int> TopCommand::RunOnce(const Console& console) {
 }
 
 absl::StatusOr<int> TopCommand::RunOnScreen(const Console& console) {
-  Sampler sampler(console.socket, filter_);
+  Sampler sampler(console.socket);
   TopView view(choice_, console.names.get());
   // Before the screen is taken over, for the sake of an error's line.
   auto sample = sampler.Take();
@@ -125,25 +124,29 @@ absl::StatusOr<int> TopCommand::RunOnScreen(const Console& console) {
   {
     auto screen = Screen::Open(STDIN_FILENO, STDOUT_FILENO);
     if (!screen.ok()) return screen.status();
-    absl::Time next = absl::Now() + interval_;
+    // Nobody sets this clock.
+    using Clock = std::chrono::steady_clock;
+    const auto interval = absl::ToChronoNanoseconds(interval_);
+    Clock::time_point next = Clock::now() + interval;
     for (bool goes_on = true; goes_on;) {
       const absl::Status drawn =
           (*screen)->Draw(view.Screen((*screen)->size(), console.style.color));
       if (!drawn.ok()) break;
-      const Screen::Input input = (*screen)->Wait(next - absl::Now());
+      const Screen::Input input =
+          (*screen)->Wait(absl::FromChrono(next - Clock::now()));
       for (const std::string& key : input.keys) {
         goes_on = goes_on && view.HandleKey(key);
       }
       signal = input.signal;
       if (signal != 0 || input.ended) break;
-      if (!goes_on || absl::Now() < next) continue;
+      if (!goes_on || Clock::now() < next) continue;
       sample = sampler.Take();
       if (sample.ok()) {
         view.Show(*std::move(sample));
       } else {
         view.SetProblem(Escape(sample.status().message()));
       }
-      next = absl::Now() + interval_;
+      next = Clock::now() + interval;
     }
   }
   // ^C is a way to end it; by others the caller sees that they were.

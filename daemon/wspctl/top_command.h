@@ -13,7 +13,7 @@
 
 namespace wspd {
 
-// `top [PID]`: what is busiest, on the whole terminal and again and again; else
+// `top`: what is busiest, on the whole terminal and again and again; else
 // once.
 class TopCommand : public Command {
  public:
@@ -35,7 +35,6 @@ class TopCommand : public Command {
   TopView::Choice choice_;
   absl::Duration interval_ = absl::Seconds(1);
   bool once_ = false;
-  wsp::v1::ListSocketsRequest filter_;
 };
 
 }  // namespace wspd

@@ -7,7 +7,8 @@
 namespace wspd {
 namespace {
 
-constexpr uint32_t kPageSize = 2000;
+// As large as they come: the daemon looks at all sockets for each page.
+constexpr uint32_t kPageSize = 10000;
 
 void AddTo(absl::optional<double>* sum, const absl::optional<double>& more) {
   if (more) *sum = sum->value_or(0) + *more;
@@ -15,8 +16,7 @@ void AddTo(absl::optional<double>* sum, const absl::optional<double>& more) {
 
 }  // namespace
 
-absl::StatusOr<TopSample> TakeTopSample(
-    AdminClient* client, const wsp::v1::ListSocketsRequest& filter) {
+absl::StatusOr<TopSample> TakeTopSample(AdminClient* client) {
   TopSample sample;
   auto info = client->GetServerInfo();
   if (!info.ok()) return info.status();
@@ -26,7 +26,7 @@ absl::StatusOr<TopSample> TakeTopSample(
   for (wsp::v1::Client& one : *clients->mutable_clients()) {
     sample.clients.push_back(std::move(one));
   }
-  wsp::v1::ListSocketsRequest request = filter;
+  wsp::v1::ListSocketsRequest request;
   request.set_page_size(kPageSize);
   do {
     auto page = client->ListSockets(request);

@@ -23,8 +23,7 @@ struct TopSample {
 };
 
 // Asks for it, sockets page by page.
-absl::StatusOr<TopSample> TakeTopSample(
-    AdminClient* client, const wsp::v1::ListSocketsRequest& filter);
+absl::StatusOr<TopSample> TakeTopSample(AdminClient* client);
 
 // A second's worth; none: not known.
 struct TopRates {

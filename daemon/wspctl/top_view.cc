@@ -262,8 +262,8 @@ std::vector<std::string> TopView::Heading(TextStyle style) const {
   };
   std::vector<std::string> lines;
   lines.push_back(cut(
-      absl::StrCat("wspd ", info.version(), ", pid ", info.pid(), ", up ",
-                   AgeSince(info.started_at_ns(), sample_->at),
+      absl::StrCat("wspd ", Escape(info.version()), ", pid ", info.pid(),
+                   ", up ", AgeSince(info.started_at_ns(), sample_->at),
                    "; clients: ", info.clients(), ", sockets: ", info.sockets(),
                    ", lingering: ", info.lingering_sockets())));
   lines.push_back(cut(absl::StrCat("a second: ", RateText(sum_.sent),
