@@ -9,10 +9,9 @@ Usage: make_pages.py --version V --wspctl PROGRAM --wsprun PROGRAM
 import argparse
 import os
 import subprocess
-import tempfile
 import time
 
-from google.protobuf import descriptor_pb2
+import config_schema
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -50,78 +49,25 @@ def command_page(name, program, version):
             f".SH SEE ALSO\n{also}")
 
 
-def compile_schema(path):
-    """The schema's file descriptor, with where its comments are."""
-    folder = os.path.dirname(os.path.abspath(path))
-    with tempfile.NamedTemporaryFile() as out:
-        subprocess.run(
-            ["protoc", f"-I{folder}", "--include_source_info",
-             f"--descriptor_set_out={out.name}", os.path.basename(path)],
-            check=True)
-        return descriptor_pb2.FileDescriptorSet.FromString(
-            out.read()).file[0]
-
-
-class Reference:
-    """The fields of the schema's messages, in roff."""
-
-    MESSAGE, ENUM, FIELD, VALUE, NESTED, NESTED_ENUM = 4, 5, 2, 2, 3, 4
-
-    def __init__(self, schema):
-        self._schema = schema
-        # Also what stands before an element, apart from it: a heading.
-        self._comments = {
-            tuple(location.path): [*location.leading_detached_comments,
-                                   location.leading_comments]
-            for location in schema.source_code_info.location}
-
-    def _comment(self, path):
-        return [" ".join(text.split())
-                for text in self._comments.get(tuple(path), []) if text]
-
-    def _paragraphs(self, path):
-        return "".join(f".PP\n{escape(text)}\n"
-                       for text in self._comment(path))
-
-    def _type(self, field):
-        kinds = descriptor_pb2.FieldDescriptorProto
-        name = (field.type_name.split(".")[-1] if field.type_name
-                else kinds.Type.Name(field.type)[len("TYPE_"):].lower())
-        repeated = field.label == kinds.LABEL_REPEATED
-        return ("repeated " if repeated else "") + name
-
-    def _message(self, message, path, title):
-        out = f".SH {title}\n" + self._paragraphs(path)
-        for i, field in enumerate(message.field):
-            *headings, comment = self._comment(
-                [*path, self.FIELD, i]) or [""]
-            for heading in headings:
+def reference(schema):
+    """The messages, enums and fields of the schema, in roff."""
+    out = ""
+    for section in config_schema.sections(schema):
+        if section.is_enum:
+            out += f".SS {section.name}\n"
+        elif section.name == "Config":
+            out += ".SH FIELDS\n"
+        else:
+            out += f".SH MESSAGE {section.name.upper()}\n"
+        for text in section.paragraphs:
+            out += f".PP\n{escape(text)}\n"
+        for entry in section.entries:
+            for heading in entry.headings:
                 out += f".PP\n{escape(heading)}\n"
-            out += (f".TP\n\\fB{field.name}\\fR (\\fI{self._type(field)}"
-                    f"\\fR)\n{escape(comment)}\n")
-        for i, enum in enumerate(message.enum_type):
-            out += self._enum(enum, [*path, self.NESTED_ENUM, i])
-        for i, nested in enumerate(message.nested_type):
-            out += self._message(nested, [*path, self.NESTED, i],
-                                 f"MESSAGE {nested.name.upper()}")
-        return out
-
-    def _enum(self, enum, path):
-        out = f".SS {enum.name}\n" + self._paragraphs(path)
-        for i, value in enumerate(enum.value):
-            if value.number == 0:
-                continue  # the schema's own, for what isn't said
-            comment = " ".join(self._comment([*path, self.VALUE, i]))
-            out += f".TP\n\\fB{value.name}\\fR\n{escape(comment)}\n"
-        return out
-
-    def text(self):
-        out = ""
-        for i, message in enumerate(self._schema.message_type):
-            title = ("FIELDS" if message.name == "Config"
-                     else f"MESSAGE {message.name.upper()}")
-            out += self._message(message, [self.MESSAGE, i], title)
-        return out
+            kind = f" (\\fI{entry.type}\\fR)" if entry.type else ""
+            out += (f".TP\n\\fB{entry.name}\\fR{kind}\n"
+                    f"{escape(entry.comment)}\n")
+    return out
 
 
 def config_page(path, version):
@@ -133,7 +79,7 @@ def config_page(path, version):
             "its default.\n.B wspd \\-\\-check_config \\-\\-config\n"
             ".I FILE\n"
             "says whether a file is right, and else the lines that aren't.\n"
-            + Reference(compile_schema(path)).text() +
+            + reference(path) +
             ".SH FILES\n.I /etc/wspd/wspd.textproto\n"
             ".SH SEE ALSO\n.BR wspd (8)\n")
 

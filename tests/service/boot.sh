@@ -207,6 +207,16 @@ inside setpriv --reuid friend --regid friend --init-groups \
 [ "$(inside setpriv --reuid stranger --clear-groups wspctl health)" = \
   SERVING ] || fail "wspctl health isn't for everybody"
 
+step "the operator's guide"
+/usr/bin/python3 -B tests/guides/guide.py deploy/guides/operator.md \
+  >"$work/packages/guide.sh"
+inside useradd --no-create-home alice
+inside sh -c "mkdir /tmp/guide && cp '/packages/${first##*/}' /tmp/guide"
+inside sh -c 'cd /tmp/guide && bash -eux /packages/guide.sh' \
+  >"$work/log" 2>&1 || fail "the guide: $(cat "$work/log")"
+inside rm -r /tmp/guide
+serves
+
 step "reboot"
 boot=$(inside cat /proc/sys/kernel/random/boot_id; inside stat -c %Y /proc/1)
 engine restart -t 30 "$name" >/dev/null
