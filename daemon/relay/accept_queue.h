@@ -41,6 +41,9 @@ class AcceptQueue {
 
   Result Run(int real, int link, const Inherited& inherited);
 
+  // Whether a connection hasn't found room on the program's end yet.
+  bool has_one() const { return waiting_.valid(); }
+
  private:
   Result Accept(int real, const Inherited& inherited);
   // Sends the one that waits.

@@ -200,8 +200,8 @@ void RelayedSocket::OnLook() {
   if (link_.valid() && LookWhetherClosedLocked()) OnProgramGoneLocked();
 }
 
-bool RelayedSocket::HasLeftUnread() const {
-  if (!mu_.TryLock()) return false;
+std::optional<bool> RelayedSocket::HasLeftUnread() const {
+  if (!mu_.TryLock()) return std::nullopt;
   const bool has = link_.valid() && HasError(link_.get());
   mu_.Unlock();
   return has;

@@ -148,8 +148,8 @@ class RelayedSocket : public RelayHandler,
   void NotePort(uint16_t port);
 
   // Whether the program's end was closed with something unread. Takes no lock
-  // that it would wait for: false while another thread works on the socket.
-  bool HasLeftUnread() const;
+  // that it would wait for: none while another thread works on the socket.
+  std::optional<bool> HasLeftUnread() const;
   // The listener that this was accepted by has.
   virtual void OnListenerLeft() {}
 

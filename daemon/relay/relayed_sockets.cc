@@ -201,9 +201,9 @@ std::shared_ptr<RelayedSocket> RelayedSockets::Find(uint64_t number) const {
   return found == sockets_.end() ? nullptr : found->second;
 }
 
-bool RelayedSockets::HasLeftUnread(uint64_t number) const {
+std::optional<bool> RelayedSockets::HasLeftUnread(uint64_t number) const {
   const auto socket = Find(number);
-  return socket != nullptr && socket->HasLeftUnread();
+  return socket == nullptr ? false : socket->HasLeftUnread();
 }
 
 void RelayedSockets::TellAccepted(uint64_t number) const {

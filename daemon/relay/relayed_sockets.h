@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -81,8 +82,8 @@ class RelayedSockets {
   std::shared_ptr<RelayedSocket> Find(uint64_t number) const;
 
   // Whether the loop has yet to see that a socket's program's end was closed
-  // with something unread.
-  bool HasLeftUnread(uint64_t number) const;
+  // with something unread. None while another thread works on it.
+  std::optional<bool> HasLeftUnread(uint64_t number) const;
   // Tells those that the listener `number` has accepted that it has.
   void TellAccepted(uint64_t number) const;
 

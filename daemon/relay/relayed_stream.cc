@@ -192,10 +192,15 @@ void RelayedStream::SetLinkEventsLocked(bool bytes, bool room) {
 
 void RelayedStream::WorkLocked() {
   if (std::exchange(hung_up_, false) && !gone_) gone_ = IsProgramGoneLocked();
-  if (gone_ && state_ == LinuxState::STATE_LISTENING && HasError(link_.get())) {
+  if (gone_ && state_ == LinuxState::STATE_LISTENING &&
+      (HasError(link_.get()) || (accepts_ != nullptr && accepts_->has_one()))) {
     table()->TellAccepted(info().number);
   }
-  if (gone_ && state_ != LinuxState::STATE_CONNECTED) return CloseLocked();
+  if (gone_ && state_ != LinuxState::STATE_CONNECTED) {
+    // Ends the one that found no room, whoever else still knows the listener.
+    accepts_ = nullptr;
+    return CloseLocked();
+  }
   switch (state_) {
     case LinuxState::STATE_CONNECTED:
       return PumpLocked();
@@ -224,7 +229,11 @@ void RelayedStream::AcceptLocked() {
 }
 
 void RelayedStream::PumpLocked() {
-  if (gone_ && (aborts_ || IsUnacceptedLocked())) return ResetLocked(kByClient);
+  if (gone_) {
+    const std::optional<bool> unaccepted = IsUnacceptedLocked();
+    if (aborts_ || unaccepted.value_or(false)) return ResetLocked(kByClient);
+    if (!unaccepted) return DeferLocked();
+  }
   bool more = false;
   absl::Duration wake = absl::InfiniteDuration();
   if (!to_real_ended_ && MayRun(to_real_, SendWait(), &wake)) {
@@ -410,7 +419,7 @@ void RelayedStream::DrainLinkLocked() {
   }
 }
 
-bool RelayedStream::IsUnacceptedLocked() const {
+std::optional<bool> RelayedStream::IsUnacceptedLocked() const {
   // Nothing has come or gone, and the listener has ended with connections that
   // nobody had taken: the kernel has dropped it with these.
   if (info().listener == 0 || bytes_sent() != 0 || bytes_received() != 0) {
@@ -418,7 +427,10 @@ bool RelayedStream::IsUnacceptedLocked() const {
   }
   int unread = 0;
   if (ioctl(link_.get(), SIOCINQ, &unread) != 0 || unread > 0) return false;
-  return unaccepted_ || table()->HasLeftUnread(info().listener);
+  // In this order: a listener that has left the table has told it before.
+  const std::optional<bool> left = table()->HasLeftUnread(info().listener);
+  if (unaccepted_.load()) return true;
+  return left;
 }
 
 void RelayedStream::CloseIfLeft(int* looks) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -102,8 +103,10 @@ class RelayedStream : public RelayedSocket {
   // `reason` is for operators.
   void BreakLocked(int error, absl::string_view reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Whether this was accepted and never by a program.
-  bool IsUnacceptedLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether this was accepted and never by a program. None: its listener's
+  // thread is about to say.
+  std::optional<bool> IsUnacceptedLocked() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The program's end is closed and everything is out.
   void CloseLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void StopLingering() ABSL_NO_THREAD_SAFETY_ANALYSIS;
