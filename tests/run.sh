@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests; the last line is "N passed, N failed".
-#   tests/run.sh          all that fits 25 minutes on 2 cores
+#   tests/run.sh          all that is to fit half an hour on 2 cores
 #   tests/run.sh --long   the soak and other long tests, stress under sanitizers,
 #                         how sockets behave on the planes, Debian's programs,
 #                         long fuzzing, clang-tidy, a boot with Debian's kernel
@@ -45,7 +45,7 @@ bazel_tests() {
   local status counts case_passed case_failed
   : >"$work/events.json"
   # Compilers need no sandbox to find an undeclared header: Bazel looks at what
-  # they say that they read. The sandboxes would take a minute and a half.
+  # they say that they read.
   bazel test --test_output=errors --disk_cache="$cache" --noshow_progress --keep_going \
     --strategy=CppCompile=local --strategy=CppLink=local \
     --test_summary=terse --build_event_json_file="$work/events.json" "$@"
