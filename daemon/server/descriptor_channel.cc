@@ -83,9 +83,14 @@ uint32_t MostUnread() {
       std::min<rlim_t>(limit.rlim_cur / kShareOfUser, UINT32_MAX));
 }
 
-bool IsAllRead(int fd) {
+// No fewer than the messages that the other end has left unread.
+uint32_t MostUnreadOf(int fd) {
+  // What the kernel counts for one that is unread, in bytes: its own records of
+  // it (sk_buff, skb_shared_info) are more than that.
+  constexpr uint32_t kLeastPerMessage = 512;
   int bytes = 0;
-  return ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes == 0;
+  if (ioctl(fd, SIOCOUTQ, &bytes) != 0 || bytes < 0) return UINT32_MAX;
+  return static_cast<uint32_t>(bytes) / kLeastPerMessage;
 }
 
 }  // namespace
@@ -96,10 +101,9 @@ DescriptorChannel::~DescriptorChannel() {
 
 int DescriptorChannel::SendLocked(uint64_t call_id, uint64_t cookie, int fd) {
   static const uint32_t most_unread = MostUnread();
-  if (IsAllRead(fd_.get())) {
-    user_->unread_descriptors.fetch_sub(std::exchange(unread_, 0),
-                                        std::memory_order_relaxed);
-  }
+  const uint32_t unread = std::min(unread_, MostUnreadOf(fd_.get()));
+  user_->unread_descriptors.fetch_sub(std::exchange(unread_, unread) - unread,
+                                      std::memory_order_relaxed);
   if (user_->unread_descriptors.fetch_add(1, std::memory_order_relaxed) >=
       most_unread) {
     user_->unread_descriptors.fetch_sub(1, std::memory_order_relaxed);

@@ -87,7 +87,7 @@ class DescriptorChannel
   // Which has a hold on this.
   const std::weak_ptr<Attachment> attachment_;
   const std::shared_ptr<SocketUser> user_;
-  // Descriptors sent since there was last seen to be nothing unread.
+  // Descriptors that the client may not have read: no fewer than those.
   uint32_t unread_ ABSL_GUARDED_BY(sending_mu_) = 0;
   EventLoop::WatchId watch_ = 0;
   bool ended_ = false;

@@ -246,6 +246,24 @@ class DescriptorsTest(hostile_case.HostileCase):
         self.assertEqual(completion.linux_errno, 0)
         lent.close()
 
+    def test_a_client_that_is_always_a_little_behind(self):
+        # A user's share of what may be unread is a quarter of that.
+        files = 400
+        limited = ["sh", "-c", f'ulimit -n {files}; "$@"; exit $?', "sh"]
+        with hostile_case.daemon_process.DaemonProcess(
+                hostile_case.WSPD, launcher=limited) as daemon:
+            client = linux_client.LinuxClient(PROTOS, daemon.provider_socket)
+            self.addCleanup(client.close)
+            client.attach()
+            client.connect_descriptors()
+            for i in range(files):
+                completion = client.call(
+                    "linux_socket", i + 1, family=1, type=1, plane=2)
+                self.assertEqual(completion.linux_errno, 0, i)
+                if i >= 8:
+                    _, _, sockets = client.descriptors.receive()
+                    sockets[0].close()
+
     def test_descriptors_on_their_way_end_with_the_connection(self):
         client = self.client()
         before = self.open_files()
