@@ -52,8 +52,7 @@ Call* LinuxAttachment::NewCall(uint64_t socket_id) {
 void LinuxAttachment::Begin(Call* call) {
   answered_ = false;
   call_id_ = call->id;
-  // Who waits notices that the connection is gone.
-  (void)SendSoon(call);
+  Submit(call);
 }
 
 LinuxAttachment::Answer LinuxAttachment::Ask(Call* call, int64_t deadline_ms,
@@ -73,11 +72,6 @@ bool LinuxAttachment::Send(Call* call, int64_t deadline_ms) {
       return false;
     }
   }
-}
-
-bool LinuxAttachment::SendSoon(Call* call) {
-  attachment_.Submit(call);
-  return attachment_.Flush() != IoStatus::kBroken;
 }
 
 bool LinuxAttachment::ReadWhatIsThere() {

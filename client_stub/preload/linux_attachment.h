@@ -52,7 +52,7 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
     kLost,     // the connection is gone, or nonsense came
     kTimeout,  // no answer: the connection is of no use, either
   };
-  // Submits the call and hands it to the kernel, for AwaitAnswer().
+  // Submits the call, for AwaitAnswer(), which hands it to the kernel.
   void Begin(Call* call);
   // Waits for its result. `signals`: the mask while it waits, null: the
   // thread's own. A handler that runs meanwhile changes nothing.
@@ -66,9 +66,12 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   // it comes. False: the connection is gone, or takes nothing until
   // `deadline_ms`.
   bool Send(Call* call, int64_t deadline_ms);
-  // The same, but what the kernel doesn't take at once goes later. False: the
-  // connection is gone.
-  bool SendSoon(Call* call);
+  // Another one that goes to the daemon in one message with what is submitted
+  // before the kernel is handed something next. Its result is another one.
+  void Submit(Call* call) { attachment_.Submit(call); }
+  // Hands it over. What the kernel doesn't take at once goes later; if the
+  // connection is gone, who waits notices.
+  void SendSubmitted() { (void)attachment_.Flush(); }
 
   // Takes what has come. False: the connection is gone.
   bool ReadWhatIsThere();

@@ -89,7 +89,8 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   // what came of it isn't a socket: that may be true no more.
   int TakeSocketAhead(bool close_on_exec, int64_t deadline_ms);
   int TakeDescriptor(uint64_t call_id, uint64_t number, bool close_on_exec);
-  void AskAhead(int64_t now_ms);
+  // Asks for those that are due, with what is sent next.
+  void SubmitAhead(int64_t now_ms);
   // Shows the daemon the descriptor. 0, a negative errno, ENETDOWN if it isn't
   // that socket's, or kLost.
   int Show(int fd, const relay::Name& name, int64_t deadline_ms);
@@ -159,7 +160,10 @@ int SocketSession::AskForSocket(const LinuxSocketParams& params,
   // nobody waits for yet.
   const bool next_call_does =
       params.plane == wire::PLANE_RELAYED && !ahead_.empty();
-  if (fd >= 0 && !next_call_does) AskAhead(now_ms);
+  if (fd >= 0 && !next_call_does) {
+    SubmitAhead(now_ms);
+    attachment_.SendSubmitted();
+  }
   return fd;
 }
 
@@ -180,13 +184,12 @@ int SocketSession::TakeSocketAhead(bool close_on_exec, int64_t deadline_ms) {
   return DropSocketsAhead(deadline_ms) ? kNone : kLost;
 }
 
-void SocketSession::AskAhead(int64_t now_ms) {
-  while (ahead_.IsDue(now_ms)) {
+void SocketSession::SubmitAhead(int64_t now_ms) {
+  for (size_t due = ahead_.CountDue(now_ms); due > 0; --due) {
     Call* const call = attachment_.NewCall(TakeSocketId());
     AppendLinuxSocket(&call->bytes, ahead_.kind());
     ahead_.Add(call->id);
-    // If the connection is gone, who needs it next will notice.
-    if (!attachment_.SendSoon(call)) return;
+    attachment_.Submit(call);
   }
 }
 
@@ -267,7 +270,7 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
       return attachment_.Send(request, deadline_ms) ? 0 : kLost;
     }
     attachment_.Begin(request);
-    AskAhead(now_ms);
+    SubmitAhead(now_ms);
     if (AwaitAnswer(deadline_ms) != LinuxAttachment::Answer::kResult) {
       if (!call->MayBeRepeated()) return kUnknown;
       call->OnAnswerLost();

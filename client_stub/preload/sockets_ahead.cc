@@ -1,7 +1,12 @@
 #include "client_stub/preload/sockets_ahead.h"
 
+#include <algorithm>
+
 namespace wsp {
 namespace {
+
+// From where on there are as many as are asked for at most.
+constexpr int kLongSuccession = SocketsAhead::kMost + 1;
 
 bool AreAlike(const LinuxSocketParams& a, const LinuxSocketParams& b) {
   return a.plane == b.plane && a.family == b.family && a.type == b.type &&
@@ -13,10 +18,16 @@ bool AreAlike(const LinuxSocketParams& a, const LinuxSocketParams& b) {
 bool SocketsAhead::Want(const LinuxSocketParams& kind, int64_t now_ms) {
   const bool alike = AreAlike(kind, kind_);
   if (!alike || now_ms - wanted_ms_ > kSoonMs) wanted_ = 0;
-  if (wanted_ < kSuccession) ++wanted_;
+  if (wanted_ < kLongSuccession) ++wanted_;
   wanted_ms_ = now_ms;
   kind_ = kind;
   return alike || size_ == 0;
+}
+
+size_t SocketsAhead::CountDue(int64_t now_ms) const {
+  if (wanted_ < kSuccession || now_ms - wanted_ms_ > kSoonMs) return 0;
+  const size_t most = std::min<size_t>(kMost, static_cast<size_t>(wanted_ - 1));
+  return size_ <= most / 2 ? most - size_ : 0;
 }
 
 void SocketsAhead::Add(uint64_t call_id) {

@@ -15,9 +15,10 @@ namespace wsp {
 // they bring is the session's to take. Allocates nothing; not thread-safe.
 class SocketsAhead {
  public:
-  // So many are asked for at most: while the program uses one, the daemon makes
-  // the next.
-  static constexpr size_t kMost = 2;
+  // So many are asked for at most: while the program uses some, the daemon
+  // makes the next ones, several at a time, for each time it is woken costs
+  // more than a socket.
+  static constexpr size_t kMost = 8;
   // It is a succession from the third socket of one kind on.
   static constexpr int kSuccession = 3;
   // Of which each is wanted so soon after the last one, in milliseconds.
@@ -39,11 +40,10 @@ class SocketsAhead {
   // The program wants a socket of this kind, at `now_ms` of a steady clock.
   // False: those here are of another kind, and have to be taken off first.
   bool Want(const LinuxSocketParams& kind, int64_t now_ms);
-  // Whether another one should be asked for, of the kind that was wanted last.
-  bool IsDue(int64_t now_ms) const {
-    return wanted_ >= kSuccession && size_ < kMost &&
-           now_ms - wanted_ms_ <= kSoonMs;
-  }
+  // How many more should be asked for at once, of the kind that was wanted
+  // last: none before half of them are used. The longer the succession, the
+  // more.
+  size_t CountDue(int64_t now_ms) const;
   const LinuxSocketParams& kind() const { return kind_; }
   // A call asks for it, after all those that are here.
   void Add(uint64_t call_id);
@@ -62,7 +62,7 @@ class SocketsAhead {
 
  private:
   LinuxSocketParams kind_;
-  // How many in succession.
+  // How many in succession; what is above the most that matters isn't counted.
   int wanted_ = 0;
   int64_t wanted_ms_ = 0;
   Asked asked_[kMost];

@@ -1,5 +1,6 @@
 #include "client_stub/preload/sockets_ahead.h"
 
+#include <cstddef>
 #include <cstdint>
 
 #include "client_stub/transport/linux_requests.h"
@@ -30,7 +31,8 @@ class SocketsAheadTest : public ::testing::Test {
     now_ = ms;
     return ahead_.Want(Kind(family), kBegin + ms);
   }
-  bool IsDue(int64_t ms) { return ahead_.IsDue(kBegin + ms); }
+  size_t CountDue(int64_t ms) { return ahead_.CountDue(kBegin + ms); }
+  bool IsDue(int64_t ms) { return CountDue(ms) > 0; }
 
   SocketsAhead ahead_;
   int64_t now_ = 0;
@@ -61,6 +63,32 @@ TEST_F(SocketsAheadTest, APauseEndsIt) {
   EXPECT_FALSE(IsDue(now_));
 }
 
+TEST_F(SocketsAheadTest, TheLongerItIsTheMoreAreAskedFor) {
+  for (const size_t due : {0, 0, 2, 3, 4, 5, 6, 7, 8, 8, 8}) {
+    EXPECT_TRUE(Want(1, ++now_));
+    EXPECT_EQ(CountDue(now_), due);
+  }
+  EXPECT_TRUE(Want(1, now_ + 51));
+  EXPECT_EQ(CountDue(now_), 0u);
+}
+
+TEST_F(SocketsAheadTest, NoneIsAskedForBeforeHalfOfThemAreUsed) {
+  while (CountDue(now_) < SocketsAhead::kMost) Want(1, ++now_);
+  uint64_t next = 100;
+  while (next < 100 + SocketsAhead::kMost) ahead_.Add(next++);
+  for (int round = 0; round < 3; ++round) {
+    for (size_t used = 1; used < SocketsAhead::kMost / 2; ++used) {
+      ahead_.TakeOldest();
+      EXPECT_FALSE(IsDue(now_)) << used;
+    }
+    ahead_.TakeOldest();
+    EXPECT_EQ(CountDue(now_), SocketsAhead::kMost / 2);
+    while (IsDue(now_)) {
+      for (size_t due = CountDue(now_); due > 0; --due) ahead_.Add(next++);
+    }
+  }
+}
+
 TEST_F(SocketsAheadTest, KindsInTurnAreNone) {
   for (int i = 0; i < 9; ++i) {
     EXPECT_TRUE(Want(i % 2, i));
@@ -87,7 +115,7 @@ TEST_F(SocketsAheadTest, TheyAreTakenInTheirOrder) {
   for (const int ms : {0, 1, 2}) Want(1, ms);
   uint64_t next = 100;
   while (IsDue(now_)) ahead_.Add(next++);
-  EXPECT_EQ(next, 100 + SocketsAhead::kMost);
+  EXPECT_EQ(next, 102u);
   for (uint64_t id = 100; id < 120; ++id) {
     EXPECT_EQ(ahead_.oldest().call_id, id);
     EXPECT_FALSE(ahead_.oldest().answered);
