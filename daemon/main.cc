@@ -40,6 +40,16 @@ ABSL_FLAG(bool, check_config, false,
 
 namespace {
 
+constexpr char kUsage[] =
+    R"(wspd [--config FILE]: the Winsock provider daemon
+
+Exit status:
+  0   after SIGTERM or SIGINT
+  64  the command line is wrong, or a socket was passed under a wrong name
+  69  it can't serve
+  77  it can't drop its privileges
+  78  the configuration is wrong)";
+
 void OverrideString(const std::string& flag, std::string* field) {
   if (!flag.empty()) *field = flag;
 }
@@ -62,8 +72,7 @@ absl::StatusOr<wspd::Config> ReadConfig() {
 
 // By default --help looks for a file that is named like the program.
 void SetHelp() {
-  absl::SetProgramUsageMessage(
-      "wspd [--config FILE]: the Winsock provider daemon");
+  absl::SetProgramUsageMessage(kUsage);
   const auto is_own = [](absl::string_view file) {
     return absl::EndsWith(file, "daemon/main.cc");
   };

@@ -25,8 +25,8 @@ Exit status:
   1   it failed, or there is no daemon; for health: anything else than SERVING
   2   policy test: denied
   3   drain: the time was up
-  78  check-config: it isn't
   64  the command line is wrong
+  78  check-config: it isn't
 )";
 
 // "  TERM           what it is", on as many lines as it takes.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The manual pages: made of what programs and schema say, all of it.
-#   pages_test.sh MAKE_PAGES WSPCTL WSPRUN CONFIG_PROTO
+# The manual pages: made of what programs and schema say, all of it; and every
+# place that states exit codes states the same.
+#   pages_test.sh MAKE_PAGES WSPCTL WSPRUN CONFIG_PROTO WSPD OPERATORS_GUIDE
 set -uo pipefail
 failures=0
 fail() {
@@ -43,4 +44,28 @@ for word in --config --check_config 1.2.3 WatchdogSec provider; do
   grep -q -- "$word" <<<"$page" || fail "no $word in wspd(8)"
 done
 if grep -q '@[A-Z]*@' <<<"$page"; then fail "something isn't filled in"; fi
+
+# The exit codes that a text states under the heading, up to an empty line or
+# the next heading.
+codes() {
+  awk 'inside && (/^$/ || /^\./) { exit }
+    inside
+    tolower($0) ~ /^(\.sh )?[ \t]*exit status/ { inside = 1; print }' |
+    grep -oE '\b[0-9]+\b' | sort -n | uniq | paste -sd ' '
+}
+same_codes() {
+  [ "$2" = "$3" ] || fail "exit codes: $1 has \"$2\", --help has \"$3\""
+}
+for program in "$2" "$3" "$5"; do
+  name=$(basename "$program")
+  section=1
+  [ "$name" != wspd ] || section=8
+  said=$("$program" --help | codes)
+  [[ $said == *" "* ]] || fail "$name --help has the exit codes \"$said\""
+  same_codes "$name($section)" "$(show "$name.$section" | codes)" "$said"
+done
+# The last of them; 0 is no trouble.
+same_codes "the operator's guide" \
+  "0 $(grep -oE '^\| [0-9]+ \|' "$6" | grep -oE '[0-9]+' | sort -n | paste -sd ' ')" \
+  "$said"
 [ "$failures" -eq 0 ]
