@@ -3,7 +3,9 @@
 Usage: count_results.py NAME EVENTS
 EVENTS is what --build_event_json_file wrote: the tests that this run ran or
 took from the cache, and where their test.xml files are. Others may lie in
-bazel-testlogs from earlier runs. Prints "PASSED FAILED" on the last line.
+bazel-testlogs from earlier runs. Of tests that lacked something of the machine
+(skips.py) there is a line "SKIPPED: LABEL: REASON" each, "LABEL, in part" if the
+rest has run. Prints "PASSED FAILED" on the last line.
 """
 
 import collections
@@ -11,6 +13,8 @@ import json
 import sys
 import urllib.parse
 import xml.etree.ElementTree as ElementTree
+
+import skips
 
 
 def outcome_of(case):
@@ -22,13 +26,25 @@ def outcome_of(case):
     return None if case.get("status") == "notrun" else "passed"
 
 
-def cases_of(result):
+def file_of(result, name):
+    """Its path, None if there is no such output."""
     for output in result.get("testActionOutput", []):
-        if output["name"] == "test.xml":
+        if output["name"] == name:
             path = urllib.parse.urlparse(output["uri"]).path
-            tree = ElementTree.parse(urllib.parse.unquote(path))
-            return list(tree.getroot().iter("testcase"))
-    return []
+            return urllib.parse.unquote(path)
+    return None
+
+
+def cases_of(result):
+    path = file_of(result, "test.xml")
+    if path is None:
+        return []
+    return list(ElementTree.parse(path).getroot().iter("testcase"))
+
+
+def skips_of(result):
+    log = file_of(result, "test.log")
+    return (False, []) if log is None else skips.skips_of(log)
 
 
 def count_result(label, result):
@@ -37,10 +53,17 @@ def count_result(label, result):
     status = result["status"]
     try:
         cases = cases_of(result)
+        all_skipped, reasons = skips_of(result)
     except (OSError, ElementTree.ParseError) as error:
         cases, status = [], error
+        all_skipped, reasons = False, []
+    for reason in reasons:
+        part = "" if all_skipped else ", in part"
+        print(f"SKIPPED: {label}{part}: {reason}")
     for case in cases:
         outcome = outcome_of(case)
+        if outcome == "passed" and all_skipped:
+            outcome = "skipped"
         counts[outcome] += 1
         if outcome == "failed":
             print(f"FAILED: {label} {case.get('classname', '')}."

@@ -27,17 +27,23 @@ class CountResultsTest(unittest.TestCase):
         self.folder = folder.name
         self.events = []
 
-    def add_result(self, label, *cases, status="PASSED", xml=True, run=1):
+    def write(self, name, text):
+        """An output of a test, as events have it."""
+        path = os.path.join(self.folder, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return {"name": "test" + os.path.splitext(name)[1],
+                "uri": "file://" + path.replace(" ", "%20")}
+
+    def add_result(self, label, *cases, status="PASSED", xml=True, run=1,
+                   log=""):
         outputs = []
         if xml:
-            name = f"{label.strip('/').replace('/', '.')}.{run}.xml"
-            path = os.path.join(self.folder, name)
-            with open(path, "w") as file:
-                file.write("<testsuites><testsuite>" + "".join(cases) +
-                           "</testsuite></testsuites>")
-            uri = "file://" + path.replace(" ", "%20")
-            outputs = [{"name": "test.log", "uri": "file:///none"},
-                       {"name": "test.xml", "uri": uri}]
+            name = f"{label.strip('/').replace('/', '.')}.{run}"
+            outputs = [self.write(name + ".log", log),
+                       self.write(name + ".xml",
+                                  "<testsuites><testsuite>" + "".join(cases) +
+                                  "</testsuite></testsuites>")]
         self.events.append({
             "id": {"testResult": {"label": label, "run": run}},
             "testResult": {"testActionOutput": outputs, "status": status}})
@@ -70,6 +76,21 @@ class CountResultsTest(unittest.TestCase):
                                  result="suppressed"))
         self.assertEqual(self.count(),
                          ["name: 1 passed, 0 failed, 2 skipped", "1 0"])
+
+    def test_what_the_machine_has_no_means_for_is_named(self):
+        self.add_result("//a:a", testcase("a"), log="exec\n----\n"
+                        "it begins\nskipped: no namespaces: no right\n\n")
+        self.assertEqual(self.count(), [
+            "SKIPPED: //a:a: no namespaces: no right",
+            "name: 0 passed, 0 failed, 1 skipped", "0 0"])
+
+    def test_what_was_skipped_in_part_has_passed(self):
+        self.add_result("//a:a", testcase("a"), log="skipped: no systemd\n"
+                        "not skipped: this\nskipped: no systemd\nOK\n")
+        self.add_result("//b:b", testcase("b"), log="Ran 1 test\n")
+        self.assertEqual(self.count(), [
+            "SKIPPED: //a:a, in part: no systemd",
+            "name: 2 passed, 0 failed", "2 0"])
 
     def test_other_files_in_the_folder_are_of_other_runs(self):
         self.add_result("//stale:stale", testcase("Old", "<failure/>"))

@@ -5,63 +5,32 @@
 #                         how sockets behave on the planes, Debian's programs,
 #                         long fuzzing, clang-tidy, a boot with Debian's kernel
 #                         (tests/LONG.md)
+#   --no-skips            a failure is also what is skipped
+# Some tests need what not every machine has: root, namespaces, containers, a
+# registry of packages. Without it they are skipped, and the lines before the last
+# one name them: "skipped: NAME: WHY".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { echo "usage: tests/run.sh [--long]" >&2; exit 64; }
 long=
-case "${1:-}" in
-  "") ;;
-  --long) long=1 ;;
-  *) usage ;;
-esac
+no_skips=
+for argument in "$@"; do
+  case "$argument" in
+    --long) long=1 ;;
+    --no-skips) no_skips=1 ;;
+    *)
+      echo "usage: tests/run.sh [--long] [--no-skips]" >&2
+      exit 64
+      ;;
+  esac
+done
 
 bash deploy/install_packages.sh --tests || exit 1
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/wspd-bazel
 work=$(mktemp -d /tmp/wspd-tests.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
-
-# A check that is one case by itself.
-check() {
-  local name=$1
-  shift
-  echo "== $name"
-  if "$@"; then
-    passed=$((passed + 1))
-  else
-    echo "FAILED: $name"
-    failed=$((failed + 1))
-  fi
-}
-
-# Runs Bazel's tests in one configuration and counts their cases.
-bazel_tests() {
-  local name=$1
-  shift
-  echo "== $name"
-  local status counts case_passed case_failed
-  : >"$work/events.json"
-  # Compilers need no sandbox to find an undeclared header: Bazel looks at what
-  # they say that they read.
-  bazel test --test_output=errors --disk_cache="$cache" --noshow_progress --keep_going \
-    --strategy=CppCompile=local --strategy=CppLink=local \
-    --test_summary=terse --build_event_json_file="$work/events.json" "$@"
-  status=$?
-  counts=$(/usr/bin/python3 -B tests/count_results.py "$name" "$work/events.json") ||
-    counts=$'\n0 0'
-  echo "$counts" | head -n -1
-  read -r case_passed case_failed <<<"$(echo "$counts" | tail -n 1)"
-  passed=$((passed + case_passed))
-  failed=$((failed + case_failed))
-  # What no case explains counts once, also a run without any.
-  if { [ $status -ne 0 ] || [ "$case_passed" -eq 0 ]; } && [ "$case_failed" -eq 0 ]; then
-    echo "FAILED: bazel test ended with $status ($name)"
-    failed=$((failed + 1))
-  fi
-}
+source tests/results.sh
 
 # Under a sanitizer: what is about threads and ends, so often, and a minute of
 # everything at once.
@@ -71,22 +40,6 @@ stress() {
     --runs_per_test="$stress_runs" "${tests[@]/#///tests/lifecycle:}"
   bazel_tests "$config stress" --config="$config" --test_tag_filters=long_run \
     //tests/stress:stress_long_test
-}
-
-# What counts its cases itself, on its last line.
-counted() {
-  local name=$1 case_passed case_failed
-  shift
-  echo "== $name"
-  "$@" | tee "$work/counted"
-  if read -r case_passed case_failed < <(tail -n 1 "$work/counted" |
-    sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p'); then
-    passed=$((passed + case_passed))
-    failed=$((failed + case_failed))
-  else
-    echo "FAILED: $name didn't end"
-    failed=$((failed + 1))
-  fi
 }
 
 if [ -n "$long" ]; then
@@ -107,7 +60,9 @@ if [ -n "$long" ]; then
   check "clang-tidy" bash tests/lint/tidy.sh
 else
   check "format" bash tests/lint/format.sh
-  bazel_tests default --build_tests_only=false //...
+  # An answer that Bazel has kept may be of a time without the means.
+  bazel_tests default --build_tests_only=false \
+    ${no_skips:+--nocache_test_results} //...
   check "quickstart" bash deploy/quickstart.sh
   check "boot" bash tests/service/boot.sh
   check "containers" bash tests/containers/run.sh
@@ -118,5 +73,4 @@ else
   check "short fuzzing" bash tests/fuzz/run.sh --seconds 30 --together
 fi
 
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+report

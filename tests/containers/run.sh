@@ -40,4 +40,6 @@ if [ -z "$bin" ]; then
   bin=$(bazel info --noshow_progress bazel-bin 2>/dev/null)
 fi
 cd tests/containers
-WSPD_BINARIES=$bin exec /usr/bin/python3 -B -m unittest --verbose "$@"
+# What a single test lacks is said as what all lack.
+WSPD_BINARIES=$bin /usr/bin/python3 -B -m unittest --verbose "$@" 2>&1 |
+  sed -uE "p; s/^.* \.\.\. skipped ['\"](.*)['\"]\$/skipped: \1/; t; d"

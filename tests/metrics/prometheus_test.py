@@ -272,4 +272,8 @@ class PrometheusTest(TrafficCase):
 
 
 if __name__ == "__main__":
+    # For who counts, too (tests/skips.py).
+    for program in "promtool", "prometheus":
+        if shutil.which(program) is None:
+            print(f"skipped: there is no {program}", flush=True)
     unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -132,7 +132,7 @@ if command -v lintian >/dev/null; then
   lintian --fail-on error --no-tag-display-limit "$first" ||
     fail "lintian finds errors"
 else
-  echo "lintian isn't installed: not checked"
+  echo "skipped: lintian isn't installed"
 fi
 
 step "root"

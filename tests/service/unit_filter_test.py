@@ -55,7 +55,6 @@ def allowed_by_daemon():
     return calls
 
 
-@unittest.skipUnless(shutil.which("systemd-analyze"), "there is no systemd")
 class UnitFilterTest(unittest.TestCase):
     def test_the_unit_permits_what_the_daemon_needs(self):
         needed = allowed_by_daemon()
@@ -67,4 +66,7 @@ class UnitFilterTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    if shutil.which("systemd-analyze") is None:
+        print("skipped: systemd-analyze isn't installed")
+        sys.exit(0)
     unittest.main(argv=sys.argv[:1], verbosity=2)

@@ -32,7 +32,8 @@ class SocketsTest(unittest.TestCase):
     def setUpClass(cls):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         if most < COUNT + 1000:
-            raise unittest.SkipTest(f"at most {most} open files here")
+            print(f"skipped: at most {most} open files here")
+            raise unittest.SkipTest("too few open files")
         cls.daemon = daemon_process.DaemonProcess(WSPD)
         config = os.path.join(cls.daemon.folder, "config")
         with open(config, "w", encoding="ascii") as file:
