@@ -74,6 +74,16 @@ SessionLimits LimitsOf(const Config& config) {
   return limits;
 }
 
+UserLimits UserLimitsOf(const Config& config) {
+  UserLimits limits;
+  limits.sockets = config.limits().sockets_per_uid();
+  limits.calls = config.limits().calls_per_uid();
+  limits.queued_bytes = config.limits().queued_bytes_per_uid();
+  limits.rates = {config.limits().bytes_per_second_per_uid(),
+                  config.limits().connections_per_second_per_uid()};
+  return limits;
+}
+
 absl::StatusOr<Resolver::Options> ResolverOptionsOf(const Config& config) {
   Resolver::Options options;
   for (const std::string& text : config.resolver().servers()) {
@@ -359,8 +369,10 @@ absl::Status Daemon::Parts::Serve() {
   environment = std::make_unique<SessionEnvironment>(
       std::move(raw_loops), lingerer.get(), resolver.get(),
       absl::Milliseconds(config.times().ticket_ms()), lent_sockets.get(),
-      relayed_sockets.get(), policy.get(), config.limits().sockets_per_uid(),
-      config.limits().relayed_bytes_per_second(), &events);
+      relayed_sockets.get(), policy.get(), UserLimitsOf(config),
+      Rates{config.limits().bytes_per_second_per_client(),
+            config.limits().connections_per_second_per_client()},
+      &events);
   policy_events.SetJournal(&events);
   if (!config.metrics().address().empty()) {
     session_metrics = std::make_unique<SessionMetrics>();

@@ -3,42 +3,51 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <iterator>
+
 namespace wspd {
+
+bool SocketUser::CountSocket() {
+  const uint32_t before = sockets.fetch_add(1, std::memory_order_relaxed);
+  if (!limits.has_value() || before < limits->sockets) return true;
+  UncountSockets(1);
+  return false;
+}
 
 int SocketOwner::Count(uint32_t most, uint32_t others) {
   if (sockets.fetch_add(1, std::memory_order_relaxed) + others >= most) {
     sockets.fetch_sub(1, std::memory_order_relaxed);
     return EMFILE;
   }
-  if (user->sockets.fetch_add(1, std::memory_order_relaxed) >=
-      user->most_sockets) {
-    Uncount();
-    return ENFILE;
-  }
-  return 0;
+  if (user->CountSocket()) return 0;
+  sockets.fetch_sub(1, std::memory_order_relaxed);
+  return ENFILE;
 }
 
 void SocketOwner::Uncount() {
   sockets.fetch_sub(1, std::memory_order_relaxed);
-  user->sockets.fetch_sub(1, std::memory_order_relaxed);
+  user->UncountSockets(1);
 }
 
-std::shared_ptr<SocketOwners> SocketOwners::Create(uint32_t sockets_per_user,
-                                                   uint32_t bytes_per_second) {
+std::shared_ptr<SocketOwners> SocketOwners::Create(
+    const UserLimits& user_limits, const Rates& client_rates) {
   return std::shared_ptr<SocketOwners>(
-      new SocketOwners(sockets_per_user, bytes_per_second));
+      new SocketOwners(user_limits, client_rates));
 }
+
+bool SocketOwners::IsLimited(uid_t uid) { return uid != 0 && uid != geteuid(); }
 
 std::shared_ptr<SocketOwner> SocketOwners::Of(const ProcessKey& key,
                                               const PeerIdentity& identity) {
   absl::MutexLock lock(&mu_);
   std::weak_ptr<SocketOwner>& entry = owners_[key];
   if (auto owner = entry.lock()) return owner;
+  std::shared_ptr<SocketUser> user = UserLocked(identity.uid);
+  std::shared_ptr<RateQuota> quota =
+      RateQuota::Create(client_rates_, user->rates);
   std::shared_ptr<SocketOwner> owner(
-      new SocketOwner(identity.pid, identity.uid, UserLocked(identity.uid),
-                      has_quota()
-                          ? std::make_unique<ByteQuota>(bytes_per_second_)
-                          : nullptr),
+      new SocketOwner(identity.pid, identity.uid, std::move(user),
+                      std::move(quota)),
       [weak = weak_from_this(), key](SocketOwner* raw) {
         const uid_t uid = raw->uid;
         delete raw;
@@ -51,11 +60,30 @@ std::shared_ptr<SocketOwner> SocketOwners::Of(const ProcessKey& key,
 std::shared_ptr<SocketUser> SocketOwners::UserLocked(uid_t uid) {
   std::weak_ptr<SocketUser>& entry = users_[uid];
   if (auto user = entry.lock()) return user;
-  const bool limited = uid != 0 && uid != geteuid();
-  auto user =
-      std::make_shared<SocketUser>(limited ? sockets_per_user_ : UINT32_MAX);
+  std::shared_ptr<SocketUser> user =
+      IsLimited(uid)
+          ? std::make_shared<SocketUser>(&user_limits_, RatesLocked(uid))
+          : std::make_shared<SocketUser>(nullptr);
   entry = user;
   return user;
+}
+
+std::shared_ptr<RateBuckets> SocketOwners::RatesLocked(uid_t uid) {
+  if (!user_limits_.rates.any()) return nullptr;
+  // Of those that are gone, what tells nothing any more.
+  const int64_t now = RateQuota::NowNs();
+  for (auto entry = rates_.begin(); entry != rates_.end();) {
+    const auto next = std::next(entry);
+    if (entry->second.use_count() == 1 && entry->second->full(now)) {
+      rates_.erase(entry);
+    }
+    entry = next;
+  }
+  std::shared_ptr<RateBuckets>& rates = rates_[uid];
+  if (rates == nullptr) {
+    rates = std::make_shared<RateBuckets>(user_limits_.rates);
+  }
+  return rates;
 }
 
 void SocketOwners::Forget(const ProcessKey& key, uid_t uid) {

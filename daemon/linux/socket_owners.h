@@ -3,11 +3,11 @@
 
 #include <sys/types.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -15,22 +15,50 @@
 #include "absl/synchronization/mutex.h"
 #include "daemon/identity/peer_identity.h"
 #include "daemon/identity/process_key.h"
-#include "daemon/policy/token_bucket.h"
+#include "daemon/quota/rate_quota.h"
 
 namespace wspd {
+
+// What the processes of one user may have together. Root and the daemon's own
+// user may have any number.
+struct UserLimits {
+  // On all planes.
+  uint32_t sockets = 16384;
+  // Unanswered or unacknowledged.
+  uint32_t calls = 131072;
+  // Send payload of unanswered calls.
+  uint64_t queued_bytes = 256 << 20;
+  Rates rates;
+};
 
 // What all processes of a user have together, so that one user doesn't use up
 // what is for all.
 struct SocketUser {
-  explicit SocketUser(uint32_t limit) : most_sockets(limit) {}
+  // `of_limits`: null for root and the daemon's own user.
+  explicit SocketUser(const UserLimits* of_limits,
+                      std::shared_ptr<RateBuckets> of_rates = nullptr)
+      : limits(of_limits == nullptr ? std::nullopt
+                                    : std::make_optional(*of_limits)),
+        rates(std::move(of_rates)) {}
 
-  // Of both planes; UINT32_MAX for root and the daemon's own user.
-  const uint32_t most_sockets;
-  bool is_limited() const { return most_sockets != UINT32_MAX; }
+  const std::optional<UserLimits> limits;
+  bool is_limited() const { return limits.has_value(); }
+  // Null: none.
+  const std::shared_ptr<RateBuckets> rates;
 
+  // Counts one more of sockets; false if that is above the limit.
+  bool CountSocket();
+  void UncountSockets(uint32_t count) {
+    sockets.fetch_sub(count, std::memory_order_relaxed);
+  }
+
+  // Of all planes.
   std::atomic<uint32_t> sockets{0};
   // Relayed ones among them.
   std::atomic<uint32_t> relayed{0};
+  // Of limited users only.
+  std::atomic<uint32_t> calls{0};
+  std::atomic<uint64_t> queued_bytes{0};
   // Descriptors sent and, as far as is known, not received.
   std::atomic<uint32_t> unread_descriptors{0};
   // Bytes that were taken from one end of relayed sockets and that the other
@@ -39,28 +67,12 @@ struct SocketUser {
   std::atomic<size_t> stream_bytes{0};
 };
 
-// Bytes of relayed sockets, each way; what is more waits.
-struct ByteQuota {
-  explicit ByteQuota(uint64_t per_second)
-      : turn_bytes(BurstOf(per_second)),
-        sent(per_second, turn_bytes),
-        received(per_second, turn_bytes) {}
-
-  // What goes at once, after a pause and at a time.
-  static uint64_t BurstOf(uint64_t per_second) {
-    return std::max<uint64_t>(per_second / 10, 16 << 10);
-  }
-
-  const uint64_t turn_bytes;
-  TokenBucket sent;
-  TokenBucket received;
-};
-
-// A process that asked for lent or relayed sockets. It counts them until they
-// end, however often it attaches, and is remembered for that when it has gone.
+// A process that attached. It counts the sockets that it was lent, or that are
+// relayed for it, until they end, however often it attaches, and is remembered
+// for that when it has gone.
 struct SocketOwner {
   SocketOwner(pid_t of_pid, uid_t of_uid, std::shared_ptr<SocketUser> of_user,
-              std::unique_ptr<ByteQuota> of_quota = nullptr)
+              std::shared_ptr<RateQuota> of_quota = nullptr)
       : pid(of_pid),
         uid(of_uid),
         user(std::move(of_user)),
@@ -74,8 +86,8 @@ struct SocketOwner {
   const pid_t pid;
   const uid_t uid;
   const std::shared_ptr<SocketUser> user;
-  // Null: none.
-  const std::unique_ptr<ByteQuota> quota;
+  // Of all its sockets, on all planes; null: none.
+  const std::shared_ptr<RateQuota> quota;
   // The client that the process is now; 0: none, it has detached or died.
   std::atomic<uint64_t> client_id{0};
   // On both planes together.
@@ -87,15 +99,13 @@ struct SocketOwner {
 // Thread-safe; no other lock is taken under this one's.
 class SocketOwners : public std::enable_shared_from_this<SocketOwners> {
  public:
-  // As limits.sockets_per_uid is by default.
-  static constexpr uint32_t kSocketsPerUser = 16384;
-
-  // `bytes_per_second`: of each owner's quota; 0: none has one.
   static std::shared_ptr<SocketOwners> Create(
-      uint32_t sockets_per_user = kSocketsPerUser,
-      uint32_t bytes_per_second = 0);
+      const UserLimits& user_limits = {}, const Rates& client_rates = {});
 
-  bool has_quota() const { return bytes_per_second_ != 0; }
+  // Whether rates can apply to a process of the user's.
+  bool HasRates(uid_t uid) const {
+    return client_rates_.any() || (user_limits_.rates.any() && IsLimited(uid));
+  }
 
   // The owner of a process, the same one as long as the process has sockets or
   // somebody has the owner.
@@ -103,18 +113,24 @@ class SocketOwners : public std::enable_shared_from_this<SocketOwners> {
                                   const PeerIdentity& identity);
 
  private:
-  SocketOwners(uint32_t sockets_per_user, uint32_t bytes_per_second)
-      : sockets_per_user_(sockets_per_user),
-        bytes_per_second_(bytes_per_second) {}
+  SocketOwners(const UserLimits& user_limits, const Rates& client_rates)
+      : user_limits_(user_limits), client_rates_(client_rates) {}
 
+  static bool IsLimited(uid_t uid);
   std::shared_ptr<SocketUser> UserLocked(uid_t uid)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::shared_ptr<RateBuckets> RatesLocked(uid_t uid)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget(const ProcessKey& key, uid_t uid);
 
-  const uint32_t sockets_per_user_;
-  const uint32_t bytes_per_second_;
+  const UserLimits user_limits_;
+  const Rates client_rates_;
   absl::Mutex mu_;
   absl::flat_hash_map<uid_t, std::weak_ptr<SocketUser>> users_
+      ABSL_GUARDED_BY(mu_);
+  // Outlive the user's last process until they are full: else who ends his
+  // processes and begins anew would have a burst each time.
+  absl::flat_hash_map<uid_t, std::shared_ptr<RateBuckets>> rates_
       ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<ProcessKey, std::weak_ptr<SocketOwner>> owners_
       ABSL_GUARDED_BY(mu_);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
@@ -23,8 +24,11 @@ class SocketOwnersTest : public testing::Test {
 
   static uid_t OtherUser() { return geteuid() + 4711; }
 
-  const std::shared_ptr<SocketOwners> owners_ =
-      SocketOwners::Create(kMostOfUser);
+  const std::shared_ptr<SocketOwners> owners_ = SocketOwners::Create([] {
+    UserLimits limits;
+    limits.sockets = kMostOfUser;
+    return limits;
+  }());
 };
 
 TEST_F(SocketOwnersTest, AProcessHasALimitOfItsOwn) {
@@ -71,6 +75,29 @@ TEST_F(SocketOwnersTest, AUserIsRememberedAsLongAsHisProcesses) {
   one->Uncount();
   one.reset();
   EXPECT_EQ(OwnerOf(3, OtherUser())->user, other->user);
+}
+
+// Else who begins a new process for each burst has no limit.
+TEST_F(SocketOwnersTest, RatesOutliveTheUsersProcesses) {
+  UserLimits limits;
+  limits.rates = {1000, 1};
+  const auto owners = SocketOwners::Create(limits);
+  const auto owner_of = [&](pid_t pid, uid_t uid) {
+    PeerIdentity identity;
+    identity.pid = pid;
+    identity.uid = uid;
+    identity.start_time_ticks = 1;
+    return owners->Of(ProcessKey::Of(identity, ""), identity);
+  };
+  auto first = owner_of(1, OtherUser());
+  first->quota->CountSent(1 << 20);
+  first.reset();
+  EXPECT_GT(owner_of(2, OtherUser())->quota->SendWait(), absl::Minutes(1));
+  EXPECT_EQ(owner_of(3, OtherUser() + 1)->quota->SendWait(),
+            absl::ZeroDuration());
+  EXPECT_EQ(owner_of(4, geteuid())->quota, nullptr);
+  EXPECT_TRUE(owners->HasRates(OtherUser()));
+  EXPECT_FALSE(owners->HasRates(geteuid()));
 }
 
 }  // namespace

@@ -97,6 +97,14 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
       owner.Count(table_->options().sockets_per_owner, 0) != 0) {
     return Result::kScarce;
   }
+  RateQuota* const quota = owner.quota.get();
+  if (quota != nullptr) {
+    wait_ = quota->TakeConnection();
+    if (wait_ > absl::ZeroDuration()) {
+      owner.Uncount();
+      return Result::kTooSoon;
+    }
+  }
   NetAddress peer;
   socklen_t size = NetAddress::kMostBytes;
   OwnedFd accepted(
@@ -104,6 +112,7 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
   if (!accepted.valid()) {
     const int error = errno;
     owner.Uncount();
+    if (quota != nullptr) quota->GiveBackConnection();
     if (error == EAGAIN || error == EINVAL) return Result::kIdle;
     if (IsOfConnection(error)) return Result::kMore;
     LogScarcity(listener_, error);

@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_RELAY_ACCEPT_QUEUE_H_
 #define WSPD_DAEMON_RELAY_ACCEPT_QUEUE_H_
 
+#include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/relay/relayed_socket.h"
 #include "proto/relay_wire.h"
@@ -21,6 +22,8 @@ class AcceptQueue {
     kMore,
     // Something has run out; worth another try in a while.
     kScarce,
+    // As many as its client may have; wait() until there may be one more.
+    kTooSoon,
     // Nobody can receive any more.
     kEnded,
   };
@@ -40,6 +43,7 @@ class AcceptQueue {
   };
 
   Result Run(int real, int link, const Inherited& inherited);
+  absl::Duration wait() const { return wait_; }
 
   // Whether a connection hasn't found room on the program's end yet.
   bool has_one() const { return waiting_.valid(); }
@@ -54,6 +58,7 @@ class AcceptQueue {
   // The program's end of the connection that is to be sent next.
   OwnedFd waiting_;
   wsp::relay::Accepted message_;
+  absl::Duration wait_;
 };
 
 }  // namespace wspd

@@ -8,6 +8,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -28,6 +29,25 @@ constexpr absl::Duration kLeast =
 class RelayQuotaTest : public RelayFixture {
  protected:
   RelayQuotaTest() { Start(); }
+
+  static std::shared_ptr<SocketOwner> LimitedOwner(SocketOwners* owners) {
+    PeerIdentity identity;
+    identity.pid = 43;
+    identity.uid = geteuid();
+    identity.start_time_ticks = 1;
+    return owners->Of(ProcessKey::Of(identity, ""), identity);
+  }
+
+  // From now on a client has so many connections a second, and no quota of
+  // bytes.
+  void LimitConnections(uint64_t per_second) {
+    limited_owners_ = SocketOwners::Create({}, {0, per_second});
+    limited_ = LimitedOwner(limited_owners_.get());
+  }
+  void TakeAllConnections() {
+    while (limited_->quota->TakeConnection() == absl::ZeroDuration()) {
+    }
+  }
 
   Relayed MakeLimited(int type = SOCK_STREAM) {
     wsp::v1::LinuxSocketRequest request;
@@ -77,15 +97,9 @@ class RelayQuotaTest : public RelayFixture {
     return took;
   }
 
-  const std::shared_ptr<SocketOwners> limited_owners_ =
-      SocketOwners::Create(SocketOwners::kSocketsPerUser, kPerSecond);
-  const std::shared_ptr<SocketOwner> limited_ = [this] {
-    PeerIdentity identity;
-    identity.pid = 43;
-    identity.uid = geteuid();
-    identity.start_time_ticks = 1;
-    return limited_owners_->Of(ProcessKey::Of(identity, ""), identity);
-  }();
+  std::shared_ptr<SocketOwners> limited_owners_ =
+      SocketOwners::Create({}, {kPerSecond, 0});
+  std::shared_ptr<SocketOwner> limited_ = LimitedOwner(limited_owners_.get());
 };
 
 TEST_F(RelayQuotaTest, StreamsGoAtTheirRateEachWay) {
@@ -177,6 +191,90 @@ TEST_F(RelayQuotaTest, OthersHaveNone) {
   // The other's bytes are still on their way.
   EXPECT_LT(limited.socket->bytes_sent(), kBytes);
   slow.join();
+}
+
+TEST_F(RelayQuotaTest, ConnectsWaitTheirTurn) {
+  LimitConnections(1);
+  const TcpListener listener = ListenOnLoopback();
+  TakeAllConnections();
+  const Relayed relayed = MakeLimited();
+  bool in_progress = false;
+  ASSERT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            0);
+  EXPECT_TRUE(in_progress);
+  EXPECT_EQ(relayed.socket->Report().state,
+            wsp::v1::LinuxStateResult::STATE_CONNECTING);
+  EXPECT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            EALREADY);
+  EXPECT_TRUE(Await([&] {
+    return relayed.socket->Report().state ==
+           wsp::v1::LinuxStateResult::STATE_CONNECTED;
+  }));
+  const OwnedFd peer = AcceptFrom(listener);
+  Send(relayed.program.get(), "abc");
+  EXPECT_EQ(ReadBytes(peer.get(), 3), "abc");
+}
+
+TEST_F(RelayQuotaTest, ARefusalIsToldWhenTheTurnHasCome) {
+  LimitConnections(1);
+  int port = 0;
+  {
+    const TcpListener listener = ListenOnLoopback();
+    port = listener.port;
+  }
+  TakeAllConnections();
+  const Relayed relayed = MakeLimited();
+  bool in_progress = false;
+  ASSERT_EQ(relayed.socket->Connect(Loopback(port), 0, &in_progress), 0);
+  EXPECT_TRUE(in_progress);
+  EXPECT_TRUE(Await([&] {
+    return relayed.socket->Report().state ==
+           wsp::v1::LinuxStateResult::STATE_UNCONNECTED;
+  }));
+  int error = 0;
+  EXPECT_EQ(relayed.socket->TakeError(&error), 0);
+  EXPECT_EQ(error, ECONNREFUSED);
+}
+
+TEST_F(RelayQuotaTest, AConnectThatWaitsCanBeTakenBack) {
+  LimitConnections(1);
+  const TcpListener listener = ListenOnLoopback();
+  TakeAllConnections();
+  Relayed relayed = MakeLimited();
+  bool in_progress = false;
+  ASSERT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            0);
+  ASSERT_EQ(relayed.socket->Connect(NetAddress(), 0, &in_progress), 0);
+  EXPECT_EQ(relayed.socket->Report().state,
+            wsp::v1::LinuxStateResult::STATE_UNCONNECTED);
+  ASSERT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            0);
+  ASSERT_EQ(relayed.socket->Shutdown(SHUT_RDWR), 0);
+  EXPECT_EQ(relayed.socket->Report().state,
+            wsp::v1::LinuxStateResult::STATE_UNCONNECTED);
+  // The first connect() after an attempt says how that has ended.
+  EXPECT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            ECONNRESET);
+  ASSERT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            0);
+  // Or be left by its program.
+  relayed.program.Reset();
+  relayed.socket.reset();
+  EXPECT_TRUE(AwaitSize(0));
+}
+
+TEST_F(RelayQuotaTest, ConnectionsWaitToBeAccepted) {
+  LimitConnections(4);
+  const Relayed listener = MakeLimited();
+  ASSERT_EQ(listener.socket->Bind(Loopback(0)), 0);
+  ASSERT_EQ(listener.socket->Listen(10), 0);
+  const int port = listener.socket->port();
+  const absl::Time begin = absl::Now();
+  std::vector<OwnedFd> peers;
+  for (int i = 0; i < 7; ++i) peers.push_back(ConnectToLoopback(port));
+  EXPECT_TRUE(AwaitSize(8));
+  // Four at once, and three that took a quarter of a second each.
+  EXPECT_GE(absl::Now() - begin, absl::Milliseconds(700));
 }
 
 }  // namespace

@@ -25,11 +25,6 @@ int64_t CoarseNowNs() {
   return int64_t{1000000000} * now.tv_sec + now.tv_nsec;
 }
 
-int64_t NowNs() {
-  return std::chrono::nanoseconds(RelayLoop::Clock::now().time_since_epoch())
-      .count();
-}
-
 }  // namespace
 
 RelayedSocket::RelayedSocket(RelayedSocketInfo info, OwnedFd link, OwnedFd real,
@@ -240,34 +235,32 @@ void RelayedSocket::ScheduleLocked(bool closed, absl::Duration wait) {
 }
 
 absl::Duration RelayedSocket::SendWait() const {
-  const ByteQuota* const quota = info_.owner->quota.get();
-  if (quota == nullptr) return absl::ZeroDuration();
-  return absl::Nanoseconds(quota->sent.WaitFor(1, NowNs()));
+  const RateQuota* const quota = info_.owner->quota.get();
+  return quota == nullptr ? absl::ZeroDuration() : quota->SendWait();
 }
 
 absl::Duration RelayedSocket::ReceiveWait() const {
-  const ByteQuota* const quota = info_.owner->quota.get();
-  if (quota == nullptr) return absl::ZeroDuration();
-  return absl::Nanoseconds(quota->received.WaitFor(1, NowNs()));
+  const RateQuota* const quota = info_.owner->quota.get();
+  return quota == nullptr ? absl::ZeroDuration() : quota->ReceiveWait();
 }
 
 size_t RelayedSocket::TurnBytes() const {
-  const ByteQuota* const quota = info_.owner->quota.get();
+  const RateQuota* const quota = info_.owner->quota.get();
   if (quota == nullptr) return RelayLoop::kTurnBytes;
-  return std::min<size_t>(RelayLoop::kTurnBytes, quota->turn_bytes);
+  return std::min<size_t>(RelayLoop::kTurnBytes, quota->turn_bytes());
 }
 
 void RelayedSocket::CountSent(uint64_t bytes) {
-  if (ByteQuota* const quota = info_.owner->quota.get()) {
-    quota->sent.TakeUsed(bytes, NowNs());
+  if (RateQuota* const quota = info_.owner->quota.get()) {
+    quota->CountSent(bytes);
   }
   bytes_sent_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
 }
 
 void RelayedSocket::CountReceived(uint64_t bytes) {
-  if (ByteQuota* const quota = info_.owner->quota.get()) {
-    quota->received.TakeUsed(bytes, NowNs());
+  if (RateQuota* const quota = info_.owner->quota.get()) {
+    quota->CountReceived(bytes);
   }
   bytes_received_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);

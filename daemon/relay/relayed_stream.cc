@@ -207,7 +207,11 @@ void RelayedStream::WorkLocked() {
     case LinuxState::STATE_LISTENING:
       return AcceptLocked();
     case LinuxState::STATE_CONNECTING:
-      CheckConnectLocked();
+      if (!connects_to_.empty()) {
+        TakeTurnLocked();
+      } else {
+        CheckConnectLocked();
+      }
       if (state_ == LinuxState::STATE_CONNECTED) PumpLocked();
       return;
     case LinuxState::STATE_UNCONNECTED:
@@ -223,8 +227,11 @@ void RelayedStream::AcceptLocked() {
       accepts_->Run(real_.get(), link_.get(), {lingers_, &program_options_});
   SetLinkEventsLocked(false, result == AcceptQueue::Result::kBlocked);
   if (result == AcceptQueue::Result::kMore) DeferLocked();
-  if (result == AcceptQueue::Result::kScarce && !std::exchange(pauses_, true)) {
-    WakeAfterLocked(kPause);
+  if (result == AcceptQueue::Result::kScarce ||
+      result == AcceptQueue::Result::kTooSoon) {
+    pauses_ = true;
+    WakeAfterLocked(result == AcceptQueue::Result::kScarce ? kPause
+                                                           : accepts_->wait());
   }
 }
 

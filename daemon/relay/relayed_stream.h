@@ -66,6 +66,9 @@ class RelayedStream : public RelayedSocket {
 
   int BeginConnectLocked(const NetAddress& address, bool* in_progress)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Begins an attempt that had to wait for its client's quota, if it may now.
+  // On the loop's thread.
+  void TakeTurnLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes a connection or its attempt back.
   int DissolveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Looks whether the attempt has ended.
@@ -137,6 +140,8 @@ class RelayedStream : public RelayedSocket {
   int send_error_ ABSL_GUARDED_BY(mu_) = 0;
   // The real socket is in the loop's set.
   bool watches_real_ ABSL_GUARDED_BY(mu_) = false;
+  // Where to, by an attempt that hasn't begun; empty: none.
+  NetAddress connects_to_ ABSL_GUARDED_BY(mu_);
   // An attempt has failed since connect() was last called.
   bool connect_failed_ ABSL_GUARDED_BY(mu_) = false;
   // An attempt has ended well and no call has said so.

@@ -81,6 +81,16 @@ int RelayedStream::BeginConnectLocked(const NetAddress& address,
     return error != 0 ? error : ECONNABORTED;
   }
   endpoints_.peer = address;
+  RateQuota* const quota = info().owner->quota.get();
+  if (quota != nullptr && quota->TakeConnection() > absl::ZeroDuration()) {
+    connects_to_ = address;
+    state_ = LinuxState::STATE_CONNECTING;
+    *in_progress = true;
+    loop()->Ask([weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->OnTurn();
+    });
+    return 0;
+  }
   int error = ConnectTo(real_.get(), address);
   if (error != 0 && error != EINPROGRESS) {
     NoteFailureLocked(error);
@@ -101,6 +111,22 @@ int RelayedStream::BeginConnectLocked(const NetAddress& address,
   return error;
 }
 
+void RelayedStream::TakeTurnLocked() {
+  const absl::Duration wait = info().owner->quota->TakeConnection();
+  if (wait > absl::ZeroDuration()) return WakeAfterLocked(wait);
+  const NetAddress address = std::exchange(connects_to_, NetAddress());
+  int error = ConnectTo(real_.get(), address);
+  if (error == 0) {
+    OnConnectedLocked();
+  } else if (error == EINPROGRESS) {
+    CheckConnectLocked();
+  } else {
+    return FailConnectLocked(error);
+  }
+  error = WatchRealLocked(state_ == LinuxState::STATE_CONNECTING);
+  if (error != 0) FailConnectLocked(error);
+}
+
 int RelayedStream::DissolveLocked() {
   // The link's ends can't be taken back.
   if (to_real_ended_ || to_program_ended_) return EOPNOTSUPP;
@@ -112,6 +138,7 @@ int RelayedStream::DissolveLocked() {
   }
   endpoints_.peer = NetAddress();
   state_ = LinuxState::STATE_UNCONNECTED;
+  connects_to_ = NetAddress();
   error_ = 0;
   connect_failed_ = false;
   accepts_ = nullptr;
@@ -124,7 +151,8 @@ int RelayedStream::DissolveLocked() {
 int RelayedStream::Shutdown(int how) {
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
-  if (shutdown(real_.get(), how) != 0) return errno;
+  // The kernel doesn't know of an attempt that hasn't begun.
+  if (connects_to_.empty() && shutdown(real_.get(), how) != 0) return errno;
   switch (state_) {
     case LinuxState::STATE_LISTENING:
       if (how == SHUT_WR) return 0;
@@ -151,6 +179,7 @@ void RelayedStream::NoteFailureLocked(int error) {
 void RelayedStream::FailConnectLocked(int error) {
   NoteFailureLocked(error);
   state_ = LinuxState::STATE_UNCONNECTED;
+  connects_to_ = NetAddress();
   error_ = error;
   connect_failed_ = true;
   to_program_.Clear();
@@ -159,6 +188,7 @@ void RelayedStream::FailConnectLocked(int error) {
 }
 
 void RelayedStream::CheckConnectLocked() {
+  if (!connects_to_.empty()) return;
   // Any address: while an attempt is under way the kernel doesn't look at it.
   // Unlike SO_ERROR this leaves a socket that can be connected anew.
   const int error =

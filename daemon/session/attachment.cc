@@ -47,10 +47,12 @@ Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
       personality_(hello.personality()),
       environment_(environment),
       access_(std::move(access)),
-      relays_(HasCapability(hello, environment->PlanesFor(*access_),
-                            wsp::v1::CAPABILITY_RELAYED)),
-      lends_(HasCapability(hello, environment->PlanesFor(*access_),
-                           wsp::v1::CAPABILITY_LENT)),
+      relays_(HasCapability(
+          hello, environment->PlanesFor(*access_, client_->quota().get()),
+          wsp::v1::CAPABILITY_RELAYED)),
+      lends_(HasCapability(
+          hello, environment->PlanesFor(*access_, client_->quota().get()),
+          wsp::v1::CAPABILITY_LENT)),
       lookups_(environment->resolver(), &client_->usage().lookups,
                client_->limits().lookups_per_client, access_) {}
 
@@ -283,7 +285,7 @@ int Attachment::ReserveSocket() {
 }
 
 void Attachment::ReleaseSockets(uint32_t count) {
-  client_->usage().sockets.fetch_sub(count, std::memory_order_relaxed);
+  client_->UncountSockets(count);
 }
 
 std::shared_ptr<void> Attachment::ReserveChangeRequest() {
@@ -332,7 +334,7 @@ void Attachment::RemoveSocket(uint64_t socket_id) {
     if (found == sockets_.end()) return;
     removed = std::move(found->second);
     sockets_.erase(found);
-    client_->usage().sockets.fetch_sub(1, std::memory_order_relaxed);
+    client_->UncountSockets(1);
   }
   LogSocket("socket closed", socket_id);
 }
@@ -372,10 +374,9 @@ bool Attachment::DropAll(uint64_t except_call) {
   absl::flat_hash_map<uint64_t, std::unique_ptr<CallRecord>> calls;
   {
     absl::MutexLock lock(&mu_);
-    Client::Usage& usage = client_->usage();
     sockets.swap(sockets_);
     calls.swap(calls_);
-    usage.sockets.fetch_sub(sockets.size(), std::memory_order_relaxed);
+    client_->UncountSockets(static_cast<uint32_t>(sockets.size()));
     control_queue_.clear();
     payload_queue_.clear();
     pending_notices_.clear();
@@ -394,11 +395,11 @@ bool Attachment::DropAll(uint64_t except_call) {
         calls_.emplace(id, std::move(record));
         continue;
       }
-      usage.calls.fetch_sub(1, std::memory_order_relaxed);
+      client_->UncountCall();
       if (record->done) {
         freed += KeptBytes(record->result);
       } else {
-        usage.queued_bytes.fetch_sub(record->credit, std::memory_order_relaxed);
+        client_->UncountQueued(record->credit);
       }
     }
     ForgetNoticesLocked();

@@ -184,7 +184,13 @@ class Attachment : public CallSink,
   // its way already.
   absl::Status Admit(const Call& call, int64_t now_ns, bool* run,
                      std::shared_ptr<SocketDescriptor>* descriptor);
-  absl::Status ChargeCredit(const Call& call, CallRecord* record)
+  // `*verdict` may be kRefused.
+  absl::Status ChargeCredit(const Call& call, CallRecord* record,
+                            Client::Verdict* verdict)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The call is above a limit. `descriptor` may be null.
+  void RefuseLocked(const Call& call, CallRecord* record,
+                    SocketDescriptor* descriptor)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Dispatch(const Call& call, SocketDescriptor* descriptor);
   // The same for PERSONALITY_LINUX.

@@ -32,6 +32,18 @@ size_t SendPayloadBytes(WireReader request) {
   return bytes;
 }
 
+uint64_t StreamOffset(WireReader request) {
+  uint64_t offset = 0;
+  while (request.Next()) {
+    if (request.field() == wire::SendRequest::kStreamOffset) {
+      offset = request.ReadVarint();
+    } else {
+      request.Skip();
+    }
+  }
+  return offset;
+}
+
 bool IsSend(uint32_t request) {
   return request == wire::Call::kSend || request == wire::Call::kSendTo;
 }
@@ -118,52 +130,56 @@ absl::Status Attachment::Admit(const Call& call, int64_t now_ns, bool* run,
   record->came_at_ns = now_ns;
   record->request = call.request;
   record->socket_id = call.socket_id;
-  const uint32_t calls =
-      client_->usage().calls.fetch_add(1, std::memory_order_relaxed) + 1;
-  const uint32_t limit = client_->limits().calls_per_client;
-  if (calls > limit) {
-    // The refusals are kept too, so that these have a limit as well.
-    if (calls > 2 * limit) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("more than ", 2 * limit, " unacknowledged calls"));
-    }
-    record->done = true;
-    record->result = CallResult(kWsaNoBufs, ENOBUFS);
-    client_->usage().kept_bytes.fetch_add(KeptBytes(record->result),
-                                          std::memory_order_relaxed);
-    if (SessionMetrics* const metrics = environment_->metrics()) {
-      metrics->ObserveCall(call.request, kWsaNoBufs, 0);
-    }
-    QueueLocked(call.call_id, record);
-    *run = false;
-    return absl::OkStatus();
-  }
-  if (IsSend(call.request)) {
-    if (absl::Status status = ChargeCredit(call, record); !status.ok()) {
-      return status;
-    }
-  }
   if (call.socket_id != 0) {
     auto found = sockets_.find(call.socket_id);
     if (found != sockets_.end()) *descriptor = found->second.descriptor;
   }
-  *run = true;
+  Client::Verdict verdict = client_->CountCall();
+  if (verdict == Client::Verdict::kMisuse) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("more than ", 2 * client_->limits().calls_per_client,
+                     " unacknowledged calls"));
+  }
+  if (verdict == Client::Verdict::kAllowed && IsSend(call.request)) {
+    if (auto status = ChargeCredit(call, record, &verdict); !status.ok()) {
+      return status;
+    }
+  }
+  *run = verdict == Client::Verdict::kAllowed;
+  if (!*run) RefuseLocked(call, record, descriptor->get());
   return absl::OkStatus();
 }
 
-absl::Status Attachment::ChargeCredit(const Call& call, CallRecord* record) {
+void Attachment::RefuseLocked(const Call& call, CallRecord* record,
+                              SocketDescriptor* descriptor) {
+  record->done = true;
+  record->result = CallResult(kWsaNoBufs, ENOBUFS);
+  client_->usage().kept_bytes.fetch_add(KeptBytes(record->result),
+                                        std::memory_order_relaxed);
+  if (SessionMetrics* const metrics = environment_->metrics()) {
+    metrics->ObserveCall(call.request, kWsaNoBufs, 0);
+  }
+  QueueLocked(call.call_id, record);
+  // What its client sends behind it, before it knows, isn't to close the gap.
+  if (call.request == wire::Call::kSend && descriptor != nullptr) {
+    descriptor->RefuseSendsBehind(StreamOffset(call.body));
+  }
+}
+
+absl::Status Attachment::ChargeCredit(const Call& call, CallRecord* record,
+                                      Client::Verdict* verdict) {
   const size_t bytes = SendPayloadBytes(call.body);
   if (bytes > kChunkBytes) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a send of ", bytes, " bytes; at most ", kChunkBytes, " are one call"));
   }
+  *verdict = client_->CountQueued(bytes);
+  if (*verdict == Client::Verdict::kRefused) return absl::OkStatus();
   record->credit = static_cast<uint32_t>(bytes);
-  Client::Usage& usage = client_->usage();
-  const uint64_t limit = client_->limits().queued_bytes_per_client;
-  if (usage.queued_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes >
-      limit) {
+  if (*verdict == Client::Verdict::kMisuse) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "the client's credit of ", limit, " bytes of sends is exceeded"));
+        "the client's credit of ", client_->limits().queued_bytes_per_client,
+        " bytes of sends is exceeded"));
   }
   auto socket = sockets_.find(call.socket_id);
   if (socket == sockets_.end()) return absl::OkStatus();
@@ -270,8 +286,9 @@ void Attachment::MakeSocket(const Call& call) {
     return Finish(call.call_id, CallResult(error, LinuxErrnoOf(error)));
   }
   std::shared_ptr<WinsockSocket> socket;
-  int error = WinsockSocket::Create(family, type, environment_->NextLoop(),
-                                    environment_->sockets(), &socket);
+  int error =
+      WinsockSocket::Create(family, type, environment_->NextLoop(),
+                            environment_->sockets(), client_->quota(), &socket);
   if (error == 0) {
     socket->SetCreationFlags(request.flags());
     error = AddDescriptor(call.socket_id, std::move(socket));

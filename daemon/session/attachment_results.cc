@@ -58,7 +58,7 @@ absl::Status Attachment::Acknowledge(uint64_t sequence) {
 void Attachment::ForgetLocked(uint64_t call_id) {
   if (ended_.has_value() && ended_->startup == call_id) ended_.reset();
   if (calls_.erase(call_id) > 0) {
-    client_->usage().calls.fetch_sub(1, std::memory_order_relaxed);
+    client_->UncountCall();
   }
 }
 
@@ -86,11 +86,10 @@ void Attachment::Finish(uint64_t call_id, CallResult result) {
                          now_ns - record->came_at_ns);
   }
   record->result = std::move(result);
-  Client::Usage& usage = client_->usage();
-  usage.kept_bytes.fetch_add(KeptBytes(record->result),
-                             std::memory_order_relaxed);
+  client_->usage().kept_bytes.fetch_add(KeptBytes(record->result),
+                                        std::memory_order_relaxed);
   if (record->credit > 0) {
-    usage.queued_bytes.fetch_sub(record->credit, std::memory_order_relaxed);
+    client_->UncountQueued(record->credit);
     auto socket = sockets_.find(record->socket_id);
     if (socket != sockets_.end()) {
       uint32_t& queued = socket->second.queued_bytes;

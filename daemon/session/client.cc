@@ -14,13 +14,6 @@ namespace {
 // Finished attachments of one client whose streams haven't ended yet.
 constexpr size_t kMostFinished = 2048;
 
-// Counts one more, unless it would be above the limit together with `others`.
-int CountUpTo(uint32_t limit, std::atomic<uint32_t>* count, uint32_t others) {
-  if (count->fetch_add(1, std::memory_order_relaxed) + others < limit) return 0;
-  count->fetch_sub(1, std::memory_order_relaxed);
-  return EMFILE;
-}
-
 }  // namespace
 
 Client::Client(uint64_t id, ProcessKey key, Peer peer,
@@ -32,6 +25,9 @@ Client::Client(uint64_t id, ProcessKey key, Peer peer,
       limits_(limits),
       attached_at_(absl::Now()),
       owner_(std::move(owner)),
+      limited_user_(owner_ != nullptr && owner_->user->is_limited()
+                        ? owner_->user.get()
+                        : nullptr),
       events_(events),
       metrics_(metrics) {
   if (owner_ != nullptr) owner_->client_id.store(id_);
@@ -39,7 +35,65 @@ Client::Client(uint64_t id, ProcessKey key, Peer peer,
 
 int Client::CountSocket() {
   const uint32_t owned = owner_ == nullptr ? 0 : owner_->sockets.load();
-  return CountUpTo(limits_.sockets_per_client, &usage_.sockets, owned);
+  std::atomic<uint32_t>& own = usage_.sockets;
+  if (own.fetch_add(1, std::memory_order_relaxed) + owned >=
+      limits_.sockets_per_client) {
+    own.fetch_sub(1, std::memory_order_relaxed);
+    return EMFILE;
+  }
+  if (owner_ == nullptr || owner_->user->CountSocket()) return 0;
+  own.fetch_sub(1, std::memory_order_relaxed);
+  return ENFILE;
+}
+
+void Client::UncountSockets(uint32_t count) {
+  usage_.sockets.fetch_sub(count, std::memory_order_relaxed);
+  if (owner_ != nullptr) owner_->user->UncountSockets(count);
+}
+
+Client::Verdict Client::CountCall() {
+  const uint32_t calls =
+      usage_.calls.fetch_add(1, std::memory_order_relaxed) + 1;
+  bool allowed = calls <= limits_.calls_per_client;
+  if (limited_user_ != nullptr) {
+    const uint32_t of_user =
+        limited_user_->calls.fetch_add(1, std::memory_order_relaxed) + 1;
+    allowed &= of_user <= limited_user_->limits->calls;
+  }
+  if (allowed) return Verdict::kAllowed;
+  // The refusals are kept too, so that these have a limit as well.
+  return calls > 2 * limits_.calls_per_client ? Verdict::kMisuse
+                                              : Verdict::kRefused;
+}
+
+void Client::UncountCall() {
+  usage_.calls.fetch_sub(1, std::memory_order_relaxed);
+  if (limited_user_ == nullptr) return;
+  limited_user_->calls.fetch_sub(1, std::memory_order_relaxed);
+}
+
+Client::Verdict Client::CountQueued(uint64_t bytes) {
+  uint64_t of_user = 0;
+  if (limited_user_ != nullptr) {
+    of_user = bytes + limited_user_->queued_bytes.fetch_add(
+                          bytes, std::memory_order_relaxed);
+  }
+  if (usage_.queued_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes >
+      limits_.queued_bytes_per_client) {
+    return Verdict::kMisuse;
+  }
+  if (limited_user_ == nullptr ||
+      of_user <= limited_user_->limits->queued_bytes) {
+    return Verdict::kAllowed;
+  }
+  UncountQueued(bytes);
+  return Verdict::kRefused;
+}
+
+void Client::UncountQueued(uint64_t bytes) {
+  usage_.queued_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  if (limited_user_ == nullptr) return;
+  limited_user_->queued_bytes.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 int Client::CountOwnedSocket() {

@@ -60,12 +60,28 @@ class Client {
 
   // May be null.
   const std::shared_ptr<SocketOwner>& owner() const { return owner_; }
-  // Counts one more socket of the client's; EMFILE at the limit, else 0. Of a
-  // lent or relayed one the owner has the count.
+  // The rates that the sockets of the client are held to; null: to none.
+  std::shared_ptr<RateQuota> quota() const {
+    return owner_ == nullptr ? nullptr : owner_->quota;
+  }
+  // Counts one more socket of the client's; EMFILE at its limit, ENFILE at its
+  // user's, else 0. Of a lent or relayed one the owner has the count.
   int CountSocket();
+  void UncountSockets(uint32_t count);
   int CountOwnedSocket();
   // Lent and relayed ones, which may be older than the client, among them.
   uint32_t sockets() const;
+
+  // What becomes of a call that is about to be counted: kRefused, it is above a
+  // limit; kMisuse, it is above one that an honest client keeps to itself.
+  enum class Verdict { kAllowed, kRefused, kMisuse };
+  // Counts one more call, whatever it says.
+  Verdict CountCall();
+  void UncountCall();
+  // Counts the payload of a send, unless it says kRefused.
+  Verdict CountQueued(uint64_t bytes);
+  void UncountQueued(uint64_t bytes);
+
   // The process is no client any more.
   void LeaveSockets();
 
@@ -128,6 +144,8 @@ class Client {
   const SessionLimits limits_;
   const absl::Time attached_at_;
   const std::shared_ptr<SocketOwner> owner_;
+  // Null for one whose processes may have any number.
+  SocketUser* const limited_user_;
   EventJournal* const events_;
   SessionMetrics* const metrics_;
   Usage usage_;

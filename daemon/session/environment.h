@@ -29,17 +29,17 @@ class SessionEnvironment {
   // Without a resolver there is no name space: WSAEOPNOTSUPP. Tickets of
   // WSPDuplicateSocket that nobody claims end after `ticket_time`. Without
   // `lent_sockets` nothing is lent, without `relayed_sockets` nothing relayed,
-  // and without `policy` nothing denied. Of both `sockets_per_user` may belong
-  // to one user's processes. With a quota of bytes nothing is lent either.
-  // Without `events` there is a journal of its own.
+  // and without `policy` nothing denied. `user_limits` are those of each user,
+  // `client_rates` those of each client. Without `events` there is a journal of
+  // its own.
   SessionEnvironment(std::vector<EventLoop*> loops, Lingerer* lingerer,
                      Resolver* resolver = nullptr,
                      absl::Duration ticket_time = absl::Minutes(1),
                      LentSockets* lent_sockets = nullptr,
                      RelayedSockets* relayed_sockets = nullptr,
                      PolicyStore* policy = nullptr,
-                     uint32_t sockets_per_user = SocketOwners::kSocketsPerUser,
-                     uint32_t relayed_bytes_per_second = 0,
+                     const UserLimits& user_limits = {},
+                     const Rates& client_rates = {},
                      EventJournal* events = nullptr)
       : own_events_(events == nullptr ? std::make_unique<EventJournal>()
                                       : nullptr),
@@ -51,8 +51,7 @@ class SessionEnvironment {
         lent_sockets_(lent_sockets),
         relayed_sockets_(relayed_sockets),
         policy_(policy),
-        owners_(
-            SocketOwners::Create(sockets_per_user, relayed_bytes_per_second)) {}
+        owners_(SocketOwners::Create(user_limits, client_rates)) {}
 
   const WinsockSocket::Environment* sockets() const { return &sockets_; }
   TicketTable* tickets() const { return tickets_.get(); }
@@ -71,15 +70,18 @@ class SessionEnvironment {
     return policy_ == nullptr ? ClientAccess::Unrestricted()
                               : policy_->AccessOf(identity, key);
   }
-  // Those that who may do what `access` says has.
-  OfferedPlanes PlanesFor(const ClientAccess& access) const {
+  // Those that a client has who may do what `access` says, as much of it as
+  // `quota` says; null: any amount. Where there is a quota nothing is lent,
+  // since the daemon doesn't see what goes there.
+  OfferedPlanes PlanesFor(const ClientAccess& access,
+                          const RateQuota* quota) const {
     return {relayed_sockets_ != nullptr, lent_sockets_ != nullptr &&
-                                             !owners_->has_quota() &&
+                                             quota == nullptr &&
                                              access.is_unrestricted()};
   }
   // What happens to clients and sockets.
   EventJournal* events() const { return events_; }
-  // Of the sockets of both.
+  // Of the clients' sockets, whatever plane these are on.
   SocketOwners* owners() const { return owners_.get(); }
 
   // The loop for a new socket; they take turns.

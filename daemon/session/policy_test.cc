@@ -238,6 +238,45 @@ TEST_F(PolicyTest, DatagramsAreDenied) {
   EXPECT_EQ(Connect(kUdp, kDenied, 4000), kWsaAcces);
 }
 
+TEST_F(PolicyTest, MessagesWithAncillaryDataAreDenied) {
+  client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
+  Apply(kDenyRule);
+  for (const uint32_t host : {kDenied, kAllowed}) {
+    EXPECT_EQ(Run(kUdp,
+                  [&](Call* call) {
+                    auto* send = call->mutable_send_to();
+                    SetV4(send->mutable_to(), host, 4000);
+                    auto* control = send->add_control();
+                    control->set_level(0);
+                    control->set_type(19);  // IP_PKTINFO
+                    control->set_data(std::string(8, '\0'));
+                    send->set_data("x");
+                  }),
+              host == kDenied ? kWsaAcces : 0u);
+  }
+}
+
+TEST_F(PolicyTest, MappedDatagramsAreDenied) {
+  Apply(kDenyRule);
+  auto* request = client_->Add(kUdp)->mutable_socket();
+  request->set_family(SocketRequest::FAMILY_IPV6);
+  request->set_type(SocketRequest::TYPE_DATAGRAM);
+  ASSERT_EQ(client_->Run().wsa_error(), 0u);
+  EXPECT_EQ(Run(kUdp,
+                [](Call* call) {
+                  auto* send = call->mutable_send_to();
+                  SetMapped(send->mutable_to(), kDenied, 4000);
+                  send->set_data("x");
+                }),
+            kWsaAcces);
+  EXPECT_EQ(Run(kUdp,
+                [](Call* call) {
+                  SetMapped(call->mutable_connect()->mutable_address(), kDenied,
+                            4000);
+                }),
+            kWsaAcces);
+}
+
 TEST_F(PolicyTest, JoinLeafIsDenied) {
   client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
   Apply("rules { verdict: DENY addresses: '239.0.0.0/8' }");

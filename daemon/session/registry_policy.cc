@@ -48,10 +48,11 @@ absl::StatusOr<wsp::v1::TestPolicyResponse> Registry::TestPolicy(
   }
   const PolicyStore* const policy = environment_->policy();
   wsp::v1::TestPolicyResponse response;
+  const bool rated = environment_->owners()->HasRates(request.uid());
   if (policy == nullptr) {
     response.set_allowed(true);
     response.set_rule("otherwise");
-    response.set_unrestricted(true);
+    response.set_unrestricted(!rated);
     return response;
   }
   const PolicyStore::Answer answer = policy->Ask(
@@ -60,7 +61,7 @@ absl::StatusOr<wsp::v1::TestPolicyResponse> Registry::TestPolicy(
   response.set_rule_number(answer.number);
   response.set_rule(answer.rule);
   response.set_log_rule(answer.log_rule);
-  response.set_unrestricted(answer.unrestricted);
+  response.set_unrestricted(answer.unrestricted && !rated);
   return response;
 }
 

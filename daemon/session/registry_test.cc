@@ -370,15 +370,34 @@ TEST_F(RegistryTest, DeathIsInTheJournal) {
             absl::StrCat(child, " DIED died without its last WSPCleanup"));
 }
 
-// The daemon doesn't see what lent sockets carry.
-TEST_F(RegistryTest, NothingIsLentWhereBytesAreLimited) {
+// The daemon doesn't see what lent sockets carry, nor what they connect to.
+TEST_F(RegistryTest, NothingIsLentToWhomRatesApply) {
   const auto lent = LentSockets::Create({}, control_.get());
-  for (const uint32_t bytes_per_second : {0, 1000}) {
-    const SessionEnvironment environment(
-        {control_.get()}, &lingerer_, nullptr, absl::Minutes(1), lent.get(),
-        nullptr, nullptr, SocketOwners::kSocketsPerUser, bytes_per_second);
-    EXPECT_EQ(environment.PlanesFor(*ClientAccess::Unrestricted()).lent,
-              bytes_per_second == 0);
+  const auto lends = [&](uid_t uid, const Rates& of_user,
+                         const Rates& of_client) {
+    UserLimits limits;
+    limits.rates = of_user;
+    const SessionEnvironment environment({control_.get()}, &lingerer_, nullptr,
+                                         absl::Minutes(1), lent.get(), nullptr,
+                                         nullptr, limits, of_client);
+    Peer peer = ProcessOf(1);
+    peer.identity.uid = uid;
+    const auto owner = environment.owners()->Of(
+        ProcessKey::Of(peer.identity, ""), peer.identity);
+    EXPECT_EQ(environment.owners()->HasRates(uid), owner->quota != nullptr);
+    return environment
+        .PlanesFor(*ClientAccess::Unrestricted(), owner->quota.get())
+        .lent;
+  };
+  const uid_t own = geteuid();
+  const uid_t other = own + 4711;
+  EXPECT_TRUE(lends(other, {}, {}));
+  for (const Rates& rates : {Rates{1000, 0}, Rates{0, 10}}) {
+    EXPECT_FALSE(lends(other, rates, {}));
+    EXPECT_FALSE(lends(other, {}, rates));
+    // Users' limits are none of the daemon's own user's.
+    EXPECT_TRUE(lends(own, rates, {}));
+    EXPECT_FALSE(lends(own, {}, rates));
   }
 }
 

@@ -35,7 +35,8 @@ struct Operation {
     kAccept,
     // Waits for a connection to accept, and leaves it there.
     kAwaitConnection,
-    // Begins to connect to `address`.
+    // Begins to connect to `address`. Becomes kAwaitConnect when it has begun
+    // and takes its time; an outcome of EINPROGRESS as kConnect hasn't begun.
     kConnect,
     // Waits for the end of a connect that was begun before.
     kAwaitConnect,
@@ -89,6 +90,9 @@ struct Operation {
   // The sink's own, carried along.
   uint64_t sink_value = 0;
   uint32_t sink_flags = 0;
+
+  // kConnect: had to wait, for its client's quota, to begin.
+  bool awaited_turn = false;
 
   // The engine's own.
   EventLoop::TimerId timer = 0;

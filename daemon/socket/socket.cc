@@ -124,11 +124,14 @@ void Socket::Queue::RemoveAll(Match match,
   *this = std::move(rest);
 }
 
-std::shared_ptr<Socket> Socket::Adopt(OwnedFd fd, EventLoop* loop) {
-  return std::shared_ptr<Socket>(new Socket(std::move(fd), loop));
+std::shared_ptr<Socket> Socket::Adopt(OwnedFd fd, EventLoop* loop,
+                                      std::shared_ptr<RateQuota> quota) {
+  return std::shared_ptr<Socket>(
+      new Socket(std::move(fd), loop, std::move(quota)));
 }
 
-Socket::Socket(OwnedFd fd, EventLoop* loop) : loop_(loop), fd_(std::move(fd)) {}
+Socket::Socket(OwnedFd fd, EventLoop* loop, std::shared_ptr<RateQuota> quota)
+    : loop_(loop), quota_(std::move(quota)), fd_(std::move(fd)) {}
 
 Socket::~Socket() = default;
 
@@ -167,7 +170,7 @@ void Socket::Submit(std::unique_ptr<Operation> operation) {
   }
 }
 
-bool Socket::TryLocked(Operation* operation, Outcome* outcome) {
+bool Socket::TryNowLocked(Operation* operation, Outcome* outcome) {
   switch (operation->kind) {
     case Operation::Kind::kSend:
       return TrySendLocked(operation, outcome);
@@ -333,13 +336,10 @@ bool Socket::TryConnectLocked(Operation* operation, Outcome* outcome) {
   }
   if (result == 0) return true;
   if (errno == EINPROGRESS || errno == EINTR) {
-    if (!operation->wait) {
-      outcome->error = EINPROGRESS;
-      return true;
-    }
     // From now on the attempt is only waited for.
     operation->kind = Operation::Kind::kAwaitConnect;
-    return false;
+    if (!operation->wait) outcome->error = EINPROGRESS;
+    return !operation->wait;
   }
   outcome->error = errno;
   return true;
@@ -569,6 +569,7 @@ std::vector<std::unique_ptr<Operation>> Socket::Withdraw(
 
 std::vector<std::unique_ptr<Operation>> Socket::ReleaseLocked() {
   std::vector<std::unique_ptr<Operation>> operations;
+  EndHoldsLocked();
   if (watched_) loop_->Unwatch(watch_, fd_.get());
   watched_ = false;
   armed_ = 0;

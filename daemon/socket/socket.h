@@ -11,8 +11,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/quota/rate_quota.h"
 #include "daemon/socket/operation.h"
 #include "daemon/socket/socket_observer.h"
 #include "daemon/socket/urgent_bytes.h"
@@ -32,7 +34,10 @@ class Socket : public EventHandler,
                public std::enable_shared_from_this<Socket> {
  public:
   // Takes a non-blocking, close-on-exec socket. `loop` has to outlive it.
-  static std::shared_ptr<Socket> Adopt(OwnedFd fd, EventLoop* loop);
+  // `quota`: what it sends and receives is held to, and the connections that it
+  // begins and accepts; what is more waits. Null: to nothing.
+  static std::shared_ptr<Socket> Adopt(
+      OwnedFd fd, EventLoop* loop, std::shared_ptr<RateQuota> quota = nullptr);
 
   ~Socket() override;
 
@@ -81,7 +86,9 @@ class Socket : public EventHandler,
   // Calls all observers, for changes that the kernel has no part in.
   void NotifyObservers();
 
-  SocketState Look() const;
+  // What would have to wait for the quota isn't ready; observers are called
+  // when it is.
+  SocketState Look();
 
   // ---- for connections
 
@@ -181,6 +188,7 @@ class Socket : public EventHandler,
   }
 
   EventLoop* loop() const { return loop_; }
+  const std::shared_ptr<RateQuota>& quota() const { return quota_; }
 
   void OnEvents(uint32_t events) override;
 
@@ -211,11 +219,39 @@ class Socket : public EventHandler,
     uint32_t events;
   };
 
-  Socket(OwnedFd fd, EventLoop* loop);
+  Socket(OwnedFd fd, EventLoop* loop, std::shared_ptr<RateQuota> quota);
 
   // Tries `operation` once. False: it has to wait.
   bool TryLocked(Operation* operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return quota_ == nullptr ? TryNowLocked(operation, outcome)
+                             : TryByQuotaLocked(operation, outcome);
+  }
+  bool TryNowLocked(Operation* operation, Outcome* outcome)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // ---- where there is a quota
+
+  bool TryByQuotaLocked(Operation* operation, Outcome* outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // How long `operation` has to wait; if not at all, it has its connection.
+  absl::Duration QuotaWaitLocked(Operation* operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Operations of one direction wait for the quota, and not for the kernel.
+  struct Hold {
+    bool on = false;
+    EventLoop::TimerId timer = 0;
+  };
+  Hold& HoldOf(Operation::Direction direction)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return direction == Operation::Direction::kIn ? in_hold_ : out_hold_;
+  }
+  void HoldLocked(Operation::Direction direction, absl::Duration wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnHoldOver(Operation::Direction direction);
+  void EndHoldsLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void HideHeldLocked(SocketState* state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // Ends a send or receive with `error`, or with ENETRESET if it is ETIMEDOUT
   // and what timed out was keep-alive probes: Linux doesn't tell them apart.
   void FailLocked(int error, Outcome* outcome)
@@ -311,6 +347,8 @@ class Socket : public EventHandler,
   static void Deliver(std::vector<Finished>* finished);
 
   EventLoop* const loop_;
+  // May be null.
+  const std::shared_ptr<RateQuota> quota_;
   mutable absl::Mutex mu_;
   OwnedFd fd_ ABSL_GUARDED_BY(mu_);
   Queue in_ ABSL_GUARDED_BY(mu_);
@@ -343,6 +381,9 @@ class Socket : public EventHandler,
   bool sending_ended_ ABSL_GUARDED_BY(mu_) = false;
   // A receive waits because its sink holds it back, not for the kernel.
   bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
+  // For the quota.
+  Hold in_hold_ ABSL_GUARDED_BY(mu_);
+  Hold out_hold_ ABSL_GUARDED_BY(mu_);
   // ShutdownSend() came while sends waited.
   bool shutdown_pending_ ABSL_GUARDED_BY(mu_) = false;
   bool reports_unreachable_ ABSL_GUARDED_BY(mu_) = false;

@@ -57,10 +57,10 @@ void Socket::Notify(
 
 uint32_t Socket::WantedLocked() const {
   uint32_t wanted = 0;
-  if (!in_.empty() && !receive_held_) {
+  if (!in_.empty() && !receive_held_ && !in_hold_.on) {
     wanted |= EPOLLIN | EPOLLPRI | EPOLLRDHUP;
   }
-  if (!out_.empty()) wanted |= EPOLLOUT;
+  if (!out_.empty() && !out_hold_.on) wanted |= EPOLLOUT;
   for (const Observer& entry : observers_) wanted |= entry.events;
   return wanted;
 }
@@ -78,7 +78,7 @@ void Socket::ShrinkWatchLocked(uint32_t events) {
   }
 }
 
-SocketState Socket::Look() const {
+SocketState Socket::Look() {
   SocketState state;
   absl::MutexLock lock(&mu_);
   if (!fd_.valid()) return state;
@@ -103,6 +103,7 @@ SocketState Socket::Look() const {
   state.failed = has(POLLERR);
   state.unreachable = unreachable_ > 0;
   state.accepted = accepted_;
+  if (quota_ != nullptr) HideHeldLocked(&state);
   return state;
 }
 

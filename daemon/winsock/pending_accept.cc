@@ -110,8 +110,9 @@ void PendingAccept::OnConnection(Outcome outcome) {
     return Deliver(std::move(outcome.accepted), nullptr);
   }
   const NetAddress peer = outcome.accepted.peer;
+  Socket* const listening = listening_socket()->engine();
   std::shared_ptr<Socket> connection = Socket::Adopt(
-      std::move(outcome.accepted.fd), listening_socket()->engine()->loop());
+      std::move(outcome.accepted.fd), listening->loop(), listening->quota());
   bool ended;
   {
     absl::MutexLock lock(&mu_);

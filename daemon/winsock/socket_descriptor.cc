@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/socket/reset.h"
@@ -55,6 +56,11 @@ SocketReadiness SocketDescriptor::Readiness() const {
 void SocketDescriptor::Describe(wsp::v1::Socket* out) const {
   out->set_socket_id(socket_id_);
   socket_->Describe(out);
+}
+
+void SocketDescriptor::RefuseSendsBehind(uint64_t stream_offset) {
+  refuses_behind_gap_.store(true, std::memory_order_relaxed);
+  SetGap(std::min(gap(), stream_offset));
 }
 
 // ---------------------------------------------------------------- outcomes

@@ -76,7 +76,16 @@ class SocketDescriptor : public OperationSink,
   void SetGap(uint64_t stream_offset) {
     gap_.store(stream_offset, std::memory_order_relaxed);
   }
-  void ClearGap() { SetGap(UINT64_MAX); }
+  // A send of this offset was refused: no send goes on behind it until its
+  // client goes on with that one.
+  void RefuseSendsBehind(uint64_t stream_offset);
+  bool refuses_behind_gap() const {
+    return refuses_behind_gap_.load(std::memory_order_relaxed);
+  }
+  void ClearGap() {
+    refuses_behind_gap_.store(false, std::memory_order_relaxed);
+    SetGap(UINT64_MAX);
+  }
 
   // From now on no operation begins here. False if that was so before.
   bool MarkClosed() { return !closed_.exchange(true); }
@@ -115,6 +124,7 @@ class SocketDescriptor : public OperationSink,
   const uint64_t made_by_;
   std::atomic<bool> closed_{false};
   std::atomic<uint64_t> gap_{UINT64_MAX};
+  std::atomic<bool> refuses_behind_gap_{false};
   mutable absl::Mutex mu_;
   std::unique_ptr<Offers> offers_ ABSL_GUARDED_BY(mu_);
 };

@@ -96,8 +96,9 @@ int StreamSocket::AddAccepted(SocketDescriptor* from,
                               AcceptedConnection connection, uint64_t socket_id,
                               uint64_t call_id) {
   auto accepted = std::make_shared<StreamSocket>(
-      Socket::Adopt(std::move(connection.fd), engine()->loop()), family(),
-      environment());
+      Socket::Adopt(std::move(connection.fd), engine()->loop(),
+                    engine()->quota()),
+      family(), environment());
   Inheritance inherited;
   {
     absl::MutexLock lock(&mu_);
@@ -265,13 +266,10 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
                                        const Outcome& outcome) {
   // The call's time may be over, but not the attempt's.
   const bool timed_out = outcome.error == EAGAIN &&
-                         operation.kind == Operation::Kind::kAwaitConnect;
+                         (operation.kind == Operation::Kind::kAwaitConnect ||
+                          operation.awaited_turn);
   if (outcome.error == EINPROGRESS || outcome.error == ECANCELED || timed_out) {
-    {
-      absl::MutexLock lock(&mu_);
-      bound_ = true;
-    }
-    AwaitConnect();
+    GoOnConnecting(operation);
     return ErrorResult(operation, outcome.error);
   }
   CallResult result;
@@ -332,8 +330,15 @@ void StreamSocket::KeepBoundLocked() {
   if (error == 0 || error == EINVAL) bound_ = true;
 }
 
-void StreamSocket::AwaitConnect() {
-  engine()->Submit(NewBackgroundOperation(Operation::Kind::kAwaitConnect));
+void StreamSocket::GoOnConnecting(const Operation& attempt) {
+  // One that hasn't begun waits for its turn.
+  auto operation = NewBackgroundOperation(attempt.kind);
+  operation->address = attempt.address;
+  if (attempt.kind == Operation::Kind::kAwaitConnect) {
+    absl::MutexLock lock(&mu_);
+    bound_ = true;
+  }
+  engine()->Submit(std::move(operation));
 }
 
 }  // namespace wspd

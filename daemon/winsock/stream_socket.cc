@@ -99,7 +99,8 @@ CallResult StreamSocket::ResultOf(SocketDescriptor* from,
 
 void StreamSocket::OnOutcome(std::unique_ptr<Operation> operation,
                              Outcome outcome) {
-  if (operation->kind == Operation::Kind::kAwaitConnect) {
+  if (operation->kind == Operation::Kind::kConnect ||
+      operation->kind == Operation::Kind::kAwaitConnect) {
     ConnectResult(*operation, outcome);
   } else if (outcome.data != nullptr) {
     ResetForUnwantedData();

@@ -111,8 +111,9 @@ class StreamSocket final : public WinsockSocket {
 
   // After a connect that failed.
   void KeepBoundLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Waits for a connect that nobody waits for any more, to know how it ends.
-  void AwaitConnect();
+  // Goes on with an attempt that nobody waits for any more, to know how it
+  // ends, also if its turn to begin hasn't come.
+  void GoOnConnecting(const Operation& attempt);
   // After the shutdown of the receiving side: data that is queued, or comes,
   // resets the connection (reference, section 2, WSPShutdown).
   void AwaitUnwantedData();

@@ -69,9 +69,13 @@ void StreamSocket::Send(const SocketCall& call) {
     operation = NewOperation(call, Operation::Kind::kSend);
   }
   // Less was taken of what came before than its sender had thought, who took
-  // the socket for a blocking one: nothing goes behind the gap.
-  if (!operation->wait && stream_offset > call.from()->gap()) {
-    return Refuse(call, kWsaWouldBlock, kFdWrite);
+  // the socket for a blocking one, or who doesn't know his user's limits:
+  // nothing goes behind the gap.
+  if (stream_offset > call.from()->gap()) {
+    if (call.from()->refuses_behind_gap()) {
+      return call.Finish(WsaError(kWsaNoBufs));
+    }
+    if (!operation->wait) return Refuse(call, kWsaWouldBlock, kFdWrite);
   }
   call.from()->ClearGap();
   operation->sink_value = stream_offset;

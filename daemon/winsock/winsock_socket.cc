@@ -40,6 +40,7 @@ uint32_t DefaultTimeout(const SocketOptions& options, Operation::Kind kind) {
 
 int WinsockSocket::Create(int family, int type, EventLoop* loop,
                           const Environment* environment,
+                          std::shared_ptr<RateQuota> quota,
                           std::shared_ptr<WinsockSocket>* socket) {
   OwnedFd fd(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return errno;
@@ -48,7 +49,8 @@ int WinsockSocket::Create(int family, int type, EventLoop* loop,
     const int on = 1;
     setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
   }
-  std::shared_ptr<Socket> engine = Socket::Adopt(std::move(fd), loop);
+  std::shared_ptr<Socket> engine =
+      Socket::Adopt(std::move(fd), loop, std::move(quota));
   if (type == SOCK_STREAM) {
     *socket =
         std::make_shared<StreamSocket>(std::move(engine), family, environment);

@@ -17,6 +17,7 @@
 #include "daemon/event/event_loop.h"
 #include "daemon/journal/event_journal.h"
 #include "daemon/network/change_monitor.h"
+#include "daemon/quota/rate_quota.h"
 #include "daemon/socket/lingerer.h"
 #include "daemon/socket/operation.h"
 #include "daemon/socket/socket.h"
@@ -66,9 +67,11 @@ class WinsockSocket : public OperationSink,
   ~WinsockSocket() override;
 
   // Makes a socket; errno on failure. `family` and `type` are the kernel's and
-  // were checked by the caller.
+  // were checked by the caller. `quota`: of who makes it, for it and all that
+  // it accepts, whoever gets a descriptor of these; may be null.
   static int Create(int family, int type, EventLoop* loop,
                     const Environment* environment,
+                    std::shared_ptr<RateQuota> quota,
                     std::shared_ptr<WinsockSocket>* socket);
 
   // ---- for whoever shares it

@@ -143,7 +143,7 @@ class WinsockSocketTest : public testing::Test {
       int type) {
     std::shared_ptr<WinsockSocket> socket;
     EXPECT_EQ(WinsockSocket::Create(AF_INET, type, loop_.get(), &environment_,
-                                    &socket),
+                                    quota_, &socket),
               0);
     auto descriptor = std::make_shared<SocketDescriptor>(std::move(socket),
                                                          client, socket_id);
@@ -223,6 +223,8 @@ class WinsockSocketTest : public testing::Test {
   Lingerer lingerer_{LingererOptions()};
   const WinsockSocket::Environment environment_{&lingerer_, &events_};
   const std::shared_ptr<FakeCallSink> sink_ = std::make_shared<FakeCallSink>();
+  // Of the sockets that are made; null: none.
+  std::shared_ptr<RateQuota> quota_;
   std::atomic<uint64_t> next_call_{1000};
 };
 

@@ -154,7 +154,7 @@ std::string FormatPolicyAnswer(const wsp::v1::TestPolicyResponse& response) {
   return absl::StrCat(text, "\n", "sockets are ",
                       response.unrestricted()
                           ? "lent, if planes say so"
-                          : "not lent, since rules may deny",
+                          : "not lent, since a rule may deny or a quota apply",
                       "\n");
 }
 

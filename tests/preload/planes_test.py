@@ -87,7 +87,7 @@ class NothingRelayedTest(PlanesCase):
 class LimitedTest(PlanesCase):
     """What is lent can't be limited."""
 
-    config = "limits { relayed_bytes_per_second: 1000000000 }"
+    config = "limits { bytes_per_second_per_client: 1000000000 }"
 
     def test_auto_is_relayed(self):
         self.expect("auto", "relayed")

@@ -15,10 +15,10 @@ namespace {
 
 constexpr absl::Duration kDeadline = absl::Minutes(1);
 
-Peer OwnPeer() {
+Peer OwnPeer(uid_t uid) {
   Peer peer;
   peer.identity.pid = getpid();
-  peer.identity.uid = getuid();
+  peer.identity.uid = uid;
   peer.identity.start_time_ticks = 1;
   return peer;
 }
@@ -81,17 +81,18 @@ IncomingFrame CutFrame(const std::string& bytes, size_t piece_bytes) {
   return frame;
 }
 
-SessionHarness::SessionHarness(const SessionLimits& limits, Resolver* resolver)
+SessionHarness::SessionHarness(const SessionLimits& limits, Resolver* resolver,
+                               const UserLimits& user_limits, uid_t uid)
     : loop_(*EventLoop::Create("session")),
       lingerer_({}),
       lent_sockets_(LentSockets::Create({}, loop_.get())),
       policy_(PolicyStore::Create(RuleSet::None())),
       environment_({loop_.get()}, &lingerer_, resolver, absl::Minutes(1),
-                   lent_sockets_.get(), nullptr, policy_.get()),
+                   lent_sockets_.get(), nullptr, policy_.get(), user_limits),
       client_(std::make_shared<Client>(
-          1, ProcessKey::Of(OwnPeer().identity, ""), OwnPeer(), limits,
-          environment_.owners()->Of(ProcessKey::Of(OwnPeer().identity, ""),
-                                    OwnPeer().identity))) {}
+          1, ProcessKey::Of(OwnPeer(uid).identity, ""), OwnPeer(uid), limits,
+          environment_.owners()->Of(ProcessKey::Of(OwnPeer(uid).identity, ""),
+                                    OwnPeer(uid).identity))) {}
 
 SessionHarness::~SessionHarness() {
   for (const auto& attachment : client_->attachments()) {

@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_SESSION_TESTING_SESSION_HARNESS_H_
 #define WSPD_DAEMON_SESSION_TESTING_SESSION_HARNESS_H_
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -47,9 +49,12 @@ IncomingFrame CutFrame(const std::string& bytes, size_t piece_bytes);
 // The session layer of one client process without a transport.
 class SessionHarness {
  public:
-  // A resolver has to outlive it.
+  // A resolver has to outlive it. The process is the test's own, as if it were
+  // of `uid`.
   explicit SessionHarness(const SessionLimits& limits = SessionLimits(),
-                          Resolver* resolver = nullptr);
+                          Resolver* resolver = nullptr,
+                          const UserLimits& user_limits = {},
+                          uid_t uid = geteuid());
   ~SessionHarness();
 
   // A new attachment of the client, bound to a stream of its own.

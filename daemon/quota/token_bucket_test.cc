@@ -1,4 +1,4 @@
-#include "daemon/policy/token_bucket.h"
+#include "daemon/quota/token_bucket.h"
 
 #include <atomic>
 #include <random>

@@ -1,5 +1,5 @@
-#ifndef WSPD_DAEMON_POLICY_TOKEN_BUCKET_H_
-#define WSPD_DAEMON_POLICY_TOKEN_BUCKET_H_
+#ifndef WSPD_DAEMON_QUOTA_TOKEN_BUCKET_H_
+#define WSPD_DAEMON_QUOTA_TOKEN_BUCKET_H_
 
 #include <atomic>
 #include <cstdint>
@@ -46,4 +46,4 @@ class TokenBucket {
 
 }  // namespace wspd
 
-#endif  // WSPD_DAEMON_POLICY_TOKEN_BUCKET_H_
+#endif  // WSPD_DAEMON_QUOTA_TOKEN_BUCKET_H_

@@ -1,0 +1,117 @@
+#include "daemon/quota/rate_quota.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+namespace wspd {
+namespace {
+
+void Fill(uint64_t per_second, uint64_t burst,
+          std::optional<TokenBucket>* bucket) {
+  if (per_second != 0) bucket->emplace(per_second, burst);
+}
+
+bool IsFull(const std::optional<TokenBucket>& bucket, int64_t now_ns) {
+  return !bucket.has_value() || bucket->WaitFor(UINT64_MAX, now_ns) == 0;
+}
+
+}  // namespace
+
+RateBuckets::RateBuckets(const Rates& rates)
+    : turn_bytes(rates.bytes == 0 ? UINT64_MAX : ByteBurstOf(rates.bytes)) {
+  Fill(rates.bytes, turn_bytes, &sent);
+  Fill(rates.bytes, turn_bytes, &received);
+  Fill(rates.connections, rates.connections, &connections);
+}
+
+uint64_t RateBuckets::ByteBurstOf(uint64_t per_second) {
+  return std::max<uint64_t>(per_second / 10, 16 << 10);
+}
+
+bool RateBuckets::full(int64_t now_ns) const {
+  return IsFull(sent, now_ns) && IsFull(received, now_ns) &&
+         IsFull(connections, now_ns);
+}
+
+std::shared_ptr<RateQuota> RateQuota::Create(
+    const Rates& own, std::shared_ptr<RateBuckets> user) {
+  if (!own.any() && user == nullptr) return nullptr;
+  return std::shared_ptr<RateQuota>(new RateQuota(own, std::move(user)));
+}
+
+RateQuota::RateQuota(const Rates& own, std::shared_ptr<RateBuckets> user)
+    : own_(own),
+      user_(std::move(user)),
+      turn_bytes_(std::min(own_.turn_bytes,
+                           user_ == nullptr ? UINT64_MAX : user_->turn_bytes)) {
+}
+
+int64_t RateQuota::NowNs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{1000000000} * now.tv_sec + now.tv_nsec;
+}
+
+absl::Duration RateQuota::WaitFor(Bucket bucket) const {
+  int64_t wait = 0;
+  const int64_t now = NowNs();
+  const RateBuckets* const holders[] = {&own_, user_.get()};
+  for (const RateBuckets* const holder : holders) {
+    if (holder == nullptr || !(holder->*bucket).has_value()) continue;
+    wait = std::max(wait, (holder->*bucket)->WaitFor(1, now));
+  }
+  return absl::Nanoseconds(wait);
+}
+
+void RateQuota::Count(Bucket bucket, uint64_t used) {
+  if (used == 0) return;
+  const int64_t now = NowNs();
+  for (RateBuckets* const holder : {&own_, user_.get()}) {
+    if (holder == nullptr || !(holder->*bucket).has_value()) continue;
+    (holder->*bucket)->TakeUsed(used, now);
+  }
+}
+
+absl::Duration RateQuota::SendWait() const {
+  return WaitFor(&RateBuckets::sent);
+}
+
+absl::Duration RateQuota::ReceiveWait() const {
+  return WaitFor(&RateBuckets::received);
+}
+
+absl::Duration RateQuota::ConnectionWait() const {
+  return WaitFor(&RateBuckets::connections);
+}
+
+void RateQuota::CountSent(uint64_t bytes) { Count(&RateBuckets::sent, bytes); }
+
+void RateQuota::CountReceived(uint64_t bytes) {
+  Count(&RateBuckets::received, bytes);
+}
+
+absl::Duration RateQuota::TakeConnection() {
+  const int64_t now = NowNs();
+  const bool of_own = own_.connections.has_value();
+  if (of_own && own_.connections->TakeUpTo(1, now) == 0) {
+    return absl::Nanoseconds(
+        std::max<int64_t>(1, own_.connections->WaitFor(1, now)));
+  }
+  if (user_ == nullptr || !user_->connections.has_value() ||
+      user_->connections->TakeUpTo(1, now) == 1) {
+    return absl::ZeroDuration();
+  }
+  if (of_own) own_.connections->GiveBack(1);
+  return absl::Nanoseconds(
+      std::max<int64_t>(1, user_->connections->WaitFor(1, now)));
+}
+
+void RateQuota::GiveBackConnection() {
+  if (own_.connections.has_value()) own_.connections->GiveBack(1);
+  if (user_ != nullptr && user_->connections.has_value()) {
+    user_->connections->GiveBack(1);
+  }
+}
+
+}  // namespace wspd

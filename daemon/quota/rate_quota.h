@@ -1,0 +1,91 @@
+#ifndef WSPD_DAEMON_QUOTA_RATE_QUOTA_H_
+#define WSPD_DAEMON_QUOTA_RATE_QUOTA_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "daemon/quota/token_bucket.h"
+
+namespace wspd {
+
+// What somebody may have of a second; 0: as much as there is.
+struct Rates {
+  // Each way.
+  uint64_t bytes = 0;
+  // TCP connections that are begun or accepted.
+  uint64_t connections = 0;
+
+  bool any() const { return bytes != 0 || connections != 0; }
+};
+
+// What one holder of rates, a client or a user, has left of them. Thread-safe,
+// without a lock.
+struct RateBuckets {
+  explicit RateBuckets(const Rates& rates);
+
+  // What goes at once after a pause: a tenth of a second's, or 16 KiB, of
+  // bytes, and a second's of connections.
+  static uint64_t ByteBurstOf(uint64_t per_second);
+
+  // Whether all are full: it is as if nothing had been used.
+  bool full(int64_t now_ns) const;
+
+  // UINT64_MAX: bytes aren't limited.
+  const uint64_t turn_bytes;
+  std::optional<TokenBucket> sent;
+  std::optional<TokenBucket> received;
+  std::optional<TokenBucket> connections;
+};
+
+// What a client is held to: its own rates and those that it shares with its
+// user's other clients. Of all its sockets, whatever plane they are on.
+//
+// Bytes are taken when they have gone: who finds that he needn't wait moves at
+// most turn_bytes(), and what that was above the rate makes the next one wait.
+// So nothing is ever moved twice or given up. Connections are taken before.
+//
+// Thread-safe, without a lock.
+class RateQuota {
+ public:
+  // Null if both have no rates. `user` may be null.
+  static std::shared_ptr<RateQuota> Create(const Rates& own,
+                                           std::shared_ptr<RateBuckets> user);
+
+  // The buckets' clock.
+  static int64_t NowNs();
+
+  // How long sending, or receiving, has to wait; not at all: zero.
+  absl::Duration SendWait() const;
+  absl::Duration ReceiveWait() const;
+  void CountSent(uint64_t bytes);
+  void CountReceived(uint64_t bytes);
+  // What may be moved at a time.
+  uint64_t turn_bytes() const { return turn_bytes_; }
+
+  // Takes one connection: zero; or how long it is until there may be one, and
+  // takes nothing.
+  absl::Duration TakeConnection();
+  absl::Duration ConnectionWait() const;
+  // It wasn't begun.
+  void GiveBackConnection();
+
+ private:
+  RateQuota(const Rates& own, std::shared_ptr<RateBuckets> user);
+
+  using Bucket = std::optional<TokenBucket> RateBuckets::*;
+  absl::Duration WaitFor(Bucket bucket) const;
+  void Count(Bucket bucket, uint64_t used);
+
+  RateBuckets own_;
+  // May be null.
+  const std::shared_ptr<RateBuckets> user_;
+  const uint64_t turn_bytes_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_QUOTA_RATE_QUOTA_H_

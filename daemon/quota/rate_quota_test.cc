@@ -1,0 +1,114 @@
+#include "daemon/quota/rate_quota.h"
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "gtest/gtest.h"
+
+namespace wspd {
+namespace {
+
+constexpr uint64_t kPerSecond = 100 << 20;
+constexpr uint64_t kBurst = kPerSecond / 10;
+
+Rates Bytes(uint64_t per_second) { return {per_second, 0}; }
+Rates Connections(uint64_t per_second) { return {0, per_second}; }
+
+std::shared_ptr<RateBuckets> Buckets(const Rates& rates) {
+  return std::make_shared<RateBuckets>(rates);
+}
+
+TEST(RateQuotaTest, WhoeverHasNoRatesHasNone) {
+  EXPECT_EQ(RateQuota::Create({}, nullptr), nullptr);
+  EXPECT_NE(RateQuota::Create(Bytes(1), nullptr), nullptr);
+  EXPECT_NE(RateQuota::Create({}, Buckets(Bytes(1))), nullptr);
+}
+
+TEST(RateQuotaTest, EachWayHasItsOwn) {
+  const auto quota = RateQuota::Create(Bytes(kPerSecond), nullptr);
+  EXPECT_EQ(quota->turn_bytes(), kBurst);
+  quota->CountSent(10 * kBurst);
+  // Nine bursts are owed: most of a second.
+  EXPECT_GT(quota->SendWait(), absl::ZeroDuration());
+  EXPECT_LE(quota->SendWait(), absl::Seconds(1));
+  EXPECT_EQ(quota->ReceiveWait(), absl::ZeroDuration());
+  quota->CountReceived(10 * kBurst);
+  EXPECT_GT(quota->ReceiveWait(), absl::ZeroDuration());
+  EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
+}
+
+TEST(RateQuotaTest, BytesOfAUserWaitForAllHisClients) {
+  const auto user = Buckets(Bytes(kPerSecond));
+  const auto one = RateQuota::Create(Bytes(100 * kPerSecond), user);
+  const auto other = RateQuota::Create({}, user);
+  EXPECT_EQ(one->turn_bytes(), kBurst);
+  one->CountSent(10 * kBurst);
+  EXPECT_GT(other->SendWait(), absl::Milliseconds(100));
+  EXPECT_EQ(other->ReceiveWait(), absl::ZeroDuration());
+  EXPECT_FALSE(user->full(0));
+}
+
+TEST(RateQuotaTest, TheLongerWaitCounts) {
+  const auto user = Buckets(Bytes(1000));
+  const auto one = RateQuota::Create(Bytes(1 << 20), user);
+  one->CountSent(1 << 20);
+  // Of its own no more than a second; of its user's a thousand.
+  EXPECT_GT(one->SendWait(), absl::Seconds(900));
+}
+
+TEST(RateQuotaTest, ConnectionsAreTakenOneByOne) {
+  const auto quota = RateQuota::Create(Connections(2), nullptr);
+  EXPECT_EQ(quota->turn_bytes(), UINT64_MAX);
+  EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
+  EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
+  const absl::Duration wait = quota->TakeConnection();
+  EXPECT_GT(wait, absl::ZeroDuration());
+  EXPECT_LE(wait, absl::Seconds(1));
+  quota->GiveBackConnection();
+  EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
+}
+
+TEST(RateQuotaTest, AConnectionThatTheUserHasNoneOfCostsTheClientNothing) {
+  const auto user = Buckets(Connections(1));
+  const auto one = RateQuota::Create(Connections(2), user);
+  EXPECT_EQ(one->TakeConnection(), absl::ZeroDuration());
+  EXPECT_GT(one->TakeConnection(), absl::ZeroDuration());
+  EXPECT_GT(one->TakeConnection(), absl::ZeroDuration());
+  // The user has one again.
+  user->connections->GiveBack(1);
+  EXPECT_EQ(one->TakeConnection(), absl::ZeroDuration());
+}
+
+TEST(RateQuotaTest, BucketsAreFullAgainInTime) {
+  const auto user = Buckets({1000, 10});
+  EXPECT_TRUE(user->full(1));
+  user->connections->TakeUpTo(1, 1);
+  EXPECT_FALSE(user->full(1));
+  EXPECT_TRUE(user->full(1000000000));
+}
+
+TEST(RateQuotaTest, ThreadsShareIt) {
+  const auto user = Buckets(Connections(1000));
+  std::atomic<int> taken{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      const auto quota = RateQuota::Create({}, user);
+      const absl::Time end = absl::Now() + absl::Milliseconds(200);
+      while (absl::Now() < end) {
+        if (quota->TakeConnection() == absl::ZeroDuration()) ++taken;
+        quota->CountSent(1);
+      }
+    });
+  }
+  const absl::Time begin = absl::Now();
+  for (std::thread& thread : threads) thread.join();
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - begin) + 0.1;
+  EXPECT_GE(taken, 1000);
+  EXPECT_LE(taken, 1000 + seconds * 1000);
+}
+
+}  // namespace
+}  // namespace wspd

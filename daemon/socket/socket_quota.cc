@@ -1,0 +1,121 @@
+// Socket: what its client's quota lets it do.
+//
+// What has to wait stays where it is: bytes to be sent with the operation,
+// which the client's credit counts, what is to be received and accepted with
+// the kernel. A timer on the loop goes on with it; no thread waits.
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "daemon/socket/socket.h"
+
+namespace wspd {
+namespace {
+
+bool IsListening(int fd) {
+  int listening = 0;
+  socklen_t size = sizeof(listening);
+  return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 &&
+         listening != 0;
+}
+
+// Whether it leaves what it receives where it is.
+bool TakesNothing(const Operation& operation) {
+  return (operation.flags & MSG_PEEK) != 0 ||
+         (operation.kind == Operation::Kind::kReceive &&
+          operation.max_bytes == 0);
+}
+
+}  // namespace
+
+absl::Duration Socket::QuotaWaitLocked(Operation* operation) {
+  switch (operation->kind) {
+    case Operation::Kind::kSend:
+    case Operation::Kind::kSendDatagram:
+      return quota_->SendWait();
+    case Operation::Kind::kReceive:
+    case Operation::Kind::kReceiveDatagram:
+      return TakesNothing(*operation) ? absl::ZeroDuration()
+                                      : quota_->ReceiveWait();
+    case Operation::Kind::kAccept:
+      // One that was put back has been counted.
+      return returned_ != nullptr && !returned_->empty()
+                 ? absl::ZeroDuration()
+                 : quota_->TakeConnection();
+    case Operation::Kind::kConnect:
+      operation->awaited_turn = true;
+      return quota_->TakeConnection();
+    default:
+      return absl::ZeroDuration();
+  }
+}
+
+bool Socket::TryByQuotaLocked(Operation* operation, Outcome* outcome) {
+  const absl::Duration wait = QuotaWaitLocked(operation);
+  if (wait > absl::ZeroDuration()) {
+    HoldLocked(operation->direction(), wait);
+    if (operation->kind != Operation::Kind::kConnect || operation->wait) {
+      return false;
+    }
+    // Who doesn't wait hears what he would of an attempt that takes its time.
+    outcome->error = EINPROGRESS;
+    return true;
+  }
+  HoldOf(operation->direction()).on = false;
+  const Operation::Kind kind = operation->kind;
+  const size_t sent = operation->sent;
+  const uint64_t received = received_;
+  const bool done = TryNowLocked(operation, outcome);
+  quota_->CountSent(operation->sent - sent);
+  quota_->CountReceived(received_ - received);
+  if (kind == Operation::Kind::kAccept && !outcome->accepted.fd.valid()) {
+    quota_->GiveBackConnection();
+  }
+  return done;
+}
+
+void Socket::HoldLocked(Operation::Direction direction, absl::Duration wait) {
+  Hold& hold = HoldOf(direction);
+  hold.on = true;
+  if (hold.timer != 0) return;
+  hold.timer = loop_->RunAfter(wait, [weak = weak_from_this(), direction] {
+    if (auto self = weak.lock()) self->OnHoldOver(direction);
+  });
+}
+
+void Socket::OnHoldOver(Operation::Direction direction) {
+  {
+    absl::MutexLock lock(&mu_);
+    HoldOf(direction) = Hold();
+  }
+  OnEvents(0);
+}
+
+void Socket::EndHoldsLocked() {
+  for (Hold* const hold : {&in_hold_, &out_hold_}) {
+    if (hold->timer != 0) loop_->CancelTimer(hold->timer);
+    *hold = Hold();
+  }
+}
+
+void Socket::HideHeldLocked(SocketState* state) {
+  if (state->readable) {
+    const bool returned = returned_ != nullptr && !returned_->empty();
+    absl::Duration wait = absl::ZeroDuration();
+    if (!returned) {
+      wait = IsListening(fd_.get()) ? quota_->ConnectionWait()
+                                    : quota_->ReceiveWait();
+    }
+    if (wait > absl::ZeroDuration()) {
+      // The end comes behind what is to be received.
+      state->readable = state->read_ended = state->hung_up = false;
+      HoldLocked(Operation::Direction::kIn, wait);
+    }
+  }
+  if (state->writable && quota_->SendWait() > absl::ZeroDuration()) {
+    state->writable = false;
+    HoldLocked(Operation::Direction::kOut, quota_->SendWait());
+  }
+}
+
+}  // namespace wspd
