@@ -131,7 +131,8 @@ int GetOption(const wsp::v1::LinuxGetOption& request, RelayedSocket* socket,
   return error;
 }
 
-int SetOption(const wsp::v1::LinuxSetOption& request, RelayedSocket* socket) {
+int SetOption(const wsp::v1::LinuxSetOption& request,
+              const ClientAccess& access, RelayedSocket* socket) {
   const std::string& value = request.value();
   if (value.size() > kMostValueBytes) return EINVAL;
   switch (RuleOfSetting(request.level(), request.name(), value.data(),
@@ -146,6 +147,10 @@ int SetOption(const wsp::v1::LinuxSetOption& request, RelayedSocket* socket) {
     case OptionRule::kReal:
       break;
   }
+  // Joining is connecting, as by WSPJoinLeaf.
+  const NetAddress group = JoinedGroup(request.level(), request.name(), value);
+  const int denied = group.empty() ? 0 : access.Connect(group, false);
+  if (denied != 0) return denied;
   const int error = socket->UseReal([&](int fd) {
     return setsockopt(fd, request.level(), request.name(), value.data(),
                       static_cast<socklen_t>(value.size())) == 0
@@ -275,7 +280,7 @@ int RunRelayCall(const LinuxCallRequest& request, const ClientAccess& access,
     case LinuxCallRequest::kGetOption:
       return GetOption(request.get_option(), socket, result);
     case LinuxCallRequest::kSetOption:
-      return SetOption(request.set_option(), socket);
+      return SetOption(request.set_option(), access, socket);
     case LinuxCallRequest::kIoctl:
       return Ioctl(request.ioctl(), socket, result);
     case LinuxCallRequest::kState:

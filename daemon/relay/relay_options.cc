@@ -329,4 +329,35 @@ bool IsReadable(int level, int name) {
   return false;
 }
 
+NetAddress JoinedGroup(int level, int name, absl::string_view value) {
+  sockaddr_storage group{};
+  const auto take = [&](sa_family_t family, size_t at, size_t size,
+                        void* to) {
+    if (value.size() < at + size) return;
+    memcpy(to, value.data() + at, size);
+    group.ss_family = family;
+  };
+  if (name == MCAST_JOIN_GROUP || name == MCAST_JOIN_SOURCE_GROUP) {
+    // Both begin alike.
+    constexpr size_t kAt = offsetof(group_req, gr_group);
+    if (value.size() < kAt + sizeof(group)) return NetAddress();
+    memcpy(&group, value.data() + kAt, sizeof(group));
+  } else if (level == IPPROTO_IP && (name == IP_ADD_MEMBERSHIP ||
+                                     name == IP_ADD_SOURCE_MEMBERSHIP)) {
+    take(AF_INET, 0, sizeof(in_addr),
+         &reinterpret_cast<sockaddr_in*>(&group)->sin_addr);
+  } else if (level == IPPROTO_IPV6 && name == IPV6_JOIN_GROUP) {
+    take(AF_INET6, 0, sizeof(in6_addr),
+         &reinterpret_cast<sockaddr_in6*>(&group)->sin6_addr);
+  }
+  switch (group.ss_family) {
+    case AF_INET:
+      return NetAddress(*reinterpret_cast<const sockaddr_in*>(&group));
+    case AF_INET6:
+      return NetAddress(*reinterpret_cast<const sockaddr_in6*>(&group));
+    default:
+      return NetAddress();
+  }
+}
+
 }  // namespace wspd

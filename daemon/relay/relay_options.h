@@ -3,6 +3,9 @@
 
 #include <cstddef>
 
+#include "absl/strings/string_view.h"
+#include "daemon/socket/net_address.h"
+
 namespace wspd {
 
 // What becomes of a program's setsockopt() on a relayed socket. The daemon may
@@ -25,6 +28,10 @@ OptionRule RuleOfSetting(int level, int name, const void* value, size_t size);
 // Whether getsockopt() of the real socket may be asked for an option. SO_ERROR
 // is none of these: the relay has it.
 bool IsReadable(int level, int name);
+
+// The group that an option of this value joins; empty: none, or the value is
+// too short for one.
+NetAddress JoinedGroup(int level, int name, absl::string_view value);
 
 }  // namespace wspd
 

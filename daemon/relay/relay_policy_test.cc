@@ -170,6 +170,32 @@ TEST_F(RelayPolicyTest, CallsOfDatagramSocketsAreDenied) {
   EXPECT_EQ(Connect(relayed, At(kDenied, 4000)), EACCES);
 }
 
+TEST_F(RelayPolicyTest, OptionsThatJoinGroupsAreDenied) {
+  const Relayed relayed = MakeRestricted(SOCK_DGRAM);
+  const auto join = [&](int name, const void* value, size_t size) {
+    LinuxCallRequest request;
+    auto* option = request.mutable_set_option();
+    option->set_level(IPPROTO_IP);
+    option->set_name(name);
+    option->set_value(std::string(static_cast<const char*>(value), size));
+    return Call(relayed, request);
+  };
+  const in_addr group{htonl(0xef010101)};
+  const in_addr loopback{htonl(INADDR_LOOPBACK)};
+  const ip_mreq any{group, loopback};
+  const ip_mreq_source source{group, loopback, loopback};
+  group_req generic{};
+  auto* const address = reinterpret_cast<sockaddr_in*>(&generic.gr_group);
+  address->sin_family = AF_INET;
+  address->sin_addr = group;
+  Apply("rules { verdict: DENY addresses: '239.0.0.0/8' }");
+  EXPECT_EQ(join(IP_ADD_MEMBERSHIP, &any, sizeof(any)), EACCES);
+  EXPECT_EQ(join(IP_ADD_SOURCE_MEMBERSHIP, &source, sizeof(source)), EACCES);
+  EXPECT_EQ(join(MCAST_JOIN_GROUP, &generic, sizeof(generic)), EACCES);
+  Apply("rules { verdict: DENY actions: SEND addresses: '239.0.0.0/8' }");
+  EXPECT_EQ(join(IP_ADD_MEMBERSHIP, &any, sizeof(any)), 0);
+}
+
 // The sender hears of it with its next call.
 TEST_F(RelayPolicyTest, DatagramsWithoutACallAreDroppedAndTold) {
   Apply(kDenyRule);

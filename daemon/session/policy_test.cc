@@ -289,6 +289,27 @@ TEST_F(PolicyTest, JoinLeafIsDenied) {
   EXPECT_NE(JoinLeaf(2), kWsaAcces);
 }
 
+TEST_F(PolicyTest, OptionsThatJoinGroupsAreDenied) {
+  client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
+  const auto join = [&](int option) {
+    return Run(kUdp, [=](Call* call) {
+      auto* request = call->mutable_set_sock_opt();
+      request->set_level(IPPROTO_IP);
+      request->set_option(option);
+      // 239.1.1.1, by 127.0.0.1, and for the longer one from there.
+      request->mutable_value()->set_raw(
+          std::string("\xef\x01\x01\x01\x7f\x00\x00\x01", 8) +
+          (option == 15 ? std::string("\x7f\x00\x00\x01", 4) : ""));
+    });
+  };
+  Apply("rules { verdict: DENY addresses: '239.0.0.0/8' }");
+  EXPECT_EQ(join(12), kWsaAcces);
+  EXPECT_EQ(join(15), kWsaAcces);
+  Apply("rules { verdict: DENY actions: SEND addresses: '239.0.0.0/8' }");
+  EXPECT_EQ(join(12), 0u);
+  EXPECT_NE(join(15), kWsaAcces);
+}
+
 TEST_F(PolicyTest, LookupsAreDenied) {
   Apply("rules { verdict: DENY actions: RESOLVE hosts: 'bad.example' }");
   EXPECT_EQ(LookUp("bad.example"), kWsaAcces);

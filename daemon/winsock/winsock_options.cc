@@ -1,5 +1,9 @@
 // WSPGetSockOpt, WSPSetSockOpt and WSPIoctl.
+#include <netinet/in.h>
+
+#include <cstring>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "daemon/winsock/ioctls.h"
@@ -12,6 +16,31 @@ namespace {
 
 // Winsock's numbers.
 constexpr uint32_t kFionbio = 0x8004667e;
+
+// The group that the option joins; empty: none, or the value is too short for
+// one, which is what the option itself fails by.
+NetAddress JoinedGroup(const wsp::v1::SetSockOptRequest& request) {
+  constexpr int kAddMembership = 12;
+  constexpr int kAddSourceMembership = 15;
+  const std::string& value = request.value().raw();
+  if (request.level() == IPPROTO_IP &&
+      (request.option() == kAddMembership ||
+       request.option() == kAddSourceMembership)) {
+    sockaddr_in group{};
+    group.sin_family = AF_INET;
+    if (value.size() < sizeof(group.sin_addr)) return NetAddress();
+    memcpy(&group.sin_addr, value.data(), sizeof(group.sin_addr));
+    return NetAddress(group);
+  }
+  if (request.level() == IPPROTO_IPV6 && request.option() == kAddMembership) {
+    sockaddr_in6 group{};
+    group.sin6_family = AF_INET6;
+    if (value.size() < sizeof(group.sin6_addr)) return NetAddress();
+    memcpy(&group.sin6_addr, value.data(), sizeof(group.sin6_addr));
+    return NetAddress(group);
+  }
+  return NetAddress();
+}
 
 bool IsOutOfBandInLine(const wsp::v1::SetSockOptRequest& request) {
   constexpr int kSolSocket = 0xffff;
@@ -48,6 +77,11 @@ void WinsockSocket::GetSockOpt(const SocketCall& call) {
 void WinsockSocket::SetSockOpt(const SocketCall& call) {
   wsp::v1::SetSockOptRequest request;
   if (!call.Parse(&request)) return;
+  // As WSPJoinLeaf does for who only receives.
+  if (const NetAddress group = JoinedGroup(request); !group.empty()) {
+    const int denied = call.access().Connect(group, false);
+    if (denied != 0) return call.Finish(WsaError::FromErrno(denied));
+  }
   WsaError error = 0;
   {
     absl::MutexLock lock(&mu_);
