@@ -44,7 +44,7 @@ std::shared_ptr<SocketOwner> SocketOwners::Of(const ProcessKey& key,
   if (auto owner = entry.lock()) return owner;
   std::shared_ptr<SocketUser> user = UserLocked(identity.uid);
   std::shared_ptr<RateQuota> quota =
-      RateQuota::Create(client_rates_, user->rates);
+      RateQuota::Create(client_rates_, user->rates, user->waits);
   std::shared_ptr<SocketOwner> owner(
       new SocketOwner(identity.pid, identity.uid, std::move(user),
                       std::move(quota)),

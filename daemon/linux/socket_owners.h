@@ -16,6 +16,7 @@
 #include "daemon/identity/peer_identity.h"
 #include "daemon/identity/process_key.h"
 #include "daemon/quota/rate_quota.h"
+#include "daemon/quota/wait_spreader.h"
 
 namespace wspd {
 
@@ -45,6 +46,8 @@ struct SocketUser {
   bool is_limited() const { return limits.has_value(); }
   // Null: none.
   const std::shared_ptr<RateBuckets> rates;
+  // Of whatever waits for rates, these or those of the clients.
+  const std::shared_ptr<WaitSpreader> waits = std::make_shared<WaitSpreader>();
 
   // Counts one more of sockets; false if that is above the limit.
   bool CountSocket();

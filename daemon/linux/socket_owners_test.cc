@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 
@@ -98,6 +100,29 @@ TEST_F(SocketOwnersTest, RatesOutliveTheUsersProcesses) {
   EXPECT_EQ(owner_of(4, geteuid())->quota, nullptr);
   EXPECT_TRUE(owners->HasRates(OtherUser()));
   EXPECT_FALSE(owners->HasRates(geteuid()));
+}
+
+// Else who has many processes would have the daemon look as many times as
+// often.
+TEST_F(SocketOwnersTest, WhatWaitsForAUsersProcessesIsSpreadTogether) {
+  const auto owners = SocketOwners::Create({}, {1000, 0});
+  const auto owner_of = [&](pid_t pid, uid_t uid) {
+    PeerIdentity identity;
+    identity.pid = pid;
+    identity.uid = uid;
+    identity.start_time_ticks = 1;
+    return owners->Of(ProcessKey::Of(identity, ""), identity);
+  };
+  const auto first = owner_of(1, OtherUser());
+  const auto second = owner_of(2, OtherUser());
+  const auto stranger = owner_of(3, OtherUser() + 1);
+  for (int i = 0; i < 100000; ++i) first->quota->BeginWait({});
+  absl::Duration longest;
+  for (int i = 0; i < 100; ++i) {
+    longest = std::max(longest, second->quota->BeginWait({}));
+  }
+  EXPECT_GT(longest, absl::Milliseconds(500));
+  EXPECT_EQ(stranger->quota->BeginWait({}), absl::Milliseconds(10));
 }
 
 }  // namespace

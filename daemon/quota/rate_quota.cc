@@ -35,16 +35,24 @@ bool RateBuckets::full(int64_t now_ns) const {
 }
 
 std::shared_ptr<RateQuota> RateQuota::Create(
-    const Rates& own, std::shared_ptr<RateBuckets> user) {
+    const Rates& own, std::shared_ptr<RateBuckets> user,
+    std::shared_ptr<WaitSpreader> waits) {
   if (!own.any() && user == nullptr) return nullptr;
-  return std::shared_ptr<RateQuota>(new RateQuota(own, std::move(user)));
+  if (waits == nullptr) waits = std::make_shared<WaitSpreader>();
+  return std::shared_ptr<RateQuota>(
+      new RateQuota(own, std::move(user), std::move(waits)));
 }
 
-RateQuota::RateQuota(const Rates& own, std::shared_ptr<RateBuckets> user)
+RateQuota::RateQuota(const Rates& own, std::shared_ptr<RateBuckets> user,
+                     std::shared_ptr<WaitSpreader> waits)
     : own_(own),
       user_(std::move(user)),
       turn_bytes_(std::min(own_.turn_bytes,
-                           user_ == nullptr ? UINT64_MAX : user_->turn_bytes)) {
+                           user_ == nullptr ? UINT64_MAX : user_->turn_bytes)),
+      waits_(std::move(waits)) {}
+
+absl::Duration RateQuota::BeginWait(absl::Duration wait) {
+  return absl::Nanoseconds(waits_->Enter(absl::ToInt64Nanoseconds(wait)));
 }
 
 int64_t RateQuota::NowNs() {

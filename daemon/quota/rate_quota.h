@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "daemon/quota/token_bucket.h"
+#include "daemon/quota/wait_spreader.h"
 
 namespace wspd {
 
@@ -44,16 +45,20 @@ struct RateBuckets {
 // What a client is held to: its own rates and those that it shares with its
 // user's other clients. Of all its sockets, whatever plane they are on.
 //
-// Bytes are taken when they have gone: who finds that he needn't wait moves at
-// most turn_bytes(), and what that was above the rate makes the next one wait.
-// So nothing is ever moved twice or given up. Connections are taken before.
+// Bytes are taken when they have gone: who finds that he needn't wait moves
+// what he has at hand, at most turn_bytes() or one operation's 64 KiB, and what
+// that was above the rate makes the next one wait. So nothing is ever moved
+// twice or given up. Connections are taken before.
 //
 // Thread-safe, without a lock.
 class RateQuota {
  public:
-  // Null if both have no rates. `user` may be null.
-  static std::shared_ptr<RateQuota> Create(const Rates& own,
-                                           std::shared_ptr<RateBuckets> user);
+  // Null if both have no rates. `user` may be null. `waits`: of all that waits
+  // for the user's clients, whosever rates these wait for, so that who has many
+  // clients doesn't take more of the daemon's time; null: one of its own.
+  static std::shared_ptr<RateQuota> Create(
+      const Rates& own, std::shared_ptr<RateBuckets> user,
+      std::shared_ptr<WaitSpreader> waits = nullptr);
 
   // The buckets' clock.
   static int64_t NowNs();
@@ -66,6 +71,11 @@ class RateQuota {
   // What may be moved at a time.
   uint64_t turn_bytes() const { return turn_bytes_; }
 
+  // What has to wait for `wait` waits for what BeginWait() says, which is
+  // longer if others wait. Of each that has begun EndWait() is told.
+  absl::Duration BeginWait(absl::Duration wait);
+  void EndWait() { waits_->Leave(); }
+
   // Takes one connection: zero; or how long it is until there may be one, and
   // takes nothing.
   absl::Duration TakeConnection();
@@ -74,7 +84,8 @@ class RateQuota {
   void GiveBackConnection();
 
  private:
-  RateQuota(const Rates& own, std::shared_ptr<RateBuckets> user);
+  RateQuota(const Rates& own, std::shared_ptr<RateBuckets> user,
+            std::shared_ptr<WaitSpreader> waits);
 
   using Bucket = std::optional<TokenBucket> RateBuckets::*;
   absl::Duration WaitFor(Bucket bucket) const;
@@ -84,6 +95,7 @@ class RateQuota {
   // May be null.
   const std::shared_ptr<RateBuckets> user_;
   const uint64_t turn_bytes_;
+  const std::shared_ptr<WaitSpreader> waits_;
 };
 
 }  // namespace wspd

@@ -1,6 +1,8 @@
 #include "daemon/quota/rate_quota.h"
 
+#include <algorithm>
 #include <atomic>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -87,6 +89,28 @@ TEST(RateQuotaTest, BucketsAreFullAgainInTime) {
   user->connections->TakeUpTo(1, 1);
   EXPECT_FALSE(user->full(1));
   EXPECT_TRUE(user->full(1000000000));
+}
+
+// The longest of a hundred waits for no time.
+absl::Duration LongestWait(RateQuota* quota) {
+  absl::Duration longest;
+  for (int i = 0; i < 100; ++i) {
+    longest = std::max(longest, quota->BeginWait(absl::ZeroDuration()));
+    quota->EndWait();
+  }
+  return longest;
+}
+
+TEST(RateQuotaTest, AllThatWaitsForOneUserCounts) {
+  const auto waits = std::make_shared<WaitSpreader>();
+  const auto one = RateQuota::Create(Bytes(1), nullptr, waits);
+  const auto other = RateQuota::Create(Bytes(1), nullptr, waits);
+  const auto stranger = RateQuota::Create(Bytes(1), nullptr);
+  for (int i = 0; i < 100000; ++i) one->BeginWait(absl::ZeroDuration());
+  EXPECT_GT(LongestWait(other.get()), absl::Milliseconds(500));
+  EXPECT_EQ(LongestWait(stranger.get()), absl::Milliseconds(10));
+  for (int i = 0; i < 100000; ++i) one->EndWait();
+  EXPECT_EQ(LongestWait(other.get()), absl::Milliseconds(10));
 }
 
 TEST(RateQuotaTest, ThreadsShareIt) {

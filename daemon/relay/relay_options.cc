@@ -331,8 +331,7 @@ bool IsReadable(int level, int name) {
 
 NetAddress JoinedGroup(int level, int name, absl::string_view value) {
   sockaddr_storage group{};
-  const auto take = [&](sa_family_t family, size_t at, size_t size,
-                        void* to) {
+  const auto take = [&](sa_family_t family, size_t at, size_t size, void* to) {
     if (value.size() < at + size) return;
     memcpy(to, value.data() + at, size);
     group.ss_family = family;
@@ -342,8 +341,8 @@ NetAddress JoinedGroup(int level, int name, absl::string_view value) {
     constexpr size_t kAt = offsetof(group_req, gr_group);
     if (value.size() < kAt + sizeof(group)) return NetAddress();
     memcpy(&group, value.data() + kAt, sizeof(group));
-  } else if (level == IPPROTO_IP && (name == IP_ADD_MEMBERSHIP ||
-                                     name == IP_ADD_SOURCE_MEMBERSHIP)) {
+  } else if (level == IPPROTO_IP &&
+             (name == IP_ADD_MEMBERSHIP || name == IP_ADD_SOURCE_MEMBERSHIP)) {
     take(AF_INET, 0, sizeof(in_addr),
          &reinterpret_cast<sockaddr_in*>(&group)->sin_addr);
   } else if (level == IPPROTO_IPV6 && name == IPV6_JOIN_GROUP) {

@@ -146,6 +146,20 @@ void RelayedSocket::NotePort(uint16_t port) {
   }
 }
 
+absl::Duration RelayedSocket::BeginWaitLocked(absl::Duration wait) {
+  EndWaitLocked();
+  counts_as_waiting_ = true;
+  return info_.owner->quota->BeginWait(wait);
+}
+
+void RelayedSocket::EndWaitLocked() {
+  if (std::exchange(counts_as_waiting_, false)) info_.owner->quota->EndWait();
+}
+
+void RelayedSocket::WaitForQuotaLocked(absl::Duration wait) {
+  WakeAfterLocked(BeginWaitLocked(wait));
+}
+
 void RelayedSocket::WakeAfterLocked(absl::Duration delay) {
   CancelWakeLocked();
   timer_ = loop_->WakeAfter(delay, weak_from_this());
@@ -159,6 +173,7 @@ void RelayedSocket::CancelWakeLocked() {
 void RelayedSocket::OnTime() {
   absl::MutexLock lock(&mu_);
   timer_.reset();
+  EndWaitLocked();
   if (link_.valid()) OnTimeLocked();
 }
 
@@ -205,6 +220,7 @@ std::optional<bool> RelayedSocket::HasLeftUnread() const {
 void RelayedSocket::LeaveLocked() {
   NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CLOSED);
   CancelWakeLocked();
+  EndWaitLocked();
   // Closing takes them out of the loop's set: nobody else has them. What is
   // unread on the link may have descriptors; of a stream it is known when
   // nothing is. It is closed later then.
@@ -223,6 +239,11 @@ void RelayedSocket::ScheduleLocked(bool closed, absl::Duration wait) {
   const bool begins = closed && !closes_at_.has_value();
   const bool waits = wait < absl::InfiniteDuration();
   const bool waited = std::exchange(waits_for_quota_, waits);
+  if (waits) {
+    wait = BeginWaitLocked(wait);
+  } else {
+    EndWaitLocked();
+  }
   if (!begins && !waits && !waited) return;
   const auto now = RelayLoop::Clock::now();
   if (begins) {

@@ -220,6 +220,10 @@ class RelayedSocket : public RelayHandler,
   // What may be moved at a time.
   size_t TurnBytes() const;
 
+  // As long as it has to wait for the quota.
+  void WaitForQuotaLocked(absl::Duration wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // At the end of each turn: `closed`, the program's end is, and what it has
   // sent has the table's linger_time to go; `wait`: for a quota, infinite if
   // nothing waits. OnTimeLocked() comes for either.
@@ -256,6 +260,10 @@ class RelayedSocket : public RelayHandler,
   std::atomic<uint64_t> bytes_received_{0};
   std::atomic<int> last_errno_{0};
   void CancelWakeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Of the quota's count of who waits.
+  absl::Duration BeginWaitLocked(absl::Duration wait)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EndWaitLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool LookWhetherClosedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // The next hang-up may be told for what IsProgramGoneLocked() did.
@@ -264,6 +272,7 @@ class RelayedSocket : public RelayHandler,
   std::optional<RelayLoop::Clock::time_point> closes_at_ ABSL_GUARDED_BY(mu_);
   // For a quota.
   bool waits_for_quota_ ABSL_GUARDED_BY(mu_) = false;
+  bool counts_as_waiting_ ABSL_GUARDED_BY(mu_) = false;
   // Of WakeAfterLocked().
   std::optional<RelayLoop::Timers::iterator> timer_ ABSL_GUARDED_BY(mu_);
   // OnLook() is to come: hang-ups before that are its affair.

@@ -230,8 +230,11 @@ void RelayedStream::AcceptLocked() {
   if (result == AcceptQueue::Result::kScarce ||
       result == AcceptQueue::Result::kTooSoon) {
     pauses_ = true;
-    WakeAfterLocked(result == AcceptQueue::Result::kScarce ? kPause
-                                                           : accepts_->wait());
+    if (result == AcceptQueue::Result::kScarce) {
+      WakeAfterLocked(kPause);
+    } else {
+      WaitForQuotaLocked(accepts_->wait());
+    }
   }
 }
 

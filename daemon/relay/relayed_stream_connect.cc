@@ -113,7 +113,7 @@ int RelayedStream::BeginConnectLocked(const NetAddress& address,
 
 void RelayedStream::TakeTurnLocked() {
   const absl::Duration wait = info().owner->quota->TakeConnection();
-  if (wait > absl::ZeroDuration()) return WakeAfterLocked(wait);
+  if (wait > absl::ZeroDuration()) return WaitForQuotaLocked(wait);
   const NetAddress address = std::exchange(connects_to_, NetAddress());
   int error = ConnectTo(real_.get(), address);
   if (error == 0) {

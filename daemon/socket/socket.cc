@@ -133,7 +133,10 @@ std::shared_ptr<Socket> Socket::Adopt(OwnedFd fd, EventLoop* loop,
 Socket::Socket(OwnedFd fd, EventLoop* loop, std::shared_ptr<RateQuota> quota)
     : loop_(loop), quota_(std::move(quota)), fd_(std::move(fd)) {}
 
-Socket::~Socket() = default;
+Socket::~Socket() {
+  absl::MutexLock lock(&mu_);
+  EndHoldsLocked();
+}
 
 void Socket::Submit(std::unique_ptr<Operation> operation) {
   const std::shared_ptr<OperationSink> sink = operation->sink;

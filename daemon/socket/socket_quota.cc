@@ -78,22 +78,30 @@ void Socket::HoldLocked(Operation::Direction direction, absl::Duration wait) {
   Hold& hold = HoldOf(direction);
   hold.on = true;
   if (hold.timer != 0) return;
-  hold.timer = loop_->RunAfter(wait, [weak = weak_from_this(), direction] {
-    if (auto self = weak.lock()) self->OnHoldOver(direction);
-  });
+  hold.timer = loop_->RunAfter(quota_->BeginWait(wait),
+                               [weak = weak_from_this(), direction] {
+                                 if (auto self = weak.lock())
+                                   self->OnHoldOver(direction);
+                               });
 }
 
 void Socket::OnHoldOver(Operation::Direction direction) {
   {
     absl::MutexLock lock(&mu_);
-    HoldOf(direction) = Hold();
+    Hold& hold = HoldOf(direction);
+    // Else it was ended when this had begun to run.
+    if (hold.timer != 0) quota_->EndWait();
+    hold = Hold();
   }
   OnEvents(0);
 }
 
 void Socket::EndHoldsLocked() {
   for (Hold* const hold : {&in_hold_, &out_hold_}) {
-    if (hold->timer != 0) loop_->CancelTimer(hold->timer);
+    if (hold->timer != 0) {
+      loop_->CancelTimer(hold->timer);
+      quota_->EndWait();
+    }
     *hold = Hold();
   }
 }

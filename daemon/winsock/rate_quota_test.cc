@@ -274,6 +274,31 @@ TEST_F(WinsockQuotaTest, NothingSpinsWhileItWaits) {
       absl::Milliseconds(100));
 }
 
+// All of them wait for the same moment, when few can go on.
+TEST_F(WinsockQuotaTest, ManyThatWaitDontKeepTheLoopBusy) {
+  constexpr uint64_t kSockets = 2000;
+  // One goes on each millisecond, once the burst is used up.
+  Limit({1000, 0});
+  quota_->CountSent(16 << 10);
+  for (uint64_t id = 1; id <= kSockets; ++id) {
+    wsp::v1::Call send;
+    auto* to = send.mutable_send_to()->mutable_to()->mutable_ipv4();
+    to->set_address(INADDR_LOOPBACK);
+    to->set_port(9);
+    send.mutable_send_to()->set_data("x");
+    send.set_overlapped(true);
+    Begin(Make(id, SOCK_DGRAM).get(), send);
+  }
+  AwaitLoop();
+  timespec before{}, after{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+  absl::SleepFor(absl::Milliseconds(500));
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+  EXPECT_LT(
+      absl::DurationFromTimespec(after) - absl::DurationFromTimespec(before),
+      absl::Milliseconds(250));
+}
+
 // ----------------------------------------------------------- connections
 
 TEST_F(WinsockQuotaTest, ConnectsWaitTheirTurn) {
