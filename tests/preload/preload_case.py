@@ -261,8 +261,9 @@ class PreloadCase(unittest.TestCase):
     def flags(self):
         return self.daemon_flags
 
-    def configure(self, hosts, addresses=()):
-        """Flags for a daemon that has its names from there."""
+    def configure(self, hosts, addresses=(), more=""):
+        """Flags for a daemon that has its names from there, and more in its
+        configuration."""
         server = NameServer(dict(addresses))
         self.addCleanup(server.close)
         folder = self.temporary_folder()
@@ -274,7 +275,7 @@ class PreloadCase(unittest.TestCase):
             file.write("options timeout:1 attempts:1\n")
         return self.configuration(
             f'resolver {{ servers: "{server.address}" '
-            f'resolv_conf: "{options}" hosts_file: "{hosts_file}" }}')
+            f'resolv_conf: "{options}" hosts_file: "{hosts_file}" }} {more}')
 
     def configuration(self, text):
         """Flags for a daemon with this one."""

@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+"""Rules by container and control group: programs and a client of the SPI in
+groups that are named as container engines name them.
+
+Usage: container_rules_test.py WSPRUN WSPD WSPCTL WSPCAT --plane=auto
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import preload_case  # noqa: E402
+
+FAR, NEAR = "127.0.0.2", "127.0.0.1"
+
+# Says what becomes of a connect to each address that it reads.
+PROGRAM = """
+print("ready", flush=True)
+while line := sys.stdin.readline():
+    # Sockets that were lent before they were wanted, and are by no later rule.
+    for early in [socket.socket() for _ in range(8)]:
+        early.close()
+    with socket.socket() as one:
+        one.settimeout(30)
+        error = error_of(one.connect, (line.strip(), PORT))
+    print(errno.errorcode.get(error, "fine"), flush=True)
+"""
+
+
+def unified_hierarchy():
+    """Where the control group of this process is in the file system, and its
+    path as /proc/PID/cgroup has it."""
+    with open("/proc/self/cgroup", encoding="ascii") as file:
+        own = next(line[3:].rstrip("\n") for line in file
+                   if line.startswith("0::"))
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        for line in file:
+            fields, _, kind = line.partition(" - ")
+            root, point = fields.split()[3:5]
+            if kind.split()[0] == "cgroup2" and root == "/":
+                return point + own.rstrip("/"), own.rstrip("/")
+    raise OSError("no unified hierarchy of control groups is mounted")
+
+
+class ControlGroup:
+    """One with groups of containers in it; each goes when it is empty."""
+
+    def __init__(self):
+        folder, path = unified_hierarchy()
+        name = f"wspd-test-{os.getpid()}.slice"
+        self.folder = os.path.join(folder, name)
+        self.path = f"{path}/{name}"
+        self.containers = []
+        os.mkdir(self.folder)
+
+    def add(self, prefix):
+        """A container's id."""
+        container = secrets.token_hex(32)
+        folder = os.path.join(self.folder, f"{prefix}-{container}.scope")
+        os.mkdir(folder)
+        self.containers.append(folder)
+        return container
+
+    def launcher(self, container):
+        """The command that runs a program in it."""
+        folder, = [folder for folder in self.containers if container in folder]
+        return ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', folder]
+
+    def close(self):
+        for folder in (*self.containers, self.folder):
+            os.rmdir(folder)
+
+
+class ContainerRulesTest(preload_case.PreloadCase):
+
+    def setUp(self):
+        try:
+            self.group = ControlGroup()
+        except OSError as error:
+            print(f"skipped: no control groups can be made here: {error}",
+                  flush=True)
+            self.skipTest("no control groups")
+        self.addCleanup(self.group.close)
+        self.one = self.group.add("libpod")
+        self.other = self.group.add("docker")
+        super().setUp()
+        self.launchers = {None: [], self.one: self.group.launcher(self.one),
+                          self.other: self.group.launcher(self.other)}
+
+    def flags(self):
+        flags = self.configuration("")
+        self.config = flags[1]
+        return flags
+
+    def rule(self, text):
+        """The rules are this from now on."""
+        seen = len(self.daemon.log)
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(f"policy {{ {text} }}")
+        self.daemon.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + preload_case.DEADLINE
+        while not any("configuration read anew" in line
+                      for line in self.daemon.log[seen:]):
+            self.assertLess(time.monotonic(), deadline,
+                            self.daemon.log[seen:])
+            time.sleep(0.01)
+
+    def command(self, container):
+        """What runs a program in a container, without a network."""
+        return [*self.launchers[container], *preload_case.bare_network()]
+
+    def start_in(self, container):
+        self.bare_network = self.command(container)
+        program = self.start(PROGRAM)
+        self.addCleanup(self.end, program)
+        self.expect_line(program, "ready")
+        return program
+
+    def end(self, program):
+        program.kill()
+        program.communicate()
+
+    def ask(self, program, host):
+        self.go_on(program, host)
+        return program.stdout.readline().rstrip("\n")
+
+    def wspcat_in(self, container, host):
+        """What a client by libwsp.so says of a connect."""
+        library = os.path.join(os.path.dirname(preload_case.WSPRUN),
+                               "libwsp.so")
+        done = subprocess.run(
+            [*self.command(container), preload_case.PROGRAM, "--provider",
+             library, "connect", host, str(self.server.port)], input="ping",
+            capture_output=True, text=True, check=False,
+            timeout=preload_case.DEADLINE,
+            env={**os.environ, "WSPD_SOCKET": self.daemon.provider_socket})
+        return done.stdout if done.returncode == 0 else done.stderr
+
+    def test_a_container_is_denied_and_no_other(self):
+        programs = {container: self.start_in(container)
+                    for container in self.launchers}
+        for program in programs.values():
+            self.assertEqual(self.ask(program, FAR), "fine")
+        # Of those that run already, too, and of any later one.
+        for denied in self.one, self.other:
+            self.rule('rules { name: "not from there" verdict: DENY '
+                      f'containers: "{denied[:12]}" actions: CONNECT '
+                      f'addresses: "{FAR}" }}')
+            for container, program in programs.items():
+                self.assertEqual(self.ask(program, FAR),
+                                 "EACCES" if container == denied else "fine")
+                self.assertEqual(self.ask(program, NEAR), "fine")
+            self.assertIn("WSAEACCES", self.wspcat_in(denied, FAR))
+            self.assertEqual(self.wspcat_in(denied, NEAR), "ping")
+        self.assertEqual(self.wspcat_in(self.one, FAR), "ping")
+        self.assertEqual(self.first_refusal(),
+                         ("not from there", programs[self.one].pid))
+
+    def first_refusal(self):
+        """By which rule, and of which process."""
+        with subprocess.Popen(
+                [preload_case.WSPCTL, "--socket", self.daemon.admin_socket,
+                 "--json", "watch", "--from", "1", "--kind", "socket_refused"],
+                stdout=subprocess.PIPE, text=True) as watch:
+            event = json.loads(watch.stdout.readline())
+            watch.terminate()
+        return event["detail"], event["pid"]
+
+    def test_a_container_alone_is_allowed(self):
+        self.rule(f'otherwise: DENY rules {{ verdict: ALLOW '
+                  f'containers: "{self.one}" }}')
+        for container in self.launchers:
+            wanted = "fine" if container == self.one else "EACCES"
+            self.assertEqual(self.ask(self.start_in(container), NEAR), wanted)
+
+    def test_a_control_group_is_with_all_below_it(self):
+        self.rule(f'rules {{ verdict: DENY cgroups: "{self.group.path}" }}')
+        for container in self.launchers:
+            wanted = "fine" if container is None else "EACCES"
+            self.assertEqual(self.ask(self.start_in(container), NEAR), wanted)
+
+
+if __name__ == "__main__":
+    preload_case.main()
