@@ -150,6 +150,7 @@ absl::StatusOr<wsp::v1::ListSocketsResponse> AdminService::ListSockets(
   if (!query.ok()) return query.status();
   InventoryFilter filter = VisibleTo(caller);
   filter.pid = request.pid();
+  filter.with_tcp = query->WantsTcp();
   return query->Answer(inventory_->ListSockets(filter));
 }
 
@@ -157,6 +158,7 @@ absl::StatusOr<wsp::v1::GetSocketResponse> AdminService::GetSocket(
     const Caller& caller, const wsp::v1::GetSocketRequest& request) const {
   InventoryFilter filter = VisibleTo(caller);
   filter.client_id = request.client_id();
+  filter.with_tcp = true;
   for (wsp::v1::Socket& socket : inventory_->ListSockets(filter)) {
     // What neither says isn't any.
     const bool by_cookie = request.socket_id() == 0 && request.cookie() != 0;

@@ -151,6 +151,18 @@ TEST_F(AdminServiceTest, FiltersNarrowAndNeverWiden) {
   EXPECT_THAT(SocketPids(kAlice, 22), IsEmpty());
 }
 
+TEST_F(AdminServiceTest, TheKernelsTcpIsAskedOnlyForWhoWantsIt) {
+  wsp::v1::ListSocketsRequest request;
+  ASSERT_TRUE(service_.ListSockets(kRoot, request).ok());
+  EXPECT_TRUE(inventory_.asked_for_tcp());
+  request.add_fields("active_at_ns");
+  ASSERT_TRUE(service_.ListSockets(kRoot, request).ok());
+  EXPECT_FALSE(inventory_.asked_for_tcp());
+  request.add_fields("tcp");
+  ASSERT_TRUE(service_.ListSockets(kRoot, request).ok());
+  EXPECT_TRUE(inventory_.asked_for_tcp());
+}
+
 TEST_F(AdminServiceTest, WhatMayNotBeSeenIsNotFound) {
   wsp::v1::GetClientRequest client;
   client.set_pid(22);

@@ -31,6 +31,8 @@ class FakeInventory : public Inventory {
   void AddSocket(const wsp::v1::Socket& socket) { sockets_.push_back(socket); }
   const std::vector<int>& disconnected() const { return disconnected_; }
   const std::vector<uint64_t>& reset() const { return reset_; }
+  // Of the last listing of sockets.
+  bool asked_for_tcp() const { return asked_for_tcp_; }
 
   std::vector<wsp::v1::Client> ListClients(
       const InventoryFilter& filter) const override {
@@ -38,6 +40,7 @@ class FakeInventory : public Inventory {
   }
   std::vector<wsp::v1::Socket> ListSockets(
       const InventoryFilter& filter) const override {
+    asked_for_tcp_ = filter.with_tcp;
     return Matching(sockets_, filter);
   }
   void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override {
@@ -91,6 +94,7 @@ class FakeInventory : public Inventory {
   std::vector<int> disconnected_;
   EventJournal events_;
   std::vector<uint64_t> reset_;
+  mutable bool asked_for_tcp_ = false;
 };
 
 }  // namespace wspd

@@ -17,6 +17,9 @@ struct InventoryFilter {
   int pid = 0;                   // 0: any
   absl::optional<uint32_t> uid;  // none: any
   uint64_t client_id = 0;        // 0: any
+  // Whether Socket.tcp is wanted, for which the kernel has to be asked about
+  // each connection, beside whoever uses it.
+  bool with_tcp = false;
 
   bool Matches(int of_pid, uint32_t of_uid, uint64_t of_client_id) const {
     return (pid == 0 || pid == of_pid) && (!uid || *uid == of_uid) &&

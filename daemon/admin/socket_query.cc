@@ -64,6 +64,10 @@ absl::Status SocketQuery::ReadFields(const ListSocketsRequest& request) {
   return absl::OkStatus();
 }
 
+bool SocketQuery::WantsTcp() const {
+  return IsWanted(request_.fields(), "tcp");
+}
+
 // ----------------------------------------------------------------- the page
 
 SocketQuery::Key SocketQuery::KeyOf(const Socket& socket) {

@@ -26,6 +26,9 @@ class SocketQuery {
   static absl::StatusOr<SocketQuery> Parse(
       const wsp::v1::ListSocketsRequest& request);
 
+  // Whether the answer has the field.
+  bool WantsTcp() const;
+
   // The page that is asked for, of all sockets that there are, in whichever
   // order these come.
   wsp::v1::ListSocketsResponse Answer(

@@ -97,6 +97,11 @@ TEST_F(AcceptedConnectionsTest, AreListedAsTheirListeners) {
             static_cast<uint32_t>(PortOf(listener)));
   EXPECT_EQ(socket.peer().ipv4().port(),
             NetAddress::LocalOf(peer.get()).port());
+  EXPECT_GT(socket.active_at_ns(), 0);
+  EXPECT_FALSE(socket.has_tcp());
+  InventoryFilter with_tcp;
+  with_tcp.with_tcp = true;
+  EXPECT_TRUE(Accepted(with_tcp)[CookieOf(ours.get())].has_tcp());
   // They count for nobody.
   EXPECT_EQ(owner_->sockets, 1u);
   ours.Reset();

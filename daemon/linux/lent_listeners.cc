@@ -44,13 +44,12 @@ LentListeners LentListeners::Find(std::vector<LentSocket> lent) {
   }
   for (const int family : families) {
     const absl::Status status = ListSockets(
-        family, IPPROTO_TCP,
-        [&](const SocketReport& report) {
+        family, IPPROTO_TCP, ReportDetail::kState, kListenerStates,
+        [&](const SocketReport& report, absl::string_view /*tcp_info*/) {
           const auto found = by_cookie.find(report.cookie);
           listeners.by_port_[report.local.port()].push_back(
               {report, found == by_cookie.end() ? nullptr : found->second});
-        },
-        kListenerStates);
+        });
     if (status.ok()) continue;
     static LogLimit limit(1);
     if (auto suppressed = limit.Admit()) {

@@ -3,10 +3,12 @@
 #include <netinet/tcp.h>
 
 #include <set>
+#include <string>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/linux/lent_listeners.h"
@@ -17,7 +19,15 @@
 namespace wspd {
 namespace {
 
-using Reports = absl::flat_hash_map<uint64_t, SocketReport>;
+// What the kernel says of a socket.
+struct Listed {
+  SocketReport report;
+  // Empty: it isn't wanted, or there is none.
+  std::string tcp_info;
+};
+
+// By cookie.
+using ListedSockets = absl::flat_hash_map<uint64_t, Listed>;
 
 wsp::v1::SocketState StateOf(const SocketReport& report) {
   switch (report.state) {
@@ -55,24 +65,44 @@ bool IsTaken(const SocketReport& report) {
   }
 }
 
-// What the kernel says of the sockets, by cookie; the others go to `others`.
-Reports Ask(const std::vector<LentSocket>& sockets, const ReportSink& others) {
-  Reports reports;
+// When bytes last went either way, Unix time, nanoseconds; 0: of no connection.
+int64_t ActiveAt(const SocketReport& report, int64_t now_ns) {
+  constexpr int64_t kNsPerMs = 1'000'000;
+  switch (report.state) {
+    case TCP_SYN_SENT:
+    case TCP_SYN_RECV:
+    case TCP_LISTEN:
+    case TCP_CLOSE:
+    case kTcpBoundInactive:
+      return 0;
+    default:
+      return report.has_bytes ? now_ns - report.idle_ms * kNsPerMs : 0;
+  }
+}
+
+// What there is of the sockets; of the others TCP's go to `others`.
+ListedSockets Ask(const std::vector<LentSocket>& sockets, bool with_tcp,
+                  const DetailSink& others) {
+  ListedSockets listed;
   std::set<std::pair<int, int>> kinds;
   for (const LentSocket& socket : sockets) {
-    reports.try_emplace(socket.cookie);
+    listed.try_emplace(socket.cookie);
     kinds.emplace(socket.family, socket.protocol);
   }
   for (const auto& [family, protocol] : kinds) {
-    const absl::Status status = ListSockets(
-        family, protocol, [&, protocol = protocol](const SocketReport& report) {
-          auto found = reports.find(report.cookie);
-          if (found != reports.end()) {
-            found->second = report;
-          } else if (protocol == IPPROTO_TCP) {
-            others(report);
-          }
-        });
+    const absl::Status status =
+        ListSockets(family, protocol, ReportDetail::kCounts, kAllStates,
+                    [&, protocol = protocol](const SocketReport& report,
+                                             absl::string_view tcp_info) {
+                      auto found = listed.find(report.cookie);
+                      if (found != listed.end()) {
+                        found->second.report = report;
+                        if (with_tcp)
+                          found->second.tcp_info = std::string(tcp_info);
+                      } else if (protocol == IPPROTO_TCP) {
+                        others(report, tcp_info);
+                      }
+                    });
     if (status.ok()) continue;
     static LogLimit limit(1);
     if (auto suppressed = limit.Admit()) {
@@ -80,21 +110,21 @@ Reports Ask(const std::vector<LentSocket>& sockets, const ReportSink& others) {
           {{"cause", status.message()}}, *suppressed);
     }
   }
-  return reports;
+  return listed;
 }
 
 // What a socket and the connections that it has accepted have alike.
 void Describe(const LentSocket& socket, const SocketReport& report,
-              int64_t now_ns, wsp::v1::Socket* out) {
+              absl::string_view tcp_info, int64_t now_ns,
+              wsp::v1::Socket* out) {
   out->set_client_id(socket.owner->client_id.load(std::memory_order_relaxed));
   out->set_pid(socket.owner->pid);
   out->set_uid(socket.owner->uid);
   out->set_protocol(socket.protocol);
   out->set_plane(wsp::v1::PLANE_LENT);
   out->set_operations_unknown(true);
-  if (!report.tcp_info.empty()) {
-    DescribeTcp(report.tcp_info.data(), report.tcp_info.size(), now_ns, out);
-  }
+  if (!tcp_info.empty()) DescribeTcp(tcp_info.data(), tcp_info.size(), out);
+  out->set_active_at_ns(ActiveAt(report, now_ns));
   out->set_bytes_unknown(!report.has_bytes);
   out->set_bytes_sent(report.bytes_sent);
   out->set_bytes_received(report.bytes_received);
@@ -126,18 +156,22 @@ void DescribeLentSockets(const LentSockets& table,
   if (visible.empty()) return;
   const int64_t now_ns = absl::GetCurrentTimeNanos();
   const LentListeners listeners = LentListeners::Find(all);
-  const Reports reports = Ask(visible, [&](const SocketReport& report) {
+  const auto describe_accepted = [&](const SocketReport& report,
+                                     absl::string_view tcp_info) {
     if (!IsTaken(report)) return;
     const LentSocket* const listener = listeners.ListenerOf(report);
     if (listener == nullptr || !is_visible(*listener)) return;
     wsp::v1::Socket& socket = out->emplace_back();
-    Describe(*listener, report, now_ns, &socket);
+    if (!filter.with_tcp) tcp_info = {};
+    Describe(*listener, report, tcp_info, now_ns, &socket);
     socket.set_cookie(report.cookie);
     socket.set_listener_cookie(listener->cookie);
-  });
+  };
+  const ListedSockets listed = Ask(visible, filter.with_tcp, describe_accepted);
   for (const LentSocket& socket : visible) {
     wsp::v1::Socket& entry = out->emplace_back();
-    Describe(socket, reports.at(socket.cookie), now_ns, &entry);
+    const Listed& found = listed.at(socket.cookie);
+    Describe(socket, found.report, found.tcp_info, now_ns, &entry);
     entry.set_socket_id(socket.socket_id);
     entry.set_opened_at_ns(socket.opened_at_ns);
     entry.set_cookie(socket.cookie);

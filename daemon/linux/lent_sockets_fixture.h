@@ -110,16 +110,18 @@ class LentSocketsTest : public testing::Test {
     return Await([&] { return table_->size() == size; });
   }
 
-  std::map<uint64_t, wsp::v1::Socket> Listing() {
+  std::map<uint64_t, wsp::v1::Socket> Listing(bool with_tcp) {
+    InventoryFilter filter;
+    filter.with_tcp = with_tcp;
     std::vector<wsp::v1::Socket> sockets;
-    DescribeLentSockets(*table_, InventoryFilter(), &sockets);
+    DescribeLentSockets(*table_, filter, &sockets);
     std::map<uint64_t, wsp::v1::Socket> by_id;
     for (auto& socket : sockets) by_id[socket.socket_id()] = socket;
     return by_id;
   }
 
-  wsp::v1::Socket Find(const Lent& lent) {
-    return Listing()[lent.entry.socket_id];
+  wsp::v1::Socket Find(const Lent& lent, bool with_tcp = false) {
+    return Listing(with_tcp)[lent.entry.socket_id];
   }
 
   EventJournal events_;

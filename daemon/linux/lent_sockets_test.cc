@@ -147,7 +147,7 @@ TEST_F(LentSocketsTest, WithoutTheKernelsWordItIsLookedWhatLives) {
   }
   closed.fd.Reset();
   EXPECT_TRUE(AwaitSize(2));
-  EXPECT_EQ(Listing().count(closed.entry.socket_id), 0u);
+  EXPECT_EQ(Listing(false).count(closed.entry.socket_id), 0u);
   EXPECT_EQ(owner_->sockets, 2u);
 }
 
@@ -267,8 +267,10 @@ TEST_F(LentSocketsTest, TheListingCountsTcpsBytes) {
   EXPECT_EQ(socket.bytes_sent(), 100u);
   EXPECT_EQ(socket.bytes_received(), 50u);
   EXPECT_TRUE(socket.operations_unknown());
-  EXPECT_GT(socket.tcp().congestion_window(), 0u);
   EXPECT_GT(socket.active_at_ns(), socket.opened_at_ns() - 1'000'000'000);
+  EXPECT_LE(socket.active_at_ns(), absl::GetCurrentTimeNanos());
+  EXPECT_FALSE(socket.has_tcp());
+  EXPECT_GT(Find(lent, true).tcp().congestion_window(), 0u);
   EXPECT_EQ(socket.local().ipv4().address(), INADDR_LOOPBACK);
   EXPECT_EQ(socket.peer().ipv4().address(), INADDR_LOOPBACK);
   EXPECT_NE(socket.peer().ipv4().port(), 0u);

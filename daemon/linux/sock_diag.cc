@@ -37,21 +37,20 @@ NetAddress AddressOf(int family, const uint32_t (&address)[4], uint16_t port,
   return NetAddress(v6);
 }
 
-void ReadCounts(const nlattr& attribute, SocketReport* report) {
+void ReadCounts(absl::string_view tcp_info_bytes, SocketReport* report) {
   // As much as this kernel has.
   tcp_info info{};
-  report->tcp_info.assign(
-      reinterpret_cast<const char*>(&attribute) + NLA_HDRLEN,
-      attribute.nla_len - NLA_HDRLEN);
-  memcpy(&info, report->tcp_info.data(),
-         std::min(report->tcp_info.size(), sizeof(info)));
+  memcpy(&info, tcp_info_bytes.data(),
+         std::min(tcp_info_bytes.size(), sizeof(info)));
   report->has_bytes = true;
   report->bytes_sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
   report->bytes_received = info.tcpi_bytes_received;
+  report->idle_ms =
+      std::min(info.tcpi_last_data_sent, info.tcpi_last_data_recv);
 }
 
 // `message` has at least an inet_diag_msg.
-SocketReport ReportOf(const nlmsghdr& message, int protocol) {
+void TakeReport(const nlmsghdr& message, int protocol, const DetailSink& sink) {
   const auto& diag = *static_cast<const inet_diag_msg*>(
       NLMSG_DATA(const_cast<nlmsghdr*>(&message)));
   const inet_diag_sockid& id = diag.id;
@@ -68,27 +67,28 @@ SocketReport ReportOf(const nlmsghdr& message, int protocol) {
   const char* at = reinterpret_cast<const char*>(&diag + 1);
   const char* const end =
       reinterpret_cast<const char*>(&message) + message.nlmsg_len;
-  const nlattr* counts = nullptr;
+  absl::string_view tcp_info;
   while (end - at >= NLA_HDRLEN) {
     const auto& attribute = *reinterpret_cast<const nlattr*>(at);
     if (attribute.nla_len < NLA_HDRLEN || attribute.nla_len > end - at) break;
     const int type = attribute.nla_type & NLA_TYPE_MASK;
-    if (type == INET_DIAG_INFO) counts = &attribute;
+    if (type == INET_DIAG_INFO) {
+      tcp_info = {at + NLA_HDRLEN, size_t{attribute.nla_len} - NLA_HDRLEN};
+    }
     if (type == INET_DIAG_PROTOCOL && attribute.nla_len > NLA_HDRLEN) {
       protocol = static_cast<uint8_t>(at[NLA_HDRLEN]);
     }
     at += NLA_ALIGN(attribute.nla_len);
   }
   // Other protocols have something else there.
-  if (counts != nullptr && protocol == IPPROTO_TCP) {
-    ReadCounts(*counts, &report);
-  }
-  return report;
+  if (protocol != IPPROTO_TCP) tcp_info = {};
+  if (!tcp_info.empty()) ReadCounts(tcp_info, &report);
+  sink(report, tcp_info);
 }
 
 // Whether the list's end was among the messages. An error is the kernel's.
 absl::StatusOr<bool> ReadMessages(const char* data, size_t size, int protocol,
-                                  const ReportSink& sink) {
+                                  const DetailSink& sink) {
   auto left = static_cast<unsigned>(size);
   for (auto* message = reinterpret_cast<const nlmsghdr*>(data);
        NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
@@ -103,7 +103,7 @@ absl::StatusOr<bool> ReadMessages(const char* data, size_t size, int protocol,
     }
     if (message->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
         message->nlmsg_len >= NLMSG_LENGTH(sizeof(inet_diag_msg))) {
-      sink(ReportOf(*message, protocol));
+      TakeReport(*message, protocol, sink);
     }
   }
   return false;
@@ -162,13 +162,16 @@ absl::StatusOr<bool> ReadSocketEnds(int fd, const ReportSink& sink) {
   const ssize_t size = Receive(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
   if (size < 0 && errno == EAGAIN) return false;
   if (size < 0) return absl::ErrnoToStatus(errno, "recv(NETLINK_SOCK_DIAG)");
-  const auto end = ReadMessages(buffer, size, 0, sink);
+  const auto end =
+      ReadMessages(buffer, size, 0,
+                   [&sink](const SocketReport& report,
+                           absl::string_view /*tcp_info*/) { sink(report); });
   if (!end.ok()) return end.status();
   return true;
 }
 
-absl::Status ListSockets(int family, int protocol, const ReportSink& sink,
-                         uint32_t states) {
+absl::Status ListSockets(int family, int protocol, ReportDetail detail,
+                         uint32_t states, const DetailSink& sink) {
   const auto fd = OpenNetlink(0, 0);
   if (!fd.ok()) return fd.status();
   struct {
@@ -181,7 +184,9 @@ absl::Status ListSockets(int family, int protocol, const ReportSink& sink,
   request.body.sdiag_family = static_cast<uint8_t>(family);
   // Beyond a byte it is an attribute.
   request.body.sdiag_protocol = static_cast<uint8_t>(protocol);
-  request.body.idiag_ext = 1 << (INET_DIAG_INFO - 1);
+  if (detail == ReportDetail::kCounts) {
+    request.body.idiag_ext = 1 << (INET_DIAG_INFO - 1);
+  }
   request.body.idiag_states = states;
   struct {
     nlattr header;
@@ -211,6 +216,12 @@ absl::Status ListSockets(int family, int protocol, const ReportSink& sink,
     if (!end.ok()) return end.status();
     if (*end) return absl::OkStatus();
   }
+}
+
+absl::Status ListSockets(int family, int protocol, const ReportSink& sink) {
+  return ListSockets(family, protocol, ReportDetail::kState, kAllStates,
+                     [&sink](const SocketReport& report,
+                             absl::string_view /*tcp_info*/) { sink(report); });
 }
 
 }  // namespace wspd

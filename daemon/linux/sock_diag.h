@@ -4,10 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/socket/net_address.h"
 
@@ -29,18 +29,23 @@ struct SocketReport {
   uint32_t interface_index = 0;
   // The kernel counts TCP's bytes and nobody else's.
   bool has_bytes = false;
-  // As TCP_INFO has it; empty where has_bytes isn't set.
-  std::string tcp_info;
   // What has been sent at least once.
   uint64_t bytes_sent = 0;
   // May count the peer's end as one more.
   uint64_t bytes_received = 0;
+  // Since bytes last went either way, or it was connected; ms.
+  uint32_t idle_ms = 0;
 };
 
 // States that Linux's headers for programs don't have.
 inline constexpr uint8_t kTcpBoundInactive = 13;
 
 using ReportSink = std::function<void(const SocketReport&)>;
+
+// The same with TCP_INFO as this kernel has it, empty where has_bytes isn't
+// set. It is valid during the call.
+using DetailSink =
+    std::function<void(const SocketReport&, absl::string_view tcp_info)>;
 
 // A non-blocking netlink socket that brings a report of every TCP and UDP
 // socket of the network namespace that ends from now on. Needs no privilege.
@@ -56,12 +61,19 @@ absl::StatusOr<bool> ReadSocketEnds(int fd, const ReportSink& sink);
 inline constexpr uint32_t kListenerStates = 1u << 10;
 inline constexpr uint32_t kAllStates = ~((1u << 3) | (1u << 6) | (1u << 12));
 
+// What the kernel is asked for. For counts it has to look at each TCP
+// connection for a moment, beside whoever uses it.
+enum class ReportDetail { kState, kCounts };
+
 // Reports the sockets of a family and protocol in the network namespace of the
 // calling thread. Sockets that are neither bound nor connected aren't among
 // them, since the kernel has no list of these. Takes time in proportion to the
 // namespace's sockets of these states.
-absl::Status ListSockets(int family, int protocol, const ReportSink& sink,
-                         uint32_t states = kAllStates);
+absl::Status ListSockets(int family, int protocol, ReportDetail detail,
+                         uint32_t states, const DetailSink& sink);
+
+// All of them, without counts.
+absl::Status ListSockets(int family, int protocol, const ReportSink& sink);
 
 }  // namespace wspd
 

@@ -27,7 +27,7 @@ wsp::v1::SocketState StateOf(const RelayedSocketReport& report) {
   }
 }
 
-void Describe(const RelayedSocket& socket, int64_t now_ns,
+void Describe(const RelayedSocket& socket, int64_t now_ns, bool with_tcp,
               wsp::v1::Socket* out) {
   const RelayedSocketInfo& info = socket.info();
   const RelayedSocketReport report = socket.Report();
@@ -43,8 +43,9 @@ void Describe(const RelayedSocket& socket, int64_t now_ns,
   out->set_bytes_sent(report.bytes_sent);
   out->set_bytes_received(report.bytes_received);
   out->set_datagrams_dropped(socket.dropped());
-  socket.LookAtReal(
-      [now_ns, out](int real) { DescribeTcpOf(real, now_ns, out); });
+  if (with_tcp) {
+    socket.LookAtReal([out](int real) { DescribeTcpOf(real, out); });
+  }
   out->set_active_at_ns(now_ns - report.idle_ns);
   out->set_last_errno(report.last_errno);
   if (const auto operations = socket.operations()) {
@@ -69,7 +70,7 @@ void DescribeRelayedSockets(const RelayedSockets& table,
     const SocketOwner& owner = *socket->info().owner;
     if (filter.Matches(owner.pid, owner.uid,
                        owner.client_id.load(std::memory_order_relaxed))) {
-      Describe(*socket, now_ns, &out->emplace_back());
+      Describe(*socket, now_ns, filter.with_tcp, &out->emplace_back());
     }
   }
 }

@@ -24,8 +24,10 @@ class RelayedListingTest : public RelayFixture {
     DescribeRelayedSockets(*table_, filter, &sockets);
     return sockets;
   }
-  wsp::v1::Socket Find(const Relayed& relayed) {
-    for (const wsp::v1::Socket& socket : List()) {
+  wsp::v1::Socket Find(const Relayed& relayed, bool with_tcp = false) {
+    InventoryFilter filter;
+    filter.with_tcp = with_tcp;
+    for (const wsp::v1::Socket& socket : List(filter)) {
       if (socket.socket_id() == relayed.socket->info().number) return socket;
     }
     return wsp::v1::Socket();
@@ -78,13 +80,14 @@ TEST_F(RelayedListingTest, CountsBytesAndHasAddresses) {
 TEST_F(RelayedListingTest, TellsOfTcpAndTheLastError) {
   OwnedFd peer;
   const Relayed relayed = MakeConnected(&peer);
-  wsp::v1::Socket socket = Find(relayed);
+  wsp::v1::Socket socket = Find(relayed, true);
   EXPECT_GT(socket.tcp().congestion_window(), 0u);
+  EXPECT_FALSE(Find(relayed).has_tcp());
   EXPECT_TRUE(socket.operations_unknown());
   EXPECT_EQ(socket.last_errno(), 0);
   ResetAndClose(std::move(peer));
   EXPECT_TRUE(Await([&] { return Find(relayed).last_errno() == ECONNRESET; }));
-  EXPECT_FALSE(Find(relayed).has_tcp());
+  EXPECT_FALSE(Find(relayed, true).has_tcp());
 }
 
 TEST_F(RelayedListingTest, KnowsBoundFromListening) {

@@ -468,10 +468,11 @@ Lingerer::Owner Attachment::OwnerOf(uint64_t socket_id) const {
   return {client_->id(), identity.pid, identity.uid, socket_id};
 }
 
-void Attachment::DescribeSockets(std::vector<wsp::v1::Socket>* out) const {
+void Attachment::DescribeSockets(bool with_tcp,
+                                 std::vector<wsp::v1::Socket>* out) const {
   for (const auto& descriptor : Descriptors()) {
     wsp::v1::Socket& entry = out->emplace_back();
-    descriptor->Describe(&entry);
+    descriptor->Describe(with_tcp, &entry);
     entry.set_client_id(client_->id());
     entry.set_pid(client_->identity().pid);
     entry.set_uid(client_->identity().uid);

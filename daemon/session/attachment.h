@@ -125,7 +125,7 @@ class Attachment : public CallSink,
 
   // Adds to the client's entry what its attachments know.
   void Describe(wsp::v1::Client* out) const;
-  void DescribeSockets(std::vector<wsp::v1::Socket>* out) const;
+  void DescribeSockets(bool with_tcp, std::vector<wsp::v1::Socket>* out) const;
 
   // CallSink.
   void Finish(uint64_t call_id, CallResult result) override;

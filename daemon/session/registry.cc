@@ -454,7 +454,7 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(
   for (const auto& client : clients()) {
     if (!Matches(filter, *client)) continue;
     for (const auto& attachment : client->attachments()) {
-      attachment->DescribeSockets(&out);
+      attachment->DescribeSockets(filter.with_tcp, &out);
     }
   }
   for (const Lingerer::Entry& entry : lingerer_->List()) {

@@ -109,8 +109,8 @@ CallResult DatagramSocket::ResultOf(SocketDescriptor* /*from*/,
              : ReceiveResult(operation, std::move(outcome));
 }
 
-void DatagramSocket::Describe(wsp::v1::Socket* out) const {
-  WinsockSocket::Describe(out);
+void DatagramSocket::Describe(bool with_tcp, wsp::v1::Socket* out) const {
+  WinsockSocket::Describe(with_tcp, out);
   absl::MutexLock lock(&mu_);
   if (!peer_.empty()) {
     out->set_state(wsp::v1::SOCKET_STATE_CONNECTED);

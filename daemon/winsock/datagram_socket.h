@@ -22,7 +22,7 @@ class DatagramSocket final : public WinsockSocket {
   void ForgetWait(SocketDescriptor* /*from*/) override {}
   int Reset() override;
   int Lend(OwnedFd* fd) override;
-  void Describe(wsp::v1::Socket* out) const override;
+  void Describe(bool with_tcp, wsp::v1::Socket* out) const override;
 
   // OperationSink; nothing is ever pending without a call.
   void OnOutcome(std::unique_ptr<Operation> /*operation*/,

@@ -64,7 +64,7 @@ TEST_F(LingeringCloseTest, EndsWhenAllHasArrived) {
   EXPECT_FALSE(sink_->Has(close_));
   EXPECT_EQ(sink_->FindSocket(kSocket), socket_);
   wsp::v1::Socket listed;
-  socket_->Describe(&listed);
+  socket_->Describe(false, &listed);
   EXPECT_EQ(listed.state(), wsp::v1::SOCKET_STATE_LINGERING);
   EXPECT_NE(listed.local().ipv4().port(), 0);
   ExpectAllArrives();

@@ -53,9 +53,9 @@ SocketReadiness SocketDescriptor::Readiness() const {
   return readiness;
 }
 
-void SocketDescriptor::Describe(wsp::v1::Socket* out) const {
+void SocketDescriptor::Describe(bool with_tcp, wsp::v1::Socket* out) const {
   out->set_socket_id(socket_id_);
-  socket_->Describe(out);
+  socket_->Describe(with_tcp, out);
 }
 
 void SocketDescriptor::RefuseSendsBehind(uint64_t stream_offset) {

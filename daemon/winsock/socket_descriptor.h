@@ -60,7 +60,7 @@ class SocketDescriptor : public OperationSink,
   SocketReadiness Readiness() const;
 
   // For listings: all but client, pid and uid.
-  void Describe(wsp::v1::Socket* out) const;
+  void Describe(bool with_tcp, wsp::v1::Socket* out) const;
 
   const std::shared_ptr<WinsockSocket>& socket() const { return socket_; }
   const std::shared_ptr<CallSink>& sink() const { return sink_; }

@@ -21,7 +21,7 @@ class SocketResetTest : public WinsockSocketTest {
   }
   static int PortOf(const SocketDescriptor& socket) {
     wsp::v1::Socket listed;
-    socket.Describe(&listed);
+    socket.Describe(false, &listed);
     return static_cast<int>(listed.local().ipv4().port());
   }
 };

@@ -6,13 +6,22 @@
 // After what it needs and doesn't include.
 #include <linux/tcp.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "daemon/socket/reset.h"
 #include "daemon/winsock/stream_socket.h"
 #include "proto/wsp/v1/provider.pb.h"
 
 namespace wspd {
+namespace {
+
+// The kernel's number of the state, which linux/tcp.h doesn't have.
+constexpr uint8_t kTcpClose = 7;
+
+}  // namespace
 
 int StreamSocket::Lend(OwnedFd* fd) {
   absl::MutexLock lock(&mu_);
@@ -73,6 +82,10 @@ void StreamSocket::DescribeLent(const Socket& engine, wsp::v1::Socket* out) {
   if (!known) return;
   out->set_bytes_sent(info.tcpi_bytes_sent - info.tcpi_bytes_retrans);
   out->set_bytes_received(info.tcpi_bytes_received);
+  if (info.tcpi_state == kTcpClose) return;
+  const auto idle = absl::Milliseconds(
+      std::min(info.tcpi_last_data_sent, info.tcpi_last_data_recv));
+  out->set_active_at_ns(absl::ToUnixNanos(absl::Now() - idle));
 }
 
 }  // namespace wspd

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -126,13 +127,17 @@ void StreamSocket::OnWithdrawn(SocketDescriptor* from,
   }
 }
 
-void StreamSocket::Describe(wsp::v1::Socket* out) const {
-  WinsockSocket::Describe(out);
+void StreamSocket::Describe(bool with_tcp, wsp::v1::Socket* out) const {
+  WinsockSocket::Describe(with_tcp, out);
   absl::MutexLock lock(&mu_);
+  if (state_ == State::kConnected) {
+    out->set_active_at_ns(
+        std::max(out->active_at_ns(), absl::ToUnixNanos(connected_at_)));
+  }
   if (lent_) DescribeLent(*engine(), out);
-  if (state_ == State::kConnecting || state_ == State::kConnected) {
-    const int64_t now_ns = absl::GetCurrentTimeNanos();
-    engine()->WithFd([&](int fd) { DescribeTcpOf(fd, now_ns, out); });
+  if (with_tcp &&
+      (state_ == State::kConnecting || state_ == State::kConnected)) {
+    engine()->WithFd([out](int fd) { DescribeTcpOf(fd, out); });
   }
   if (closing_ != nullptr) {
     EncodeAddress(closing_->local, out->mutable_local());

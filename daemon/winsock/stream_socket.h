@@ -24,7 +24,7 @@ class StreamSocket final : public WinsockSocket {
                       Outcome outcome) override;
   void ForgetWait(SocketDescriptor* from) override;
   int Reset() override;
-  void Describe(wsp::v1::Socket* out) const override;
+  void Describe(bool with_tcp, wsp::v1::Socket* out) const override;
   int Lend(OwnedFd* fd) override;
 
   // OperationSink.
@@ -90,7 +90,8 @@ class StreamSocket final : public WinsockSocket {
 
   // Whether `error` is a connection's end.
   static bool IsConnectionLost(int error);
-  // Of a connection that the client uses itself the kernel has the counts.
+  // Of a connection that the client uses itself the kernel has the counts, and
+  // when it was used.
   static void DescribeLent(const Socket& engine, wsp::v1::Socket* out);
   // The connection is lost, with a Winsock code and errno; the first loss
   // counts.

@@ -12,14 +12,11 @@ namespace wspd {
 namespace {
 
 // The kernel's numbers of states, which linux/tcp.h doesn't have.
-enum : uint8_t { kSynSent = 2, kSynReceived = 3, kClose = 7, kListen = 10 };
-
-constexpr int64_t kNsPerMs = 1'000'000;
+enum : uint8_t { kClose = 7, kListen = 10 };
 
 }  // namespace
 
-void DescribeTcp(const void* info, size_t size, int64_t now_ns,
-                 wsp::v1::Socket* out) {
+void DescribeTcp(const void* info, size_t size, wsp::v1::Socket* out) {
   tcp_info tcp{};
   memcpy(&tcp, info, std::min(size, sizeof(tcp)));
   if (tcp.tcpi_state == kListen || tcp.tcpi_state == kClose) return;
@@ -36,17 +33,13 @@ void DescribeTcp(const void* info, size_t size, int64_t now_ns,
   to->set_lost(tcp.tcpi_lost);
   to->set_unsent_bytes(tcp.tcpi_notsent_bytes);
   to->set_delivery_rate(tcp.tcpi_delivery_rate);
-  if (tcp.tcpi_state == kSynSent || tcp.tcpi_state == kSynReceived) return;
-  const int64_t idle_ms =
-      std::min(tcp.tcpi_last_data_sent, tcp.tcpi_last_data_recv);
-  out->set_active_at_ns(now_ns - idle_ms * kNsPerMs);
 }
 
-void DescribeTcpOf(int fd, int64_t now_ns, wsp::v1::Socket* out) {
+void DescribeTcpOf(int fd, wsp::v1::Socket* out) {
   tcp_info info{};
   socklen_t size = sizeof(info);
   if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return;
-  DescribeTcp(&info, size, now_ns, out);
+  DescribeTcp(&info, size, out);
 }
 
 }  // namespace wspd

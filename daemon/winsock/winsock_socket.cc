@@ -161,15 +161,13 @@ void WinsockSocket::CountOperation(Operation::Kind kind, int error) {
   }
   switch (kind) {
     case Operation::Kind::kSendDatagram:
-      NoteActive();
-      [[fallthrough]];
     case Operation::Kind::kSend:
+      NoteActive();
       sends_.fetch_add(1, std::memory_order_relaxed);
       break;
     case Operation::Kind::kReceiveDatagram:
-      NoteActive();
-      [[fallthrough]];
     case Operation::Kind::kReceive:
+      NoteActive();
       receives_.fetch_add(1, std::memory_order_relaxed);
       break;
     default:
@@ -336,7 +334,7 @@ int WinsockSocket::Reset() {
   return error;
 }
 
-void WinsockSocket::Describe(wsp::v1::Socket* out) const {
+void WinsockSocket::Describe(bool /*with_tcp*/, wsp::v1::Socket* out) const {
   out->set_protocol(type_ == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP);
   const auto waits = change_waits();
   out->set_pending_calls(engine_->waiting() +

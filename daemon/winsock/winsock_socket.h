@@ -173,8 +173,9 @@ class WinsockSocket : public OperationSink,
   // The operation of a call has ended so. For listings.
   void CountOperation(Operation::Kind kind, int error);
 
-  // For listings: all but whose it is.
-  virtual void Describe(wsp::v1::Socket* out) const;
+  // For listings: all but whose it is; `tcp` only on demand, since the kernel
+  // has to be asked for it.
+  virtual void Describe(bool with_tcp, wsp::v1::Socket* out) const;
 
   // OperationSink, for what is pending without a call.
   void OnOutcome(std::unique_ptr<Operation> operation,
@@ -406,7 +407,7 @@ class WinsockSocket : public OperationSink,
   std::atomic<uint64_t> sends_{0};
   std::atomic<uint64_t> receives_{0};
   std::atomic<int> last_errno_{0};
-  // Of datagrams, in place of TCP_INFO: Unix time, nanoseconds; 0: never.
+  // When the last send or receive ended; Unix time, nanoseconds; 0: none has.
   std::atomic<int64_t> active_at_ns_{0};
   // Owned; null as long as nobody has asked for events. Set with mu_ held.
   std::atomic<NetworkEvents*> events_{nullptr};

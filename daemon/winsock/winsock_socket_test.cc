@@ -55,7 +55,7 @@ TEST_F(WinsockSocketTest, EachReceiveSaysWhereItsBytesWere) {
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(environment_.bytes_received, stream.size());
   wsp::v1::Socket listed;
-  socket->Describe(&listed);
+  socket->Describe(false, &listed);
   EXPECT_EQ(listed.bytes_received(), stream.size());
 }
 
@@ -65,23 +65,41 @@ TEST_F(WinsockSocketTest, ListingsSayWhatItHasDoneAndHowTcpDoes) {
   ASSERT_EQ(write(peer.get(), "abcd", 4), 4);
   for (int i = 0; i < 2; ++i) Run(socket.get(), ReceiveCall(2));
   wsp::v1::Socket listed;
-  socket->Describe(&listed);
+  socket->Describe(true, &listed);
   EXPECT_EQ(listed.receives(), 2u);
   EXPECT_EQ(listed.sends(), 0u);
   EXPECT_FALSE(listed.operations_unknown());
   EXPECT_EQ(listed.last_errno(), 0);
   EXPECT_GT(listed.tcp().congestion_window(), 0u);
   EXPECT_GT(listed.tcp().send_segment_bytes(), 0u);
-  const int64_t now = absl::GetCurrentTimeNanos();
-  EXPECT_LE(listed.active_at_ns(), now);
-  EXPECT_GT(listed.active_at_ns(), now - 60'000'000'000);
   ResetAndClose(std::move(peer));
   EXPECT_NE(Run(socket.get(), ReceiveCall(2)).wsa_error, 0u);
   listed.Clear();
-  socket->Describe(&listed);
+  socket->Describe(true, &listed);
   EXPECT_EQ(listed.last_errno(), ECONNRESET);
   EXPECT_EQ(listed.receives(), 2u);
   EXPECT_FALSE(listed.has_tcp());
+}
+
+TEST_F(WinsockSocketTest, ListingsKnowWhenItWasUsedWithoutAskingTcp) {
+  const int64_t begin = absl::GetCurrentTimeNanos();
+  OwnedFd peer;
+  auto socket = Connect(&peer);
+  wsp::v1::Socket listed;
+  socket->Describe(false, &listed);
+  EXPECT_FALSE(listed.has_tcp());
+  const int64_t connected = listed.active_at_ns();
+  EXPECT_GE(connected, begin);
+  EXPECT_LE(connected, absl::GetCurrentTimeNanos());
+  // The clock of the uses goes by ticks.
+  while (listed.active_at_ns() == connected) {
+    ASSERT_EQ(write(peer.get(), "ab", 2), 2);
+    Run(socket.get(), ReceiveCall(2));
+    listed.Clear();
+    socket->Describe(false, &listed);
+  }
+  EXPECT_GT(listed.active_at_ns(), connected);
+  EXPECT_LE(listed.active_at_ns(), absl::GetCurrentTimeNanos());
 }
 
 TEST_F(WinsockSocketTest, AConnectWhoseTimeIsOverGoesOn) {
@@ -102,7 +120,7 @@ TEST_F(WinsockSocketTest, AConnectWhoseTimeIsOverGoesOn) {
   wsp::v1::Socket listed;
   while (listed.state() != wsp::v1::SOCKET_STATE_CONNECTED) {
     listed.Clear();
-    socket->Describe(&listed);
+    socket->Describe(false, &listed);
     std::this_thread::yield();
   }
 }

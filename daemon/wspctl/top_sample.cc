@@ -10,6 +10,15 @@ namespace {
 // As large as they come: the daemon looks at all sockets for each page.
 constexpr uint32_t kPageSize = 10000;
 
+// All fields but that for which the kernel would be asked about each socket.
+void AskForFields(wsp::v1::ListSocketsRequest* request) {
+  const auto* const type = wsp::v1::Socket::descriptor();
+  for (int i = 0; i < type->field_count(); ++i) {
+    if (type->field(i)->number() == wsp::v1::Socket::kTcpFieldNumber) continue;
+    request->add_fields(type->field(i)->name());
+  }
+}
+
 void AddTo(absl::optional<double>* sum, const absl::optional<double>& more) {
   if (more) *sum = sum->value_or(0) + *more;
 }
@@ -28,6 +37,7 @@ absl::StatusOr<TopSample> TakeTopSample(AdminClient* client) {
   }
   wsp::v1::ListSocketsRequest request;
   request.set_page_size(kPageSize);
+  AskForFields(&request);
   do {
     auto page = client->ListSockets(request);
     if (!page.ok()) return page.status();
