@@ -3,9 +3,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include <memory>
 #include <string>
 
+#include "absl/synchronization/notification.h"
+#include "daemon/base/steady_time.h"
 #include "daemon/wspctl/address_text.h"
+#include "daemon/wspctl/names.h"
 #include "daemon/wspctl/socket_table.h"
 #include "daemon/wspctl/value_text.h"
 #include "gmock/gmock.h"
@@ -170,6 +174,25 @@ TEST(FormatSocketsTest, WithoutANumberTheCookieNamesIt) {
   wsp::v1::ListSocketsResponse response;
   response.add_sockets()->set_cookie(0xabc);
   EXPECT_THAT(FormatSockets(response, kNow), HasSubstr("  sk:abc  "));
+}
+
+TEST(FormatSocketsTest, NamesAreWaitedForOnceAndNotAtEachPage) {
+  const auto answer = std::make_shared<absl::Notification>();
+  Names names([answer](const wsp::v1::SocketAddress&) {
+    answer->WaitForNotification();
+    return "";
+  });
+  auto printer = *SocketPrinter::Create({"peer"}, false, TextStyle());
+  wsp::v1::ListSocketsResponse page = OneSocket();
+  // A wait for each would be minutes.
+  constexpr int kPages = 100;
+  const absl::Duration begin = SteadyTime();
+  for (int i = 0; i < kPages; ++i) {
+    page.mutable_sockets(0)->mutable_peer()->mutable_ipv4()->set_address(1 + i);
+    printer.Format(page, {kNow, &names});
+  }
+  EXPECT_LT(SteadyTime() - begin, absl::Seconds(100));
+  answer->Notify();
 }
 
 TEST(FormatSocketsTest, JsonHasAddressesAsText) {

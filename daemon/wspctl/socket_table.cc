@@ -2,12 +2,14 @@
 
 #include <string.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "daemon/base/steady_time.h"
 #include "daemon/wspctl/address_text.h"
 #include "daemon/wspctl/json.h"
 #include "daemon/wspctl/value_text.h"
@@ -16,9 +18,6 @@ namespace wspd {
 namespace {
 
 using ::wsp::v1::Socket;
-
-// For the names of a page.
-constexpr absl::Duration kNamesWait = absl::Seconds(2);
 
 Color ColorOf(wsp::v1::SocketState state) {
   switch (state) {
@@ -311,7 +310,10 @@ std::string SocketPrinter::Format(const wsp::v1::ListSocketsResponse& page,
     for (const Socket& socket : page.sockets()) {
       FindSocketNames(socket, &addresses);
     }
-    view.names->Find(addresses, kNamesWait);
+    const absl::Duration begin = SteadyTime();
+    view.names->Find(addresses, names_wait_);
+    names_wait_ =
+        std::max(absl::ZeroDuration(), names_wait_ - (SteadyTime() - begin));
   }
   std::vector<Row> rows;
   rows.reserve(page.sockets_size());

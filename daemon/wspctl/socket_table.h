@@ -54,7 +54,7 @@ class SocketPrinter {
   const std::vector<std::string>& needed_fields() const { return needed_; }
 
   // Whole lines. A table has a heading at the first time. Names are waited for,
-  // as long as somebody would who has asked for them.
+  // as long as somebody would who has asked for them: 2 s for all pages.
   std::string Format(const wsp::v1::ListSocketsResponse& page,
                      const SocketView& view);
 
@@ -67,6 +67,8 @@ class SocketPrinter {
   std::vector<const SocketColumn*> columns_;
   std::vector<const google::protobuf::FieldDescriptor*> fields_;
   Table table_;
+  // How long names are still waited for.
+  absl::Duration names_wait_ = absl::Seconds(2);
 };
 
 // By which `reset` knows it. As `ss -e` has cookies.
