@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "daemon/policy/subject.h"
 #include "daemon/session/attachment.h"
 
 namespace wspd {
@@ -248,6 +249,7 @@ void Client::Describe(wsp::v1::Client* out) const {
   out->set_gid(identity.gid);
   out->set_start_time_ticks(identity.start_time_ticks);
   out->set_cgroup(identity.cgroup);
+  out->set_container_id(ContainerOf(identity.cgroup));
   out->set_executable(identity.executable);
   for (const std::string& argument : identity.command_line) {
     out->add_command_line(argument);

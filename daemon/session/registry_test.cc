@@ -333,6 +333,17 @@ TEST_F(RegistryTest, TheListingsLeaveOutWhatTheFilterDoes) {
   }
 }
 
+TEST_F(RegistryTest, TheControlGroupSaysWhichContainerAClientIsIn) {
+  Make();
+  const std::string id(64, 'c');
+  Peer contained = ProcessOf(1);
+  contained.identity.cgroup = "/machine.slice/libpod-" + id + ".scope";
+  const Attached first = Attach(std::move(contained));
+  const Attached second = Attach(ProcessOf(2));
+  EXPECT_EQ(registry_->ListClients(OfPid(1))[0].container_id(), id);
+  EXPECT_EQ(registry_->ListClients(OfPid(2))[0].container_id(), "");
+}
+
 TEST_F(RegistryTest, LivesOfClientsAreInTheJournal) {
   Make();
   Attached cleaned = Attach(ProcessOf(1));

@@ -1,5 +1,6 @@
 #include "daemon/wspctl/format.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -53,29 +54,43 @@ std::string UserText(const wsp::v1::Client& client, const SocketView& view) {
                                : view.names->User(client.uid());
 }
 
+// As much of it as `podman ps` and `docker ps` show.
+std::string ContainerText(const wsp::v1::Client& client) {
+  constexpr size_t kDigits = 12;
+  return client.container_id().empty()
+             ? kNothing
+             : Escape(client.container_id().substr(0, kDigits));
+}
+
 }  // namespace
 
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
                           const SocketView& view, TextStyle style) {
-  Table table({{"CLIENT", true},
-               {"PID", true},
-               {"UID", true},
-               {"KIND"},
-               {"WIRE"},
-               {"STARTUPS", true},
-               {"SOCKETS", true},
-               {"PENDING", true},
-               {"ATTACHED", true},
-               {"LAST CALL", true},
-               {"COMMAND", false, true}},
-              style);
+  const bool in_containers = std::any_of(
+      response.clients().begin(), response.clients().end(),
+      [](const auto& client) { return !client.container_id().empty(); });
+  std::vector<Column> columns = {
+      {"CLIENT", true}, {"PID", true}, {"UID", true}};
+  if (in_containers) columns.push_back({"CONTAINER"});
+  columns.insert(columns.end(), {{"KIND"},
+                                 {"WIRE"},
+                                 {"STARTUPS", true},
+                                 {"SOCKETS", true},
+                                 {"PENDING", true},
+                                 {"ATTACHED", true},
+                                 {"LAST CALL", true},
+                                 {"COMMAND", false, true}});
+  Table table(std::move(columns), style);
   std::vector<Row> rows;
   for (const wsp::v1::Client& client : response.clients()) {
-    rows.push_back(
-        {absl::StrCat(client.client_id()),
-         client.pid() == 0 ? kNothing : absl::StrCat(client.pid()),
-         UserText(client, view),
-         ShortName(wsp::v1::Personality_Name(client.personality()),
+    Row& row = rows.emplace_back();
+    row = {absl::StrCat(client.client_id()),
+           client.pid() == 0 ? kNothing : absl::StrCat(client.pid()),
+           UserText(client, view)};
+    if (in_containers) row.push_back(ContainerText(client));
+    row.insert(
+        row.end(),
+        {ShortName(wsp::v1::Personality_Name(client.personality()),
                    "PERSONALITY_"),
          VersionText(client.version()), absl::StrCat(client.startups()),
          absl::StrCat(client.sockets()), absl::StrCat(client.pending_calls()),
@@ -96,6 +111,7 @@ std::string FormatClient(const wsp::v1::Client& client,
       {"command", absl::StrJoin(client.command_line(), " ")},
       {"executable", client.executable()},
       {"control group", client.cgroup()},
+      {"container", client.container_id()},
       {"calls itself", client.client_name()},
       {"kind", ShortName(wsp::v1::Personality_Name(client.personality()),
                          "PERSONALITY_")},

@@ -18,7 +18,9 @@
 namespace wspd {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const absl::Time kNow = absl::FromUnixSeconds(1700000000);
 
@@ -81,6 +83,24 @@ TEST(FormatClientsTest, OneLineEach) {
             "   1m15s          -  wspcat --listen\n"
             "     2     -     0  -        0.0          0        0        0  "
             "       -          -  -\n");
+}
+
+TEST(FormatClientsTest, ContainersAreShownWhereThereAreAny) {
+  const std::string id = "0123456789abcdef" + std::string(48, '7');
+  wsp::v1::ListClientsResponse response;
+  response.add_clients()->set_pid(11);
+  EXPECT_THAT(FormatClients(response, kNow), Not(HasSubstr("CONTAINER")));
+  wsp::v1::Client* const contained = response.add_clients();
+  contained->set_pid(22);
+  contained->set_container_id(id);
+  EXPECT_THAT(FormatClients(response, kNow),
+              AllOf(HasSubstr("  PID  UID  CONTAINER     KIND  "),
+                    HasSubstr("   11    0  -             -     "),
+                    HasSubstr("   22    0  0123456789ab  -     ")));
+  EXPECT_THAT(FormatClient(*contained, {}, kNow),
+              HasSubstr("container             " + id + "\n"));
+  EXPECT_THAT(FormatClientsJson(response),
+              HasSubstr("\"container_id\":\"" + id + "\""));
 }
 
 TEST(FormatClientsTest, AClientsWordsCannotReachTheTerminal) {

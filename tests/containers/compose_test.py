@@ -156,6 +156,11 @@ class SharedPidTest(ComposeCase):
         for client in clients.values():
             self.assertEqual((client["uid"], client["gid"]), (1000, 65532))
             self.assertIn("nginx", client["command_line"][0])
+            # Where the machine has no control groups to give there is none.
+            if client["container_id"]:
+                self.assertEqual(
+                    client["container_id"],
+                    self.engine.inspect(self.container("guest"))["Id"])
 
     def test_their_death_is_noticed(self):
         self.await_guest()
