@@ -1,14 +1,10 @@
 #include "daemon/admin/socket_query.h"
 
-#include <iostream>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -270,36 +266,6 @@ TEST(SocketQueryTest, NumbersOfAnySizeMakeTokens) {
   const ListSocketsResponse page = Ask(request, all);
   request.set_page_token(page.next_page_token());
   EXPECT_THAT(Numbers(Ask(request, all)), ElementsAre(UINT64_MAX));
-}
-
-// No judgement: says what it takes.
-TEST(SocketQueryTest, AHundredThousand) {
-  constexpr uint64_t kSockets = 100000;
-  std::vector<Socket> all;
-  for (uint64_t i = kSockets; i > 0; --i) {
-    all.push_back(Numbered(i));
-    all.back().set_uid(i % 10);
-    *all.back().mutable_local() = Ipv4(0x7f000001, i % 60000);
-    *all.back().mutable_peer() = Ipv4(0x0a000000 + i);
-  }
-  const auto time = [&all](const ListSocketsRequest& request, int expected) {
-    const SocketQuery query = *SocketQuery::Parse(request);
-    std::vector<Socket> copy = all;
-    const absl::Time begin = absl::Now();
-    const ListSocketsResponse response = query.Answer(std::move(copy));
-    const absl::Duration taken = absl::Now() - begin;
-    EXPECT_EQ(response.sockets_size(), expected);
-    return absl::ToDoubleMilliseconds(taken);
-  };
-  ListSocketsRequest request;
-  std::cout << "all " << time(request, kSockets) << " ms, ";
-  request.set_page_size(1000);
-  std::cout << "a page of 1000 " << time(request, 1000) << " ms, ";
-  request.set_page_token(absl::StrCat(absl::Hex(kSockets / 2), "-0-1"));
-  std::cout << "one in the middle " << time(request, 1000) << " ms, ";
-  request.clear_page_token();
-  request.set_peer_network("10.0.0.0/28");
-  std::cout << "15 by their address " << time(request, 15) << " ms\n";
 }
 
 }  // namespace
