@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "absl/time/clock.h"
+#include "daemon/base/steady_time.h"
 
 namespace wspd {
 namespace {
@@ -32,19 +33,34 @@ AcceptedCounts::Key AcceptedCounts::KeyOf(const SocketReport& report) {
 }
 
 AcceptedCounts::Verdict AcceptedCounts::Add(const SocketReport& ended) {
-  if (absl::Now() - settled_at_ < settle_time_ &&
-      listeners_.ListenerOf(ended) != nullptr) {
-    return Verdict::kAccepted;
+  if (absl::Now() - settled_at_ < settle_time_) {
+    const LentSocket* const listener = listeners_.ListenerOf(ended);
+    if (listener != nullptr) {
+      sink_(*listener, ended);
+      return Verdict::kAccepted;
+    }
   }
   const Key key = KeyOf(ended);
-  const auto found = kept_.find(key);
+  auto found = kept_.find(key);
   if (found != kept_.end()) {
-    AddCounts(ended, &found->second);
+    AddCounts(ended, &found->second.sum);
   } else if (kept_.size() < kMostKept) {
-    kept_.emplace(key, ended);
+    found = kept_.emplace(key, Kept{ended, {}}).first;
+  }
+  if (found != kept_.end() && kept_ends_ < kMostEnds) {
+    ++kept_ends_;
+    found->second.ends.push_back({ended.cookie, ended.peer});
   }
   if (std::exchange(settle_due_, true)) return Verdict::kKept;
   return Verdict::kSettle;
+}
+
+void AcceptedCounts::AddEndedListener(const LentSocket& lent,
+                                      const SocketReport& ended) {
+  ended_listeners_.push_back({lent, ended, SteadyTime()});
+  if (ended_listeners_.size() > kMostEndedListeners) {
+    ended_listeners_.pop_front();
+  }
 }
 
 absl::Duration AcceptedCounts::SettleDelay() const {
@@ -55,17 +71,40 @@ absl::Duration AcceptedCounts::SettleDelay() const {
 SocketReport AcceptedCounts::Settle(std::vector<LentSocket> lent) {
   const LentListeners before = std::move(listeners_);
   listeners_ = LentListeners::Find(std::move(lent));
+  // Those that were there when the oldest of the kept ended, and no longer:
+  // their ports come to others.
+  const absl::Duration since = SteadyTime() - 2 * settle_time_;
+  while (!ended_listeners_.empty() && ended_listeners_.front().at < since) {
+    ended_listeners_.pop_front();
+  }
+  for (const EndedListener& ended : ended_listeners_) {
+    listeners_.Add(ended.lent, ended.report);
+  }
   settled_at_ = absl::Now();
   settle_due_ = false;
   SocketReport sum;
-  for (const auto& [key, ended] : kept_) {
-    if (listeners_.ListenerOf(ended) != nullptr ||
-        before.ListenerOf(ended) != nullptr) {
-      AddCounts(ended, &sum);
-    }
+  for (const auto& [key, kept] : kept_) {
+    const LentSocket* listener = listeners_.ListenerOf(kept.sum);
+    if (listener == nullptr) listener = before.ListenerOf(kept.sum);
+    if (listener == nullptr) continue;
+    AddCounts(kept.sum, &sum);
+    TellOf(*listener, kept);
   }
   kept_.clear();
+  kept_ends_ = 0;
   return sum;
+}
+
+void AcceptedCounts::TellOf(const LentSocket& listener,
+                            const Kept& kept) const {
+  SocketReport ended;
+  ended.local = kept.sum.local;
+  ended.interface_index = kept.sum.interface_index;
+  for (const Kept::End& end : kept.ends) {
+    ended.cookie = end.cookie;
+    ended.peer = end.peer;
+    sink_(listener, ended);
+  }
 }
 
 }  // namespace wspd

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -11,22 +13,28 @@
 #include "daemon/linux/lent_listeners.h"
 #include "daemon/linux/lent_socket.h"
 #include "daemon/linux/sock_diag.h"
+#include "daemon/socket/net_address.h"
 
 namespace wspd {
 
 // Tells whether TCP connections that have ended were accepted by lent
 // listeners, which only their local addresses say. It is looked who listens at
-// most once a `settle_time`; ends in between are kept until then, summed by
-// local address.
+// most once a `settle_time`; ends in between are kept until then: their bytes
+// summed by local address, and of so many which they were.
 //
 // Not thread-safe.
 class AcceptedCounts {
  public:
-  explicit AcceptedCounts(absl::Duration settle_time)
-      : settle_time_(settle_time) {}
+  // A connection that `listener` had accepted has ended. `ended` has its cookie
+  // and addresses at least; both are valid during the call.
+  using EndSink = std::function<void(const LentSocket& listener,
+                                     const SocketReport& ended)>;
+
+  AcceptedCounts(absl::Duration settle_time, EndSink sink)
+      : settle_time_(settle_time), sink_(std::move(sink)) {}
 
   enum class Verdict {
-    // It was a lent listener's.
+    // It was a lent listener's, as the sink has been told.
     kAccepted,
     // Not known yet, or not kept since there are too many.
     kKept,
@@ -34,16 +42,23 @@ class AcceptedCounts {
     kSettle,
   };
   Verdict Add(const SocketReport& ended);
+  // A lent TCP socket that had no peer, so that it may have listened, has
+  // ended. A process that ends takes its listeners and what these have accepted
+  // along: for a moment it counts as if it was there.
+  void AddEndedListener(const LentSocket& lent, const SocketReport& ended);
   absl::Duration SettleDelay() const;
 
   // Looks who of `lent` listens. The sums, as those of one report, of the kept
   // ends that were a lent listener's, also of one that listened when it was
-  // looked before.
+  // looked before; the sink is told of each.
   SocketReport Settle(std::vector<LentSocket> lent);
 
  private:
-  // Local addresses whose ends are kept.
+  // Local addresses whose ends are kept, and ends of which it is kept which
+  // they were.
   static constexpr size_t kMostKept = 4096;
+  static constexpr size_t kMostEnds = 4096;
+  static constexpr size_t kMostEndedListeners = 4096;
 
   // Family, address (two halves), port and interface.
   struct Key {
@@ -61,11 +76,33 @@ class AcceptedCounts {
   };
   static Key KeyOf(const SocketReport& report);
 
+  // Of one local address.
+  struct Kept {
+    // As that of one connection.
+    SocketReport sum;
+    struct End {
+      uint64_t cookie;
+      NetAddress peer;
+    };
+    std::vector<End> ends;
+  };
+
+  void TellOf(const LentSocket& listener, const Kept& kept) const;
+
   const absl::Duration settle_time_;
+  const EndSink sink_;
   LentListeners listeners_;
   absl::Time settled_at_ = absl::InfinitePast();
   bool settle_due_ = false;
-  absl::flat_hash_map<Key, SocketReport> kept_;
+  absl::flat_hash_map<Key, Kept> kept_;
+  size_t kept_ends_ = 0;
+  struct EndedListener {
+    LentSocket lent;
+    SocketReport report;
+    absl::Duration at;  // SteadyTime()
+  };
+  // In the order of their ends.
+  std::deque<EndedListener> ended_listeners_;
 };
 
 }  // namespace wspd

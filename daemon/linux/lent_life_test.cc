@@ -1,5 +1,6 @@
 // What operators are told of a lent socket's life: how it begins and how it
-// ends. What lies between is its program's and the kernel's affair.
+// ends. What lies between is its program's and the kernel's affair, as is how a
+// connection begins that a lent listener accepts.
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -10,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/linux/lent_sockets_fixture.h"
 #include "daemon/linux/socket_destruction.h"
+#include "daemon/socket/net_address.h"
+#include "daemon/testing/tcp_pair.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -21,6 +24,16 @@ using wsp::v1::JournalEvent;
 
 class LentLifeTest : public LentSocketsTest {
  protected:
+  static uint64_t CookieOf(int fd) {
+    uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+    EXPECT_EQ(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size), 0);
+    return cookie;
+  }
+  static EventReader::Filter OfCookie(uint64_t cookie) {
+    return
+        [cookie](const EventRecord& record) { return record.cookie == cookie; };
+  }
   std::vector<EventRecord> AwaitClosed(const Lent& lent) {
     return reader_.AwaitKind(JournalEvent::KIND_SOCKET_CLOSED,
                              OfSocket(lent.entry.socket_id));
@@ -75,6 +88,59 @@ TEST_F(LentLifeTest, AnEndThatIsLookedForIsToldToo) {
   lent.fd.Reset();
   EXPECT_THAT(EventReader::ToWords(AwaitClosed(lent)),
               ElementsAre("socket_opened", "socket_closed"));
+}
+
+// The connections that a listener has accepted, as the kernel tells of them:
+// when they end.
+TEST_F(LentLifeTest, OfWhatAListenerHasAccepted) {
+  Start();
+  owner_->client_id = 7;
+  const Lent listener = Lend(Request::FAMILY_IPV4, Request::TYPE_STREAM);
+  ASSERT_EQ(listen(listener.fd.get(), 16), 0);
+  const NetAddress local = NetAddress::LocalOf(listener.fd.get());
+  // The first is looked for, others are known then.
+  for (int i = 0; i < 3; ++i) {
+    OwnedFd peer = ConnectToLoopback(local.port());
+    OwnedFd ours(accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const uint64_t cookie = CookieOf(ours.get());
+    const NetAddress remote = NetAddress::LocalOf(peer.get());
+    ours.Reset();
+    peer.Reset();
+    const std::vector<EventRecord> all =
+        reader_.AwaitKind(JournalEvent::KIND_SOCKET_CLOSED, OfCookie(cookie));
+    ASSERT_THAT(
+        EventReader::ToWords(all),
+        ElementsAre("socket_accepted told at its end", "socket_closed"));
+    for (const EventRecord& record : all) {
+      EXPECT_EQ(record.client_id, 7u);
+      EXPECT_EQ(record.pid, 42);
+      EXPECT_EQ(record.uid, geteuid());
+      EXPECT_EQ(record.socket_id, 0u);
+      EXPECT_EQ(record.listener_socket_id, listener.entry.socket_id);
+      EXPECT_EQ(record.protocol, IPPROTO_TCP);
+      EXPECT_EQ(record.plane, wsp::v1::PLANE_LENT);
+      EXPECT_EQ(record.local.port(), local.port());
+      EXPECT_TRUE(record.peer.SameEndpoint(remote));
+    }
+  }
+}
+
+// As at the end of its process, whose descriptors the kernel closes in order.
+TEST_F(LentLifeTest, OfWhatAListenerHadAcceptedThatEndsFirst) {
+  Start();
+  Lent listener = Lend(Request::FAMILY_IPV4, Request::TYPE_STREAM);
+  ASSERT_EQ(listen(listener.fd.get(), 16), 0);
+  OwnedFd peer =
+      ConnectToLoopback(NetAddress::LocalOf(listener.fd.get()).port());
+  OwnedFd ours(accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const uint64_t cookie = CookieOf(ours.get());
+  listener.fd.Reset();
+  ours.Reset();
+  peer.Reset();
+  const std::vector<EventRecord> all =
+      reader_.AwaitKind(JournalEvent::KIND_SOCKET_CLOSED, OfCookie(cookie));
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].listener_socket_id, listener.entry.socket_id);
 }
 
 TEST_F(LentLifeTest, AnAdministratorsReset) {

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -34,7 +35,8 @@ bool IsOlder(const LentSocket& a, const LentSocket& b) {
 
 LentListeners LentListeners::Find(std::vector<LentSocket> lent) {
   LentListeners listeners;
-  listeners.lent_ = std::move(lent);
+  listeners.lent_.assign(std::make_move_iterator(lent.begin()),
+                         std::make_move_iterator(lent.end()));
   absl::flat_hash_map<uint64_t, const LentSocket*> by_cookie;
   std::set<int> families;
   for (const LentSocket& socket : listeners.lent_) {
@@ -58,6 +60,11 @@ LentListeners LentListeners::Find(std::vector<LentSocket> lent) {
     }
   }
   return listeners;
+}
+
+void LentListeners::Add(const LentSocket& lent, const SocketReport& report) {
+  lent_.push_back(lent);
+  by_port_[report.local.port()].push_back({report, &lent_.back()});
 }
 
 const LentSocket* LentListeners::ListenerOf(

@@ -2,6 +2,7 @@
 #define WSPD_DAEMON_LINUX_LENT_LISTENERS_H_
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -25,6 +26,9 @@ class LentListeners {
   LentListeners(LentListeners&&) = default;
   LentListeners& operator=(LentListeners&&) = default;
 
+  // One more, that was `lent` and has ended as `report` says.
+  void Add(const LentSocket& lent, const SocketReport& report);
+
   // The lent listener that has accepted the connection. Null: there is none, or
   // a listener that isn't lent fits as well.
   //
@@ -40,8 +44,8 @@ class LentListeners {
     const LentSocket* lent;
   };
 
-  // As they were then.
-  std::vector<LentSocket> lent_;
+  // As they were then, and those that were added, whose places stay.
+  std::deque<LentSocket> lent_;
   absl::flat_hash_map<uint16_t, std::vector<Listener>> by_port_;
 };
 

@@ -148,6 +148,27 @@ void LentSockets::Note(wsp::v1::JournalEvent::Kind kind,
   options_.events->Append(record);
 }
 
+void LentSockets::NoteAcceptedEnd(const LentSocket& listener,
+                                  const SocketReport& ended) const {
+  if (options_.events == nullptr) return;
+  EventRecord record;
+  record.plane = wsp::v1::PLANE_LENT;
+  record.client_id = listener.owner->client_id.load(std::memory_order_relaxed);
+  record.pid = listener.owner->pid;
+  record.uid = listener.owner->uid;
+  record.cookie = ended.cookie;
+  record.listener_socket_id = listener.socket_id;
+  record.protocol = listener.protocol;
+  record.local = ended.local;
+  record.peer = ended.peer;
+  record.kind = wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED;
+  record.SetDetail("told at its end");
+  options_.events->Append(record);
+  record.kind = wsp::v1::JournalEvent::KIND_SOCKET_CLOSED;
+  record.SetDetail("");
+  options_.events->Append(record);
+}
+
 void LentSockets::NoteEnd(const LentSocket& socket,
                           const SocketReport* report) const {
   // Reset() has yet to say so.
@@ -175,6 +196,10 @@ void LentSockets::OnSocketEnded(const SocketReport& report) {
   if (Take(report.cookie, &socket)) {
     CountBytes(report);
     NoteEnd(socket, &report);
+    if (socket.protocol == IPPROTO_TCP && report.local.port() != 0 &&
+        report.peer.port() == 0) {
+      accepted_.AddEndedListener(socket, report);
+    }
     return LogEnd(socket, &report);
   }
   // Somebody else's, or one that a lent listener has accepted.

@@ -93,7 +93,12 @@ class LentSockets : public SocketEndObserver,
 
  private:
   LentSockets(const Options& options, EventLoop* loop)
-      : options_(options), loop_(loop), accepted_(options.settle_time) {}
+      : options_(options),
+        loop_(loop),
+        accepted_(options.settle_time, [this](const LentSocket& listener,
+                                              const SocketReport& ended) {
+          NoteAcceptedEnd(listener, ended);
+        }) {}
 
   void CountBytes(const SocketReport& report);
   // Counts connections that were accepted and have ended.
@@ -105,6 +110,10 @@ class LentSockets : public SocketEndObserver,
   // `report`, null for nothing.
   void Note(wsp::v1::JournalEvent::Kind kind, const LentSocket& socket,
             const SocketReport* report = nullptr) const;
+  // The same of the end of a connection that a listener had accepted: all of
+  // its life, since nothing was known before.
+  void NoteAcceptedEnd(const LentSocket& listener,
+                       const SocketReport& ended) const;
   // The same of its end, for one that was taken out.
   void NoteEnd(const LentSocket& socket, const SocketReport* report) const;
   void ListenLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

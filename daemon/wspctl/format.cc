@@ -214,9 +214,10 @@ std::string FormatEvents(const wsp::v1::WatchEventsResponse& response,
                     " ", EventKindName(event.kind()),
                     " client=", event.client_id(), " pid=", event.pid(),
                     " uid=", event.uid());
-    if (event.socket_id() != 0) {
-      absl::StrAppendFormat(&text, " socket=%016x plane=%s protocol=%s",
-                            event.socket_id(), PlaneName(event.plane()),
+    if (event.socket_id() != 0 || event.cookie() != 0) {
+      absl::StrAppendFormat(&text, " socket=%s plane=%s protocol=%s",
+                            SocketNumber(event.socket_id(), event.cookie()),
+                            PlaneName(event.plane()),
                             ProtocolName(event.protocol()));
     }
     if (event.listener_socket_id() != 0) {

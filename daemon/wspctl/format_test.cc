@@ -314,6 +314,12 @@ TEST(FormatEventsTest, ALineEach) {
   event->set_socket_id(17);
   event->set_listener_socket_id(16);
   event->set_protocol(IPPROTO_TCP);
+  event = response.add_events();
+  event->set_kind(wsp::v1::JournalEvent::KIND_SOCKET_CLOSED);
+  event->set_cookie(0xabc);
+  event->set_listener_socket_id(16);
+  event->set_plane(wsp::v1::PLANE_LENT);
+  event->set_protocol(IPPROTO_TCP);
   const std::string text = FormatEvents(response, absl::UTCTimeZone());
   EXPECT_EQ(text,
             "lost 3 events: they came faster than they were read\n"
@@ -324,9 +330,12 @@ TEST(FormatEventsTest, ALineEach) {
             "peer=127.0.0.1:80 error=\"Permission denied\"\n"
             "1970-01-01T00:00:00.000+00:00 socket_accepted client=0 pid=0 "
             "uid=0 socket=0000000000000011 plane=forwarded protocol=tcp "
+            "listener=0000000000000010\n"
+            "1970-01-01T00:00:00.000+00:00 socket_closed client=0 pid=0 uid=0 "
+            "socket=sk:abc plane=lent protocol=tcp "
             "listener=0000000000000010\n");
   const std::string json = FormatEventsJson(response);
-  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 4);
+  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 5);
   EXPECT_THAT(json, HasSubstr("{\"lost\":\"3\"}\n"));
   EXPECT_THAT(json, HasSubstr("\"kind\":\"KIND_CLIENT_DIED\""));
   EXPECT_THAT(json, HasSubstr("\"peer\":\"127.0.0.1:80\","));

@@ -237,10 +237,13 @@ std::vector<Column> HeadingsOf(const std::vector<const SocketColumn*>& chosen) {
 
 }  // namespace
 
+std::string SocketNumber(uint64_t socket_id, uint64_t cookie) {
+  return socket_id != 0 || cookie == 0 ? absl::StrFormat("%016x", socket_id)
+                                       : absl::StrFormat("sk:%x", cookie);
+}
+
 std::string SocketNumber(const Socket& socket) {
-  return socket.socket_id() != 0 || socket.cookie() == 0
-             ? absl::StrFormat("%016x", socket.socket_id())
-             : absl::StrFormat("sk:%x", socket.cookie());
+  return SocketNumber(socket.socket_id(), socket.cookie());
 }
 
 void FindSocketNames(const Socket& socket,

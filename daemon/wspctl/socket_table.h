@@ -72,6 +72,7 @@ class SocketPrinter {
 };
 
 // By which `reset` knows it. As `ss -e` has cookies.
+std::string SocketNumber(uint64_t socket_id, uint64_t cookie);
 std::string SocketNumber(const wsp::v1::Socket& socket);
 
 }  // namespace wspd

@@ -31,11 +31,11 @@ class EventsTest(preload_case.PreloadCase):
         self.watch.wait()
         self.watch.stdout.close()
 
-    def all_of_it(self):
+    def all_of_it(self, accepted=0):
         """The events of the program's sockets, when it has ended with all of
-        them."""
+        them, also those of so many that it has accepted."""
         events, open_sockets, gone = [], set(), False
-        while not gone or open_sockets:
+        while not gone or open_sockets or accepted > 0:
             event = json.loads(self.watch.stdout.readline())
             self.assertNotIn("lost", event)
             gone |= event["kind"] == "KIND_CLIENT_GONE"
@@ -43,9 +43,10 @@ class EventsTest(preload_case.PreloadCase):
                 continue
             events.append(event)
             if event["kind"] in ("KIND_SOCKET_OPENED", "KIND_SOCKET_ACCEPTED"):
-                open_sockets.add(event["socket_id"])
+                open_sockets.add(event["cookie"])
             if event["kind"] == "KIND_SOCKET_CLOSED":
-                open_sockets.remove(event["socket_id"])
+                open_sockets.remove(event["cookie"])
+                accepted -= event["socket_id"] == "0"
         return events
 
     def lives(self, events):
@@ -57,11 +58,11 @@ class EventsTest(preload_case.PreloadCase):
             words = event["kind"][len("KIND_SOCKET_"):].lower()
             if event["detail"]:
                 words += " " + event["detail"]
-            lives.setdefault(event["socket_id"], []).append(words)
+            lives.setdefault(event["cookie"], []).append(words)
             self.assertEqual(event["plane"], "PLANE_RELAYED" if RELAYED
                              else "PLANE_LENT")
             self.assertNotEqual(event["cookie"], "0")
-        used = {event["socket_id"] for event in events
+        used = {event["cookie"] for event in events
                 if event["local"] != "-"}
         return [life for socket, life in lives.items() if socket in used]
 
@@ -97,10 +98,18 @@ class EventsTest(preload_case.PreloadCase):
         """)
         port = int(program.stdout.readline())
         self.finish(program)
-        events = self.all_of_it()
+        # What a relayed listener accepts has a number, as its other sockets.
+        events = self.all_of_it(accepted=0 if RELAYED else 1)
         lives = self.lives(events)
         if not RELAYED:
-            self.assertEqual(lives, [["opened", "closed"]] * 2)
+            self.assertEqual(sorted(lives), [
+                ["accepted told at its end", "closed"], ["opened", "closed"],
+                ["opened", "closed"]])
+            (accepted,) = [event for event in events
+                           if event["kind"] == "KIND_SOCKET_ACCEPTED"]
+            self.assertEqual(accepted["local"], f"127.0.0.1:{port}")
+            self.assertIn(accepted["listener_socket_id"],
+                          {event["socket_id"] for event in events})
             return
         self.assertEqual(sorted(lives), sorted([
             ["opened", "bound", "listening", "closed"],
