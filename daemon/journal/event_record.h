@@ -41,6 +41,8 @@ struct EventRecord {
   uid_t uid = 0;
   int protocol = 0;
   int linux_errno = 0;
+  // Those of the kind that weren't written down before it.
+  uint32_t suppressed = 0;
   // The same as the event before, for another client that shares the socket.
   bool repeated = false;
   NetAddress local;

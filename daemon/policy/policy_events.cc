@@ -2,6 +2,9 @@
 
 #include <errno.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "daemon/base/log.h"
 #include "daemon/journal/event_record.h"
 
@@ -11,8 +14,11 @@ void PolicyEvents::OnPolicyEvent(const PolicyEvent& event) {
   EventJournal* const journal = journal_.load(std::memory_order_acquire);
   if (!event.denied || journal == nullptr) return;
   static LogLimit limit(kMostPerSecond);
-  if (!limit.Admit()) return;
+  const auto suppressed = limit.Admit();
+  if (!suppressed) return;
   EventRecord record;
+  record.suppressed = static_cast<uint32_t>(
+      std::min<uint64_t>(*suppressed, std::numeric_limits<uint32_t>::max()));
   record.kind = wsp::v1::JournalEvent::KIND_SOCKET_REFUSED;
   record.pid = event.pid;
   record.uid = event.uid;

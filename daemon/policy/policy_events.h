@@ -9,7 +9,8 @@
 namespace wspd {
 
 // Tells operators what was denied (KIND_SOCKET_REFUSED), so often a second that
-// whoever asks for denials all the time drives no other events out.
+// whoever asks for denials all the time drives no other events out; the next
+// event says how many were left out.
 class PolicyEvents : public PolicyObserver {
  public:
   static constexpr int kMostPerSecond = 100;

@@ -45,9 +45,29 @@ TEST(PolicyEventsTest, ManyDriveNobodysOut) {
   EventJournal journal;
   PolicyEvents events;
   events.SetJournal(&journal);
-  for (int i = 0; i < 20000; ++i) events.OnPolicyEvent(Denial());
+  uint64_t told = 0;
+  uint64_t suppressed = 0;
+  uint64_t sequence = 1;
+  uint64_t lost = 0;
+  EventRecord record;
+  const auto read = [&] {
+    while (journal.Read(&sequence, &record, &lost)) {
+      suppressed += record.suppressed;
+      ++told;
+    }
+  };
+  uint64_t happened = 0;
+  for (; happened < 20000; ++happened) events.OnPolicyEvent(Denial());
   // In a few seconds at most.
   EXPECT_LT(journal.next(), 4000u);
+  // Until one has told of those before it.
+  const uint64_t before = journal.next();
+  while (journal.next() == before) {
+    events.OnPolicyEvent(Denial());
+    ++happened;
+  }
+  read();
+  EXPECT_EQ(told + suppressed, happened);
 }
 
 }  // namespace

@@ -233,6 +233,9 @@ std::string FormatEvents(const wsp::v1::WatchEventsResponse& response,
     if (event.linux_errno() != 0) {
       absl::StrAppend(&text, " error=\"", strerror(event.linux_errno()), "\"");
     }
+    if (event.suppressed() != 0) {
+      absl::StrAppend(&text, " suppressed=", event.suppressed());
+    }
     if (!event.detail().empty()) {
       absl::StrAppend(&text, " detail=\"", Escape(event.detail()), "\"");
     }

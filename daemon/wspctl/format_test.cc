@@ -309,6 +309,7 @@ TEST(FormatEventsTest, ALineEach) {
   event->mutable_peer()->mutable_ipv4()->set_address(0x7f000001);
   event->mutable_peer()->mutable_ipv4()->set_port(80);
   event->set_linux_errno(EACCES);
+  event->set_suppressed(7);
   event = response.add_events();
   event->set_kind(wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED);
   event->set_socket_id(17);
@@ -327,7 +328,7 @@ TEST(FormatEventsTest, ALineEach) {
             "detail=\"a\\nb\"\n"
             "1970-01-01T00:00:00.000+00:00 socket_refused client=0 pid=0 uid=0 "
             "socket=0000000000000010 plane=relayed protocol=tcp "
-            "peer=127.0.0.1:80 error=\"Permission denied\"\n"
+            "peer=127.0.0.1:80 error=\"Permission denied\" suppressed=7\n"
             "1970-01-01T00:00:00.000+00:00 socket_accepted client=0 pid=0 "
             "uid=0 socket=0000000000000011 plane=forwarded protocol=tcp "
             "listener=0000000000000010\n"
