@@ -1,4 +1,7 @@
 // What rules deny to relayed sockets: by calls, and by what comes without one.
+#include <arpa/inet.h>
+#include <net/if.h>
+
 #include <cstring>
 #include <string>
 #include <utility>
@@ -37,6 +40,17 @@ NetAddress At(uint32_t host, int port) {
   return NetAddress(address);
 }
 
+// The same as the host part of ::ffff:0:0/96.
+NetAddress MappedAt(uint32_t host, int port) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(static_cast<uint16_t>(port));
+  address.sin6_addr.s6_addr[10] = address.sin6_addr.s6_addr[11] = 0xff;
+  const uint32_t ipv4 = htonl(host);
+  memcpy(&address.sin6_addr.s6_addr[12], &ipv4, sizeof(ipv4));
+  return NetAddress(address);
+}
+
 constexpr uint32_t kDenied = 0x7f000002;
 constexpr uint32_t kAllowed = 0x7f000001;
 
@@ -52,9 +66,11 @@ class RelayPolicyTest : public RelayFixture {
     access_ = store_->AccessOf(identity, ProcessKey::Of(identity, ""));
   }
 
-  Relayed MakeRestricted(int type) {
+  Relayed MakeRestricted(int type, int family = AF_INET) {
     wsp::v1::LinuxSocketRequest request;
-    request.set_family(wsp::v1::LinuxSocketRequest::FAMILY_IPV4);
+    request.set_family(family == AF_INET
+                           ? wsp::v1::LinuxSocketRequest::FAMILY_IPV4
+                           : wsp::v1::LinuxSocketRequest::FAMILY_IPV6);
     request.set_type(type == SOCK_STREAM
                          ? wsp::v1::LinuxSocketRequest::TYPE_STREAM
                          : wsp::v1::LinuxSocketRequest::TYPE_DATAGRAM);
@@ -168,6 +184,49 @@ TEST_F(RelayPolicyTest, CallsOfDatagramSocketsAreDenied) {
   EXPECT_EQ(Send(relayed, At(kAllowed, 4000)), 0);
   EXPECT_EQ(Connect(relayed, At(kAllowed, 4000)), 0);
   EXPECT_EQ(Connect(relayed, At(kDenied, 4000)), EACCES);
+}
+
+TEST_F(RelayPolicyTest, AMappedAddressIsTheIPv4One) {
+  Apply(kDenyRule);
+  const TcpListener listener = ListenOnLoopback();
+  const Relayed stream = MakeRestricted(SOCK_STREAM, AF_INET6);
+  EXPECT_EQ(Connect(stream, MappedAt(kDenied, listener.port)), EACCES);
+  EXPECT_EQ(Connect(stream, MappedAt(kAllowed, listener.port)), 0);
+  EXPECT_EQ(Bind(MakeRestricted(SOCK_STREAM, AF_INET6), MappedAt(kDenied, 0)),
+            EACCES);
+  OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const NetAddress any = At(0, 0);
+  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  SetDeadline(peer.get());
+  const int port = NetAddress::LocalOf(peer.get()).port();
+  const Relayed datagrams = MakeRestricted(SOCK_DGRAM, AF_INET6);
+  EXPECT_EQ(Send(datagrams, MappedAt(kDenied, port)), EACCES);
+  EXPECT_EQ(Connect(datagrams, MappedAt(kDenied, port)), EACCES);
+  Write(datagrams, MappedAt(kDenied, port), "denied");
+  Write(datagrams, MappedAt(kAllowed, port), "allowed");
+  char buffer[16] = {};
+  ASSERT_EQ(recv(peer.get(), buffer, sizeof(buffer), 0), 7);
+  EXPECT_STREQ(buffer, "allowed");
+}
+
+TEST_F(RelayPolicyTest, OptionsThatJoinIPv6GroupsAreDenied) {
+  Apply("rules { verdict: DENY addresses: 'ff00::/8' }");
+  const Relayed relayed = MakeRestricted(SOCK_DGRAM, AF_INET6);
+  ipv6_mreq any{};
+  inet_pton(AF_INET6, "ff02::1234", &any.ipv6mr_multiaddr);
+  any.ipv6mr_interface = if_nametoindex("lo");
+  const auto join = [&](int name) {
+    LinuxCallRequest request;
+    auto* option = request.mutable_set_option();
+    option->set_level(IPPROTO_IPV6);
+    option->set_name(name);
+    option->set_value(
+        std::string(reinterpret_cast<const char*>(&any), sizeof(any)));
+    return Call(relayed, request);
+  };
+  EXPECT_EQ(join(IPV6_JOIN_GROUP), EACCES);
+  Apply("rules { verdict: DENY addresses: '239.0.0.0/8' }");
+  EXPECT_EQ(join(IPV6_JOIN_GROUP), 0);
 }
 
 TEST_F(RelayPolicyTest, OptionsThatJoinGroupsAreDenied) {
