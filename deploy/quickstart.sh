@@ -141,7 +141,7 @@ if [ -n "$keep" ]; then
   echo "   export WSPD_SOCKET=$WSPD_SOCKET"
   echo "   ${no_network[*]} ${wspcat[*]} connect ADDRESS PORT"
   echo "   $bin/daemon/wspctl/wspctl --socket $work/admin.sock clients"
-  echo "   kill $daemon; rm -r $work      # to stop it"
+  echo "   kill $daemon; rm -rf $work     # to stop it"
   trap - EXIT
   kill "${pids[1]}" 2>/dev/null || true
   disown "$daemon"

@@ -63,7 +63,7 @@ else
   # An answer that Bazel has kept may be of a time without the means.
   bazel_tests default --build_tests_only=false \
     ${no_skips:+--nocache_test_results} //...
-  check "quickstart" bash deploy/quickstart.sh
+  check "quickstart" bash tests/quickstart.sh
   check "boot" bash tests/service/boot.sh
   check "containers" bash tests/containers/run.sh
   bazel_tests tsan --config=tsan --build_tests_only //daemon/... \

@@ -1,5 +1,5 @@
 """What of a guide is to be run: its fenced blocks. As a program it prints those
-that are for a booted system: guide.py PAGE
+that are for a booted system, or of another kind: guide.py PAGE [KIND]
 
     ```sh            commands, in the order of the page, in one shell
     ```sh as root on a booted system
@@ -85,9 +85,10 @@ def matches(expected, printed):
 
 
 if __name__ == "__main__":
+    wanted = sys.argv[2] if len(sys.argv) > 2 else BOOTED
     with open(sys.argv[1]) as file:
-        booted = [block.text for block in blocks(file.read())
-                  if block.kind == BOOTED]
-    if not booted:
-        sys.exit(f"{sys.argv[1]} has nothing for a booted system")
-    print("".join(booted), end="")
+        found = [block.text for block in blocks(file.read())
+                 if block.kind == wanted]
+    if not found:
+        sys.exit(f"{sys.argv[1]} has no block of {wanted!r}")
+    print("".join(found), end="")

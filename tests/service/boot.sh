@@ -145,7 +145,7 @@ mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io \
   --dpkgopt='path-exclude=/usr/share/doc/*' \
   --dpkgopt='path-exclude=/usr/share/locale/*' \
   --dpkgopt='path-include=/usr/share/doc/wspd/*' \
-  --include="systemd,systemd-sysv,init-system-helpers,curl,$depends" \
+  --include="systemd,systemd-sysv,init-system-helpers,curl,sudo,adduser,$depends" \
   bookworm "$work/root.tar" >"$work/mmdebstrap.log" 2>&1 || {
   tail -n 3 "$work/mmdebstrap.log"
   skip "no root could be made"
@@ -217,6 +217,24 @@ inside sh -c 'cd /tmp/guide && bash -eux /packages/guide.sh' \
 inside rm -r /tmp/guide
 serves
 
+step "a capability more"
+/usr/bin/python3 -B tests/guides/guide.py deploy/guides/operator.md ini \
+  >"$work/packages/drop_in.conf"
+# An editor, on a terminal, as systemctl wants it.
+inside env SYSTEMD_EDITOR="cp /packages/drop_in.conf" \
+  script -qec "systemctl edit wspd" /dev/null >"$work/log" ||
+  fail "systemctl edit wspd: $(cat "$work/log")"
+inside sed -i 's/^  sys_ptrace: false/  sys_ptrace: true/' \
+  /etc/wspd/wspd.textproto
+inside systemctl restart wspd
+inside grep -q 'CapEff:.*0080401$' "/proc/$(property MainPID)/status" ||
+  fail "the daemon hasn't CAP_SYS_PTRACE"
+serves
+inside sed -i 's/^  sys_ptrace: true/  sys_ptrace: false/' \
+  /etc/wspd/wspd.textproto
+inside systemctl revert wspd >/dev/null 2>&1
+inside systemctl restart wspd
+
 step "reboot"
 boot=$(inside cat /proc/sys/kernel/random/boot_id; inside stat -c %Y /proc/1)
 engine restart -t 30 "$name" >/dev/null
@@ -286,12 +304,12 @@ await "its end" sh -c \
   '[ "$(systemctl show --value -p ActiveState wspd.service)" = failed ]'
 [ "$(property ExecMainStatus)" = 78 ] || fail "not told as a wrong one"
 inside sh -c 'sed -i /nonsense/d /etc/wspd/wspd.textproto &&
-  systemctl reset-failed && systemctl restart wspd.socket wspd-admin.socket &&
+  systemctl reset-failed wspd && systemctl restart wspd.socket wspd-admin.socket &&
   systemctl start wspd.service'
 serves
 
 step "remove"
-inside dpkg -r wspd >"$work/log" 2>&1 || fail "removing: $(cat "$work/log")"
+inside apt-get remove -y wspd >"$work/log" 2>&1 || fail "removing: $(cat "$work/log")"
 for gone in /run/wspd /usr/sbin/wspd /lib/systemd/system/wspd.service; do
   if inside test -e "$gone"; then fail "removed, but there is $gone"; fi
 done
@@ -302,10 +320,27 @@ inside test -e /etc/wspd/wspd.textproto || fail "the configuration is gone"
 ours_are_well
 
 step "purge"
-inside dpkg -P wspd >"$work/log" 2>&1 || fail "purging: $(cat "$work/log")"
+inside apt-get purge -y wspd >"$work/log" 2>&1 || fail "purging: $(cat "$work/log")"
 left=$(inside find / -xdev -name '*wspd*' -not -path '/proc/*' \
   -not -path '/sys/*' -not -path '/packages*' -not -path '/var/log/*' \
   -not -path '/var/cache/*')
 [ -z "$left" ] || fail "purged, but there is $left"
+
+step "the README"
+/usr/bin/python3 -B tests/guides/commands.py README.md "As a service" \
+  >"$work/packages/readme.sh"
+exposure=$(sed -n 's/.*`systemd-analyze security wspd` says \([0-9.]*\).*/\1/p' \
+  README.md)
+# The package has been built; no sources are in there.
+inside sh -c 'mkdir -p /tmp/readme/deploy/debian && cd /tmp/readme &&
+  printf "#!/bin/sh\necho %s\n" "$0" >deploy/debian/build_package.sh &&
+  chmod +x deploy/debian/build_package.sh' "/packages/${second##*/}"
+inside sh -c 'cd /tmp/readme && USER=alice bash -eux /packages/readme.sh' \
+  >"$work/log" 2>&1 || fail "the README: $(cat "$work/log")"
+inside id -nG alice | grep -qw wspd || fail "alice isn't in the group"
+inside systemd-analyze security --no-pager wspd |
+  grep -q "Overall exposure level for wspd.service: $exposure " ||
+  fail "the exposure isn't $exposure, as the README says"
+serves
 
 step "everything was as said"
