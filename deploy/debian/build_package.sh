@@ -31,7 +31,7 @@ done
 cd "$(dirname "$0")/../.."
 
 if ! command -v dh_installsysusers >/dev/null; then
-  bash deploy/install_packages.sh --package
+  bash deploy/install_packages.sh --package >&2
 fi
 if [ -z "$bin" ]; then
   bazel build --noshow_progress --ui_event_filters=-info \

@@ -30,11 +30,11 @@ SECONDS = 60
 # A client of the daemon and a server, for the commands to be about.
 WORLD = """
 cp deploy/wspd.textproto /etc/wspd/wspd.textproto
-echo "127.0.0.1 example.test" >>/etc/hosts
+echo "127.0.0.1 example.com example.test" >>/etc/hosts
 /usr/bin/python3 -m http.server --bind 127.0.0.1 80 >/dev/null 2>&1 &
 wspd --config /etc/wspd/wspd.textproto 2>/run/wspd.log &
 await curl -s http://127.0.0.1/
-await wspctl health
+await wspctl health || { cat /run/wspd.log; false; }
 cat >/run/hold.py <<'PYTHON'
 import socket, time
 held = socket.create_connection(("127.0.0.1", 80))

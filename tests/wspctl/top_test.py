@@ -4,8 +4,10 @@
 Usage: top_test.py WSPD PROTO_ROOT WSPCTL
 """
 
+import html
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +27,8 @@ PROTOS = wire_client.load_protos(sys.argv[2])
 TYPES, PROVIDER, ADMIN = PROTOS
 WSPCTL = os.path.abspath(sys.argv[3])
 LOOPBACK = 0x7F000001
+# The README's.
+PICTURE = "deploy/wspctl_top.svg"
 
 
 class TopTest(unittest.TestCase):
@@ -68,6 +72,25 @@ class TopTest(unittest.TestCase):
             if line.split()[:1] == [str(os.getpid())]:
                 return line.split()
         return None
+
+    def test_the_picture_is_of_this_screen(self):
+        with open(PICTURE, encoding="utf-8") as file:
+            texts = [html.unescape(text) for text in
+                     re.findall(r"<text [^>]*>([^<]*)</text>", file.read())]
+        columns = texts[texts.index("PID"):texts.index("COMMAND") + 1]
+        # As wide and high as that is.
+        lines = [line for line in self.top(columns=110, rows=15).lines()
+                 if line.strip()]
+        heading = next(line.split() for line in lines
+                       if line.split()[0] == "PID")
+        self.assertEqual(columns, heading)
+        self.assertEqual(texts[-1].split(), lines[-1].split())
+
+        def shape(text):
+            return re.sub(r"[\d.]+[KMG]?|-", "0", text).rstrip()
+
+        self.assertEqual([shape(text) for text in texts[:2]],
+                         [shape(line) for line in lines[:2]])
 
     def keep_sending(self):
         stop = threading.Event()
