@@ -195,6 +195,33 @@ TEST_F(IpOptionTest, V6OnlyComesBeforeTheBind) {
   EXPECT_EQ(Set(stream6_, IPPROTO_IPV6, IPV6_V6ONLY, 0), WsaCode{WSAEINVAL});
 }
 
+// A source route takes packets where no rule was asked about; it and what isn't
+// known need a privilege that is the daemon's alone.
+TEST_F(IpOptionTest, HeaderOptionsAreThoseOfAnybody) {
+  constexpr char kNothing = 1;
+  const auto set = [this](const std::string& options) {
+    int error = 0;
+    const int result = spi_->table().lpWSPSetSockOpt(
+        datagram_, IPPROTO_IP, IP_OPTIONS, options.data(),
+        static_cast<int>(options.size()), &error);
+    return WsaCode{result == 0 ? 0 : error};
+  };
+  const std::string via = {3 + 4, 4, 127, 0, 0, 2};
+  const std::string record_route = {7, 7, 4, 0, 0, 0, 0};
+  EXPECT_EQ(set(record_route), kOk);
+  for (const uint8_t type : {131, 137, 130, 134, 136, 25}) {
+    const std::string option = static_cast<char>(type) + via;
+    EXPECT_EQ(set(option), WsaCode{WSAEACCES}) << int{type};
+    EXPECT_EQ(set(kNothing + option), WsaCode{WSAEACCES}) << int{type};
+    EXPECT_EQ(set(record_route + option), WsaCode{WSAEACCES}) << int{type};
+  }
+  // As the kernel has it.
+  EXPECT_EQ(set({7, 1}), WsaCode{WSAEINVAL});
+  EXPECT_EQ(set({7, 40, 4}), WsaCode{WSAEINVAL});
+  EXPECT_EQ(set({7}), WsaCode{WSAEINVAL});
+  EXPECT_EQ(set(""), kOk);
+}
+
 // ---------------------------------------------------------- the level
 // SOL_SOCKET
 
