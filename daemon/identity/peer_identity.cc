@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -169,13 +170,63 @@ std::vector<std::string> ReadCommandLine(pid_t pid) {
                         '\0');
 }
 
+// Whether a process of a user namespace that isn't known is in the daemon's.
+// /proc/PID/uid_map can be read of any process; only root makes another
+// namespace with all the ids that this one has.
+absl::optional<bool> HasOwnUserIds(pid_t pid) {
+  const auto map = ReadProcFile(ProcPath(pid, "uid_map"), kMaxProcFileBytes);
+  const auto own = ReadProcFile("/proc/self/uid_map", kMaxProcFileBytes);
+  if (!map || !own) return absl::nullopt;
+  return *map == *own;
+}
+
+// Whether a line of /proc/PID/status has the capability.
+bool HasCapability(absl::string_view status, absl::string_view name,
+                   int capability) {
+  uint64_t capabilities;
+  return absl::SimpleHexAtoi(StatusLine(status, name), &capabilities) &&
+         (capabilities >> capability & 1) != 0;
+}
+
+// Whether all user ids in /proc/PID/status are `uid`.
+bool HasOnlyUid(absl::string_view status, uid_t uid) {
+  const absl::string_view uids = StatusLine(status, "Uid:");
+  if (uids.empty()) return false;
+  for (absl::string_view word : absl::StrSplit(uids, '\t', absl::SkipEmpty())) {
+    uid_t one;
+    if (!absl::SimpleAtoi(word, &one) || one != uid) return false;
+  }
+  return true;
+}
+
+// By `status`, which was read before the identity's user namespace: whoever
+// makes a new one has all capabilities there, and doesn't come back.
+absl::optional<bool> BindsLowPorts(const absl::optional<std::string>& status,
+                                   const PeerIdentity& identity) {
+  if (!status || StatusLine(*status, "CapEff:").empty()) return absl::nullopt;
+  if (!HasCapability(*status, "CapEff:", CAP_NET_BIND_SERVICE)) return false;
+  // Since it connected the process may have become a program that has more than
+  // its user: one that is set-user-ID, or has capabilities of its file. These
+  // clear the ambient set, by which services have theirs.
+  if (identity.uid != 0 &&
+      (!HasOnlyUid(*status, identity.uid) ||
+       !HasCapability(*status, "CapAmb:", CAP_NET_BIND_SERVICE))) {
+    return false;
+  }
+  if (!identity.user_namespace) return HasOwnUserIds(identity.pid);
+  return identity.user_namespace == ReadFileId("/proc/self/ns/user");
+}
+
 // Everything that /proc says. It is the right process's if that is still alive
 // afterwards, which the caller checks.
 void ReadProc(PeerIdentity* identity) {
   const auto start_time = ReadStartTime(identity->pid);
   if (start_time.ok()) identity->start_time_ticks = *start_time;
   identity->cgroup = ReadCgroup(identity->pid);
+  const auto status =
+      ReadProcFile(ProcPath(identity->pid, "status"), kMaxProcFileBytes);
   identity->user_namespace = ReadFileId(ProcPath(identity->pid, "ns/user"));
+  identity->binds_low_ports = BindsLowPorts(status, *identity);
   // All of one program, although an exec may come in between.
   for (int i = 0; i < kExecRetries; ++i) {
     identity->executable_file = ReadFileId(ProcPath(identity->pid, "exe"));

@@ -51,6 +51,9 @@ struct PeerIdentity {
   // which of a process that may do more than the daemon they aren't.
   absl::optional<FileId> executable_file;
   absl::optional<FileId> user_namespace;
+  // Whether it has CAP_NET_BIND_SERVICE in the daemon's user namespace, of
+  // others than root as an ambient capability; none if not readable.
+  absl::optional<bool> binds_low_ports;
 };
 
 inline constexpr size_t kMaxCommandLineBytes = 4096;

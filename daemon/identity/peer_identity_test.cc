@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -57,6 +59,11 @@ class TestListener {
   ~TestListener() {
     unlink(address_.sun_path);
     rmdir(folder_.c_str());
+  }
+
+  // In the folder; whoever makes it removes it.
+  std::string File(const std::string& name) const {
+    return folder_ + "/" + name;
   }
 
   // A new connection of the calling process, kept over exec.
@@ -166,6 +173,76 @@ TEST_P(PeerIdentityTest, SaysWhatTheKernelKnowsOfAChild) {
   groups.resize(getgroups(static_cast<int>(groups.size()), groups.data()));
   ASSERT_TRUE(identity.groups.has_value());
   EXPECT_THAT(*identity.groups, testing::UnorderedElementsAreArray(groups));
+}
+
+// Of the calling thread, as capset(2) takes it.
+bool KeepCapabilities(uint32_t low_half) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {{low_half, low_half, low_half}, {}};
+  return syscall(SYS_capset, &header, data) == 0;
+}
+
+// Becomes nobody, with the capability for privileged ports.
+bool BecomeNobodyWhoBindsLowPorts(bool ambient) {
+  return prctl(PR_SET_KEEPCAPS, 1) == 0 && BecomeNobody() &&
+         KeepCapabilities(1 << CAP_NET_BIND_SERVICE) &&
+         (!ambient || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE,
+                            CAP_NET_BIND_SERVICE, 0, 0) == 0);
+}
+
+TEST_P(PeerIdentityTest, LowPortsTakeTheCapabilityInThisUserNamespace) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const std::function<void()> bodies[] = {
+      [] { KeepCapabilities(1 << CAP_NET_BIND_SERVICE); },
+      [] { KeepCapabilities(1 << CAP_CHOWN); },
+      // Where it has them all.
+      [] {
+        if (unshare(CLONE_NEWUSER) != 0) KeepCapabilities(0);
+      },
+      [] { BecomeNobodyWhoBindsLowPorts(true); },
+      // As it would have by a program's file.
+      [] {
+        if (!BecomeNobodyWhoBindsLowPorts(false)) KeepCapabilities(0);
+      },
+  };
+  std::vector<absl::optional<bool>> found;
+  for (const auto& body : bodies) {
+    Child child([&] {
+      body();
+      listener_.Connect();
+    });
+    OwnedFd connection = listener_.Accept();
+    const auto peer = Read(connection);
+    ASSERT_TRUE(peer.ok()) << peer.status();
+    found.push_back(peer->identity.binds_low_ports);
+  }
+  EXPECT_THAT(found, ElementsAre(true, false, false, true, false));
+}
+
+// Whoever holds the connection then isn't it.
+TEST_P(PeerIdentityTest, ASetUserIdProgramLendsItsCapabilitiesToNobody) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root";
+  const std::string program = listener_.File("sleep");
+  const std::string copy =
+      "cp /bin/sleep " + program + " && chmod 4755 " + program;
+  ASSERT_EQ(system(copy.c_str()), 0);
+  Child child([&] {
+    (void)BecomeNobody();
+    listener_.Connect();
+    execl(program.c_str(), "sleep", "1000", nullptr);
+    _exit(71);
+  });
+  OwnedFd connection = listener_.Accept();
+  // It becomes root when it likes; not where such programs do nothing.
+  absl::StatusOr<Peer> peer;
+  do {
+    peer = Read(connection);
+    ASSERT_TRUE(peer.ok()) << peer.status();
+  } while (peer->identity.command_line.empty() ||
+           peer->identity.command_line[0] != "sleep");
+  unlink(program.c_str());
+  if (peer->identity.uid != kNobody) GTEST_SKIP() << "one user only here";
+  EXPECT_EQ(peer->identity.binds_low_ports, false);
 }
 
 TEST_P(PeerIdentityTest, HasAllGroupsHoweverMany) {

@@ -54,7 +54,7 @@ void ClientAccess::NoteResolved(absl::Span<const absl::string_view> names,
 
 int ClientAccess::Bind(const NetAddress& address) const {
   // The kernel would ask for the daemon's privilege.
-  if (!MayBindPort(subject_.uid, address.port())) return EACCES;
+  if (!MayBindPort(subject_, address.port())) return EACCES;
   return free() ? 0 : CheckLocal(Action::kBind, address);
 }
 

@@ -133,8 +133,10 @@ TEST_F(PolicyStoreTest, ADatagramSocketsConnectSends) {
 
 TEST_F(PolicyStoreTest, PortsOfPrivilegeNeedMoreThanAnAllow) {
   Make("rules { verdict: ALLOW }");
+  PolicySubject user;
+  user.uid = 4242;
   EXPECT_EQ(Attach(4242)->Bind(V4("127.0.0.1", 1)),
-            MayBindPort(4242, 1) ? 0 : EACCES);
+            MayBindPort(user, 1) ? 0 : EACCES);
   EXPECT_EQ(Attach(0)->Bind(V4("127.0.0.1", 1)), 0);
 }
 

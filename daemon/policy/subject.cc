@@ -27,6 +27,7 @@ PolicySubject SubjectOf(const PeerIdentity& identity) {
   subject.container = ContainerOf(identity.cgroup);
   subject.user_namespace = identity.user_namespace;
   subject.executable = identity.executable_file;
+  subject.binds_low_ports = identity.binds_low_ports;
   return subject;
 }
 

@@ -27,6 +27,8 @@ struct PolicySubject {
   // Not known: the process may not be looked at.
   absl::optional<FileId> user_namespace;
   absl::optional<FileId> executable;
+  // Whether it has the capability for privileged ports; none: not known.
+  absl::optional<bool> binds_low_ports;
 };
 
 PolicySubject SubjectOf(const PeerIdentity& identity);

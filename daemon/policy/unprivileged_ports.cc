@@ -24,9 +24,11 @@ int ReadStart() {
 
 }  // namespace
 
-bool MayBindPort(uid_t uid, uint16_t port) {
-  if (port == 0 || uid == 0 || uid == geteuid()) return true;
-  return port >= ReadStart();
+bool MayBindPort(const PolicySubject& subject, uint16_t port) {
+  if (port == 0) return true;
+  const uid_t uid = subject.uid;
+  if (uid != 0 && uid == geteuid()) return true;
+  return subject.binds_low_ports.value_or(uid == 0) || port >= ReadStart();
 }
 
 }  // namespace wspd

@@ -1,12 +1,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <cstring>
 
-#include "daemon/policy/unprivileged_ports.h"
 #include "daemon/relay/relay_options.h"
 #include "gtest/gtest.h"
 
@@ -63,24 +60,6 @@ TEST(RelayPrivilegesTest, WhatTheKernelWritesBeyondItsRoomIsNotRead) {
   EXPECT_TRUE(IsReadable(IPPROTO_TCP, TCP_INFO));
   EXPECT_TRUE(IsReadable(IPPROTO_TCP, TCP_NODELAY));
   EXPECT_TRUE(IsReadable(SOL_SOCKET, SO_TYPE));
-}
-
-TEST(UnprivilegedPortsTest, LowPortsAreRootsAndTheDaemons) {
-  constexpr uid_t kNobody = 65534;
-  EXPECT_TRUE(MayBindPort(0, 80));
-  EXPECT_TRUE(MayBindPort(geteuid(), 80));
-  EXPECT_TRUE(MayBindPort(kNobody, 0));
-  EXPECT_TRUE(MayBindPort(kNobody, 65535));
-  int start = 1024;
-  if (FILE* file =
-          fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re")) {
-    EXPECT_EQ(fscanf(file, "%d", &start), 1);
-    fclose(file);
-  }
-  if (start > 1) {
-    EXPECT_FALSE(MayBindPort(kNobody, static_cast<uint16_t>(start - 1)));
-  }
-  EXPECT_TRUE(MayBindPort(kNobody, static_cast<uint16_t>(start)));
 }
 
 }  // namespace

@@ -176,9 +176,9 @@ WsaError GetIpv6Interface(const OptionRule&, const OptionTarget& target,
 // -------------------------------------------------------------- IP_OPTIONS
 
 // Those that anybody may send (ip_options_compile); the others need
-// CAP_NET_RAW, which may be the daemon's. A source route, for one, takes packets
-// to an address that the rules aren't asked about, and older kernels don't ask
-// for a privilege.
+// CAP_NET_RAW, which may be the daemon's. A source route, for one, takes
+// packets to an address that the rules aren't asked about, and older kernels
+// don't ask for a privilege.
 bool IsForAnybody(uint8_t type) {
   switch (type) {
     case IPOPT_RR:

@@ -118,12 +118,23 @@ class RelayedRightsTest(relayed_case.RelayedCase):
                          [errno.EBADF])
         self.assertEqual(relayed.name(), port)
 
-    def test_low_ports_of_others_than_root(self):
+    def errors_of_low_ports(self, uid):
         with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as start:
             if int(start.read()) < 1024:
                 self.skipTest("no port needs a privilege here")
-        answer = self.stranger(other_user.NOBODY, "take_low_ports")
-        self.assertEqual(set(sum(answer.values(), [])), {errno.EACCES})
+        answer = self.stranger(uid, "take_low_ports")
+        return set(sum(answer.values(), []))
+
+    def test_low_ports_without_the_capability(self):
+        self.assertEqual(self.errors_of_low_ports(other_user.NOBODY),
+                         {errno.EACCES})
+        # Root that has another capability alone, CAP_CHOWN.
+        self.assertEqual(self.errors_of_low_ports("0+0"), {errno.EACCES})
+
+    def test_low_ports_with_the_capability(self):
+        net_bind_service = 10
+        self.assertEqual(self.errors_of_low_ports(
+            f"{other_user.NOBODY}+{net_bind_service}"), {0})
 
     # ------------------------------------------------------------------ options
 

@@ -1,13 +1,16 @@
 """A client of another user, who tries what it has no right to. It says what it
 got as JSON.
 
-Usage: stranger.py PROTO_ROOT PROVIDER_SOCKET UID WHAT [ARGUMENT]...
+Usage: stranger.py PROTO_ROOT PROVIDER_SOCKET UID[+CAPABILITY] WHAT [ARGUMENT]...
+CAPABILITY: the number of one that it keeps.
 """
 
+import ctypes
 import errno
 import json
 import os
 import socket
+import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
@@ -56,16 +59,16 @@ class Stranger:
         return sorted(errors)
 
     def take_low_ports(self):
-        errors = {}
-        for kind in ("TYPE_STREAM", "TYPE_DATAGRAM"):
-            number, program = self._client.relay(
-                type=getattr(self._linux.LinuxSocketRequest, kind))
-            errors[kind] = [self._client.linux_call(
+        return {kind: [self._bind(kind, port) for port in (1, 87, 1023)]
+                for kind in ("TYPE_STREAM", "TYPE_DATAGRAM")}
+
+    def _bind(self, kind, port):
+        number, program = self._client.relay(
+            type=getattr(self._linux.LinuxSocketRequest, kind))
+        with program:
+            return self._client.linux_call(
                 number, bind=self._linux.LinuxBind(
                     address=self._client.ipv4(LOOPBACK, port))).linux_errno
-                for port in (1, 80, 1023)]
-            program.close()
-        return errors
 
     def take_all(self, plane, most):
         """Sockets until there are no more: how many, and the error."""
@@ -101,13 +104,33 @@ class Stranger:
         return taken, completion.linux_errno
 
 
+def become(uid, capability):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if capability:
+        keep_capabilities = 8
+        libc.prctl(keep_capabilities, 1)
+    os.setresuid(*[int(uid)] * 3)
+    if not capability:
+        return
+    kept = 1 << int(capability)
+    # Version 3; effective, permitted and inheritable, of the low half first.
+    if libc.capset(struct.pack("Ii", 0x20080522, 0),
+                   struct.pack("6I", kept, kept, kept, 0, 0, 0)) != 0:
+        raise OSError(ctypes.get_errno(), "capset()")
+    # As a service has it that systemd starts as another user.
+    ambient, ambient_raise = 47, 2
+    if libc.prctl(ambient, ambient_raise, int(capability), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_CAP_AMBIENT)")
+
+
 def main():
     root, path, uid, what, *arguments = sys.argv[1:]
     # Compiled before it is somebody who can't read the sources.
     protos = linux_client.wire_client.load_protos(root)
     os.setgroups([os.stat(path).st_gid])
     os.setresgid(*[os.stat(path).st_gid] * 3)
-    os.setresuid(*[int(uid)] * 3)
+    uid, _, capability = uid.partition("+")
+    become(uid, capability)
     Stranger._protos, Stranger._path = protos, path
     stranger = Stranger(protos, path)
     arguments = [int(a) if a.isdigit() else a for a in arguments]
