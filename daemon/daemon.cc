@@ -23,6 +23,7 @@
 #include "daemon/base/version.h"
 #include "daemon/config/config_changes.h"
 #include "daemon/config/group.h"
+#include "daemon/config/limit_list.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/journal/event_journal.h"
 #include "daemon/linux/lent_sockets.h"
@@ -421,6 +422,7 @@ absl::Status Daemon::Parts::Serve() {
   admin_options.socket = config.admin_socket();
   admin_options.pidfd_method = options.pidfd_method;
   admin_options.control = admin_control.get();
+  admin_options.limits = ListLimits(config.limits());
   if (!config.admin_group().empty()) {
     auto group = ResolveGroup(config.admin_group());
     if (!group.ok()) return group.status();

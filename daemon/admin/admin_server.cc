@@ -132,6 +132,7 @@ AdminService::Options AdminServer::ServiceOptions(
   AdminService::Options service;
   service.admin_socket = options.socket;
   service.admin_group = options.admin_group;
+  service.limits = options.limits;
   service.control = options.control;
   service.rates = &rates_;
   service.wake = [this] { server_.Recheck(); };

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
@@ -38,6 +40,7 @@ struct AdminServerOptions {
   // As AdminService::Options has them; a control outlives the server.
   absl::optional<gid_t> admin_group;
   DaemonControl* control = nullptr;
+  std::vector<std::pair<std::string, uint64_t>> limits;
 };
 
 // The admin socket: wsp.v1.Admin, grpc.health.v1.Health and

@@ -188,6 +188,11 @@ absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminService::GetServerInfo(
   response.set_log_level(ToProto(CurrentLogLevel()));
   inventory_->FillServerInfo(&response);
   if (options_.rates != nullptr) options_.rates->Fill(&response);
+  for (const auto& [name, value] : options_.limits) {
+    wsp::v1::ConfiguredLimit* const limit = response.add_configured_limits();
+    limit->set_name(name);
+    limit->set_value(value);
+  }
   return response;
 }
 

@@ -3,9 +3,12 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -39,6 +42,8 @@ class AdminService {
     DaemonControl* control = nullptr;
     // What GetServerInfo says of rates; null: nothing.
     const RateMeter* rates = nullptr;
+    // What it says of the configuration's limits, by their fields' names.
+    std::vector<std::pair<std::string, uint64_t>> limits;
     // Called when streams may have something to send, on whatever thread.
     std::function<void()> wake = [] {};
     // Has `wake` called after a while.

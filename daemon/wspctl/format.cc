@@ -163,11 +163,14 @@ std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
       {"connections/s", Rates(info, &wsp::v1::Rates::connections)},
       {"limit of a frame", absl::StrCat(limits.frame_bytes(), " bytes")},
       {"limit of a chunk", absl::StrCat(limits.chunk_bytes(), " bytes")},
-      {"limit of sockets", absl::StrCat(limits.sockets(), " a client")},
-      {"limit of calls", absl::StrCat(limits.outstanding_calls(), " a client")},
-      {"limit of attachments", absl::StrCat(limits.attachments(), " a client")},
   };
-  return FormatLines(lines);
+  std::string text = FormatLines(lines);
+  for (const wsp::v1::ConfiguredLimit& limit : info.configured_limits()) {
+    absl::StrAppendFormat(&text, "limits.%-33s ", limit.name());
+    absl::StrAppend(
+        &text, limit.value() == 0 ? "none" : absl::StrCat(limit.value()), "\n");
+  }
+  return text;
 }
 
 std::string FormatClientsJson(const wsp::v1::ListClientsResponse& response) {

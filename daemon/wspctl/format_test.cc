@@ -258,16 +258,27 @@ TEST(FormatInfoTest, TextAndJson) {
   info.set_version("1.2.3");
   info.set_started_at_ns(NsBefore(absl::Hours(30)));
   info.set_instance("\x01\xff");
-  info.mutable_limits()->set_sockets(4096);
   const std::string text = FormatInfo(info, kNow);
   EXPECT_THAT(text, HasSubstr("version               1.2.3\n"));
   EXPECT_THAT(text, HasSubstr("up                    1d06h\n"));
   EXPECT_THAT(text, HasSubstr("instance              01ff\n"));
   EXPECT_THAT(text, HasSubstr("provider socket       -\n"));
-  EXPECT_THAT(text, HasSubstr("limit of sockets      4096 a client\n"));
   const std::string json = FormatInfoJson(info);
   EXPECT_THAT(json, HasSubstr("\"version\":\"1.2.3\""));
   EXPECT_EQ(json.find('\n'), json.size() - 1);
+}
+
+TEST(FormatInfoTest, ConfiguredLimits) {
+  wsp::v1::GetServerInfoResponse info;
+  wsp::v1::ConfiguredLimit* limit = info.add_configured_limits();
+  limit->set_name("sockets_per_client");
+  limit->set_value(4096);
+  limit = info.add_configured_limits();
+  limit->set_name("bytes_per_second_per_client");
+  const std::string text = FormatInfo(info, kNow);
+  EXPECT_THAT(text,
+              HasSubstr("\nlimits.sockets_per_client                4096\n"
+                        "limits.bytes_per_second_per_client       none\n"));
 }
 
 TEST(FormatInfoTest, StateAndRates) {

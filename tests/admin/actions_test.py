@@ -112,6 +112,23 @@ class RatesTest(admin_case.AdminCase):
         self.assertIn("calls/s ", self.wspctl("info"))
 
 
+class LimitsTest(admin_case.AdminCase):
+    def test_are_those_of_the_configuration(self):
+        self.write_config(
+            "limits { clients: 7 bytes_per_second_per_uid: 3000000 }\n")
+        self.start()
+        limits = {limit.name: limit.value for limit in
+                  self.admin.call("GetServerInfo").configured_limits}
+        self.assertEqual(limits["clients"], 7)
+        self.assertEqual(limits["bytes_per_second_per_uid"], 3000000)
+        # By default.
+        self.assertEqual(limits["sockets_per_client"], 4096)
+        self.assertEqual(limits["bytes_per_second_per_client"], 0)
+        info = self.wspctl("info")
+        self.assertRegex(info, r"\nlimits.clients +7\n")
+        self.assertRegex(info, r"\nlimits.bytes_per_second_per_client +none\n")
+
+
 class ReloadTest(admin_case.AdminCase):
     def test_says_what_has_changed(self):
         self.start()
