@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "daemon/base/error_details.h"
 
 namespace wspd {
 namespace {
@@ -39,9 +40,9 @@ absl::StatusOr<SocketQuery> SocketQuery::Parse(
   if (request.page_token().empty()) return query;
   query.after_.emplace();
   if (!ReadToken(request.page_token(), &*query.after_)) {
-    return absl::InvalidArgumentError(
-        "page_token is none; right would be the next_page_token of the page "
-        "before");
+    return FieldError("page_token",
+                      "is none; right would be the next_page_token of the "
+                      "page before");
   }
   return query;
 }
@@ -57,9 +58,9 @@ absl::Status SocketQuery::ReadFields(const ListSocketsRequest& request) {
   }
   for (const std::string& name : request.fields()) {
     if (type->FindFieldByName(name) != nullptr) continue;
-    return absl::InvalidArgumentError(absl::StrCat("fields: there is no \"",
-                                                   name, "\"; there are ",
-                                                   absl::StrJoin(known, ", ")));
+    return FieldError(
+        "fields", absl::StrCat("is wrong: there is no \"", name,
+                               "\"; there are ", absl::StrJoin(known, ", ")));
   }
   return absl::OkStatus();
 }

@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import signal
+import socket
 import time
 import unittest
 
@@ -109,6 +110,17 @@ class RatesTest(admin_case.AdminCase):
             self.assertGreater(rates.calls, 0)
             self.assertGreater(rates.seconds, 0.5)
         self.assertEqual(len(info.rates), 3)
+        self.assertEqual(info.connections_total, 0)
+        error, number = self.make_socket(client)
+        self.assertEqual(error, 0)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.assertEqual(self.error(
+                client, "connect", number, address=client.ipv4(
+                    0x7F000001, listener.getsockname()[1])), 0)
+        while not info.rates or info.rates[0].connections == 0:
+            self.assertLess(time.monotonic(), deadline)
+            info = self.admin.call("GetServerInfo")
+        self.assertEqual(info.connections_total, 1)
         self.assertIn("calls/s ", self.wspctl("info"))
 
 

@@ -119,6 +119,10 @@ class PythonClientTest(admin_case.AdminCase):
         for name, fields, field in (
                 ("ResetSocket", {}, "socket_id"),
                 ("DisconnectClient", {}, "pid"),
+                ("ListSockets", {"local_port": 70000}, "local_port"),
+                ("ListSockets", {"peer_network": "ten"}, "peer_network"),
+                ("ListSockets", {"fields": ["pod"]}, "fields"),
+                ("ListSockets", {"page_token": "x"}, "page_token"),
                 ("SetLogLevel", {"level": 9}, "level"),
                 ("TestPolicy", {"action": 99}, "action"),
                 ("TestPolicy", {"action": ADMIN.POLICY_ACTION_BIND},
@@ -127,6 +131,11 @@ class PythonClientTest(admin_case.AdminCase):
             violation = details["BadRequest"].field_violations[0]
             self.assertEqual(violation.field, field)
             self.assertNotEqual(violation.description, "")
+        with self.assertRaises(grpc.RpcError) as raised:
+            next(self.admin.stream("WatchEvents", from_sequence=99))
+        violation = self.admin.details(
+            raised.exception)["BadRequest"].field_violations[0]
+        self.assertEqual(violation.field, "from_sequence")
         # One that can't be reset in this state.
         client = self.started()
         number = self.make_socket(client)[1]
