@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "daemon/admin/client_query.h"
 #include "daemon/admin/event_filter.h"
 #include "daemon/admin/event_source.h"
 #include "daemon/admin/reload_source.h"
@@ -115,15 +116,19 @@ InventoryFilter AdminService::VisibleTo(const Caller& caller) const {
 
 absl::StatusOr<wsp::v1::ListClientsResponse> AdminService::ListClients(
     const Caller& caller, const wsp::v1::ListClientsRequest& request) const {
-  wsp::v1::ListClientsResponse response;
+  const auto query = ClientQuery::Parse(request);
+  if (!query.ok()) return query.status();
   InventoryFilter filter = VisibleTo(caller);
   if (request.uid() != 0) {
-    if (filter.uid && *filter.uid != request.uid()) return response;
+    if (filter.uid && *filter.uid != request.uid()) {
+      return wsp::v1::ListClientsResponse();
+    }
     filter.uid = request.uid();
   }
-  for (wsp::v1::Client& client : inventory_->ListClients(filter)) {
+  wsp::v1::ListClientsResponse response =
+      query->Answer(inventory_->ListClients(filter));
+  for (wsp::v1::Client& client : *response.mutable_clients()) {
     MakeStringsValid(&client);
-    *response.add_clients() = std::move(client);
   }
   return response;
 }

@@ -202,6 +202,7 @@ TEST_F(AdminServiceTest, ASocketWithoutANumberIsFoundByItsCookie) {
 
 TEST_F(AdminServiceTest, AnyBytesOfAClientBecomeText) {
   wsp::v1::Client client;
+  client.set_client_id(99);
   client.set_pid(33);
   client.set_executable("/bin/\xff");
   client.add_command_line("a\xff");

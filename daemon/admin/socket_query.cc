@@ -6,15 +6,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "daemon/base/error_details.h"
 
 namespace wspd {
 namespace {
 
-using ::google::protobuf::Descriptor;
-using ::google::protobuf::FieldDescriptor;
 using ::wsp::v1::ListSocketsRequest;
 using ::wsp::v1::Socket;
 
@@ -36,7 +33,9 @@ absl::StatusOr<SocketQuery> SocketQuery::Parse(
   auto addresses = AddressFilter::Parse(request);
   if (!addresses.ok()) return addresses.status();
   query.addresses_ = *std::move(addresses);
-  if (auto status = query.ReadFields(request); !status.ok()) return status;
+  auto fields = FieldSelection::Parse(*Socket::descriptor(), request.fields());
+  if (!fields.ok()) return fields.status();
+  query.fields_ = *std::move(fields);
   if (request.page_token().empty()) return query;
   query.after_.emplace();
   if (!ReadToken(request.page_token(), &*query.after_)) {
@@ -47,27 +46,7 @@ absl::StatusOr<SocketQuery> SocketQuery::Parse(
   return query;
 }
 
-absl::Status SocketQuery::ReadFields(const ListSocketsRequest& request) {
-  if (request.fields().empty()) return absl::OkStatus();
-  const Descriptor* const type = Socket::descriptor();
-  std::vector<std::string> known;
-  for (int i = 0; i < type->field_count(); ++i) {
-    const FieldDescriptor* const field = type->field(i);
-    known.push_back(field->name());
-    if (!IsWanted(request.fields(), field->name())) unwanted_.push_back(field);
-  }
-  for (const std::string& name : request.fields()) {
-    if (type->FindFieldByName(name) != nullptr) continue;
-    return FieldError(
-        "fields", absl::StrCat("is wrong: there is no \"", name,
-                               "\"; there are ", absl::StrJoin(known, ", ")));
-  }
-  return absl::OkStatus();
-}
-
-bool SocketQuery::WantsTcp() const {
-  return IsWanted(request_.fields(), "tcp");
-}
+bool SocketQuery::WantsTcp() const { return fields_.Has("tcp"); }
 
 // ----------------------------------------------------------------- the page
 
@@ -102,12 +81,6 @@ bool SocketQuery::Matches(const Socket& socket) const {
          (!after_ || KeyOf(socket) > *after_);
 }
 
-void SocketQuery::Trim(Socket* socket) const {
-  for (const FieldDescriptor* field : unwanted_) {
-    socket->GetReflection()->ClearField(socket, field);
-  }
-}
-
 wsp::v1::ListSocketsResponse SocketQuery::Answer(
     std::vector<Socket> sockets) const {
   std::vector<std::pair<Key, Socket*>> found;
@@ -131,7 +104,7 @@ wsp::v1::ListSocketsResponse SocketQuery::Answer(
   }
   response.mutable_sockets()->Reserve(static_cast<int>(count));
   for (size_t i = 0; i < count; ++i) {
-    Trim(found[i].second);
+    fields_.Trim(found[i].second);
     *response.add_sockets() = std::move(*found[i].second);
   }
   return response;

@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "daemon/admin/address_filter.h"
-#include "google/protobuf/descriptor.h"
+#include "daemon/admin/field_selection.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
@@ -47,15 +47,11 @@ class SocketQuery {
   static std::string TokenOf(const Key& key);
   static bool ReadToken(const std::string& token, Key* key);
 
-  absl::Status ReadFields(const wsp::v1::ListSocketsRequest& request);
   bool Matches(const wsp::v1::Socket& socket) const;
-  // Takes out what isn't asked for.
-  void Trim(wsp::v1::Socket* socket) const;
 
   wsp::v1::ListSocketsRequest request_;
   AddressFilter addresses_;
-  // The fields of Socket that are not wanted.
-  std::vector<const google::protobuf::FieldDescriptor*> unwanted_;
+  FieldSelection fields_;
   // What was on the page before.
   absl::optional<Key> after_;
 };

@@ -21,6 +21,8 @@ namespace wspd {
 namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(5);
+// A client may have some kilobytes of arguments.
+constexpr uint32_t kClientsPerPage = 1000;
 constexpr auto kReloadDeadline = std::chrono::minutes(1);
 
 absl::Status ConnectError(int error, const std::string& socket) {
@@ -121,8 +123,16 @@ AdminClient::AdminClient(std::shared_ptr<grpc::Channel> channel)
       health_(grpc::health::v1::Health::NewStub(std::move(channel))) {}
 
 absl::StatusOr<wsp::v1::ListClientsResponse> AdminClient::ListClients() {
-  return Call(admin_.get(), &wsp::v1::Admin::Stub::ListClients,
-              wsp::v1::ListClientsRequest());
+  wsp::v1::ListClientsRequest request;
+  request.set_page_size(kClientsPerPage);
+  wsp::v1::ListClientsResponse all;
+  do {
+    auto page = Call(admin_.get(), &wsp::v1::Admin::Stub::ListClients, request);
+    if (!page.ok()) return page.status();
+    all.mutable_clients()->MergeFrom(page->clients());
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  return all;
 }
 
 absl::StatusOr<wsp::v1::GetClientResponse> AdminClient::GetClient(int pid) {

@@ -22,6 +22,7 @@ class AdminClient {
   static absl::StatusOr<std::unique_ptr<AdminClient>> Connect(
       const std::string& socket);
 
+  // Of all pages.
   absl::StatusOr<wsp::v1::ListClientsResponse> ListClients();
   absl::StatusOr<wsp::v1::GetClientResponse> GetClient(int pid);
   absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(

@@ -71,6 +71,11 @@ class PythonClientTest(admin_case.AdminCase):
 
     def test_lists(self):
         client = self.started()
+        listed = self.admin.call("ListClients", page_size=1, fields=["pid"])
+        self.assertEqual([client.pid for client in listed.clients],
+                         [os.getpid()])
+        self.assertEqual(listed.clients[0].client_id, 0)
+        self.assertEqual(listed.next_page_token, "")
         for _ in range(5):
             self.assertEqual(self.make_socket(client)[0], 0)
         pages, token = [], ""

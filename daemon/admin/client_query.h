@@ -1,0 +1,40 @@
+#ifndef WSPD_DAEMON_ADMIN_CLIENT_QUERY_H_
+#define WSPD_DAEMON_ADMIN_CLIENT_QUERY_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/optional.h"
+#include "daemon/admin/field_selection.h"
+#include "proto/wsp/v1/admin.pb.h"
+
+namespace wspd {
+
+// Which part of the clients a ListClientsRequest asks for, but for the user.
+// Not to be changed, so that any thread may use it.
+class ClientQuery {
+ public:
+  // INVALID_ARGUMENT says what field of the request is wrong, and what would be
+  // right.
+  static absl::StatusOr<ClientQuery> Parse(
+      const wsp::v1::ListClientsRequest& request);
+
+  // The page that is asked for, of all clients that there are, in whichever
+  // order these come.
+  wsp::v1::ListClientsResponse Answer(
+      std::vector<wsp::v1::Client> clients) const;
+
+ private:
+  static constexpr uint32_t kMostPerPage = 10000;
+
+  FieldSelection fields_;
+  // 0: all at once.
+  uint32_t page_size_ = 0;
+  // The client_id of the last one on the page before.
+  absl::optional<uint64_t> after_;
+};
+
+}  // namespace wspd
+
+#endif  // WSPD_DAEMON_ADMIN_CLIENT_QUERY_H_

@@ -1,0 +1,47 @@
+#include "daemon/admin/field_selection.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "daemon/base/error_details.h"
+
+namespace wspd {
+
+using ::google::protobuf::FieldDescriptor;
+
+absl::StatusOr<FieldSelection> FieldSelection::Parse(
+    const google::protobuf::Descriptor& type,
+    const google::protobuf::RepeatedPtrField<std::string>& names) {
+  FieldSelection selection;
+  if (names.empty()) return selection;
+  std::vector<std::string> known;
+  for (int i = 0; i < type.field_count(); ++i) {
+    const FieldDescriptor* const field = type.field(i);
+    known.push_back(field->name());
+    if (std::find(names.begin(), names.end(), field->name()) == names.end()) {
+      selection.unwanted_.push_back(field);
+    }
+  }
+  for (const std::string& name : names) {
+    if (type.FindFieldByName(name) != nullptr) continue;
+    return FieldError(
+        "fields", absl::StrCat("is wrong: there is no \"", name,
+                               "\"; there are ", absl::StrJoin(known, ", ")));
+  }
+  return selection;
+}
+
+bool FieldSelection::Has(absl::string_view name) const {
+  return std::none_of(
+      unwanted_.begin(), unwanted_.end(),
+      [name](const FieldDescriptor* field) { return field->name() == name; });
+}
+
+void FieldSelection::Trim(google::protobuf::Message* entry) const {
+  for (const FieldDescriptor* field : unwanted_) {
+    entry->GetReflection()->ClearField(entry, field);
+  }
+}
+
+}  // namespace wspd
