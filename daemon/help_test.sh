@@ -22,9 +22,11 @@ grep -q -- "--test_old_pidfd (" <<<"$full" || fail "--helpfull: $full"
 version=$("$wspd" --version) || fail "--version ended with $?"
 [[ $version =~ ^wspd\ [0-9]+\.[0-9]+\.[0-9]+$ ]] || fail "--version: $version"
 
-"$wspd" nonsense 2>/dev/null
-status=$?
-[ $status -eq 64 ] || fail "an unexpected argument ended with $status"
+for wrong in nonsense --nonsense --config --check_config=maybe; do
+  "$wspd" "$wrong" >/dev/null 2>&1
+  status=$?
+  [ $status -eq 64 ] || fail "$wrong ended with $status"
+done
 
 # A configuration that is wrong is told by its line, and nothing is started.
 config=$(mktemp)

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 #include <string>
@@ -37,6 +38,12 @@ ABSL_FLAG(std::string, admin_socket, "", "overrides admin_socket");
 ABSL_FLAG(std::string, log_level, "", "overrides log_level");
 ABSL_FLAG(bool, check_config, false,
           "check flags and configuration, and exit with 0 or 78");
+
+// Abseil's place for more words about a wrong flag, before it exits with 1.
+extern "C" void ABSL_INTERNAL_C_SYMBOL(AbslInternalReportFatalUsageError)(
+    absl::string_view) {
+  exit(EX_USAGE);
+}
 
 namespace {
 
