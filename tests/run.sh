@@ -44,7 +44,8 @@ stress() {
 
 if [ -n "$long" ]; then
   stress_runs=10
-  bazel_tests long --test_tag_filters=long_run --test_timeout=3600 //tests/...
+  bazel_tests long --test_tag_filters=long_run --test_timeout=3600 //tests/... \
+    //daemon/policy:decision_benchmark
   stress asan {race,cancel,vanish,resume,unload,death}_test
   # The others aren't for ThreadSanitizer.
   stress tsan {race,cancel,resume,unload}_test
