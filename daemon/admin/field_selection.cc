@@ -1,6 +1,7 @@
 #include "daemon/admin/field_selection.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -19,9 +20,9 @@ absl::StatusOr<FieldSelection> FieldSelection::Parse(
   for (int i = 0; i < type.field_count(); ++i) {
     const FieldDescriptor* const field = type.field(i);
     known.push_back(field->name());
-    if (std::find(names.begin(), names.end(), field->name()) == names.end()) {
-      selection.unwanted_.push_back(field);
-    }
+    const bool is_wanted =
+        std::find(names.begin(), names.end(), field->name()) != names.end();
+    (is_wanted ? selection.wanted_ : selection.unwanted_).push_back(field);
   }
   for (const std::string& name : names) {
     if (type.FindFieldByName(name) != nullptr) continue;
@@ -39,8 +40,15 @@ bool FieldSelection::Has(absl::string_view name) const {
 }
 
 void FieldSelection::Trim(google::protobuf::Message* entry) const {
+  const google::protobuf::Reflection* const reflection = entry->GetReflection();
+  // Reflection is what takes the time: the fewer fields are touched.
+  if (wanted_.size() < unwanted_.size()) {
+    const std::unique_ptr<google::protobuf::Message> trimmed(entry->New());
+    reflection->SwapFields(entry, trimmed.get(), wanted_);
+    return reflection->Swap(entry, trimmed.get());
+  }
   for (const FieldDescriptor* field : unwanted_) {
-    entry->GetReflection()->ClearField(entry, field);
+    reflection->ClearField(entry, field);
   }
 }
 

@@ -31,7 +31,9 @@ class FieldSelection {
   void Trim(google::protobuf::Message* entry) const;
 
  private:
+  // Those that are not wanted, and where there are any, the others.
   std::vector<const google::protobuf::FieldDescriptor*> unwanted_;
+  std::vector<const google::protobuf::FieldDescriptor*> wanted_;
 };
 
 }  // namespace wspd

@@ -176,6 +176,24 @@ TEST(SocketQueryTest, OnlyTheFieldsThatAreWanted) {
   EXPECT_EQ(left.uid(), 0u);
 }
 
+TEST(SocketQueryTest, AllFieldsButOne) {
+  Socket socket = Numbered(1, 42);
+  socket.set_uid(1000);
+  *socket.mutable_local() = Ipv4(1);
+  socket.mutable_tcp()->set_rtt_us(7);
+  ListSocketsRequest request;
+  const auto* const type = Socket::descriptor();
+  for (int i = 0; i < type->field_count(); ++i) {
+    if (type->field(i)->name() != "tcp") {
+      request.add_fields(type->field(i)->name());
+    }
+  }
+  const Socket left = Ask(request, {socket}).sockets(0);
+  EXPECT_FALSE(left.has_tcp());
+  socket.clear_tcp();
+  EXPECT_EQ(left.SerializeAsString(), socket.SerializeAsString());
+}
+
 TEST(SocketQueryTest, WhatIsWrongIsNamed) {
   ListSocketsRequest request;
   request.set_local_network("ten");
