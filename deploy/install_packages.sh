@@ -18,14 +18,14 @@ packages=(
   bazel-bootstrap bazel-rules-java bazel-rules-proto g++
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc
   libprotobuf-dev libabsl-dev libnghttp2-dev libprotozero-dev
-  libc-ares-dev libseccomp-dev prometheus-cpp-dev
+  libc-ares-dev libseccomp-dev libssl-dev prometheus-cpp-dev
   python3 python3-protobuf
 )
 test_packages=(
   # Test.
   libgtest-dev libgmock-dev python3-grpcio g++-mingw-w64-x86-64
   clang clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
-  binutils curl iproute2 linux-perf
+  binutils curl iproute2 linux-perf openssl
 )
 # tests/metrics.
 metrics_packages=(prometheus)

@@ -8,19 +8,21 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "daemon/wspctl/daemon_address.h"
 #include "proto/grpc/health/v1/health.grpc.pb.h"
 #include "proto/wsp/v1/admin.grpc.pb.h"
 
 namespace wspd {
 
-// A connection to a daemon's admin socket. Every call blocks, at most 5 seconds
-// unless it says otherwise, and fails with a line for the user. Not
-// thread-safe.
+// A connection to a daemon's admin socket, or to where it serves those from
+// elsewhere. Every call blocks, at most 5 seconds unless it says otherwise, and
+// fails with a line for the user. Not thread-safe.
 class AdminClient {
  public:
-  // UNAVAILABLE if nobody listens there.
+  // UNAVAILABLE if nobody listens there; of an endpoint the first call says so,
+  // and this only what is wrong with the user's own files.
   static absl::StatusOr<std::unique_ptr<AdminClient>> Connect(
-      const std::string& socket);
+      const DaemonAddress& daemon);
 
   // Of all pages.
   absl::StatusOr<wsp::v1::ListClientsResponse> ListClients();
@@ -54,8 +56,9 @@ class AdminClient {
       const std::function<bool(const wsp::v1::WatchEventsResponse&)>& take);
 
  private:
-  explicit AdminClient(std::shared_ptr<grpc::Channel> channel);
+  AdminClient(DaemonAddress daemon, std::shared_ptr<grpc::Channel> channel);
 
+  const DaemonAddress daemon_;
   const std::unique_ptr<wsp::v1::Admin::Stub> admin_;
   const std::unique_ptr<grpc::health::v1::Health::Stub> health_;
 };

@@ -1,22 +1,39 @@
 #include "daemon/wspctl/client_commands.h"
 
+#include <utility>
+#include <vector>
+
 #include "absl/time/clock.h"
 #include "daemon/wspctl/admin_client.h"
+#include "daemon/wspctl/ask_all.h"
 #include "daemon/wspctl/format.h"
 #include "daemon/wspctl/values.h"
 
 namespace wspd {
 
 absl::StatusOr<int> ClientsCommand::Run(const Console& console) {
-  auto client = AdminClient::Connect(console.socket);
-  if (!client.ok()) return client.status();
-  const auto response = (*client)->ListClients();
-  if (!response.ok()) return response.status();
-  *console.out << (console.json
-                       ? FormatClientsJson(*response)
-                       : FormatClients(*response,
-                                       {absl::Now(), console.names.get()},
-                                       console.style));
+  std::vector<ClientList> lists;
+  Failures failures;
+  using Answer = absl::StatusOr<wsp::v1::ListClientsResponse>;
+  AskAll(
+      console.daemons,
+      [](const DaemonAddress& daemon) -> Answer {
+        auto client = AdminClient::Connect(daemon);
+        if (!client.ok()) return client.status();
+        return (*client)->ListClients();
+      },
+      [&](const DaemonAddress& daemon, Answer answer) {
+        if (!answer.ok()) return failures.Add(daemon, answer.status());
+        lists.push_back({daemon.endpoint, *std::move(answer)});
+      });
+  if (!lists.empty()) {
+    *console.out << (console.json
+                         ? FormatClientsJson(lists)
+                         : FormatClients(lists,
+                                         {absl::Now(), console.names.get()},
+                                         console.style));
+  }
+  if (auto status = failures.ToStatus(); !status.ok()) return status;
   return kExitOk;
 }
 
@@ -31,7 +48,7 @@ absl::Status ClientCommand::TakeWords(const std::vector<std::string>& words) {
 }
 
 absl::StatusOr<int> ClientCommand::Run(const Console& console) {
-  auto daemon = AdminClient::Connect(console.socket);
+  auto daemon = AdminClient::Connect(console.daemons.front());
   if (!daemon.ok()) return daemon.status();
   const auto client = (*daemon)->GetClient(pid_);
   if (!client.ok()) return client.status();

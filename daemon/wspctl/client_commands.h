@@ -13,6 +13,7 @@ namespace wspd {
 // `clients`.
 class ClientsCommand : public Command {
  public:
+  bool asks_many() const override { return true; }
   absl::StatusOr<int> Run(const Console& console) override;
 };
 

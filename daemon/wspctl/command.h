@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "daemon/wspctl/daemon_address.h"
 #include "daemon/wspctl/names.h"
 #include "daemon/wspctl/text_style.h"
 
@@ -37,7 +38,8 @@ struct Option {
 
 // What all commands share: which daemon is asked, and where the answer goes.
 struct Console {
-  std::string socket;  // the daemon's admin socket
+  // Which daemons; more than one only for commands that ask many.
+  std::vector<DaemonAddress> daemons = std::vector<DaemonAddress>(1);
   bool json = false;
   TextStyle style;
   // Names in the place of numbers, in text; null: numbers.
@@ -60,11 +62,32 @@ class Command {
     return RefuseWordsAfter(0, words);
   }
 
+  // Whether it may ask several daemons, each on its own.
+  virtual bool asks_many() const { return false; }
+
   // Prints on console.out and returns the exit code. An error is what to say
   // instead, with kExitFailed.
   virtual absl::StatusOr<int> Run(const Console& console) = 0;
 
  protected:
+  // Of several daemons those that failed; what they say, a line each, and OK if
+  // there are none.
+  class Failures {
+   public:
+    void Add(const DaemonAddress& daemon, const absl::Status& status) {
+      absl::StrAppend(&text_, text_.empty() ? "" : "\n", daemon.endpoint,
+                      daemon.endpoint.empty() ? "" : ": ", status.message());
+      last_ = status;
+    }
+    absl::Status ToStatus() const {
+      return last_.ok() ? last_ : absl::Status(last_.code(), text_);
+    }
+
+   private:
+    std::string text_;
+    absl::Status last_;
+  };
+
   static absl::Status RefuseWordsAfter(size_t most,
                                        const std::vector<std::string>& words) {
     if (words.size() <= most) return absl::OkStatus();

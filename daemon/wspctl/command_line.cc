@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "daemon/wspctl/command_table.h"
+#include "daemon/wspctl/daemon_address.h"
 #include "daemon/wspctl/help_text.h"
 
 namespace wspd {
@@ -44,11 +45,16 @@ class Parser {
   // The one at next_, with its value.
   absl::Status TakeOption();
   absl::Status TakeWord(const std::string& word);
+  absl::Status SetDaemons();
   absl::Status NoSuchOption(absl::string_view name) const;
 
   const std::vector<std::string>& arguments_;
   size_t next_ = 0;
   CommandLine line_;
+  // As far as all daemons have it alike.
+  DaemonAddress daemon_;
+  bool socket_given_ = false;
+  std::vector<std::string> endpoints_;
   bool wants_help_ = false;
   bool wants_version_ = false;
   const CommandEntry* entry_ = nullptr;
@@ -64,6 +70,14 @@ std::vector<Option> Parser::SharedOptions() {
       return absl::OkStatus();
     };
   };
+  const auto path = [](std::string* to) {
+    return [to](absl::string_view value) {
+      *to = std::string(value);
+      return value.empty()
+                 ? absl::InvalidArgumentError("the name of a file is empty")
+                 : absl::OkStatus();
+    };
+  };
   return {
       {"--socket", "PATH",
        absl::StrCat("the daemon's admin socket; default: $WSPD_ADMIN_SOCKET, "
@@ -73,7 +87,33 @@ std::vector<Option> Parser::SharedOptions() {
          if (value.empty()) {
            return absl::InvalidArgumentError("--socket needs a path");
          }
-         line_.console.socket = std::string(value);
+         daemon_.socket = std::string(value);
+         socket_given_ = true;
+         return absl::OkStatus();
+       }},
+      {"--endpoint", "ENDPOINTS",
+       "daemons elsewhere, by remote_admin of their configurations: HOST:PORT, "
+       "several separated by commas for clients, sockets and health; with "
+       "--cert and --key",
+       [this](absl::string_view value) {
+         auto endpoints = ParseEndpoints(value);
+         if (!endpoints.ok()) return endpoints.status();
+         endpoints_ = *std::move(endpoints);
+         return absl::OkStatus();
+       }},
+      {"--ca", "FILE",
+       "who certifies them (PEM); default: the system's authorities",
+       path(&daemon_.ca)},
+      {"--cert", "FILE", "this user's certificate (PEM)",
+       path(&daemon_.certificate)},
+      {"--key", "FILE", "and its key", path(&daemon_.key)},
+      {"--server-name", "NAME",
+       "the name that the daemons' certificates have; default: HOST",
+       [this](absl::string_view value) {
+         if (value.empty()) {
+           return absl::InvalidArgumentError("--server-name needs a name");
+         }
+         daemon_.server_name = std::string(value);
          return absl::OkStatus();
        }},
       {"--json", "",
@@ -172,8 +212,39 @@ absl::Status Parser::TakeArguments() {
   return absl::OkStatus();
 }
 
+absl::Status Parser::SetDaemons() {
+  const bool has_files = !daemon_.ca.empty() || !daemon_.certificate.empty() ||
+                         !daemon_.key.empty() || !daemon_.server_name.empty();
+  line_.console.daemons = {daemon_};
+  if (endpoints_.empty()) {
+    if (!has_files) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "--ca, --cert, --key and --server-name are for --endpoint, which is "
+        "missing");
+  }
+  if (socket_given_) {
+    return absl::InvalidArgumentError(
+        "--socket and --endpoint exclude another");
+  }
+  if (daemon_.certificate.empty() || daemon_.key.empty()) {
+    return absl::InvalidArgumentError("--endpoint needs --cert and --key");
+  }
+  if (endpoints_.size() > 1 && !line_.command->asks_many()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(entry_->name, " asks one daemon; --endpoint names ",
+                     endpoints_.size()));
+  }
+  line_.console.daemons.clear();
+  for (const std::string& endpoint : endpoints_) {
+    DaemonAddress& daemon = line_.console.daemons.emplace_back(daemon_);
+    daemon.socket.clear();
+    daemon.endpoint = endpoint;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<CommandLine> Parser::Parse(const Surroundings& around) {
-  line_.console.socket =
+  daemon_.socket =
       around.admin_socket != nullptr && *around.admin_socket != '\0'
           ? around.admin_socket
           : kDefaultSocket;
@@ -190,6 +261,7 @@ absl::StatusOr<CommandLine> Parser::Parse(const Surroundings& around) {
   if (auto status = line_.command->TakeWords(words_); !status.ok()) {
     return status;
   }
+  if (auto status = SetDaemons(); !status.ok()) return status;
   return std::move(line_);
 }
 

@@ -136,15 +136,53 @@ TEST(CommandLineTest, OptionsStandAnywhere) {
   EXPECT_FALSE(Parse({"info"}).console.json);
   EXPECT_TRUE(Parse({"--json", "info"}).console.json);
   EXPECT_TRUE(Parse({"info", "--json"}).console.json);
-  EXPECT_EQ(Parse({"--socket", "/a", "info"}).console.socket, "/a");
-  EXPECT_EQ(Parse({"info", "--socket=/b"}).console.socket, "/b");
+  EXPECT_EQ(Parse({"--socket", "/a", "info"}).console.daemons[0].socket, "/a");
+  EXPECT_EQ(Parse({"info", "--socket=/b"}).console.daemons[0].socket, "/b");
 }
 
 TEST(CommandLineTest, TheSocketComesFromOptionThenEnvironmentThenDefault) {
-  EXPECT_EQ(Parse({"--socket=/o", "info"}, "/e").console.socket, "/o");
-  EXPECT_EQ(Parse({"info"}, "/e").console.socket, "/e");
-  EXPECT_EQ(Parse({"info"}, "").console.socket, "/run/wspd/admin.sock");
-  EXPECT_EQ(Parse({"info"}).console.socket, "/run/wspd/admin.sock");
+  EXPECT_EQ(Parse({"--socket=/o", "info"}, "/e").console.daemons[0].socket,
+            "/o");
+  EXPECT_EQ(Parse({"info"}, "/e").console.daemons[0].socket, "/e");
+  EXPECT_EQ(Parse({"info"}, "").console.daemons[0].socket,
+            "/run/wspd/admin.sock");
+  EXPECT_EQ(Parse({"info"}).console.daemons[0].socket, "/run/wspd/admin.sock");
+}
+
+TEST(CommandLineTest, EndpointsAreAskedWithACertificate) {
+  const CommandLine line =
+      Parse({"--endpoint=a.test:1,[::1]:65535", "--ca", "/ca", "--cert=/c",
+             "--key", "/k", "--server-name=wspd", "clients"},
+            "/e");
+  ASSERT_EQ(line.console.daemons.size(), 2u);
+  EXPECT_EQ(line.console.daemons[0].endpoint, "a.test:1");
+  EXPECT_EQ(line.console.daemons[1].endpoint, "[::1]:65535");
+  for (const DaemonAddress& daemon : line.console.daemons) {
+    EXPECT_EQ(daemon.socket, "");
+    EXPECT_EQ(daemon.ca, "/ca");
+    EXPECT_EQ(daemon.certificate, "/c");
+    EXPECT_EQ(daemon.key, "/k");
+    EXPECT_EQ(daemon.server_name, "wspd");
+  }
+  const std::vector<std::string> rest = {"--cert=/c", "--key=/k", "clients"};
+  const auto with = [&rest](std::vector<std::string> first) {
+    first.insert(first.end(), rest.begin(), rest.end());
+    return ErrorOf(first);
+  };
+  for (const char* bad :
+       {"a", "a:", ":1", "a:0", "a:65536", "a:1,", "a b:1", "\"a:1"}) {
+    EXPECT_THAT(with({"--endpoint", bad}), HasSubstr("is not an endpoint"))
+        << bad;
+  }
+  EXPECT_EQ(with({}),
+            "--ca, --cert, --key and --server-name are for --endpoint, which "
+            "is missing");
+  EXPECT_EQ(with({"--endpoint=a:1", "--socket=/s"}),
+            "--socket and --endpoint exclude another");
+  EXPECT_EQ(ErrorOf({"--endpoint=a:1", "clients"}),
+            "--endpoint needs --cert and --key");
+  EXPECT_EQ(ErrorOf({"--endpoint=a:1,b:2", "--cert=/c", "--key=/k", "info"}),
+            "info asks one daemon; --endpoint names 2");
 }
 
 TEST(CommandLineTest, ErrorsSayWhat) {

@@ -74,7 +74,7 @@ absl::Status DisconnectCommand::TakeWords(
 }
 
 absl::StatusOr<int> DisconnectCommand::Run(const Console& console) {
-  auto daemon = AdminClient::Connect(console.socket);
+  auto daemon = AdminClient::Connect(console.daemons.front());
   if (!daemon.ok()) return daemon.status();
   const auto response = (*daemon)->DisconnectClient(request_);
   if (!response.ok()) return response.status();
@@ -119,7 +119,7 @@ absl::Status DrainCommand::TakeTimeout(absl::string_view value) {
 }
 
 absl::StatusOr<int> DrainCommand::Run(const Console& console) {
-  auto daemon = AdminClient::Connect(console.socket);
+  auto daemon = AdminClient::Connect(console.daemons.front());
   if (!daemon.ok()) return daemon.status();
   if (cancel_) {
     const auto response = (*daemon)->CancelDrain();
@@ -153,7 +153,7 @@ absl::StatusOr<int> DrainCommand::Run(const Console& console) {
 // ------------------------------------------------------------------ reload
 
 absl::StatusOr<int> ReloadCommand::Run(const Console& console) {
-  auto daemon = AdminClient::Connect(console.socket);
+  auto daemon = AdminClient::Connect(console.daemons.front());
   if (!daemon.ok()) return daemon.status();
   const auto response = (*daemon)->Reload();
   if (!response.ok()) return response.status();
@@ -186,7 +186,7 @@ absl::Status LogLevelCommand::TakeWords(const std::vector<std::string>& words) {
 }
 
 absl::StatusOr<int> LogLevelCommand::Run(const Console& console) {
-  auto daemon = AdminClient::Connect(console.socket);
+  auto daemon = AdminClient::Connect(console.daemons.front());
   if (!daemon.ok()) return daemon.status();
   wsp::v1::LogLevel level = request_.level();
   if (level == wsp::v1::LOG_LEVEL_UNSPECIFIED) {

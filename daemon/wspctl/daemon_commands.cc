@@ -9,6 +9,7 @@
 #include "daemon/base/version.h"
 #include "daemon/config/config.h"
 #include "daemon/wspctl/admin_client.h"
+#include "daemon/wspctl/ask_all.h"
 #include "daemon/wspctl/format.h"
 #include "daemon/wspctl/json.h"
 
@@ -33,7 +34,7 @@ std::string ConfigJson(absl::string_view file, const absl::Status& status) {
 }  // namespace
 
 absl::StatusOr<int> InfoCommand::Run(const Console& console) {
-  auto client = AdminClient::Connect(console.socket);
+  auto client = AdminClient::Connect(console.daemons.front());
   if (!client.ok()) return client.status();
   const auto info = (*client)->GetServerInfo();
   if (!info.ok()) return info.status();
@@ -48,21 +49,36 @@ absl::Status HealthCommand::TakeWords(const std::vector<std::string>& words) {
 }
 
 absl::StatusOr<int> HealthCommand::Run(const Console& console) {
-  auto client = AdminClient::Connect(console.socket);
-  if (!client.ok()) return client.status();
-  const auto health = (*client)->CheckHealth(service_);
-  if (!health.ok()) return health.status();
-  const std::string& name =
-      HealthCheckResponse::ServingStatus_Name(health->status());
-  const bool well = health->status() == HealthCheckResponse::SERVING;
-  if (console.json) {
-    *console.out << "{\"status\":\"" << name << "\"}\n";
-  } else {
-    *console.out << console.style.Paint(name,
-                                        well ? Color::kGreen : Color::kRed)
-                 << "\n";
-  }
-  return well ? kExitOk : kExitFailed;
+  bool all_well = true;
+  Failures failures;
+  using Answer = absl::StatusOr<HealthCheckResponse>;
+  AskAll(
+      console.daemons,
+      [this](const DaemonAddress& daemon) -> Answer {
+        auto client = AdminClient::Connect(daemon);
+        if (!client.ok()) return client.status();
+        return (*client)->CheckHealth(service_);
+      },
+      [&](const DaemonAddress& daemon, const Answer& health) {
+        if (!health.ok()) return failures.Add(daemon, health.status());
+        const std::string& name =
+            HealthCheckResponse::ServingStatus_Name(health->status());
+        const bool well = health->status() == HealthCheckResponse::SERVING;
+        all_well = all_well && well;
+        if (console.json) {
+          *console.out << WithEndpoint(
+                              absl::StrCat("{\"status\":\"", name, "\"}"),
+                              daemon.endpoint)
+                       << "\n";
+          return;
+        }
+        if (!daemon.endpoint.empty()) *console.out << daemon.endpoint << " ";
+        *console.out << console.style.Paint(name,
+                                            well ? Color::kGreen : Color::kRed)
+                     << "\n";
+      });
+  if (auto status = failures.ToStatus(); !status.ok()) return status;
+  return all_well ? kExitOk : kExitFailed;
 }
 
 absl::Status CheckConfigCommand::TakeWords(

@@ -20,6 +20,7 @@ class InfoCommand : public Command {
 class HealthCommand : public Command {
  public:
   absl::Status TakeWords(const std::vector<std::string>& words) override;
+  bool asks_many() const override { return true; }
   absl::StatusOr<int> Run(const Console& console) override;
 
  private:

@@ -2,6 +2,7 @@
 #define WSPD_DAEMON_WSPCTL_FORMAT_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "daemon/wspctl/socket_table.h"
@@ -14,7 +15,18 @@ namespace wspd {
 // from a client is escaped, so that it can't reach the terminal. Every function
 // returns whole lines.
 
+// What one daemon has.
+struct ClientList {
+  // As it was named; empty: the one on this system.
+  std::string endpoint;
+  wsp::v1::ListClientsResponse response;
+};
+
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
+                          const SocketView& view,
+                          TextStyle style = TextStyle());
+// Those of several, with a column of their endpoints if these have names.
+std::string FormatClients(const std::vector<ClientList>& lists,
                           const SocketView& view,
                           TextStyle style = TextStyle());
 // All of one client but its sockets, a line each.
@@ -29,6 +41,7 @@ std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
 // One object a line, snake_case, every field present; addresses as by
 // FormatAddress.
 std::string FormatClientsJson(const wsp::v1::ListClientsResponse& response);
+std::string FormatClientsJson(const std::vector<ClientList>& lists);
 // {"client":{...},"sockets":[...]}
 std::string FormatClientJson(const wsp::v1::Client& client,
                              const wsp::v1::ListSocketsResponse& sockets);

@@ -33,7 +33,7 @@ absl::Status PolicyCommand::TakeWords(const std::vector<std::string>& words) {
 }
 
 absl::StatusOr<int> PolicyCommand::Run(const Console& console) {
-  auto client = AdminClient::Connect(console.socket);
+  auto client = AdminClient::Connect(console.daemons.front());
   if (!client.ok()) return client.status();
   const auto response = (*client)->TestPolicy(request_);
   if (!response.ok()) return response.status();

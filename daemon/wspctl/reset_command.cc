@@ -19,7 +19,7 @@ absl::Status ResetCommand::TakeWords(const std::vector<std::string>& words) {
 }
 
 absl::StatusOr<int> ResetCommand::Run(const Console& console) {
-  auto client = AdminClient::Connect(console.socket);
+  auto client = AdminClient::Connect(console.daemons.front());
   if (!client.ok()) return client.status();
   const auto response = (*client)->ResetSocket(request_);
   if (!response.ok()) return response.status();

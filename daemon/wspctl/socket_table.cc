@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "daemon/base/steady_time.h"
 #include "daemon/wspctl/address_text.h"
+#include "daemon/wspctl/daemon_address.h"
 #include "daemon/wspctl/json.h"
 #include "daemon/wspctl/value_text.h"
 
@@ -229,8 +230,10 @@ std::vector<const SocketColumn*> DefaultColumns() {
   return chosen;
 }
 
-std::vector<Column> HeadingsOf(const std::vector<const SocketColumn*>& chosen) {
+std::vector<Column> HeadingsOf(const std::vector<const SocketColumn*>& chosen,
+                               bool endpoints) {
   std::vector<Column> headings;
+  if (endpoints) headings.push_back({"ENDPOINT"});
   for (const SocketColumn* column : chosen) headings.push_back(column->column);
   return headings;
 }
@@ -260,13 +263,15 @@ const SocketColumn* FindSocketColumn(absl::string_view field) {
 }
 
 SocketPrinter::SocketPrinter(std::vector<const SocketColumn*> columns,
-                             bool json, TextStyle style)
+                             bool json, TextStyle style, bool endpoints)
     : json_(json),
+      endpoints_(endpoints),
       columns_(std::move(columns)),
-      table_(HeadingsOf(columns_), style) {}
+      table_(HeadingsOf(columns_, endpoints), style) {}
 
 absl::StatusOr<SocketPrinter> SocketPrinter::Create(
-    const std::vector<std::string>& fields, bool json, TextStyle style) {
+    const std::vector<std::string>& fields, bool json, TextStyle style,
+    bool endpoints) {
   std::vector<const SocketColumn*> columns;
   for (const std::string& field : fields) {
     const SocketColumn* const column = FindSocketColumn(field);
@@ -281,7 +286,7 @@ absl::StatusOr<SocketPrinter> SocketPrinter::Create(
     columns.push_back(column);
   }
   if (columns.empty()) columns = DefaultColumns();
-  SocketPrinter printer(std::move(columns), json, style);
+  SocketPrinter printer(std::move(columns), json, style, endpoints);
   std::set<std::string> needed;
   for (const SocketColumn* column : printer.columns_) {
     needed.insert(column->field);
@@ -298,13 +303,16 @@ absl::StatusOr<SocketPrinter> SocketPrinter::Create(
 }
 
 std::string SocketPrinter::Format(const wsp::v1::ListSocketsResponse& page,
-                                  const SocketView& view) {
+                                  const SocketView& view,
+                                  const std::string& endpoint) {
   if (json_) {
     std::string text;
     for (const Socket& socket : page.sockets()) {
-      absl::StrAppend(
-          &text, fields_.empty() ? ToJson(socket) : ToJson(socket, fields_),
-          "\n");
+      absl::StrAppend(&text,
+                      WithEndpoint(fields_.empty() ? ToJson(socket)
+                                                   : ToJson(socket, fields_),
+                                   endpoint),
+                      "\n");
     }
     return text;
   }
@@ -322,6 +330,7 @@ std::string SocketPrinter::Format(const wsp::v1::ListSocketsResponse& page,
   rows.reserve(page.sockets_size());
   for (const Socket& socket : page.sockets()) {
     Row& row = rows.emplace_back();
+    if (endpoints_) row.emplace_back(endpoint);
     for (const SocketColumn* column : columns_) {
       row.push_back(column->cell(socket, view));
     }

@@ -47,8 +47,10 @@ const SocketColumn* FindSocketColumn(absl::string_view field);
 class SocketPrinter {
  public:
   // INVALID_ARGUMENT with a line for the user if there is no such field.
+  // `endpoints`: which daemon has it is shown first.
   static absl::StatusOr<SocketPrinter> Create(
-      const std::vector<std::string>& fields, bool json, TextStyle style);
+      const std::vector<std::string>& fields, bool json, TextStyle style,
+      bool endpoints = false);
 
   // Which fields the daemon is to be asked for; none: all.
   const std::vector<std::string>& needed_fields() const { return needed_; }
@@ -56,13 +58,14 @@ class SocketPrinter {
   // Whole lines. A table has a heading at the first time. Names are waited for,
   // as long as somebody would who has asked for them: 2 s for all pages.
   std::string Format(const wsp::v1::ListSocketsResponse& page,
-                     const SocketView& view);
+                     const SocketView& view, const std::string& endpoint = "");
 
  private:
   SocketPrinter(std::vector<const SocketColumn*> columns, bool json,
-                TextStyle style);
+                TextStyle style, bool endpoints);
 
   bool json_;
+  bool endpoints_;
   std::vector<std::string> needed_;
   std::vector<const SocketColumn*> columns_;
   std::vector<const google::protobuf::FieldDescriptor*> fields_;

@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "daemon/config/user.h"
 #include "daemon/wspctl/admin_client.h"
+#include "daemon/wspctl/ask_all.h"
 #include "daemon/wspctl/socket_table.h"
 #include "daemon/wspctl/value_text.h"
 #include "daemon/wspctl/values.h"
@@ -160,22 +161,56 @@ absl::Status SocketsCommand::TakeWords(const std::vector<std::string>& words) {
 }
 
 absl::StatusOr<int> SocketsCommand::Run(const Console& console) {
-  auto client = AdminClient::Connect(console.socket);
-  if (!client.ok()) return client.status();
-  auto printer = SocketPrinter::Create(fields_, console.json, console.style);
+  const bool endpoints = !console.daemons.front().endpoint.empty();
+  auto printer =
+      SocketPrinter::Create(fields_, console.json, console.style, endpoints);
   if (!printer.ok()) return printer.status();
+  Failures failures;
   ListSocketsRequest request = request_;
   if (request.page_size() == 0) request.set_page_size(kPageSize);
   for (const std::string& field : printer->needed_fields()) {
     request.add_fields(field);
   }
-  do {
-    const auto page = (*client)->ListSockets(request);
-    if (!page.ok()) return page.status();
-    *console.out << printer->Format(*page, {absl::Now(), console.names.get()});
-    request.set_page_token(page->next_page_token());
-  } while (!request.page_token().empty() && console.out->good());
+  AskAll(
+      console.daemons,
+      [&request](const DaemonAddress& daemon) {
+        return FirstPage(daemon, request);
+      },
+      [&](const DaemonAddress& daemon, absl::StatusOr<Pages> pages) {
+        absl::Status status = pages.status();
+        if (pages.ok()) {
+          status = Print(daemon, console, request, &*pages, &*printer);
+        }
+        if (!status.ok()) failures.Add(daemon, status);
+      });
+  if (auto status = failures.ToStatus(); !status.ok()) return status;
   return kExitOk;
+}
+
+absl::StatusOr<SocketsCommand::Pages> SocketsCommand::FirstPage(
+    const DaemonAddress& daemon, const ListSocketsRequest& request) {
+  auto client = AdminClient::Connect(daemon);
+  if (!client.ok()) return client.status();
+  auto page = (*client)->ListSockets(request);
+  if (!page.ok()) return page.status();
+  return Pages{*std::move(client), *std::move(page)};
+}
+
+absl::Status SocketsCommand::Print(const DaemonAddress& daemon,
+                                   const Console& console,
+                                   ListSocketsRequest request, Pages* pages,
+                                   SocketPrinter* printer) {
+  for (;;) {
+    *console.out << printer->Format(
+        pages->page, {absl::Now(), console.names.get()}, daemon.endpoint);
+    if (pages->page.next_page_token().empty() || !console.out->good()) {
+      return absl::OkStatus();
+    }
+    request.set_page_token(pages->page.next_page_token());
+    auto next = pages->client->ListSockets(request);
+    if (!next.ok()) return next.status();
+    pages->page = *std::move(next);
+  }
 }
 
 }  // namespace wspd

@@ -27,11 +27,11 @@ constexpr double kMostInterval = 3600;
 // be restarted.
 class Sampler {
  public:
-  explicit Sampler(std::string socket) : socket_(std::move(socket)) {}
+  explicit Sampler(DaemonAddress daemon) : daemon_(std::move(daemon)) {}
 
   absl::StatusOr<TopSample> Take() {
     if (client_ == nullptr) {
-      auto client = AdminClient::Connect(socket_);
+      auto client = AdminClient::Connect(daemon_);
       if (!client.ok()) return client.status();
       client_ = *std::move(client);
     }
@@ -41,7 +41,7 @@ class Sampler {
   }
 
  private:
-  const std::string socket_;
+  const DaemonAddress daemon_;
   std::unique_ptr<AdminClient> client_;
 };
 
@@ -101,7 +101,7 @@ absl::Status TopCommand::TakeWords(const std::vector<std::string>& words) {
 }
 
 absl::StatusOr<int> TopCommand::RunOnce(const Console& console) {
-  Sampler sampler(console.socket);
+  Sampler sampler(console.daemons.front());
   TopView view(choice_, console.names.get());
   for (int i = 0; i < 2; ++i) {
     if (i > 0) absl::SleepFor(interval_);
@@ -114,7 +114,7 @@ absl::StatusOr<int> TopCommand::RunOnce(const Console& console) {
 }
 
 absl::StatusOr<int> TopCommand::RunOnScreen(const Console& console) {
-  Sampler sampler(console.socket);
+  Sampler sampler(console.daemons.front());
   TopView view(choice_, console.names.get());
   // Before the screen is taken over, for the sake of an error's line.
   auto sample = sampler.Take();

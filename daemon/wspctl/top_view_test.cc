@@ -226,5 +226,19 @@ TEST(TopViewTest, TextAndJsonHaveAllRows) {
                                            "\"operations_per_second\":0}\n")));
 }
 
+// It may be another machine's.
+TEST(TopViewTest, NothingThatTheDaemonSaysReachesTheTerminal) {
+  auto [before, after] = TwoSamples();
+  after.info.set_version("1\x1b[2J");
+  TopView view({});
+  view.Show(std::move(before));
+  view.Show(std::move(after));
+  const auto lines = view.Screen({100, 10}, false);
+  EXPECT_THAT(lines[0], testing::HasSubstr("wspd 1\\x1b[2J, pid"));
+  for (const std::string& line : lines) {
+    EXPECT_EQ(line.find('\x1b'), std::string::npos) << line;
+  }
+}
+
 }  // namespace
 }  // namespace wspd

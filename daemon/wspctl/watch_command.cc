@@ -97,7 +97,7 @@ absl::Status WatchCommand::TakeWords(const std::vector<std::string>& words) {
 }
 
 absl::StatusOr<int> WatchCommand::Run(const Console& console) {
-  auto client = AdminClient::Connect(console.socket);
+  auto client = AdminClient::Connect(console.daemons.front());
   if (!client.ok()) return client.status();
   const absl::TimeZone zone = absl::LocalTimeZone();
   const auto write = [&](const wsp::v1::WatchEventsResponse& response) {

@@ -49,4 +49,13 @@ expect --peer-port in wspctl --color = always sockets --
 expect --peer-port in wspctl --socket run/admin.sock --color never sockets --
 expect --json in wspctl --color always --
 expect --peer-port not-in wspctl --socket sockets clients --
+expect --server-name in wspctl --s
+for option in --ca --cert --key; do
+  expect a_file in wspctl "$option" a
+  expect --peer-port in wspctl "$option" clients sockets --
+done
+for option in --endpoint --server-name; do
+  expect clients not-in wspctl "$option" ""
+  expect --peer-port in wspctl "$option" clients:7443 sockets --
+done
 exit "$((failures != 0))"
