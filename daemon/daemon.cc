@@ -18,6 +18,7 @@
 #include "daemon/admin/admin_server.h"
 #include "daemon/admin/daemon_control.h"
 #include "daemon/admin/drain_source.h"
+#include "daemon/admin/remote/remote_admin.h"
 #include "daemon/base/log.h"
 #include "daemon/base/utf8.h"
 #include "daemon/base/version.h"
@@ -141,8 +142,8 @@ void LogReload(const absl::StatusOr<wsp::v1::ReloadResponse>& result,
   }
   if (!waiting.empty()) {
     Log(LogLevel::kWarning,
-        "of the configuration only policy and log_level are read anew; the "
-        "rest waits for a restart",
+        "of the configuration only policy, log_level and remote_admin are "
+        "read anew; the rest waits for a restart",
         {{"fields", absl::StrJoin(waiting, ",")}});
   }
   Log(LogLevel::kInfo, "configuration read anew",
@@ -208,6 +209,9 @@ struct Daemon::Parts {
   // As it was last read, and before that as it was at the start. Of the
   // reloader's thread, once that runs.
   Config in_force;
+  // Before it, who asks for a reload waits: there is not everything yet that
+  // that changes.
+  absl::Notification serves;
   EventJournal events;
   std::unique_ptr<SocketFile> provider_file;
   std::unique_ptr<EventLoop> control;
@@ -241,6 +245,12 @@ struct Daemon::Parts {
   // Null if the service manager doesn't watch.
   std::unique_ptr<Watchdog> watchdog;
   bool stopped = false;
+
+  ~Parts() {
+    // A start that failed: somebody may have asked for a reload already.
+    if (!serves.HasBeenNotified()) serves.Notify();
+    if (reloader != nullptr) reloader->Stop();
+  }
 
   absl::Status Open();
   absl::Status MakeLoops();
@@ -428,11 +438,15 @@ absl::Status Daemon::Parts::Serve() {
     if (!group.ok()) return group.status();
     admin_options.admin_group = *group;
   }
+  auto remote = RemoteAdmin::Load(config.remote_admin());
+  if (!remote.ok()) return remote.status();
+  admin_options.remote = *std::move(remote);
   auto admin_started =
       AdminServer::Start(admin_options, control.get(), registry.get(),
                          std::move(options.passed.admin));
   if (!admin_started.ok()) return admin_started.status();
   admin = *std::move(admin_started);
+  serves.Notify();
   return absl::OkStatus();
 }
 
@@ -493,6 +507,10 @@ void Daemon::Parts::MakeWatchdog() {
   subjects.push_back({"admin server", [this](std::function<void()> answer) {
                         admin->Ask(std::move(answer));
                       }});
+  subjects.push_back(
+      {"remote administration", [this](std::function<void()> answer) {
+         admin->AskRemote(std::move(answer));
+       }});
   Watchdog::Sink sink;
   sink.on_well = [this] {
     LogFailure(NotifyWatchdog());
@@ -536,12 +554,24 @@ absl::StatusOr<wsp::v1::ReloadResponse> Daemon::Parts::PutInForce(
     const Config& config) {
   auto rules = RulesOf(config);
   if (!rules.ok()) return rules.status();
+  auto remote = RemoteAdmin::Load(config.remote_admin());
+  if (!remote.ok()) return remote.status();
+  serves.WaitForNotification();
+  if (admin == nullptr) {
+    return absl::UnavailableError("the daemon doesn't start");
+  }
+  // The last that may fail.
+  if (absl::Status status = admin->ApplyRemote(*std::move(remote));
+      !status.ok()) {
+    return status;
+  }
   // An administrator may have set another one meanwhile.
   in_force.set_log_level(std::string(LogLevelName(CurrentLogLevel())));
   auto response = ResponseOf(CompareConfigs(in_force, config));
   policy->Replace(*std::move(rules));
   SetLogLevelOf(config);
   *in_force.mutable_policy() = config.policy();
+  *in_force.mutable_remote_admin() = config.remote_admin();
   return response;
 }
 

@@ -124,6 +124,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
       [rpc = &server->server_](int fd) { rpc->AddConnection(fd); });
   if (!listener.ok()) return listener.status();
   server->listener_ = *std::move(listener);
+  if (absl::Status status = server->ApplyRemote(options.remote); !status.ok()) {
+    return status;
+  }
   return server;
 }
 
@@ -135,15 +138,15 @@ AdminService::Options AdminServer::ServiceOptions(
   service.limits = options.limits;
   service.control = options.control;
   service.rates = &rates_;
-  service.wake = [this] { server_.Recheck(); };
+  service.wake = [this] { Recheck(); };
   service.wake_after = [this](absl::Duration delay) {
     loop_->RunAfter(delay, [this, lives = lives_] {
-      if (*lives) server_.Recheck();
+      if (*lives) Recheck();
     });
   };
   service.on_draining = [this](bool draining) {
     health_.SetDraining(draining);
-    server_.Recheck();
+    Recheck();
   };
   return service;
 }
@@ -163,19 +166,47 @@ AdminServer::AdminServer(const AdminServerOptions& options,
   AddAdmin(&admin_, &methods_);
   AddHealth(&health_, &methods_);
   AddReflection(&reflection_, &methods_);
-  events_->SetWake([this] { server_.RecheckSoon(); });
+  events_->SetWake([this] {
+    server_.RecheckSoon();
+    if (RemoteAdmin* const remote = remote_to_wake_.load()) {
+      remote->RecheckSoon();
+    }
+  });
   MeasureRates();
 }
 
 AdminServer::~AdminServer() {
   if (listener_ != nullptr) listener_->Stop();
   events_->SetWake(nullptr);
+  // Its thread may wake what is remote: that goes later.
   server_.Stop();
+  remote_to_wake_.store(nullptr);
   // A timer may be at it.
   lives_->store(false);
   absl::Notification idle;
   loop_->Post([&idle] { idle.Notify(); });
   idle.WaitForNotification();
+  remote_.reset();
+}
+
+void AdminServer::Recheck() {
+  server_.Recheck();
+  if (RemoteAdmin* const remote = remote_to_wake_.load()) remote->Recheck();
+}
+
+absl::Status AdminServer::ApplyRemote(RemoteAdmin::Settings settings) {
+  if (remote_ != nullptr) return remote_->Apply(std::move(settings));
+  if (settings.address.empty()) return absl::OkStatus();
+  auto remote = RemoteAdmin::Start(std::move(settings), &methods_);
+  if (!remote.ok()) return remote.status();
+  remote_ = *std::move(remote);
+  remote_to_wake_.store(remote_.get());
+  return absl::OkStatus();
+}
+
+void AdminServer::AskRemote(std::function<void()> answer) {
+  RemoteAdmin* const remote = remote_to_wake_.load();
+  remote == nullptr ? answer() : remote->Ask(std::move(answer));
 }
 
 void AdminServer::MeasureRates() {
@@ -189,7 +220,7 @@ void AdminServer::MeasureRates() {
 
 void AdminServer::SetServing(bool serving) {
   health_.SetServing(serving);
-  server_.Recheck();
+  Recheck();
 }
 
 }  // namespace wspd

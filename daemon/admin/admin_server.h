@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "daemon/admin/admin_service.h"
@@ -18,6 +19,7 @@
 #include "daemon/admin/inventory.h"
 #include "daemon/admin/rate_meter.h"
 #include "daemon/admin/reflection.h"
+#include "daemon/admin/remote/remote_admin.h"
 #include "daemon/admin/rpc_server.h"
 #include "daemon/admin/rpc_table.h"
 #include "daemon/base/owned_fd.h"
@@ -41,6 +43,8 @@ struct AdminServerOptions {
   absl::optional<gid_t> admin_group;
   DaemonControl* control = nullptr;
   std::vector<std::pair<std::string, uint64_t>> limits;
+  // Callers from elsewhere; without an address: there are none.
+  RemoteAdmin::Settings remote;
 };
 
 // The admin socket: wsp.v1.Admin, grpc.health.v1.Health and
@@ -66,14 +70,22 @@ class AdminServer {
   // from the start. Thread-safe.
   void SetServing(bool serving);
 
+  // Of callers from elsewhere, as RemoteAdmin::Apply. One call at a time.
+  absl::Status ApplyRemote(RemoteAdmin::Settings settings);
+
   // Has `answer` called on the server's thread, after what that is busy with.
   // Thread-safe.
   void Ask(std::function<void()> answer) { server_.Ask(std::move(answer)); }
+  // The same of the threads for callers from elsewhere; at once if there are
+  // none.
+  void AskRemote(std::function<void()> answer);
 
  private:
   AdminServer(const AdminServerOptions& options,
               std::unique_ptr<SocketFile> file, EventLoop* loop,
               Inventory* inventory);
+  // Watches and streams may have something to send.
+  void Recheck();
   // At the start, and then on the loop's thread, every RateMeter::kPeriod.
   void MeasureRates();
   AdminService::Options ServiceOptions(const AdminServerOptions& options);
@@ -94,6 +106,10 @@ class AdminServer {
   ConnectionTable connections_;
   RpcServer server_;
   std::unique_ptr<Listener> listener_;
+  // Null: there was nobody from elsewhere yet. Once made it stays.
+  std::unique_ptr<RemoteAdmin> remote_;
+  // The same, for other threads.
+  std::atomic<RemoteAdmin*> remote_to_wake_{nullptr};
 };
 
 }  // namespace wspd

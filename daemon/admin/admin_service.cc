@@ -79,6 +79,7 @@ AdminService::AdminService(Inventory* inventory, Options options)
     : inventory_(inventory), options_(std::move(options)) {}
 
 bool AdminService::IsAdministrator(const Caller& caller) const {
+  if (caller.remote) return caller.remote->is_administrator;
   return caller.uid == 0 || caller.uid == geteuid() ||
          (options_.admin_group &&
           std::find(caller.groups.begin(), caller.groups.end(),
@@ -88,6 +89,13 @@ bool AdminService::IsAdministrator(const Caller& caller) const {
 absl::Status AdminService::CheckAdministrator(const Caller& caller,
                                               absl::string_view what) const {
   if (IsAdministrator(caller)) return absl::OkStatus();
+  if (caller.remote) {
+    return WithReason(
+        absl::PermissionDeniedError(absl::StrCat(
+            "only administrators, by remote_admin { administrators }, may ",
+            what, "; the certificate has the names ", caller.text())),
+        "NOT_AN_ADMINISTRATOR", {{"names", caller.text()}});
+  }
   const std::string group =
       options_.admin_group
           ? absl::StrCat(" and the members of group ", *options_.admin_group)
@@ -110,7 +118,8 @@ absl::Status AdminService::CheckControl(const Caller& caller,
 
 InventoryFilter AdminService::VisibleTo(const Caller& caller) const {
   InventoryFilter filter;
-  if (!IsAdministrator(caller)) filter.uid = caller.uid;
+  // Who is let in from elsewhere sees everything.
+  if (!caller.remote && !IsAdministrator(caller)) filter.uid = caller.uid;
   return filter;
 }
 
@@ -217,7 +226,7 @@ AdminService::DisconnectClient(
   Log(LogLevel::kInfo, "administrator disconnects a client",
       {{"client", client.ok() ? client->client_id() : selector.client_id},
        {"pid", client.ok() ? client->pid() : selector.pid},
-       {"caller_uid", caller.uid},
+       {"caller", caller.text()},
        {"result", client.status().ToString()}});
   if (!client.ok()) {
     return About(client.status(), kClientType,
@@ -243,11 +252,11 @@ absl::StatusOr<std::unique_ptr<RpcSource>> AdminService::WatchEvents(
   auto filter = EventFilter::Parse(request, VisibleTo(caller).uid);
   if (!filter.ok()) return filter.status();
   std::shared_ptr<void> counted;
-  if (VisibleTo(caller).uid) {
-    counted = watches_->Take(caller.uid);
+  if (!IsAdministrator(caller)) {
+    counted = watches_->Take(caller.key());
     if (counted == nullptr) {
       return absl::ResourceExhaustedError(
-          absl::StrCat("uid ", caller.uid, " watches events by ", kMostWatches,
+          absl::StrCat(caller.text(), " watches events by ", kMostWatches,
                        " streams already, which is as many as it may"));
     }
   }
@@ -276,7 +285,7 @@ absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
                   absl::kZeroPad16)},
        {"cookie", reset.ok() ? reset->cookie() : selector.cookie},
        {"pid", reset.ok() ? reset->pid() : 0},
-       {"caller_uid", caller.uid},
+       {"caller", caller.text()},
        {"result", reset.status().ToString()}});
   if (!reset.ok()) {
     return About(
@@ -290,7 +299,7 @@ absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
 
 absl::StatusOr<wsp::v1::TestPolicyResponse> AdminService::TestPolicy(
     const Caller& caller, const wsp::v1::TestPolicyRequest& request) const {
-  if (caller.uid != request.uid()) {
+  if (!caller.remote && caller.uid != request.uid()) {
     auto allowed = CheckAdministrator(caller, "ask about others");
     if (!allowed.ok()) return allowed;
   }
@@ -302,7 +311,7 @@ absl::StatusOr<std::unique_ptr<RpcSource>> AdminService::Reload(
   auto allowed = CheckControl(caller, "have the configuration read again");
   if (!allowed.ok()) return allowed;
   Log(LogLevel::kInfo, "administrator has the configuration read again",
-      {{"caller_uid", caller.uid}});
+      {{"caller", caller.text()}});
   return std::make_unique<ReloadSource>(options_.control, options_.wake);
 }
 
@@ -320,7 +329,7 @@ absl::StatusOr<wsp::v1::SetLogLevelResponse> AdminService::SetLogLevel(
   response.set_before(ToProto(CurrentLogLevel()));
   const auto log = [&] {
     Log(LogLevel::kInfo, "administrator sets the log level",
-        {{"level", LogLevelName(*level)}, {"caller_uid", caller.uid}});
+        {{"level", LogLevelName(*level)}, {"caller", caller.text()}});
   };
   // Under whichever of the two levels shows it.
   if (LogEnabled(LogLevel::kInfo)) {
@@ -338,7 +347,7 @@ bool AdminService::SetDraining(const Caller& caller, bool draining) const {
   Log(LogLevel::kInfo,
       draining ? "administrator drains the daemon"
                : "administrator ends the draining",
-      {{"caller_uid", caller.uid}});
+      {{"caller", caller.text()}});
   options_.on_draining(draining);
   return true;
 }

@@ -283,6 +283,41 @@ TEST_F(AdminServiceTest, AUserMayWatchBySixteenStreams) {
   }
 }
 
+TEST_F(AdminServiceTest, WhoReadsFromElsewhereSeesAllAndWatchesByAFewStreams) {
+  const auto reader = [](const char* name) {
+    return Caller(Caller::Remote{{name}, false});
+  };
+  EXPECT_EQ(service_.ListClients(reader("CN:a"), {})->clients_size(), 2);
+  const wsp::v1::WatchEventsRequest request;
+  std::vector<std::unique_ptr<RpcSource>> watches;
+  for (int i = 0; i < 16; ++i) {
+    watches.push_back(*service_.WatchEvents(reader("CN:a"), request));
+  }
+  const auto refused = service_.WatchEvents(reader("CN:a"), request).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("CN:a watches"));
+  EXPECT_TRUE(service_.WatchEvents(reader("CN:b"), request).ok());
+  // No uid is one of theirs.
+  EXPECT_TRUE(service_.WatchEvents(static_cast<uid_t>(-1), request).ok());
+  EXPECT_TRUE(
+      service_.WatchEvents(Caller(Caller::Remote{{"CN:a"}, true}), request)
+          .ok());
+}
+
+TEST_F(AdminServiceTest, WhoReadsFromElsewhereDoesNothing) {
+  // Whatever uid it might be taken for.
+  const Caller reader(Caller::Remote{{"DNS:a.test", "CN:a"}, false});
+  wsp::v1::DisconnectClientRequest request;
+  request.set_pid(11);
+  const auto refused = service_.DisconnectClient(reader, request).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("DNS:a.test,CN:a"));
+  EXPECT_EQ(service_.ResetSocket(reader, {}).status().code(),
+            absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(service_.SetLogLevel(reader, {}).status().code(),
+            absl::StatusCode::kPermissionDenied);
+}
+
 TEST_F(AdminServiceTest, ServerInfoIsForEverybody) {
   const auto info =
       service_.GetServerInfo(kStranger, wsp::v1::GetServerInfoRequest());

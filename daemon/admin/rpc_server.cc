@@ -43,15 +43,6 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
                       EncodeStatus(status, message, kMaxDetailsBytes));
 }
 
-Caller CallerOf(const PeerIdentity& identity) {
-  std::vector<gid_t> groups = {identity.gid};
-  if (identity.groups) {
-    groups.insert(groups.end(), identity.groups->begin(),
-                  identity.groups->end());
-  }
-  return Caller(identity.uid, std::move(groups));
-}
-
 grpc::ByteBuffer ToBuffer(const std::string& bytes) {
   grpc::Slice slice(bytes);
   return grpc::ByteBuffer(&slice, 1);
@@ -183,7 +174,9 @@ class RpcServer::Call {
     if (connection == nullptr) {
       return Finish(absl::UnauthenticatedError("the connection has ended"));
     }
-    caller_ = CallerOf(connection->identity());
+    auto caller = server_->caller_of_(*connection);
+    if (!caller.ok()) return Finish(caller.status());
+    caller_ = *std::move(caller);
     Read();
   }
 
@@ -274,8 +267,22 @@ class RpcServer::Call {
   std::unique_ptr<RpcSource> source_;
 };
 
-RpcServer::RpcServer(const RpcTable* table, const ConnectionTable* connections)
-    : table_(table), connections_(connections) {
+absl::StatusOr<Caller> RpcServer::LocalCaller(const Connection& connection) {
+  const PeerIdentity& identity = connection.identity();
+  std::vector<gid_t> groups = {identity.gid};
+  if (identity.groups) {
+    groups.insert(groups.end(), identity.groups->begin(),
+                  identity.groups->end());
+  }
+  return Caller(identity.uid, std::move(groups));
+}
+
+RpcServer::RpcServer(const RpcTable* table, const ConnectionTable* connections,
+                     CallerOf caller_of, const char* thread_name)
+    : table_(table),
+      connections_(connections),
+      caller_of_(std::move(caller_of)),
+      thread_name_(thread_name) {
   grpc::ServerBuilder builder;
   builder.RegisterAsyncGenericService(&service_);
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
@@ -356,7 +363,7 @@ void RpcServer::ShutDownQueue() {
 }
 
 void RpcServer::Poll() {
-  pthread_setname_np(pthread_self(), "wspd-admin");
+  pthread_setname_np(pthread_self(), thread_name_);
   for (;;) {
     {
       absl::MutexLock lock(&mu_);

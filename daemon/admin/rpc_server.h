@@ -12,8 +12,10 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "daemon/admin/rpc_table.h"
+#include "daemon/server/connection.h"
 #include "daemon/server/connection_table.h"
 
 namespace wspd {
@@ -28,9 +30,19 @@ namespace wspd {
 // server that idles would only add a hop to the others' traffic.
 class RpcServer {
  public:
+  // Who calls by a connection; an error ends the call. Asked for each, on the
+  // server's thread.
+  using CallerOf = std::function<absl::StatusOr<Caller>(const Connection&)>;
+
+  // A process of this system, by the kernel's word.
+  static absl::StatusOr<Caller> LocalCaller(const Connection& connection);
+
   // Table and connections have to outlive the server. A connection is known by
-  // `connections` before it comes to AddConnection.
-  RpcServer(const RpcTable* table, const ConnectionTable* connections);
+  // `connections` before it comes to AddConnection. The thread's name has at
+  // most 15 characters.
+  RpcServer(const RpcTable* table, const ConnectionTable* connections,
+            CallerOf caller_of = &LocalCaller,
+            const char* thread_name = "wspd-admin");
 
   // As Stop.
   ~RpcServer();
@@ -75,6 +87,8 @@ class RpcServer {
 
   const RpcTable* const table_;
   const ConnectionTable* const connections_;
+  const CallerOf caller_of_;
+  const char* const thread_name_;
   grpc::AsyncGenericService service_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;

@@ -11,21 +11,49 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
+#include "daemon/base/utf8.h"
 
 namespace wspd {
 
-// Who makes a call, by the kernel's word on the process that connected.
+// Who makes a call: by the kernel's word on the process that connected, or by a
+// certificate.
 struct Caller {
+  // Somebody from elsewhere, who is no user of this system.
+  struct Remote {
+    std::vector<std::string> names;
+    bool is_administrator = false;
+  };
   // Somebody in no group that matters.
   // NOLINTNEXTLINE(google-explicit-constructor)
   Caller(uid_t uid, std::vector<gid_t> groups = {})
       : uid(uid), groups(std::move(groups)) {}
+  explicit Caller(Remote remote)
+      : uid(static_cast<uid_t>(-1)), remote(std::move(remote)) {}
+
+  // All that it is known by: "uid 5", "DNS:a.test,CN:a".
+  std::string key() const {
+    return remote ? absl::StrJoin(remote->names, ",")
+                  : absl::StrCat("uid ", uid);
+  }
+  // The same for people, who need no more of a certificate with many names.
+  std::string text() const {
+    constexpr size_t kMostBytes = 256;
+    std::string text = key();
+    if (text.size() > kMostBytes) {
+      text = ToValidUtf8(absl::StrCat(text.substr(0, kMostBytes), "..."));
+    }
+    return text;
+  }
 
   uid_t uid;
   // The effective one and the supplementary ones, as far as they are known.
   std::vector<gid_t> groups;
+  // None: a process of this system.
+  absl::optional<Remote> remote;
 };
 
 enum class RpcKind {

@@ -19,12 +19,13 @@ using ::google::protobuf::TextFormat;
 using ::google::protobuf::util::MessageDifferencer;
 
 // What a reload puts in force.
-constexpr std::array<absl::string_view, 2> kReloadable = {"log_level",
-                                                          "policy"};
+constexpr std::array<absl::string_view, 3> kReloadable = {"log_level", "policy",
+                                                          "remote_admin"};
 
-bool IsReloadable(const std::string& field) {
-  return std::find(kReloadable.begin(), kReloadable.end(), field) !=
-         kReloadable.end();
+// Whether it is one of them, or a field of one.
+bool IsReloadable(absl::string_view field) {
+  return std::find(kReloadable.begin(), kReloadable.end(),
+                   field.substr(0, field.find('.'))) != kReloadable.end();
 }
 
 std::string Cut(std::string text) {

@@ -42,6 +42,14 @@ TEST(ConfigChanges, LevelAndPolicyNeedNoRestart) {
                   std::make_tuple("policy", "1 rule", "2 rules", false)));
 }
 
+TEST(ConfigChanges, NothingOfRemoteAdministrationNeedsARestart) {
+  EXPECT_THAT(
+      Changes("", "remote_admin { client_ca: '/a' readers: 'CN:a' }"),
+      ElementsAre(
+          std::make_tuple("remote_admin.client_ca", "\"\"", "\"/a\"", false),
+          std::make_tuple("remote_admin.readers", "[]", "[\"CN:a\"]", false)));
+}
+
 TEST(ConfigChanges, TheRestIsNamedByItsSection) {
   EXPECT_THAT(
       Changes("resolver { servers: '192.0.2.1' }",

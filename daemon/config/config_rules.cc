@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/optional.h"
+#include "daemon/admin/remote/remote_rights.h"
 #include "daemon/base/log.h"
 #include "daemon/config/group.h"
 #include "daemon/policy/rule_compiler.h"
@@ -119,6 +120,49 @@ void CheckMetrics(const Config::Metrics& metrics,
                     "127.0.0.1:9464 or [::1]:9464")});
 }
 
+void CheckNames(const google::protobuf::RepeatedPtrField<std::string>& names,
+                const char* field, std::vector<ConfigProblem>* problems) {
+  for (const std::string& name : names) {
+    if (IsCertificateName(name)) continue;
+    problems->push_back(
+        {"remote_admin", field,
+         absl::StrCat("has \"", name,
+                      "\"; it must be DNS:NAME, URI:NAME or CN:NAME")});
+  }
+}
+
+void CheckRemoteAdmin(const Config::RemoteAdmin& remote,
+                      std::vector<ConfigProblem>* problems) {
+  const bool on = !remote.address().empty();
+  if (on && ParseAddressWithPort(remote.address(), absl::nullopt).empty()) {
+    problems->push_back(
+        {"remote_admin", "address",
+         absl::StrCat("is \"", remote.address(),
+                      "\"; it must be ADDRESS:PORT, in numbers, as "
+                      "192.0.2.1:7443 or [::]:7443")});
+  }
+  const std::pair<const char*, const std::string&> paths[] = {
+      {"certificate", remote.certificate()},
+      {"key", remote.key()},
+      {"client_ca", remote.client_ca()},
+  };
+  for (const auto& [field, path] : paths) {
+    if (path.empty() ? !on : path.front() == '/') continue;
+    problems->push_back(
+        {"remote_admin", field,
+         path.empty()
+             ? "is missing; remote_admin.address needs it"
+             : absl::StrCat("is \"", path, "\"; it must begin with /")});
+  }
+  CheckNames(remote.administrators(), "administrators", problems);
+  CheckNames(remote.readers(), "readers", problems);
+  if (on && remote.administrators().empty() && remote.readers().empty()) {
+    problems->push_back(
+        {"remote_admin", "administrators",
+         "is empty, and so is readers; nobody could do anything"});
+  }
+}
+
 void CheckPolicy(const Policy& policy, std::vector<ConfigProblem>* problems) {
   std::vector<PolicyProblem> found;
   (void)CompileRules(policy, &found);
@@ -181,6 +225,7 @@ void FillDefaults(Config* config) {
     resolver->set_services_file("/etc/services");
   }
   config->mutable_metrics();
+  config->mutable_remote_admin();
   Config::Planes* planes = config->mutable_planes();
   if (!planes->has_lent()) planes->set_lent(true);
   if (!planes->has_relayed()) planes->set_relayed(true);
@@ -215,6 +260,7 @@ std::vector<ConfigProblem> FindProblems(const Config& config) {
   CheckResolver(config.resolver(), &problems);
   CheckPolicy(config.policy(), &problems);
   CheckMetrics(config.metrics(), &problems);
+  CheckRemoteAdmin(config.remote_admin(), &problems);
   return problems;
 }
 

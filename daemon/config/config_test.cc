@@ -156,6 +156,27 @@ TEST(ConfigTest, TheAddressOfMetricsIsInNumbersAndHasAPort) {
               HasSubstr("must be ADDRESS:PORT"));
 }
 
+TEST(ConfigTest, RemoteAdministrationIsCompleteOrOff) {
+  const std::string good =
+      "remote_admin { address: '[::]:7443' certificate: '/c' key: '/k' "
+      "client_ca: '/a' ";
+  EXPECT_TRUE(ParseConfig(good + "readers: 'CN:alice' }", "f").ok());
+  EXPECT_TRUE(ParseConfig("remote_admin { key: '/k' }", "f").ok());
+  EXPECT_EQ(
+      ErrorOf(good + "}"),
+      "f: remote_admin.administrators is empty, and so is readers; nobody "
+      "could do anything");
+  EXPECT_EQ(ErrorOf(good + "\nreaders: 'alice' }"),
+            "f:2:1: remote_admin.readers has \"alice\"; it must be DNS:NAME, "
+            "URI:NAME or CN:NAME");
+  EXPECT_EQ(ErrorOf("remote_admin {\n address: 'x'\n certificate: 'c'\n "
+                    "client_ca: '/a' readers: 'CN:a' }"),
+            "f:2:2: remote_admin.address is \"x\"; it must be ADDRESS:PORT, in "
+            "numbers, as 192.0.2.1:7443 or [::]:7443\n"
+            "f:3:2: remote_admin.certificate is \"c\"; it must begin with /\n"
+            "f: remote_admin.key is missing; remote_admin.address needs it");
+}
+
 TEST(ConfigTest, AProblemOfARuleNamesPlaceRuleAndField) {
   const std::string message = ErrorOf(
       "policy {\n  rules { name: 'a' verdict: DENY ports: '80' }\n"

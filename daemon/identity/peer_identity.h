@@ -63,6 +63,9 @@ struct Peer {
   // Readable (POLLIN) when the process has ended, also while a child of it
   // still holds the connection. Not valid if pid is 0 on a kernel before 6.5.
   OwnedFd pidfd;
+  // Of a peer from elsewhere, who has no identity of the kernel's: what its
+  // certificate, which was verified, calls it.
+  std::vector<std::string> certificate_names;
 };
 
 enum class PidfdMethod {

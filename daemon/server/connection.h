@@ -4,6 +4,7 @@
 #include <atomic>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -26,6 +27,9 @@ class Connection {
   // "fd:N".
   std::string name() const { return absl::StrCat("fd:", fd_); }
   const PeerIdentity& identity() const { return peer_.identity; }
+  const std::vector<std::string>& certificate_names() const {
+    return peer_.certificate_names;
+  }
   // Readable when the process has ended; negative where there is none. Valid as
   // long as this object.
   int pidfd() const { return peer_.pidfd.get(); }

@@ -196,6 +196,19 @@ class KubernetesTest(unittest.TestCase):
             subprocess.run([WSPD, "--config", file.name, "--check_config"],
                            check=True)
 
+    @of_each(*OVERLAYS)
+    def test_remote_administration_is_off_and_may_be_added(self, resources):
+        text = of_kind(resources, "ConfigMap")["data"]["wspd.textproto"]
+        self.assertNotIn("remote_admin", text)
+        with open(os.path.join(FOLDER, "../container/README.md")) as file:
+            added, = re.findall(r"^ *`(remote_admin .*)`$", file.read(),
+                                re.MULTILINE)
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(text + added)
+            file.flush()
+            subprocess.run([WSPD, "--config", file.name, "--check_config"],
+                           check=True)
+
     @of_each(*ALL)
     def test_nobody_is_root(self, resources):
         pod = pod_of(resources)

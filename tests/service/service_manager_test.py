@@ -14,6 +14,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "python")]
 import admin_client  # noqa: E402
+import certificates  # noqa: E402
 import service_manager  # noqa: E402
 import wire_client  # noqa: E402
 
@@ -31,6 +32,8 @@ WATCHED = {
     "wspd-queue": "queue 0",
     "wspd-resolver": "resolver",
     "wspd-admin": "admin server",
+    "wspd-remote": "remote administration",
+    "wspd-remote-rpc": "remote administration",
 }
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -157,7 +160,15 @@ class ServiceManagerTest(unittest.TestCase):
                      [("connection", elsewhere)])
 
     def test_gives_signs_of_life_while_every_thread_answers(self):
-        self.manager.start("--log_level=ERROR",
+        authority = certificates.Authority(self.manager.folder, "authority")
+        certificate, key = authority.issue("server", usage="serverAuth")
+        config = os.path.join(self.manager.folder, "wspd.textproto")
+        with open(config, "w") as file:
+            file.write('remote_admin { address: "127.0.0.1:0" '
+                       f'certificate: "{certificate}" key: "{key}" '
+                       f'client_ca: "{authority.certificate}" '
+                       'readers: "CN:nobody" }')
+        self.manager.start("--log_level=ERROR", "--config", config,
                            environment={"WATCHDOG_USEC": LIMIT_USEC})
         self.manager.await_ready()
         self.attach()
