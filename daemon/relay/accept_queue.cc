@@ -18,6 +18,7 @@ namespace wspd {
 namespace {
 
 constexpr int kConnectionsPerTurn = 32;
+constexpr int kConnectionsPerShortTurn = 1;
 constexpr int kMostWaiting = 64;
 // Of the link's send buffer, for one message: by the kernel's way of counting,
 // and for not many more than that.
@@ -147,8 +148,10 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
 }
 
 AcceptQueue::Result AcceptQueue::Run(int real, int link,
-                                     const Inherited& inherited) {
-  for (int i = 0; i < kConnectionsPerTurn; ++i) {
+                                     const Inherited& inherited,
+                                     bool is_shared) {
+  const int most = is_shared ? kConnectionsPerShortTurn : kConnectionsPerTurn;
+  for (int i = 0; i < most; ++i) {
     if (!waiting_.valid()) {
       const Result result = Accept(real, inherited);
       if (result != Result::kMore) return result;

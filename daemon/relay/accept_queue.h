@@ -42,7 +42,8 @@ class AcceptQueue {
     const ProgramOptions* program_options;
   };
 
-  Result Run(int real, int link, const Inherited& inherited);
+  // `is_shared`: other clients want a turn, too.
+  Result Run(int real, int link, const Inherited& inherited, bool is_shared);
   absl::Duration wait() const { return wait_; }
 
   // Whether a connection hasn't found room on the program's end yet.

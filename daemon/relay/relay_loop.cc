@@ -5,11 +5,13 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 
 #include "absl/status/status.h"
 
@@ -17,6 +19,15 @@ namespace wspd {
 namespace {
 
 constexpr int kEventsPerWait = 64;
+// In a row, before anybody has his turn.
+constexpr int kMostWaits = 16;
+// Of turns, until it is looked who else wants one; and while there are others.
+constexpr std::chrono::microseconds kTimeOfTurns{50};
+constexpr std::chrono::microseconds kShortTimeOfTurns{10};
+// For so long after another client's turn a client isn't alone. The clock that
+// tells is a coarse one.
+constexpr int64_t kRememberedNs = 10'000'000;
+constexpr std::chrono::milliseconds kAWhile{1};
 // Looks have one part in so many, and as many as that gives in this time may be
 // made at once.
 constexpr int kTimePerLook = 4;
@@ -77,7 +88,7 @@ void RelayLoop::Stop() {
   stopping_.store(true);
   Wake();
   thread_.join();
-  deferred_.clear();
+  turns_.Clear();
   deferred_a_while_.clear();
   retired_.clear();
   due_.clear();
@@ -142,10 +153,11 @@ bool RelayLoop::SawProgram(uint64_t number) {
 }
 
 void RelayLoop::Defer(std::shared_ptr<RelayHandler> handler) {
-  deferred_.push_back(std::move(handler));
+  turns_.AddTurn(handler);
 }
 
 void RelayLoop::DeferAWhile(std::shared_ptr<RelayHandler> handler) {
+  if (deferred_a_while_.empty()) a_while_at_ = Clock::now() + kAWhile;
   deferred_a_while_.push_back(std::move(handler));
 }
 
@@ -181,7 +193,6 @@ void RelayLoop::RunLooks() {
 }
 
 int RelayLoop::NextTimeoutMs() const {
-  if (!deferred_.empty()) return 0;
   if (!deferred_a_while_.empty()) return 1;
   if (due_.empty() && looks_.empty()) return -1;
   auto next = looks_.empty() ? Clock::time_point::max() : look_at_;
@@ -193,13 +204,69 @@ int RelayLoop::NextTimeoutMs() const {
                                               std::numeric_limits<int>::max()));
 }
 
-void RelayLoop::RunTurns() {
-  for (auto* list : {&deferred_, &deferred_a_while_}) {
-    if (list->empty()) continue;
-    std::vector<std::shared_ptr<RelayHandler>> turns;
-    turns.swap(*list);
-    for (const auto& handler : turns) handler->OnTurn();
+void RelayLoop::TakeEvents() {
+  std::array<epoll_event, kEventsPerWait> events;
+  int timeout_ms = turns_.empty() ? NextTimeoutMs() : 0;
+  // What is at the end of the kernel's list may be of a client that has had
+  // less.
+  for (int waits = 0; waits < kMostWaits; ++waits) {
+    const int count =
+        epoll_wait(epoll_.get(), events.data(), kEventsPerWait, timeout_ms);
+    bool asked = false;
+    for (int i = 0; i < count; ++i) {
+      const uint64_t data = events[i].data.u64;
+      if (data == 0) {
+        // Stop()'s wake-up, or Ask()'s.
+        asked = true;
+        continue;
+      }
+      auto* const handler =
+          reinterpret_cast<RelayHandler*>(data & ~uint64_t{1});
+      turns_.AddEvents(handler, static_cast<RelayEnd>(data & 1),
+                       events[i].events);
+    }
+    if (asked) RunAsked();
+    if (count < kEventsPerWait) return;
+    timeout_ms = 0;
   }
+}
+
+void RelayLoop::NoteTurn(const void* client) {
+  timespec coarse{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
+  const int64_t now = int64_t{1000000000} * coarse.tv_sec + coarse.tv_nsec;
+  if (client != last_client_) {
+    other_at_ns_ = last_at_ns_;
+    last_client_ = client;
+  }
+  last_at_ns_ = now;
+  is_shared_.store(turns_.clients() > 1 || now - other_at_ns_ < kRememberedNs,
+                   std::memory_order_relaxed);
+}
+
+void RelayLoop::RunTurns() {
+  if (!deferred_a_while_.empty() && Clock::now() >= a_while_at_) {
+    for (const auto& handler : deferred_a_while_) turns_.AddTurn(handler);
+    deferred_a_while_.clear();
+  }
+  std::optional<Clock::time_point> end;
+  while (!turns_.empty()) {
+    NoteTurn(turns_.next_client());
+    turns_.RunNext();
+    if (turns_.empty()) return;
+    const auto now = Clock::now();
+    if (!end.has_value()) {
+      end = now + (is_shared() ? kShortTimeOfTurns : kTimeOfTurns);
+    }
+    if (now >= *end) return;
+  }
+}
+
+void RelayLoop::ReleaseRetired() {
+  retired_.erase(
+      std::remove_if(retired_.begin(), retired_.end(),
+                     [](const auto& one) { return !RelayTurns::Waits(*one); }),
+      retired_.end());
 }
 
 void RelayLoop::RunDue() {
@@ -214,24 +281,12 @@ void RelayLoop::RunDue() {
 
 void RelayLoop::Run(const std::string& name) {
   pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
-  std::array<epoll_event, kEventsPerWait> events;
   while (!stopping_.load(std::memory_order_relaxed)) {
-    const int count = epoll_wait(epoll_.get(), events.data(), kEventsPerWait,
-                                 NextTimeoutMs());
-    for (int i = 0; i < count; ++i) {
-      const uint64_t data = events[i].data.u64;
-      if (data == 0) {
-        // Stop()'s wake-up, or Ask()'s.
-        RunAsked();
-        continue;
-      }
-      reinterpret_cast<RelayHandler*>(data & ~uint64_t{1})
-          ->OnEvents(static_cast<RelayEnd>(data & 1), events[i].events);
-    }
+    TakeEvents();
     RunTurns();
     RunDue();
     RunLooks();
-    retired_.clear();
+    ReleaseRetired();
   }
 }
 

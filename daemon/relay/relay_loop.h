@@ -19,43 +19,25 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
+#include "daemon/relay/relay_turns.h"
 
 namespace wspd {
 
-// Which descriptor of a relayed socket an event is of.
-enum class RelayEnd : uint8_t {
-  // The daemon's end of the program's pair.
-  kProgram = 0,
-  // The real socket.
-  kReal = 1,
-};
-
-// A relayed socket as its loop sees it. Called on the loop's thread alone, one
-// at a time, with no lock of the loop held.
-class RelayHandler {
- public:
-  virtual ~RelayHandler() = default;
-
-  // EPOLL* bits. May come late, for what has been dealt with already.
-  virtual void OnEvents(RelayEnd end, uint32_t events) = 0;
-  // RelayLoop::Defer() was called, and others have had their turn.
-  virtual void OnTurn() = 0;
-  // RelayLoop::WakeAt()'s time has come.
-  virtual void OnTime() = 0;
-  // RelayLoop::LookLater() was called, and there is time for it.
-  virtual void OnLook() {}
-};
-
 // One thread that moves the bytes of relayed sockets. Unlike EventLoop it takes
-// no lock and looks nothing up for an event: epoll has the handler's address,
-// which is good until Retire() and the events of that round.
+// no lock for an event: epoll has the handler's address, which is good until
+// Retire() and the events of that round.
+//
+// Clients take turns, and what has come for others is looked for all the time:
+// who has much to do keeps nobody waiting for longer than a turn of his takes.
 //
 // Watch() and Rearm() are thread-safe; the others are for handlers, on the
 // loop's thread.
 class RelayLoop {
  public:
-  // What one turn of a socket may move before others have theirs, in bytes.
+  // What one turn of a socket may move before others have theirs, in bytes; and
+  // while there are other clients.
   static constexpr size_t kTurnBytes = 256 << 10;
+  static constexpr size_t kShortTurnBytes = 64 << 10;
   // Of buffer().
   static constexpr size_t kBufferBytes = 128 << 10;
 
@@ -92,7 +74,8 @@ class RelayLoop {
   // last descriptor.
   bool SawProgram(uint64_t number);
 
-  // Calls OnTurn() after the events of this round, before waiting for others.
+  // Calls OnTurn() when others have had their turn, without waiting for
+  // anything else.
   void Defer(std::shared_ptr<RelayHandler> handler);
   // The same, and it needn't be sooner than in a millisecond if there are no
   // events: something is in use.
@@ -119,6 +102,12 @@ class RelayLoop {
 
   // For whoever has its turn.
   char* buffer() { return buffer_.get(); }
+  // Whether another client waits, or was served a moment ago: whoever has its
+  // turn is to make it a short one. Thread-safe, as the next one.
+  bool is_shared() const { return is_shared_.load(std::memory_order_relaxed); }
+  size_t turn_bytes() const {
+    return is_shared() ? kShortTurnBytes : kTurnBytes;
+  }
 
   bool OnThread() const {
     return std::this_thread::get_id() == thread_.get_id();
@@ -128,7 +117,12 @@ class RelayLoop {
   RelayLoop(OwnedFd epoll, OwnedFd programs, OwnedFd wake);
 
   void Run(const std::string& name);
+  // Waits for events if nobody waits for his turn, and has them wait for that.
+  void TakeEvents();
   void RunTurns();
+  // A turn of the client's begins.
+  void NoteTurn(const void* client);
+  void ReleaseRetired();
   void RunDue();
   // What Ask() has brought.
   void RunAsked();
@@ -146,9 +140,16 @@ class RelayLoop {
   absl::Mutex mu_;
   std::vector<std::function<void()>> asked_ ABSL_GUARDED_BY(mu_);
   // The thread's own.
-  std::vector<std::shared_ptr<RelayHandler>> deferred_;
+  RelayTurns turns_;
   std::vector<std::shared_ptr<RelayHandler>> deferred_a_while_;
+  // When these may have theirs.
+  Clock::time_point a_while_at_;
   std::vector<std::shared_ptr<RelayHandler>> retired_;
+  std::atomic<bool> is_shared_{false};
+  // Who had the last turn, when that was, and when another client had one.
+  const void* last_client_ = nullptr;
+  int64_t last_at_ns_ = INT64_MIN / 2;
+  int64_t other_at_ns_ = INT64_MIN / 2;
   Timers due_;
   std::deque<std::weak_ptr<RelayHandler>> looks_;
   // When the next look may be made.

@@ -29,7 +29,8 @@ int64_t CoarseNowNs() {
 
 RelayedSocket::RelayedSocket(RelayedSocketInfo info, OwnedFd link, OwnedFd real,
                              RelayLoop* loop, RelayedSockets* table)
-    : link_(std::move(link)),
+    : RelayHandler(info.owner.get()),
+      link_(std::move(link)),
       real_(std::move(real)),
       info_(std::move(info)),
       loop_(loop),
@@ -267,8 +268,8 @@ absl::Duration RelayedSocket::ReceiveWait() const {
 
 size_t RelayedSocket::TurnBytes() const {
   const RateQuota* const quota = info_.owner->quota.get();
-  if (quota == nullptr) return RelayLoop::kTurnBytes;
-  return std::min<size_t>(RelayLoop::kTurnBytes, quota->turn_bytes());
+  if (quota == nullptr) return loop_->turn_bytes();
+  return std::min<size_t>(loop_->turn_bytes(), quota->turn_bytes());
 }
 
 void RelayedSocket::CountSent(uint64_t bytes) {

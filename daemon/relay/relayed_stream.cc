@@ -224,7 +224,8 @@ void RelayedStream::WorkLocked() {
 void RelayedStream::AcceptLocked() {
   if (!real_.valid() || pauses_) return;
   const AcceptQueue::Result result =
-      accepts_->Run(real_.get(), link_.get(), {lingers_, &program_options_});
+      accepts_->Run(real_.get(), link_.get(), {lingers_, &program_options_},
+                    loop()->is_shared());
   SetLinkEventsLocked(false, result == AcceptQueue::Result::kBlocked);
   if (result == AcceptQueue::Result::kMore) DeferLocked();
   if (result == AcceptQueue::Result::kScarce ||

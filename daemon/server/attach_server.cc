@@ -1,5 +1,6 @@
 #include "daemon/server/attach_server.h"
 
+#include <grpc/support/time.h>
 #include <grpcpp/alarm.h>
 #include <grpcpp/server_posix.h>
 #include <pthread.h>
@@ -21,6 +22,9 @@ namespace {
 constexpr int kWindowBytes = 4 << 20;
 
 constexpr int kMostStreamsOfConnection = 16;
+
+// What a queue's thread takes in before it goes on with a frame that waits.
+constexpr int kMostEventsPerTurn = 16;
 
 void Configure(grpc::ServerBuilder* builder) {
   // Larger ones end in gRPC, and its clients learn less of why.
@@ -59,7 +63,8 @@ absl::StatusOr<std::unique_ptr<AttachServer>> AttachServer::Start(
   Configure(&builder);
   builder.RegisterService(&server->service_);
   for (int i = 0; i < options.queues; ++i) {
-    server->queues_.push_back(builder.AddCompletionQueue());
+    server->queues_.push_back(std::make_unique<AttachStream::Queue>());
+    server->queues_.back()->events = builder.AddCompletionQueue();
   }
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
@@ -98,14 +103,36 @@ struct AttachServer::Question : public AttachStream::Tag {
 
 void AttachServer::AskQueue(size_t index, std::function<void()> answer) {
   absl::MutexLock lock(&mu_);
-  if (!stopped_) new Question(queues_[index].get(), std::move(answer));
+  if (stopped_) return;
+  new Question(queues_[index]->events.get(), std::move(answer));
 }
 
-void AttachServer::Serve(grpc::ServerCompletionQueue* queue) {
+void AttachServer::Serve(AttachStream::Queue* queue) {
   pthread_setname_np(pthread_self(), "wspd-queue");
-  void* tag;
-  bool ok;
-  while (queue->Next(&tag, &ok)) {
+  const gpr_timespec never = gpr_inf_future(GPR_CLOCK_MONOTONIC);
+  const gpr_timespec at_once = gpr_inf_past(GPR_CLOCK_MONOTONIC);
+  int events = 0;
+  for (;;) {
+    // What has come is begun first: it may be of a client that has had less.
+    // But there may be no end of it.
+    const bool waits = !queue->turns.empty();
+    if (waits && events >= kMostEventsPerTurn) {
+      events = 0;
+      queue->turns.Take()->OnEvent(AttachStream::Tag::Event::kTurn, true);
+      continue;
+    }
+    void* tag;
+    bool ok;
+    switch (queue->events->AsyncNext(&tag, &ok, waits ? at_once : never)) {
+      case grpc::CompletionQueue::SHUTDOWN:
+        return;
+      case grpc::CompletionQueue::TIMEOUT:
+        events = kMostEventsPerTurn;
+        continue;
+      case grpc::CompletionQueue::GOT_EVENT:
+        ++events;
+        break;
+    }
     auto* event = static_cast<AttachStream::Tag*>(tag);
     if (event->stream == nullptr) {
       const std::unique_ptr<Question> question(static_cast<Question*>(event));
@@ -124,7 +151,7 @@ void AttachServer::Shutdown(absl::Time deadline) {
     absl::MutexLock lock(&mu_);
     stopped_ = true;
   }
-  for (auto& queue : queues_) queue->Shutdown();
+  for (auto& queue : queues_) queue->events->Shutdown();
   for (std::thread& thread : threads_) thread.join();
   server_.reset();
 }

@@ -59,12 +59,12 @@ class AttachServer {
   // Comes through a queue like the tags of streams.
   struct Question;
 
-  static void Serve(grpc::ServerCompletionQueue* queue);
+  static void Serve(AttachStream::Queue* queue);
 
   AttachStream::Service service_;
   AttachStream::Population streams_;
   const AttachStream::Context context_;
-  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
+  std::vector<std::unique_ptr<AttachStream::Queue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::thread> threads_;
   absl::Mutex mu_;

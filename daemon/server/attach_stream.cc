@@ -64,8 +64,7 @@ absl::Status ParseFirstFrame(const IncomingFrame& frame, wsp::v1::Hello* hello,
 
 }  // namespace
 
-void AttachStream::Expect(const Context* context,
-                          grpc::ServerCompletionQueue* queue) {
+void AttachStream::Expect(const Context* context, Queue* queue) {
   std::shared_ptr<AttachStream> stream(new AttachStream(context, queue));
   {
     absl::MutexLock lock(&stream->mu_);
@@ -74,11 +73,11 @@ void AttachStream::Expect(const Context* context,
   }
   stream->server_context_.AsyncNotifyWhenDone(&stream->done_);
   context->service->RequestAttach(&stream->server_context_, &stream->stream_,
-                                  queue, queue, &stream->start_);
+                                  queue->events.get(), queue->events.get(),
+                                  &stream->start_);
 }
 
-AttachStream::AttachStream(const Context* context,
-                           grpc::ServerCompletionQueue* queue)
+AttachStream::AttachStream(const Context* context, Queue* queue)
     : context_(context), queue_(queue), stream_(&server_context_) {
   context_->population->Add();
 }
@@ -209,7 +208,12 @@ void AttachStream::OnRead() {
     }
     return End(status);
   }
-  RunCalls();
+  // Whose client has others that wait for their turn isn't to overtake these.
+  if (queue_->turns.HasWorkOf(attachment_->client_id())) {
+    AwaitTurn();
+  } else {
+    RunCalls();
+  }
   if (context_->break_after_frames != 0 &&
       ++frames_ % context_->break_after_frames == 0) {
     connection_->Shutdown();
@@ -233,17 +237,23 @@ absl::Status AttachStream::Greet(const IncomingFrame& frame) {
 }
 
 void AttachStream::RunCalls() {
-  absl::StatusOr<bool> more = attachment_->RunCalls(this);
+  const bool contended = queue_->turns.BeginTurn(
+      attachment_->client_id(), std::chrono::steady_clock::now());
+  absl::StatusOr<bool> more = attachment_->RunCalls(
+      this, contended ? Attachment::kShortTurn : Attachment::kTurn);
   if (!more.ok()) {
     context_->registry->EndForMisuse(attachment_, more.status());
     return End(more.status());
   }
   if (!*more) return StartRead();
-  // Others have their turn first.
+  AwaitTurn();
+}
+
+void AttachStream::AwaitTurn() {
   absl::MutexLock lock(&mu_);
   if (finishing_) return;
   AddTagLocked();
-  alarm_.Set(queue_, gpr_now(GPR_CLOCK_MONOTONIC), &turn_);
+  queue_->turns.Add(attachment_->client_id(), this);
 }
 
 void AttachStream::Write(OutgoingFrame frame) {
@@ -278,8 +288,8 @@ void AttachStream::End(const absl::Status& status) {
   if (!writing_) return FinishLocked(status);
   // The status follows the write; a client that doesn't read gets neither.
   AddTagLocked();
-  end_alarm_.Set(queue_, std::chrono::system_clock::now() + kTimeToRead,
-                 &give_up_);
+  end_alarm_.Set(queue_->events.get(),
+                 std::chrono::system_clock::now() + kTimeToRead, &give_up_);
 }
 
 void AttachStream::FinishLocked(const absl::Status& status) {

@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "daemon/server/connection.h"
 #include "daemon/server/connection_table.h"
+#include "daemon/server/turn_queue.h"
 #include "daemon/session/attachment.h"
 #include "daemon/session/frame_stream.h"
 #include "daemon/session/registry.h"
@@ -55,6 +56,13 @@ class AttachStream : public FrameStream,
     int streams_ ABSL_GUARDED_BY(mu_) = 0;
   };
 
+  // A completion queue, and what its thread has yet to do.
+  struct Queue {
+    std::unique_ptr<grpc::ServerCompletionQueue> events;
+    // Streams whose frames aren't through; each has a tag under way for it.
+    TurnQueue<AttachStream*> turns;
+  };
+
   // What all streams share; outlives them.
   struct Context {
     Service* service;
@@ -67,12 +75,11 @@ class AttachStream : public FrameStream,
   };
 
   // Waits for the next client on `queue`.
-  static void Expect(const Context* context,
-                     grpc::ServerCompletionQueue* queue);
+  static void Expect(const Context* context, Queue* queue);
 
   ~AttachStream() override;
 
-  // What goes through the completion queue.
+  // What goes through the completion queue, but for kTurn, which a turn is.
   struct Tag {
     enum class Event { kStart, kRead, kWrite, kTurn, kFinish, kGiveUp, kDone };
     AttachStream* stream;
@@ -85,14 +92,17 @@ class AttachStream : public FrameStream,
   void End(const absl::Status& status) override;
 
  private:
-  AttachStream(const Context* context, grpc::ServerCompletionQueue* queue);
+  AttachStream(const Context* context, Queue* queue);
 
   void OnStart();
   void OnRead();
   void OnWritten(bool ok);
   // The first frame; an error ends the stream.
   absl::Status Greet(const IncomingFrame& frame);
+  // Works on the frame as long as it is this stream's turn.
   void RunCalls();
+  // The rest of the frame has to wait for another.
+  void AwaitTurn();
   void StartRead();
   // The client ended the stream, or it broke.
   void OnClientGone();
@@ -108,17 +118,15 @@ class AttachStream : public FrameStream,
   void ReturnTag();
 
   const Context* const context_;
-  grpc::ServerCompletionQueue* const queue_;
+  Queue* const queue_;
   grpc::ServerContext server_context_;
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
   Tag start_{this, Tag::Event::kStart};
   Tag read_{this, Tag::Event::kRead};
   Tag write_{this, Tag::Event::kWrite};
-  Tag turn_{this, Tag::Event::kTurn};
   Tag finish_{this, Tag::Event::kFinish};
   Tag give_up_{this, Tag::Event::kGiveUp};
   Tag done_{this, Tag::Event::kDone};
-  grpc::Alarm alarm_;
   grpc::Alarm end_alarm_;
   grpc::ByteBuffer read_buffer_;
   std::shared_ptr<Connection> connection_;

@@ -21,11 +21,6 @@ namespace {
 
 namespace wire = wsp::wire;
 
-// How much of a frame is worked on before others have their turn.
-constexpr size_t kCallsPerTurn = 64;
-constexpr size_t kBytesPerTurn = 256 << 10;
-// Some calls take more than others, if a client sees to that.
-constexpr int64_t kTurnNs = 2'000'000;
 constexpr size_t kClientNameBytes = 64;
 
 bool HasCapability(const wsp::v1::Hello& hello, const OfferedPlanes& planes,
@@ -201,7 +196,8 @@ absl::Status Attachment::BeginFrame(const FrameStream* stream,
   return first ? absl::OkStatus() : Acknowledge(ack);
 }
 
-absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
+absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream,
+                                          const Turn& turn) {
   absl::MutexLock run_lock(&run_mu_);
   if (!IsPresent(stream)) return false;
   {
@@ -213,13 +209,13 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream) {
   size_t bytes = 0;
   // Of the call that is next; read for the turn's sake.
   int64_t now_ns = SessionMetrics::Now();
-  const int64_t end_ns = now_ns + kTurnNs;
-  while (next_cancel_ < cancels_to_run_.size() && calls < kCallsPerTurn) {
+  const int64_t end_ns = now_ns + std::chrono::nanoseconds(turn.time).count();
+  while (next_cancel_ < cancels_to_run_.size() && calls < turn.calls) {
     CancelCall(cancels_to_run_[next_cancel_++]);
     ++calls;
   }
-  while (next_call_ < calls_to_run_.size() && calls < kCallsPerTurn &&
-         bytes < kBytesPerTurn && status.ok() &&
+  while (next_call_ < calls_to_run_.size() && calls < turn.calls &&
+         bytes < turn.bytes && status.ok() &&
          (calls == 0 || (now_ns = SessionMetrics::Now()) < end_ns)) {
     const WireReader& call = calls_to_run_[next_call_++];
     bytes += call.remaining();

@@ -2,6 +2,7 @@
 #define WSPD_DAEMON_SESSION_ATTACHMENT_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -78,9 +79,24 @@ class Attachment : public CallSink,
   absl::Status BeginFrame(const FrameStream* stream, IncomingFrame frame,
                           bool first);
 
-  // Does up to 64 of the frame's cancellations and calls. True: there are more,
-  // call again.
-  absl::StatusOr<bool> RunCalls(const FrameStream* stream);
+  // How much of a frame is worked on before others have their turn: at least
+  // one call, and no more when any of these is reached.
+  struct Turn {
+    size_t calls;
+    size_t bytes;
+    std::chrono::microseconds time;
+  };
+  // Some calls take more than others, if a client sees to that.
+  static constexpr Turn kTurn{64, 256 << 10, std::chrono::milliseconds(2)};
+  // While another client would be kept waiting: a large call, or several small
+  // ones. Beside it what a turn costs is little, and a call and its answer are
+  // not held up by more than a part of what they take anyway.
+  static constexpr Turn kShortTurn{64, 64 << 10, std::chrono::microseconds(15)};
+
+  // Does as many of the frame's cancellations and calls as `turn` says. True:
+  // there are more, call again.
+  absl::StatusOr<bool> RunCalls(const FrameStream* stream,
+                                const Turn& turn = kTurn);
 
   // What was last written has gone out.
   void OnWritten(const FrameStream* stream);
