@@ -10,6 +10,8 @@ import re
 import shutil
 import sys
 
+import guide
+
 # Programs, beside those that are installed where the test runs. A name alone is
 # no command.
 PROGRAMS = {
@@ -65,15 +67,15 @@ def is_command(code):
                                 and shutil.which(words[0]) is not None))
 
 
-def commands(page, with_fenced):
-    """All of a page's text, in its order, each once. Fenced blocks are left out
-    of a page whose blocks are run as a whole."""
+def commands(page, is_guide):
+    """All of a page's text, in its order, each once. Of a guide (guide.py), whose
+    fenced blocks are run as a whole, those that aren't."""
     page = _HIDDEN.sub("", page)
     found = []
-    if with_fenced:
-        for match in _FENCED.finditer(page):
-            if match["kind"].split()[:1] == ["sh"]:
-                found += match["text"].splitlines()
+    for match in _FENCED.finditer(page):
+        if (match["kind"] == guide.SOURCES if is_guide
+                else match["kind"].split()[:1] == ["sh"]):
+            found += match["text"].splitlines()
     page = _FENCED.sub("", page)
     for block in indented_blocks(page):
         found += block

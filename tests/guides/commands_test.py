@@ -85,7 +85,7 @@ def of_pages(pages):
         if page.endswith(".yaml"):
             of_page = commands.commands_in_comments(text)
         else:
-            of_page = commands.commands(text, not is_guide(page))
+            of_page = commands.commands(text, is_guide(page))
         for command in of_page:
             found.setdefault(command, page)
     return found
@@ -138,6 +138,7 @@ class TableTest(unittest.TestCase):
 # What tests use: who does.
 USED_BY = {
     "deploy/debian/build_package.sh": ["tests/service/boot.sh"],
+    "deploy/quickstart.sh": ["tests/quickstart.sh"],
     "tests/containers/engine.py": ["tests/containers/compose_test.py"],
 }
 

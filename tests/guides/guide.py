@@ -5,8 +5,8 @@ that are for a booted system, or of another kind: guide.py PAGE [KIND]
     ```sh as root on a booted system
                      commands that tests/service/boot.sh runs
     ```sh with the sources
-                     commands that build or install, which other tests run: each
-                     line has to be one of those that this module knows
+                     commands that build or install, which other tests run:
+                     commands.txt says which
     ```text          what the commands of the block right before it print, if
                      they are commands
     <!-- test: … --> commands that the test alone needs in this place
@@ -23,14 +23,6 @@ SOURCES = "sh with the sources"
 HIDDEN = "test"
 TEXT = "text"
 SHOWN = ("textproto", "cpp", "proto", "ini")
-
-# Who runs what can't be run where the guides are tested.
-RUN_ELSEWHERE = {
-    "deploy/install_packages.sh": "tests/run.sh",
-    "deploy/debian/build_package.sh": "tests/service/boot.sh",
-    "deploy/container/build_image.sh": "tests/containers/run.sh",
-    "deploy/quickstart.sh": "tests/run.sh",
-}
 
 _BLOCK = re.compile(r"^```(?P<kind>[^\n]*)\n(?P<text>.*?)^```$"
                     r"|^<!-- test:\n(?P<hidden>.*?)^-->$",
