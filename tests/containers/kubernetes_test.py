@@ -275,6 +275,20 @@ class KubernetesTest(unittest.TestCase):
             if container["name"] != "wspd":
                 self.assertEqual(list(mounts), ["/run/wspd"])
 
+    @of_each(*OVERLAYS)
+    def test_prometheus_reaches_the_metrics(self, resources):
+        text = of_kind(resources, "ConfigMap")["data"]["wspd.textproto"]
+        port = int(re.search(r'metrics \{ address: ".*:(\d+)" \}', text)[1])
+        template = next(resource["spec"]["template"] for resource in resources
+                        if "template" in resource.get("spec", {}))
+        self.assertEqual(
+            template["metadata"]["annotations"],
+            {"prometheus.io/scrape": "true", "prometheus.io/port": str(port)})
+        ports = container_of(template["spec"], "wspd")["ports"]
+        self.assertEqual(ports, [{"name": "metrics", "containerPort": port}])
+        rule, = of_kind(resources, "NetworkPolicy")["spec"]["ingress"]
+        self.assertEqual(rule["ports"], [{"protocol": "TCP", "port": port}])
+
     @of_each("sidecar", "example")
     def test_clients_may_attach(self, resources):
         context = pod_of(resources)["securityContext"]
