@@ -48,6 +48,22 @@ bool IsSend(uint32_t request) {
   return request == wire::Call::kSend || request == wire::Call::kSendTo;
 }
 
+// Whether a call ends something that takes of limits: refused, it would keep
+// them used up, and its client may be unable to say so to anybody.
+bool GivesBack(uint32_t request) {
+  switch (request) {
+    case wire::Call::kCleanup:
+    case wire::Call::kShutdown:
+    case wire::Call::kCloseSocket:
+    case wire::Call::kCancelBlockingCall:
+    case wire::Call::kAcceptDecision:
+    case wire::Call::kDisconnectEx:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 absl::Status Attachment::ParseCall(WireReader reader, Call* call) {
@@ -134,7 +150,7 @@ absl::Status Attachment::Admit(const Call& call, int64_t now_ns, bool* run,
     auto found = sockets_.find(call.socket_id);
     if (found != sockets_.end()) *descriptor = found->second.descriptor;
   }
-  Client::Verdict verdict = client_->CountCall();
+  Client::Verdict verdict = client_->CountCall(GivesBack(call.request));
   if (verdict == Client::Verdict::kMisuse) {
     return absl::ResourceExhaustedError(
         absl::StrCat("more than ", 2 * client_->limits().calls_per_client,

@@ -52,14 +52,14 @@ void Client::UncountSockets(uint32_t count) {
   if (owner_ != nullptr) owner_->user->UncountSockets(count);
 }
 
-Client::Verdict Client::CountCall() {
+Client::Verdict Client::CountCall(bool gives_back) {
   const uint32_t calls =
       usage_.calls.fetch_add(1, std::memory_order_relaxed) + 1;
   bool allowed = calls <= limits_.calls_per_client;
   if (limited_user_ != nullptr) {
     const uint32_t of_user =
         limited_user_->calls.fetch_add(1, std::memory_order_relaxed) + 1;
-    allowed &= of_user <= limited_user_->limits->calls;
+    allowed &= gives_back || of_user <= limited_user_->limits->calls;
   }
   if (allowed) return Verdict::kAllowed;
   // The refusals are kept too, so that these have a limit as well.

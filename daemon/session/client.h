@@ -75,8 +75,9 @@ class Client {
   // What becomes of a call that is about to be counted: kRefused, it is above a
   // limit; kMisuse, it is above one that an honest client keeps to itself.
   enum class Verdict { kAllowed, kRefused, kMisuse };
-  // Counts one more call, whatever it says.
-  Verdict CountCall();
+  // Counts one more call, whatever it says. One that `gives_back` something,
+  // which others of the user's may need, isn't refused for what those have.
+  Verdict CountCall(bool gives_back);
   void UncountCall();
   // Counts the payload of a send, unless it says kRefused.
   Verdict CountQueued(uint64_t bytes);

@@ -98,6 +98,34 @@ TEST_F(UserLimitsTest, CallsOfAllClientsCount) {
   EXPECT_EQ(Send(0, "x"), 0u);
 }
 
+// Else a user's calls would keep up what they wait for.
+TEST_F(UserLimitsTest, WhatGivesBackIsntRefusedForCallsOfOthers) {
+  StartAs(OtherUser());
+  const OwnedFd peer = Connect();
+  user()->calls += kCalls;
+  EXPECT_EQ(MakeSocket(1), kWsaNoBufs);
+  ClientFrame cancel;
+  AddCall(&cancel, 0)->mutable_cancel_blocking_call()->set_call_id(1);
+  EXPECT_EQ(Run(attached_, cancel).wsa_error(), 0u);
+  ClientFrame decision;
+  AddCall(&decision, kSocket)->mutable_accept_decision();
+  EXPECT_NE(Run(attached_, decision).wsa_error(), kWsaNoBufs);
+  ClientFrame shutdown;
+  AddCall(&shutdown, kSocket)->mutable_shutdown();
+  EXPECT_NE(Run(attached_, shutdown).wsa_error(), kWsaNoBufs);
+  ClientFrame disconnect;
+  AddCall(&disconnect, kSocket)->mutable_disconnect_ex();
+  EXPECT_NE(Run(attached_, disconnect).wsa_error(), kWsaNoBufs);
+  ClientFrame close;
+  AddCall(&close, kSocket)->mutable_close_socket();
+  EXPECT_EQ(Run(attached_, close).wsa_error(), 0u);
+  EXPECT_EQ(harness_->client()->sockets(), 0u);
+  ClientFrame cleanup;
+  AddCall(&cleanup, 0)->mutable_cleanup();
+  EXPECT_EQ(Run(attached_, cleanup).wsa_error(), 0u);
+  EXPECT_EQ(harness_->client()->startups(), 0u);
+}
+
 TEST_F(UserLimitsTest, QueuedBytesOfAllClientsCount) {
   StartAs(OtherUser());
   const OwnedFd peer = Connect();
