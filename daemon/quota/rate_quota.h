@@ -68,6 +68,9 @@ class RateQuota {
   absl::Duration ReceiveWait() const;
   void CountSent(uint64_t bytes);
   void CountReceived(uint64_t bytes);
+  // What each datagram takes of the network besides its payload, and is counted
+  // as well: the headers of IPv4 and UDP. Else empty ones would be free.
+  static constexpr uint64_t kDatagramHeaderBytes = 20 + 8;
   // What may be moved at a time.
   uint64_t turn_bytes() const { return turn_bytes_; }
 

@@ -159,6 +159,37 @@ TEST_F(RelayQuotaTest, DatagramsWaitAndAreNotDropped) {
   EXPECT_EQ(relayed.socket->dropped(), 0u);
 }
 
+// They take of the network, too.
+TEST_F(RelayQuotaTest, EmptyDatagramsCount) {
+  constexpr int kMost = 1000;
+  limited_owners_ = SocketOwners::Create({}, {1, 0});
+  limited_ = LimitedOwner(limited_owners_.get());
+  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const NetAddress any = Loopback(0);
+  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  const Relayed relayed = MakeLimited(SOCK_DGRAM);
+  bool in_progress = false;
+  ASSERT_EQ(
+      relayed.socket->Connect(NetAddress::LocalOf(peer.get()), 0, &in_progress),
+      0);
+  int sent = 0;
+  while (sent < kMost) {
+    wsp::v1::LinuxSendResult result;
+    const int error = relayed.socket->Send(wsp::v1::LinuxSend(), &result);
+    if (error == EAGAIN) break;
+    ASSERT_EQ(error, 0);
+    ++sent;
+  }
+  EXPECT_LT(sent, kMost);
+  // And back.
+  EXPECT_EQ(limited_->quota->ReceiveWait(), absl::ZeroDuration());
+  const NetAddress real = relayed.socket->Report().local;
+  EXPECT_TRUE(Await([&] {
+    EXPECT_EQ(sendto(peer.get(), "", 0, 0, real.get(), real.size()), 0);
+    return limited_->quota->ReceiveWait() > absl::ZeroDuration();
+  }));
+}
+
 TEST_F(RelayQuotaTest, CallsThatSendAreToldToWait) {
   const Relayed relayed = MakeLimited(SOCK_DGRAM);
   wsp::v1::LinuxSend request;

@@ -120,8 +120,10 @@ void RelayedDatagrams::RunLocked(uint32_t real_events, uint32_t link_events) {
 
 void RelayedDatagrams::CountLocked() {
   const DatagramRelay::Counts counts = relay_.TakeCounts();
-  if (counts.bytes_sent > 0) CountSent(counts.bytes_sent);
-  if (counts.bytes_received > 0) CountReceived(counts.bytes_received);
+  if (counts.sent > 0) CountSent(counts.bytes_sent, counts.sent);
+  if (counts.received > 0) {
+    CountReceived(counts.bytes_received, counts.received);
+  }
   sends_.fetch_add(counts.sent, std::memory_order_relaxed);
   receives_.fetch_add(counts.received, std::memory_order_relaxed);
   NoteError(counts.drop_error);

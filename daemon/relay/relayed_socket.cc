@@ -272,17 +272,17 @@ size_t RelayedSocket::TurnBytes() const {
   return std::min<size_t>(loop_->turn_bytes(), quota->turn_bytes());
 }
 
-void RelayedSocket::CountSent(uint64_t bytes) {
+void RelayedSocket::CountSent(uint64_t bytes, uint64_t datagrams) {
   if (RateQuota* const quota = info_.owner->quota.get()) {
-    quota->CountSent(bytes);
+    quota->CountSent(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
   }
   bytes_sent_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
 }
 
-void RelayedSocket::CountReceived(uint64_t bytes) {
+void RelayedSocket::CountReceived(uint64_t bytes, uint64_t datagrams) {
   if (RateQuota* const quota = info_.owner->quota.get()) {
-    quota->CountReceived(bytes);
+    quota->CountReceived(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
   }
   bytes_received_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);

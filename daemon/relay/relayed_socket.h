@@ -207,9 +207,9 @@ class RelayedSocket : public RelayHandler,
   void LeaveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Bytes went from the program to the network, or back: also of its client's
-  // quota.
-  void CountSent(uint64_t bytes);
-  void CountReceived(uint64_t bytes);
+  // quota, which `datagrams` are counted for besides their payload.
+  void CountSent(uint64_t bytes, uint64_t datagrams = 0);
+  void CountReceived(uint64_t bytes, uint64_t datagrams = 0);
   // It has failed so, for listings.
   void NoteError(int error) {
     if (error != 0) last_errno_.store(error, std::memory_order_relaxed);

@@ -19,6 +19,11 @@ bool IsListening(int fd) {
          listening != 0;
 }
 
+bool IsDatagram(Operation::Kind kind) {
+  return kind == Operation::Kind::kSendDatagram ||
+         kind == Operation::Kind::kReceiveDatagram;
+}
+
 // Whether it leaves what it receives where it is.
 bool TakesNothing(const Operation& operation) {
   return (operation.flags & MSG_PEEK) != 0 ||
@@ -66,8 +71,14 @@ bool Socket::TryByQuotaLocked(Operation* operation, Outcome* outcome) {
   const size_t sent = operation->sent;
   const uint64_t received = received_;
   const bool done = TryNowLocked(operation, outcome);
-  quota_->CountSent(operation->sent - sent);
-  quota_->CountReceived(received_ - received);
+  // Of each datagram that has gone one way, whatever is in it.
+  const bool one = done && outcome->error == 0;
+  const uint64_t header =
+      one && IsDatagram(kind) ? RateQuota::kDatagramHeaderBytes : 0;
+  const bool sends = kind == Operation::Kind::kSendDatagram;
+  quota_->CountSent(operation->sent - sent + (sends ? header : 0));
+  quota_->CountReceived(received_ - received +
+                        (sends || TakesNothing(*operation) ? 0 : header));
   if (kind == Operation::Kind::kAccept && !outcome->accepted.fd.valid()) {
     quota_->GiveBackConnection();
   }

@@ -255,6 +255,38 @@ TEST_F(WinsockQuotaTest, WhatWaitsHasItsTimeAndEndsWithTheSocket) {
   EXPECT_EQ(sink_->Await(aborted).wsa_error, kWsaIntr);
 }
 
+// They take of the network, too.
+TEST_F(WinsockQuotaTest, EmptyDatagramsCount) {
+  // What goes at once is used up, and owed a thousand seconds long.
+  Limit({1, 0});
+  constexpr uint64_t kMost = 1000;
+  const auto receiver = Make(1, SOCK_DGRAM);
+  wsp::v1::Call bind;
+  bind.mutable_bind()->mutable_address()->mutable_ipv4()->set_address(
+      INADDR_LOOPBACK);
+  ASSERT_EQ(Run(receiver.get(), bind).wsa_error, 0);
+  wsp::v1::Call name;
+  name.mutable_get_sock_name();
+  wsp::v1::GetSockNameResult result;
+  ASSERT_TRUE(result.ParseFromString(Run(receiver.get(), name).body));
+  const auto sender = Make(2, SOCK_DGRAM);
+  SetNonblocking(sender.get());
+  SetNonblocking(receiver.get());
+  wsp::v1::Call send;
+  *send.mutable_send_to()->mutable_to() = result.address();
+  wsp::v1::Call receive;
+  receive.mutable_recv_from()->set_max_bytes(10);
+  uint64_t sent = 0;
+  while (sent < kMost && quota_->SendWait() == absl::ZeroDuration()) {
+    ASSERT_EQ(Run(sender.get(), send).wsa_error, 0);
+    ++sent;
+    ASSERT_EQ(Run(receiver.get(), receive).wsa_error, 0);
+  }
+  EXPECT_LT(sent, kMost);
+  EXPECT_EQ(Run(sender.get(), send).wsa_error, kWsaWouldBlock);
+  EXPECT_GT(quota_->ReceiveWait(), absl::ZeroDuration());
+}
+
 TEST_F(WinsockQuotaTest, NothingSpinsWhileItWaits) {
   Limit({1, 0});
   OwnedFd peer;
