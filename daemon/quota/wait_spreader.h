@@ -19,8 +19,9 @@ class WaitSpreader {
   // it.
   static constexpr int64_t kLeastNs = 10'000'000;
   // For each that waits all may wait so much longer, and half of it on average,
-  // so that looking takes a part of a thread's time.
-  static constexpr int64_t kForEachNs = 12'000;
+  // so that looking, which may cost locks and system calls, takes a part of a
+  // thread's time: however many wait, they look 40,000 times a second.
+  static constexpr int64_t kForEachNs = 50'000;
 
   // One more waits, for what there may be in `wait_ns` nanoseconds. Returns in
   // how many it is to look.
@@ -28,6 +29,9 @@ class WaitSpreader {
 
   // It has looked, or doesn't wait any more.
   void Leave() { waiting_.fetch_sub(1, std::memory_order_relaxed); }
+
+  // How often somebody has begun to wait, so far: once for each look.
+  uint64_t entered() const { return entered_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<uint32_t> waiting_{0};

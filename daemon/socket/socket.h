@@ -86,8 +86,8 @@ class Socket : public EventHandler,
   // Calls all observers, for changes that the kernel has no part in.
   void NotifyObservers();
 
-  // What would have to wait for the quota isn't ready; observers are called
-  // when it is.
+  // What would have to wait for the quota isn't ready; observers that ask for
+  // it are called when it is.
   SocketState Look();
 
   // ---- for connections

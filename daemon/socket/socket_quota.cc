@@ -3,6 +3,7 @@
 // What has to wait stays where it is: bytes to be sent with the operation,
 // which the client's credit counts, what is to be received and accepted with
 // the kernel. A timer on the loop goes on with it; no thread waits.
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -118,6 +119,9 @@ void Socket::EndHoldsLocked() {
 }
 
 void Socket::HideHeldLocked(SocketState* state) {
+  // Nobody has to be called who asks for none of it.
+  uint32_t asked = 0;
+  for (const Observer& entry : observers_) asked |= entry.events;
   if (state->readable) {
     const bool returned = returned_ != nullptr && !returned_->empty();
     absl::Duration wait = absl::ZeroDuration();
@@ -126,15 +130,18 @@ void Socket::HideHeldLocked(SocketState* state) {
                                     : quota_->ReceiveWait();
     }
     if (wait > absl::ZeroDuration()) {
+      uint32_t hidden = EPOLLIN;
+      if (state->read_ended || state->hung_up) hidden |= EPOLLRDHUP;
       // The end comes behind what is to be received.
       state->readable = state->read_ended = state->hung_up = false;
-      HoldLocked(Operation::Direction::kIn, wait);
+      if ((asked & hidden) != 0) HoldLocked(Operation::Direction::kIn, wait);
     }
   }
-  if (state->writable && quota_->SendWait() > absl::ZeroDuration()) {
-    state->writable = false;
-    HoldLocked(Operation::Direction::kOut, quota_->SendWait());
-  }
+  if (!state->writable) return;
+  const absl::Duration wait = quota_->SendWait();
+  if (wait <= absl::ZeroDuration()) return;
+  state->writable = false;
+  if ((asked & EPOLLOUT) != 0) HoldLocked(Operation::Direction::kOut, wait);
 }
 
 }  // namespace wspd

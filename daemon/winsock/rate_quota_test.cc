@@ -70,7 +70,9 @@ class Changes : public SocketObserver {
 
 class WinsockQuotaTest : public WinsockSocketTest {
  protected:
-  void Limit(const Rates& rates) { quota_ = RateQuota::Create(rates, nullptr); }
+  void Limit(const Rates& rates) {
+    quota_ = RateQuota::Create(rates, nullptr, waits_);
+  }
 
   static wsp::v1::Call SendCall(const std::string& data) {
     wsp::v1::Call call;
@@ -104,6 +106,9 @@ class WinsockQuotaTest : public WinsockSocketTest {
     *port = static_cast<int>(result.address().ipv4().port());
     return listener;
   }
+
+  // Of all that waits.
+  const std::shared_ptr<WaitSpreader> waits_ = std::make_shared<WaitSpreader>();
 
   // Sends `bytes` by `socket` in chunks, several at a time, and takes how long
   // it is until `peer` has them.
@@ -329,6 +334,28 @@ TEST_F(WinsockQuotaTest, ManyThatWaitDontKeepTheLoopBusy) {
   EXPECT_LT(
       absl::DurationFromTimespec(after) - absl::DurationFromTimespec(before),
       absl::Milliseconds(250));
+}
+
+// Only what somebody waits for is looked for.
+TEST_F(WinsockQuotaTest, NobodyLooksForWhatNobodyAwaits) {
+  Limit({1, 0});
+  OwnedFd peer;
+  const auto socket = Connect(&peer);
+  quota_->CountSent(kMuch);
+  quota_->CountReceived(kMuch);
+  ASSERT_EQ(write(peer.get(), "ab", 2), 2);
+  wsp::v1::Call peek = ReceiveCall(2);
+  peek.mutable_recv()->set_flags(2);  // MSG_PEEK
+  EXPECT_EQ(Run(socket.get(), peek).payload->size(), 2u);
+  EXPECT_FALSE(socket->Readiness().writable);
+  EXPECT_EQ(waits_->entered(), 0u);
+  const auto changes = std::make_shared<Changes>();
+  socket->socket()->SetObserver(changes, EPOLLIN);
+  EXPECT_FALSE(socket->Readiness().readable);
+  EXPECT_EQ(waits_->entered(), 1u);
+  socket->socket()->SetObserver(changes, EPOLLIN | EPOLLOUT);
+  EXPECT_FALSE(socket->Readiness().writable);
+  EXPECT_GE(waits_->entered(), 2u);
 }
 
 // ----------------------------------------------------------- connections
