@@ -91,8 +91,8 @@ struct Operation {
   uint64_t sink_value = 0;
   uint32_t sink_flags = 0;
 
-  // kConnect: had to wait, for its client's quota, to begin.
-  bool awaited_turn = false;
+  // kConnect: waits, for its client's quota, to begin.
+  bool awaits_turn = false;
 
   // The engine's own.
   EventLoop::TimerId timer = 0;

@@ -48,9 +48,12 @@ absl::Duration Socket::QuotaWaitLocked(Operation* operation) {
       return returned_ != nullptr && !returned_->empty()
                  ? absl::ZeroDuration()
                  : quota_->TakeConnection();
-    case Operation::Kind::kConnect:
-      operation->awaited_turn = true;
-      return quota_->TakeConnection();
+    case Operation::Kind::kConnect: {
+      const absl::Duration wait = quota_->TakeConnection();
+      // An EAGAIN of the attempt itself isn't the wait's.
+      operation->awaits_turn = wait > absl::ZeroDuration();
+      return wait;
+    }
     default:
       return absl::ZeroDuration();
   }

@@ -267,7 +267,7 @@ CallResult StreamSocket::ConnectResult(const Operation& operation,
   // The call's time may be over, but not the attempt's.
   const bool timed_out = outcome.error == EAGAIN &&
                          (operation.kind == Operation::Kind::kAwaitConnect ||
-                          operation.awaited_turn);
+                          operation.awaits_turn);
   if (outcome.error == EINPROGRESS || outcome.error == ECANCELED || timed_out) {
     GoOnConnecting(operation);
     return ErrorResult(operation, outcome.error);
