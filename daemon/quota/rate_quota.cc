@@ -7,6 +7,9 @@
 namespace wspd {
 namespace {
 
+// Until the next look.
+constexpr absl::Duration kMostWait = absl::Seconds(1);
+
 void Fill(uint64_t per_second, uint64_t burst,
           std::optional<TokenBucket>* bucket) {
   if (per_second != 0) bucket->emplace(per_second, burst);
@@ -52,6 +55,7 @@ RateQuota::RateQuota(const Rates& own, std::shared_ptr<RateBuckets> user,
       waits_(std::move(waits)) {}
 
 absl::Duration RateQuota::BeginWait(absl::Duration wait) {
+  wait = std::min(wait, kMostWait);
   return absl::Nanoseconds(waits_->Enter(absl::ToInt64Nanoseconds(wait)));
 }
 

@@ -75,7 +75,9 @@ class RateQuota {
   uint64_t turn_bytes() const { return turn_bytes_; }
 
   // What has to wait for `wait` waits for what BeginWait() says, which is
-  // longer if others wait. Of each that has begun EndWait() is told.
+  // longer if others wait, and no more than about a second else: whoever looks
+  // then hears of what has become of a peer as well. Of each that has begun
+  // EndWait() is told.
   absl::Duration BeginWait(absl::Duration wait);
   void EndWait() { waits_->Leave(); }
 

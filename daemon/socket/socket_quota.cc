@@ -3,8 +3,12 @@
 // What has to wait stays where it is: bytes to be sent with the operation,
 // which the client's credit counts, what is to be received and accepted with
 // the kernel. A timer on the loop goes on with it; no thread waits.
+#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+// After what it needs and doesn't include.
+#include <linux/sockios.h>
 
 #include <utility>
 
@@ -30,6 +34,30 @@ bool TakesNothing(const Operation& operation) {
   return (operation.flags & MSG_PEEK) != 0 ||
          (operation.kind == Operation::Kind::kReceive &&
           operation.max_bytes == 0);
+}
+
+// Whether a connection has ended both ways, or is reset.
+bool IsHungUp(int fd) {
+  pollfd connection{fd, 0, 0};
+  return poll(&connection, 1, 0) == 1 && (connection.revents & POLLHUP) != 0;
+}
+
+bool HasUnread(int fd) {
+  int bytes = 0;
+  return ioctl(fd, SIOCINQ, &bytes) == 0 && bytes > 0;
+}
+
+// Whether all that `operation` can do is to hear of its connection's end, for
+// which nobody has to wait.
+bool OnlyHearsOfEnd(const Operation& operation, int fd) {
+  switch (operation.kind) {
+    case Operation::Kind::kSend:
+      return IsHungUp(fd);
+    case Operation::Kind::kReceive:
+      return IsHungUp(fd) && !HasUnread(fd);
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -61,7 +89,7 @@ absl::Duration Socket::QuotaWaitLocked(Operation* operation) {
 
 bool Socket::TryByQuotaLocked(Operation* operation, Outcome* outcome) {
   const absl::Duration wait = QuotaWaitLocked(operation);
-  if (wait > absl::ZeroDuration()) {
+  if (wait > absl::ZeroDuration() && !OnlyHearsOfEnd(*operation, fd_.get())) {
     HoldLocked(operation->direction(), wait);
     if (operation->kind != Operation::Kind::kConnect || operation->wait) {
       return false;
@@ -125,7 +153,9 @@ void Socket::HideHeldLocked(SocketState* state) {
   // Nobody has to be called who asks for none of it.
   uint32_t asked = 0;
   for (const Observer& entry : observers_) asked |= entry.events;
-  if (state->readable) {
+  const bool hung_up = state->hung_up;
+  // Else all that there is to receive is the end.
+  if (state->readable && (!hung_up || HasUnread(fd_.get()))) {
     const bool returned = returned_ != nullptr && !returned_->empty();
     absl::Duration wait = absl::ZeroDuration();
     if (!returned) {
@@ -140,7 +170,7 @@ void Socket::HideHeldLocked(SocketState* state) {
       if ((asked & hidden) != 0) HoldLocked(Operation::Direction::kIn, wait);
     }
   }
-  if (!state->writable) return;
+  if (!state->writable || hung_up) return;
   const absl::Duration wait = quota_->SendWait();
   if (wait <= absl::ZeroDuration()) return;
   state->writable = false;

@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "daemon/socket/reset.h"
 #include "daemon/socket/socket_observer.h"
 #include "daemon/testing/tcp_pair.h"
 #include "daemon/winsock/network_event_recorder.h"
@@ -105,6 +106,10 @@ class WinsockQuotaTest : public WinsockSocketTest {
     EXPECT_TRUE(result.ParseFromString(Run(listener.get(), name).body));
     *port = static_cast<int>(result.address().ipv4().port());
     return listener;
+  }
+
+  static OwnedFd Accept(const TcpListener& listener) {
+    return OwnedFd(accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
   }
 
   // Of all that waits.
@@ -290,6 +295,31 @@ TEST_F(WinsockQuotaTest, EmptyDatagramsCount) {
   EXPECT_LT(sent, kMost);
   EXPECT_EQ(Run(sender.get(), send).wsa_error, kWsaWouldBlock);
   EXPECT_GT(quota_->ReceiveWait(), absl::ZeroDuration());
+}
+
+// An end takes nothing of the network, however long the rest has to wait.
+TEST_F(WinsockQuotaTest, WhatWaitsHearsThatItsPeerIsGone) {
+  Limit({1, 0});
+  const TcpListener listener = ListenOnLoopback();
+  const auto reset = [&](const std::shared_ptr<SocketDescriptor>& socket,
+                         const wsp::v1::Call& call) {
+    EXPECT_EQ(Run(socket.get(), ConnectCall(listener.port)).wsa_error, 0);
+    OwnedFd peer = Accept(listener);
+    const uint64_t waiting = Begin(socket.get(), call);
+    EXPECT_FALSE(sink_->Has(waiting));
+    ResetAndClose(std::move(peer));
+    return sink_->Await(waiting).wsa_error;
+  };
+  quota_->CountSent(kMuch);
+  quota_->CountReceived(kMuch);
+  EXPECT_EQ(reset(Make(1), SendCall("x")), kWsaConnReset);
+  EXPECT_EQ(reset(Make(2), ReceiveCall(2)), kWsaConnReset);
+  const auto observed = Make(3);
+  EXPECT_EQ(Run(observed.get(), ConnectCall(listener.port)).wsa_error, 0);
+  const auto changes = std::make_shared<Changes>();
+  observed->socket()->SetObserver(changes, EPOLLIN);
+  ResetAndClose(Accept(listener));
+  EXPECT_TRUE(changes->Await([&] { return observed->Readiness().hung_up; }));
 }
 
 TEST_F(WinsockQuotaTest, NothingSpinsWhileItWaits) {
