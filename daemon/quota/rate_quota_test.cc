@@ -14,6 +14,8 @@ namespace {
 
 constexpr uint64_t kPerSecond = 100 << 20;
 constexpr uint64_t kBurst = kPerSecond / 10;
+// Connections that take a quarter of an hour and more.
+constexpr uint64_t kMany = 2000;
 
 Rates Bytes(uint64_t per_second) { return {per_second, 0}; }
 Rates Connections(uint64_t per_second) { return {0, per_second}; }
@@ -31,12 +33,11 @@ TEST(RateQuotaTest, WhoeverHasNoRatesHasNone) {
 TEST(RateQuotaTest, EachWayHasItsOwn) {
   const auto quota = RateQuota::Create(Bytes(kPerSecond), nullptr);
   EXPECT_EQ(quota->turn_bytes(), kBurst);
-  quota->CountSent(10 * kBurst);
-  // Nine bursts are owed: most of a second.
+  quota->CountSent(10000 * kBurst);
   EXPECT_GT(quota->SendWait(), absl::ZeroDuration());
-  EXPECT_LE(quota->SendWait(), absl::Seconds(1));
+  EXPECT_LE(quota->SendWait(), absl::Seconds(1000));
   EXPECT_EQ(quota->ReceiveWait(), absl::ZeroDuration());
-  quota->CountReceived(10 * kBurst);
+  quota->CountReceived(10000 * kBurst);
   EXPECT_GT(quota->ReceiveWait(), absl::ZeroDuration());
   EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
 }
@@ -46,8 +47,8 @@ TEST(RateQuotaTest, BytesOfAUserWaitForAllHisClients) {
   const auto one = RateQuota::Create(Bytes(100 * kPerSecond), user);
   const auto other = RateQuota::Create({}, user);
   EXPECT_EQ(one->turn_bytes(), kBurst);
-  one->CountSent(10 * kBurst);
-  EXPECT_GT(other->SendWait(), absl::Milliseconds(100));
+  one->CountSent(10000 * kBurst);
+  EXPECT_GT(other->SendWait(), absl::Seconds(100));
   EXPECT_EQ(other->ReceiveWait(), absl::ZeroDuration());
   EXPECT_FALSE(user->full(0));
 }
@@ -60,26 +61,38 @@ TEST(RateQuotaTest, TheLongerWaitCounts) {
   EXPECT_GT(one->SendWait(), absl::Seconds(900));
 }
 
+// Takes all that there are; returns how long the next one is off.
+absl::Duration TakeAllConnections(RateQuota* quota) {
+  absl::Duration wait;
+  do {
+    wait = quota->TakeConnection();
+  } while (wait == absl::ZeroDuration());
+  return wait;
+}
+
 TEST(RateQuotaTest, ConnectionsAreTakenOneByOne) {
-  const auto quota = RateQuota::Create(Connections(2), nullptr);
+  const auto user = Buckets(Connections(2));
+  const auto quota = RateQuota::Create({}, user);
   EXPECT_EQ(quota->turn_bytes(), UINT64_MAX);
   EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
   EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
-  const absl::Duration wait = quota->TakeConnection();
-  EXPECT_GT(wait, absl::ZeroDuration());
-  EXPECT_LE(wait, absl::Seconds(1));
-  quota->GiveBackConnection();
+  EXPECT_LE(TakeAllConnections(quota.get()), absl::Seconds(1));
+  // However long the next statement is in coming, some are still owed.
+  user->connections->TakeUsed(kMany, RateQuota::NowNs());
+  EXPECT_GT(quota->TakeConnection(), absl::ZeroDuration());
+  for (uint64_t i = 0; i <= kMany; ++i) quota->GiveBackConnection();
   EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
 }
 
 TEST(RateQuotaTest, AConnectionThatTheUserHasNoneOfCostsTheClientNothing) {
   const auto user = Buckets(Connections(1));
   const auto one = RateQuota::Create(Connections(2), user);
-  EXPECT_EQ(one->TakeConnection(), absl::ZeroDuration());
-  EXPECT_GT(one->TakeConnection(), absl::ZeroDuration());
-  EXPECT_GT(one->TakeConnection(), absl::ZeroDuration());
-  // The user has one again.
-  user->connections->GiveBack(1);
+  user->connections->TakeUsed(kMany, RateQuota::NowNs());
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_GT(one->TakeConnection(), absl::Seconds(100));
+  }
+  // The user has some again.
+  for (uint64_t i = 0; i <= kMany; ++i) user->connections->GiveBack(1);
   EXPECT_EQ(one->TakeConnection(), absl::ZeroDuration());
 }
 

@@ -22,6 +22,7 @@ namespace {
 constexpr uint32_t kPerSecond = 10 << 20;
 constexpr size_t kBurst = kPerSecond / 10;
 constexpr size_t kBytes = 8 << 20;
+constexpr uint64_t kMany = 100000;
 // What kBytes take at least: at first there is a burst, and a turn may be owed.
 constexpr absl::Duration kLeast =
     absl::Milliseconds((kBytes - 3 * kBurst) * 1000 / kPerSecond);
@@ -38,15 +39,22 @@ class RelayQuotaTest : public RelayFixture {
     return owners->Of(ProcessKey::Of(identity, ""), identity);
   }
 
+  // From now on there is one connection a second, of a user who owes so many
+  // that the next one waits for very long, until OweNoConnections().
+  void OweConnections() {
+    user_ = std::make_shared<RateBuckets>(Rates{0, 1});
+    user_->connections->TakeUsed(kMany, RateQuota::NowNs());
+    limited_ = std::make_shared<SocketOwner>(
+        43, geteuid(), std::make_shared<SocketUser>(nullptr),
+        RateQuota::Create({}, user_));
+  }
+  void OweNoConnections() { user_->connections->GiveBack(kMany); }
+
   // From now on a client has so many connections a second, and no quota of
   // bytes.
   void LimitConnections(uint64_t per_second) {
     limited_owners_ = SocketOwners::Create({}, {0, per_second});
     limited_ = LimitedOwner(limited_owners_.get());
-  }
-  void TakeAllConnections() {
-    while (limited_->quota->TakeConnection() == absl::ZeroDuration()) {
-    }
   }
 
   Relayed MakeLimited(int type = SOCK_STREAM) {
@@ -97,6 +105,7 @@ class RelayQuotaTest : public RelayFixture {
     return took;
   }
 
+  std::shared_ptr<RateBuckets> user_;
   std::shared_ptr<SocketOwners> limited_owners_ =
       SocketOwners::Create({}, {kPerSecond, 0});
   std::shared_ptr<SocketOwner> limited_ = LimitedOwner(limited_owners_.get());
@@ -212,22 +221,19 @@ TEST_F(RelayQuotaTest, CallsThatSendAreToldToWait) {
 }
 
 TEST_F(RelayQuotaTest, OthersHaveNone) {
-  const std::string bytes = Pattern(kBytes);
   OwnedFd limited_peer, peer;
   const Relayed limited = MakeLimitedConnection(&limited_peer);
   const Relayed free = MakeConnected(&peer);
-  std::thread slow(
-      [&] { Move(limited.program.get(), limited_peer.get(), bytes); });
-  Move(free.program.get(), peer.get(), bytes);
-  // The other's bytes are still on their way.
-  EXPECT_LT(limited.socket->bytes_sent(), kBytes);
-  slow.join();
+  // For hours.
+  limited_->quota->CountSent(uint64_t{1} << 40);
+  Send(limited.program.get(), "abc");
+  Move(free.program.get(), peer.get(), Pattern(kBytes));
+  EXPECT_EQ(limited.socket->bytes_sent(), 0u);
 }
 
 TEST_F(RelayQuotaTest, ConnectsWaitTheirTurn) {
-  LimitConnections(1);
+  OweConnections();
   const TcpListener listener = ListenOnLoopback();
-  TakeAllConnections();
   const Relayed relayed = MakeLimited();
   bool in_progress = false;
   ASSERT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
@@ -237,6 +243,7 @@ TEST_F(RelayQuotaTest, ConnectsWaitTheirTurn) {
             wsp::v1::LinuxStateResult::STATE_CONNECTING);
   EXPECT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
             EALREADY);
+  OweNoConnections();
   EXPECT_TRUE(Await([&] {
     return relayed.socket->Report().state ==
            wsp::v1::LinuxStateResult::STATE_CONNECTED;
@@ -247,17 +254,17 @@ TEST_F(RelayQuotaTest, ConnectsWaitTheirTurn) {
 }
 
 TEST_F(RelayQuotaTest, ARefusalIsToldWhenTheTurnHasCome) {
-  LimitConnections(1);
+  OweConnections();
   int port = 0;
   {
     const TcpListener listener = ListenOnLoopback();
     port = listener.port;
   }
-  TakeAllConnections();
   const Relayed relayed = MakeLimited();
   bool in_progress = false;
   ASSERT_EQ(relayed.socket->Connect(Loopback(port), 0, &in_progress), 0);
   EXPECT_TRUE(in_progress);
+  OweNoConnections();
   EXPECT_TRUE(Await([&] {
     return relayed.socket->Report().state ==
            wsp::v1::LinuxStateResult::STATE_UNCONNECTED;
@@ -268,9 +275,8 @@ TEST_F(RelayQuotaTest, ARefusalIsToldWhenTheTurnHasCome) {
 }
 
 TEST_F(RelayQuotaTest, AConnectThatWaitsCanBeTakenBack) {
-  LimitConnections(1);
+  OweConnections();
   const TcpListener listener = ListenOnLoopback();
-  TakeAllConnections();
   Relayed relayed = MakeLimited();
   bool in_progress = false;
   ASSERT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),

@@ -36,6 +36,7 @@ constexpr absl::Duration kLeast =
     absl::Milliseconds((kBytes - kPerSecond / 10 - kChunk) * 1000 / kPerSecond);
 // So that the next one waits for very long.
 constexpr uint64_t kMuch = 1 << 30;
+constexpr uint64_t kMany = 100000;
 constexpr absl::Duration kDeadline = absl::Seconds(30);
 
 std::string Pattern(size_t size) {
@@ -75,6 +76,25 @@ class WinsockQuotaTest : public WinsockSocketTest {
     quota_ = RateQuota::Create(rates, nullptr, waits_);
   }
 
+  // The same of a user, who can be made to owe so much that the next one waits
+  // for very long, until what he owes is taken back.
+  void LimitUser(const Rates& rates) {
+    user_ = std::make_shared<RateBuckets>(rates);
+    quota_ = RateQuota::Create({}, user_, waits_);
+  }
+  void OweBytes() {
+    user_->sent->TakeUsed(kMuch, RateQuota::NowNs());
+    user_->received->TakeUsed(kMuch, RateQuota::NowNs());
+  }
+  void OweNoBytes() {
+    user_->sent->GiveBack(kMuch);
+    user_->received->GiveBack(kMuch);
+  }
+  void OweConnections() {
+    user_->connections->TakeUsed(kMany, RateQuota::NowNs());
+  }
+  void OweNoConnections() { user_->connections->GiveBack(kMany); }
+
   static wsp::v1::Call SendCall(const std::string& data) {
     wsp::v1::Call call;
     call.mutable_send()->set_data(data);
@@ -112,6 +132,7 @@ class WinsockQuotaTest : public WinsockSocketTest {
     return OwnedFd(accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
   }
 
+  std::shared_ptr<RateBuckets> user_;
   // Of all that waits.
   const std::shared_ptr<WaitSpreader> waits_ = std::make_shared<WaitSpreader>();
 
@@ -192,7 +213,7 @@ TEST_F(WinsockQuotaTest, OthersDontWait) {
 }
 
 TEST_F(WinsockQuotaTest, WhoDoesntWaitIsToldToAndHearsWhenHeMay) {
-  Limit({kPerSecond, 0});
+  LimitUser({kPerSecond, 0});
   OwnedFd peer;
   const auto socket = Connect(&peer);
   SetNonblocking(socket.get());
@@ -200,13 +221,12 @@ TEST_F(WinsockQuotaTest, WhoDoesntWaitIsToldToAndHearsWhenHeMay) {
   const auto changes = std::make_shared<Changes>();
   socket->socket()->SetObserver(changes, EPOLLIN | EPOLLOUT);
   ASSERT_TRUE(changes->Await([&] { return socket->Readiness().readable; }));
-  // About a second.
-  quota_->CountSent(kPerSecond);
-  quota_->CountReceived(kPerSecond);
+  OweBytes();
   EXPECT_FALSE(socket->Readiness().readable);
   EXPECT_FALSE(socket->Readiness().writable);
   EXPECT_EQ(Run(socket.get(), SendCall("x")).wsa_error, kWsaWouldBlock);
   EXPECT_EQ(Run(socket.get(), ReceiveCall(2)).wsa_error, kWsaWouldBlock);
+  OweNoBytes();
   EXPECT_TRUE(changes->Await([&] { return socket->Readiness().readable; }));
   EXPECT_TRUE(changes->Await([&] { return socket->Readiness().writable; }));
   EXPECT_EQ(Run(socket.get(), SendCall("x")).wsa_error, 0);
@@ -214,7 +234,7 @@ TEST_F(WinsockQuotaTest, WhoDoesntWaitIsToldToAndHearsWhenHeMay) {
 }
 
 TEST_F(WinsockQuotaTest, NetworkEventsComeWhenTheQuotaLets) {
-  Limit({kPerSecond, 0});
+  LimitUser({kPerSecond, 0});
   OwnedFd peer;
   const auto socket = Connect(&peer);
   wsp::v1::Call select;
@@ -227,11 +247,12 @@ TEST_F(WinsockQuotaTest, NetworkEventsComeWhenTheQuotaLets) {
     return notices.empty() ? 0 : notices.back().network_events;
   };
   EXPECT_EQ(events(), uint32_t{kFdWrite});
-  quota_->CountReceived(kPerSecond);
+  OweBytes();
   ASSERT_EQ(write(peer.get(), "ab", 2), 2);
   const auto changes = std::make_shared<Changes>();
   socket->socket()->SetObserver(changes, EPOLLIN);
   EXPECT_GT(quota_->ReceiveWait(), absl::ZeroDuration());
+  OweNoBytes();
   EXPECT_TRUE(changes->Await([&] { return (events() & kFdRead) != 0; }));
   EXPECT_EQ(Run(socket.get(), ReceiveCall(2)).payload->size(), 2u);
 }
@@ -403,36 +424,32 @@ TEST_F(WinsockQuotaTest, ConnectsWaitTheirTurn) {
 }
 
 TEST_F(WinsockQuotaTest, AConnectThatNobodyWaitsForGoesOn) {
-  Limit({0, 1});
+  LimitUser({0, 1});
+  OweConnections();
   const TcpListener listener = ListenOnLoopback();
-  const auto take_all = [&] {
-    while (quota_->TakeConnection() == absl::ZeroDuration()) {
-    }
-  };
   const auto unfinished = [&](const std::shared_ptr<SocketDescriptor>& socket,
                               uint32_t error) {
     const auto changes = std::make_shared<Changes>();
     socket->socket()->SetObserver(changes, EPOLLOUT);
     EXPECT_EQ(Run(socket.get(), ConnectCall(listener.port)).wsa_error,
               kWsaAlready);
+    OweNoConnections();
     EXPECT_TRUE(changes->Await([&] { return socket->Readiness().writable; }))
         << error;
     EXPECT_EQ(Run(socket.get(), SendCall("x")).wsa_error, 0);
+    OweConnections();
   };
   const auto nonblocking = Make(1);
   SetNonblocking(nonblocking.get());
-  take_all();
   EXPECT_EQ(Run(nonblocking.get(), ConnectCall(listener.port)).wsa_error,
             kWsaWouldBlock);
   unfinished(nonblocking, kWsaWouldBlock);
   const auto cancelled = Make(2);
-  take_all();
   const uint64_t call = Begin(cancelled.get(), ConnectCall(listener.port));
   cancelled->Cancel(call);
   EXPECT_EQ(sink_->Await(call).wsa_error, kWsaIntr);
   unfinished(cancelled, kWsaIntr);
   const auto timed_out = Make(3);
-  take_all();
   wsp::v1::Call connect = ConnectCall(listener.port);
   connect.set_timeout_ms(1);
   EXPECT_EQ(Run(timed_out.get(), connect).wsa_error, kWsaTimedOut);
@@ -440,15 +457,18 @@ TEST_F(WinsockQuotaTest, AConnectThatNobodyWaitsForGoesOn) {
 }
 
 TEST_F(WinsockQuotaTest, ARefusalIsToldWhenTheTurnHasCome) {
-  Limit({0, 1});
+  LimitUser({0, 1});
+  OweConnections();
   int port = 0;
   {
     const TcpListener listener = ListenOnLoopback();
     port = listener.port;
   }
-  while (quota_->TakeConnection() == absl::ZeroDuration()) {
-  }
-  EXPECT_EQ(Run(Make(1).get(), ConnectCall(port)).wsa_error, kWsaConnRefused);
+  const auto socket = Make(1);
+  const uint64_t call = Begin(socket.get(), ConnectCall(port));
+  EXPECT_FALSE(sink_->Has(call));
+  OweNoConnections();
+  EXPECT_EQ(sink_->Await(call).wsa_error, kWsaConnRefused);
 }
 
 TEST_F(WinsockQuotaTest, ConnectionsWaitToBeAccepted) {
@@ -478,17 +498,17 @@ TEST_F(WinsockQuotaTest, AnAcceptThatFindsNothingCostsNothing) {
 }
 
 TEST_F(WinsockQuotaTest, AListenerIsReadyWhenTheNextMayBeAccepted) {
-  Limit({0, 1});
+  LimitUser({0, 1});
+  OweConnections();
   int port = 0;
   const auto listener = Listen(&port);
   SetNonblocking(listener.get());
   const auto changes = std::make_shared<Changes>();
   listener->socket()->SetObserver(changes, EPOLLIN);
-  while (quota_->TakeConnection() == absl::ZeroDuration()) {
-  }
   const OwnedFd peer = ConnectToLoopback(port);
   EXPECT_FALSE(listener->Readiness().readable);
   EXPECT_EQ(Run(listener.get(), AcceptCall(100)).wsa_error, kWsaWouldBlock);
+  OweNoConnections();
   EXPECT_TRUE(changes->Await([&] { return listener->Readiness().readable; }));
   EXPECT_EQ(Run(listener.get(), AcceptCall(100)).wsa_error, 0);
 }
