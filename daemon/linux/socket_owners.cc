@@ -44,7 +44,7 @@ std::shared_ptr<SocketOwner> SocketOwners::Of(const ProcessKey& key,
   if (auto owner = entry.lock()) return owner;
   std::shared_ptr<SocketUser> user = UserLocked(identity.uid);
   std::shared_ptr<RateQuota> quota =
-      RateQuota::Create(client_rates_, user->rates, user->waits);
+      RateQuota::Of(OwnRatesLocked(key), user->rates, user->waits);
   std::shared_ptr<SocketOwner> owner(
       new SocketOwner(identity.pid, identity.uid, std::move(user),
                       std::move(quota)),
@@ -86,11 +86,42 @@ std::shared_ptr<RateBuckets> SocketOwners::RatesLocked(uid_t uid) {
   return rates;
 }
 
+std::shared_ptr<RateBuckets> SocketOwners::OwnRatesLocked(
+    const ProcessKey& key) {
+  if (!client_rates_.any()) return nullptr;
+  OwnRates& own = own_rates_[key];
+  if (own.left.has_value()) {
+    left_.erase(*own.left);
+    own.left.reset();
+  }
+  if (own.rates == nullptr) {
+    own.rates = std::make_shared<RateBuckets>(client_rates_);
+  }
+  return own.rates;
+}
+
+void SocketOwners::LeaveOwnRatesLocked(const ProcessKey& key) {
+  auto own = own_rates_.find(key);
+  if (own == own_rates_.end() || own->second.left.has_value()) return;
+  own->second.left = left_.insert(left_.end(), key);
+  // Two: so that there are ever fewer, and nobody waits for a walk.
+  const int64_t now = RateQuota::NowNs();
+  for (int i = 0; i < 2 && !left_.empty(); ++i) {
+    auto oldest = own_rates_.find(left_.front());
+    if (left_.size() <= kMostLeft && !oldest->second.rates->full(now)) break;
+    own_rates_.erase(oldest);
+    left_.pop_front();
+  }
+}
+
 void SocketOwners::Forget(const ProcessKey& key, uid_t uid) {
   absl::MutexLock lock(&mu_);
   // Unless there is a new one already.
   auto found = owners_.find(key);
-  if (found != owners_.end() && found->second.expired()) owners_.erase(found);
+  if (found != owners_.end() && found->second.expired()) {
+    owners_.erase(found);
+    LeaveOwnRatesLocked(key);
+  }
   auto user = users_.find(uid);
   if (user != users_.end() && user->second.expired()) users_.erase(user);
 }

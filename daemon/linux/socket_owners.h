@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -124,7 +125,20 @@ class SocketOwners : public std::enable_shared_from_this<SocketOwners> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<RateBuckets> RatesLocked(uid_t uid)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::shared_ptr<RateBuckets> OwnRatesLocked(const ProcessKey& key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LeaveOwnRatesLocked(const ProcessKey& key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget(const ProcessKey& key, uid_t uid);
+
+  // Processes without an owner that rates are remembered of; of more the oldest
+  // are forgotten. Who begins so many has so many rates anyway.
+  static constexpr size_t kMostLeft = 4096;
+  struct OwnRates {
+    std::shared_ptr<RateBuckets> rates;
+    // Where it is in left_; none: it has an owner.
+    std::optional<std::list<ProcessKey>::iterator> left;
+  };
 
   const UserLimits user_limits_;
   const Rates client_rates_;
@@ -135,6 +149,12 @@ class SocketOwners : public std::enable_shared_from_this<SocketOwners> {
   // processes and begins anew would have a burst each time.
   absl::flat_hash_map<uid_t, std::shared_ptr<RateBuckets>> rates_
       ABSL_GUARDED_BY(mu_);
+  // Of processes, if clients have rates. Outlive their owners until they are
+  // full: else who cleans up and starts up again would have a burst each time,
+  // and owe nothing.
+  absl::flat_hash_map<ProcessKey, OwnRates> own_rates_ ABSL_GUARDED_BY(mu_);
+  // Those without an owner, by when they lost it.
+  std::list<ProcessKey> left_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<ProcessKey, std::weak_ptr<SocketOwner>> owners_
       ABSL_GUARDED_BY(mu_);
 };

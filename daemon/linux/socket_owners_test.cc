@@ -102,6 +102,36 @@ TEST_F(SocketOwnersTest, RatesOutliveTheUsersProcesses) {
   EXPECT_FALSE(owners->HasRates(geteuid()));
 }
 
+// Else who cleans up and starts up again for each burst has no limit.
+TEST_F(SocketOwnersTest, RatesOutliveAProcesssAttachments) {
+  const auto owners = SocketOwners::Create({}, {1000, 1});
+  const auto owner_of = [&](pid_t pid) {
+    PeerIdentity identity;
+    identity.pid = pid;
+    identity.uid = OtherUser();
+    identity.start_time_ticks = 1;
+    return owners->Of(ProcessKey::Of(identity, ""), identity);
+  };
+  for (int i = 0; i < 3; ++i) {
+    // Each time it owes more.
+    EXPECT_EQ(owner_of(1)->quota->SendWait() > absl::Minutes(10 * i), i > 0);
+    owner_of(1)->quota->CountSent(1 << 20);
+  }
+  EXPECT_EQ(owner_of(2)->quota->SendWait(), absl::ZeroDuration());
+  // Many others are remembered too, but not without end.
+  for (pid_t pid = 3; pid < 1000; ++pid) {
+    owner_of(pid)->quota->CountSent(1 << 20);
+  }
+  EXPECT_GT(owner_of(1)->quota->SendWait(), absl::Minutes(30));
+  // One that has an owner isn't forgotten.
+  const auto held = owner_of(3);
+  for (pid_t pid = 1000; pid < 10000; ++pid) {
+    owner_of(pid)->quota->CountSent(1 << 20);
+  }
+  EXPECT_EQ(owner_of(1)->quota->SendWait(), absl::ZeroDuration());
+  EXPECT_GT(owner_of(3)->quota->SendWait(), absl::Minutes(10));
+}
+
 // Else who has many processes would have the daemon look as many times as
 // often.
 TEST_F(SocketOwnersTest, WhatWaitsForAUsersProcessesIsSpreadTogether) {

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace wspd {
 namespace {
@@ -13,6 +14,28 @@ constexpr absl::Duration kMostWait = absl::Seconds(1);
 void Fill(uint64_t per_second, uint64_t burst,
           std::optional<TokenBucket>* bucket) {
   if (per_second != 0) bucket->emplace(per_second, burst);
+}
+
+uint64_t TurnBytesOf(const RateBuckets* holder) {
+  return holder == nullptr ? UINT64_MAX : holder->turn_bytes;
+}
+
+// Takes one connection; true as well where none are counted.
+bool TakeOne(RateBuckets* holder, int64_t now_ns) {
+  return holder == nullptr || !holder->connections.has_value() ||
+         holder->connections->TakeUpTo(1, now_ns) == 1;
+}
+
+void GiveBackOne(RateBuckets* holder) {
+  if (holder != nullptr && holder->connections.has_value()) {
+    holder->connections->GiveBack(1);
+  }
+}
+
+// How long until there is one again, at least.
+absl::Duration OneIsOff(const RateBuckets& holder, int64_t now_ns) {
+  return absl::Nanoseconds(
+      std::max<int64_t>(1, holder.connections->WaitFor(1, now_ns)));
 }
 
 bool IsFull(const std::optional<TokenBucket>& bucket, int64_t now_ns) {
@@ -40,18 +63,25 @@ bool RateBuckets::full(int64_t now_ns) const {
 std::shared_ptr<RateQuota> RateQuota::Create(
     const Rates& own, std::shared_ptr<RateBuckets> user,
     std::shared_ptr<WaitSpreader> waits) {
-  if (!own.any() && user == nullptr) return nullptr;
-  if (waits == nullptr) waits = std::make_shared<WaitSpreader>();
-  return std::shared_ptr<RateQuota>(
-      new RateQuota(own, std::move(user), std::move(waits)));
+  return Of(own.any() ? std::make_shared<RateBuckets>(own) : nullptr,
+            std::move(user), std::move(waits));
 }
 
-RateQuota::RateQuota(const Rates& own, std::shared_ptr<RateBuckets> user,
+std::shared_ptr<RateQuota> RateQuota::Of(std::shared_ptr<RateBuckets> own,
+                                         std::shared_ptr<RateBuckets> user,
+                                         std::shared_ptr<WaitSpreader> waits) {
+  if (own == nullptr && user == nullptr) return nullptr;
+  if (waits == nullptr) waits = std::make_shared<WaitSpreader>();
+  return std::shared_ptr<RateQuota>(
+      new RateQuota(std::move(own), std::move(user), std::move(waits)));
+}
+
+RateQuota::RateQuota(std::shared_ptr<RateBuckets> own,
+                     std::shared_ptr<RateBuckets> user,
                      std::shared_ptr<WaitSpreader> waits)
-    : own_(own),
+    : own_(std::move(own)),
       user_(std::move(user)),
-      turn_bytes_(std::min(own_.turn_bytes,
-                           user_ == nullptr ? UINT64_MAX : user_->turn_bytes)),
+      turn_bytes_(std::min(TurnBytesOf(own_.get()), TurnBytesOf(user_.get()))),
       waits_(std::move(waits)) {}
 
 absl::Duration RateQuota::BeginWait(absl::Duration wait) {
@@ -68,7 +98,7 @@ int64_t RateQuota::NowNs() {
 absl::Duration RateQuota::WaitFor(Bucket bucket) const {
   int64_t wait = 0;
   const int64_t now = NowNs();
-  const RateBuckets* const holders[] = {&own_, user_.get()};
+  const RateBuckets* const holders[] = {own_.get(), user_.get()};
   for (const RateBuckets* const holder : holders) {
     if (holder == nullptr || !(holder->*bucket).has_value()) continue;
     wait = std::max(wait, (holder->*bucket)->WaitFor(1, now));
@@ -79,7 +109,7 @@ absl::Duration RateQuota::WaitFor(Bucket bucket) const {
 void RateQuota::Count(Bucket bucket, uint64_t used) {
   if (used == 0) return;
   const int64_t now = NowNs();
-  for (RateBuckets* const holder : {&own_, user_.get()}) {
+  for (RateBuckets* const holder : {own_.get(), user_.get()}) {
     if (holder == nullptr || !(holder->*bucket).has_value()) continue;
     (holder->*bucket)->TakeUsed(used, now);
   }
@@ -105,25 +135,15 @@ void RateQuota::CountReceived(uint64_t bytes) {
 
 absl::Duration RateQuota::TakeConnection() {
   const int64_t now = NowNs();
-  const bool of_own = own_.connections.has_value();
-  if (of_own && own_.connections->TakeUpTo(1, now) == 0) {
-    return absl::Nanoseconds(
-        std::max<int64_t>(1, own_.connections->WaitFor(1, now)));
-  }
-  if (user_ == nullptr || !user_->connections.has_value() ||
-      user_->connections->TakeUpTo(1, now) == 1) {
-    return absl::ZeroDuration();
-  }
-  if (of_own) own_.connections->GiveBack(1);
-  return absl::Nanoseconds(
-      std::max<int64_t>(1, user_->connections->WaitFor(1, now)));
+  if (!TakeOne(own_.get(), now)) return OneIsOff(*own_, now);
+  if (TakeOne(user_.get(), now)) return absl::ZeroDuration();
+  GiveBackOne(own_.get());
+  return OneIsOff(*user_, now);
 }
 
 void RateQuota::GiveBackConnection() {
-  if (own_.connections.has_value()) own_.connections->GiveBack(1);
-  if (user_ != nullptr && user_->connections.has_value()) {
-    user_->connections->GiveBack(1);
-  }
+  GiveBackOne(own_.get());
+  GiveBackOne(user_.get());
 }
 
 }  // namespace wspd

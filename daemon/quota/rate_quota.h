@@ -59,6 +59,11 @@ class RateQuota {
   static std::shared_ptr<RateQuota> Create(
       const Rates& own, std::shared_ptr<RateBuckets> user,
       std::shared_ptr<WaitSpreader> waits = nullptr);
+  // The same with what the client has left of its own, if it was one before;
+  // null: it has no rates.
+  static std::shared_ptr<RateQuota> Of(std::shared_ptr<RateBuckets> own,
+                                       std::shared_ptr<RateBuckets> user,
+                                       std::shared_ptr<WaitSpreader> waits);
 
   // The buckets' clock.
   static int64_t NowNs();
@@ -89,15 +94,15 @@ class RateQuota {
   void GiveBackConnection();
 
  private:
-  RateQuota(const Rates& own, std::shared_ptr<RateBuckets> user,
+  RateQuota(std::shared_ptr<RateBuckets> own, std::shared_ptr<RateBuckets> user,
             std::shared_ptr<WaitSpreader> waits);
 
   using Bucket = std::optional<TokenBucket> RateBuckets::*;
   absl::Duration WaitFor(Bucket bucket) const;
   void Count(Bucket bucket, uint64_t used);
 
-  RateBuckets own_;
-  // May be null.
+  // One of them may be null.
+  const std::shared_ptr<RateBuckets> own_;
   const std::shared_ptr<RateBuckets> user_;
   const uint64_t turn_bytes_;
   const std::shared_ptr<WaitSpreader> waits_;
