@@ -122,6 +122,8 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
   if (listener_.access->Accept(peer, accepted.get()) != 0) {
     ResetAndClose(std::move(accepted));
     owner.Uncount();
+    // Else whom the rules deny could use up what those they let in need.
+    if (quota != nullptr) quota->GiveBackConnection();
     return Result::kMore;
   }
   GiveToUser(accepted.get(), owner.uid);

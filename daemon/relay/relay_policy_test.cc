@@ -74,10 +74,11 @@ class RelayPolicyTest : public RelayFixture {
     request.set_type(type == SOCK_STREAM
                          ? wsp::v1::LinuxSocketRequest::TYPE_STREAM
                          : wsp::v1::LinuxSocketRequest::TYPE_DATAGRAM);
-    EXPECT_EQ(owner_->Count(UINT32_MAX, 0), 0);
+    const auto& owner = limited_ == nullptr ? owner_ : limited_;
+    EXPECT_EQ(owner->Count(UINT32_MAX, 0), 0);
     Relayed relayed;
-    EXPECT_EQ(table_->Make(request, 7, owner_, &relayed.program,
-                           &relayed.socket, access_),
+    EXPECT_EQ(table_->Make(request, 7, owner, &relayed.program, &relayed.socket,
+                           access_),
               0);
     SetDeadline(relayed.program.get());
     return relayed;
@@ -134,6 +135,8 @@ class RelayPolicyTest : public RelayFixture {
               static_cast<ssize_t>(message.size()));
   }
 
+  // In place of owner_; null: owner_.
+  std::shared_ptr<SocketOwner> limited_;
   std::shared_ptr<PolicyStore> store_;
   std::shared_ptr<const ClientAccess> access_;
 };
@@ -253,6 +256,27 @@ TEST_F(RelayPolicyTest, OptionsThatJoinGroupsAreDenied) {
   EXPECT_EQ(join(MCAST_JOIN_GROUP, &generic, sizeof(generic)), EACCES);
   Apply("rules { verdict: DENY actions: SEND addresses: '239.0.0.0/8' }");
   EXPECT_EQ(join(IP_ADD_MEMBERSHIP, &any, sizeof(any)), 0);
+}
+
+// Whoever isn't let in would else use up what those who are need.
+TEST_F(RelayPolicyTest, DeniedConnectionsCostNoRate) {
+  limited_ = std::make_shared<SocketOwner>(
+      42, geteuid(), std::make_shared<SocketUser>(nullptr),
+      RateQuota::Create(Rates{0, 1}, nullptr));
+  Apply("rules { verdict: DENY actions: ACCEPT }");
+  const Relayed listener = MakeRestricted(SOCK_STREAM);
+  ASSERT_EQ(Bind(listener, At(kAllowed, 0)), 0);
+  ASSERT_EQ(Listen(listener), 0);
+  const absl::Time begin = absl::Now();
+  for (int i = 0; i < 50; ++i) {
+    const OwnedFd peer =
+        ConnectToLoopback(listener.socket->Report().local.port());
+    char byte;
+    EXPECT_EQ(recv(peer.get(), &byte, 1, 0), -1);
+    EXPECT_EQ(errno, ECONNRESET);
+  }
+  // One a second it would be otherwise.
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(40));
 }
 
 // The sender hears of it with its next call.
