@@ -98,7 +98,7 @@ class AdminService {
   // Whether that is new.
   bool SetDraining(const Caller& caller, bool draining) const;
 
-  // Each of them is read for on the server's one thread.
+  // Each of them is read for on the one thread of the server that it came by.
   static constexpr int kMostWatches = 16;
 
   Inventory* const inventory_;

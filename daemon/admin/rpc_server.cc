@@ -288,7 +288,9 @@ RpcServer::RpcServer(const RpcTable* table, const ConnectionTable* connections,
   builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              kMaxStreamsPerConnection);
-  // Local peers: death is seen at once, and idleness is no reason to hang up.
+  // All connections are Unix sockets, those of peers elsewhere to the thread
+  // that has their TLS: an end is seen at once, and idleness is no reason to
+  // hang up.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, INT_MAX);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   queue_ = builder.AddCompletionQueue();
