@@ -694,6 +694,21 @@ class RemoteTest(unittest.TestCase):
         self.assert_nobody_listens(before)
         self.list_clients(self.administrator)
 
+    def test_a_reload_says_how_to_move_it_to_all_addresses(self):
+        daemon = self.start_daemon()
+        address = "0.0.0.0:%d" % self.port
+        self.write_config(address=address)
+        done = self.local_reload(daemon)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("reload once without an address", done.stderr)
+        self.list_clients(self.reader)
+        self.write_empty_config()
+        self.assertEqual(self.local_reload(daemon).returncode, 0)
+        self.write_config(address=address)
+        done = self.local_reload(daemon)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.list_clients(self.reader)
+
     def test_it_stops_whatever_is_under_way(self):
         daemon = self.start_daemon()
         self.client(daemon)

@@ -80,7 +80,18 @@ absl::Status RemoteAdmin::Apply(Settings settings) {
     return absl::OkStatus();
   }
   auto listener = Open(settings);
-  if (!listener.ok()) return listener.status();
+  if (!listener.ok()) {
+    if (listener_ == nullptr ||
+        listener_->address().port() != settings.address.port()) {
+      return listener.status();
+    }
+    // It has the port itself, and gives up nothing before all is well.
+    return absl::Status(
+        listener.status().code(),
+        absl::StrCat(listener.status().message(), "; the port is served at ",
+                     AddressWithPortText(listener_->address()),
+                     ": reload once without an address, which gives it up"));
+  }
   SetRights(std::move(settings.rights));
   address_ = settings.address;
   listener_ = *std::move(listener);
