@@ -349,11 +349,14 @@ NetAddress JoinedGroup(int level, int name, absl::string_view value) {
     take(AF_INET6, 0, sizeof(in6_addr),
          &reinterpret_cast<sockaddr_in6*>(&group)->sin6_addr);
   }
+  // Some have a port, which means nothing to the kernel.
   switch (group.ss_family) {
     case AF_INET:
-      return NetAddress(*reinterpret_cast<const sockaddr_in*>(&group));
+      return NetAddress(*reinterpret_cast<const sockaddr_in*>(&group))
+          .WithPort(0);
     case AF_INET6:
-      return NetAddress(*reinterpret_cast<const sockaddr_in6*>(&group));
+      return NetAddress(*reinterpret_cast<const sockaddr_in6*>(&group))
+          .WithPort(0);
     default:
       return NetAddress();
   }

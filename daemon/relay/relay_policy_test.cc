@@ -254,6 +254,13 @@ TEST_F(RelayPolicyTest, OptionsThatJoinGroupsAreDenied) {
   EXPECT_EQ(join(IP_ADD_MEMBERSHIP, &any, sizeof(any)), EACCES);
   EXPECT_EQ(join(IP_ADD_SOURCE_MEMBERSHIP, &source, sizeof(source)), EACCES);
   EXPECT_EQ(join(MCAST_JOIN_GROUP, &generic, sizeof(generic)), EACCES);
+  // The port that is in there is the program's to choose.
+  address->sin_port = htons(4000);
+  Apply("rules { verdict: DENY addresses: '239.0.0.0/8' ports: '0' }");
+  EXPECT_EQ(join(IP_ADD_MEMBERSHIP, &any, sizeof(any)), EACCES);
+  EXPECT_EQ(join(MCAST_JOIN_GROUP, &generic, sizeof(generic)), EACCES);
+  Apply("rules { verdict: DENY addresses: '239.0.0.0/8' ports: '4000' }");
+  EXPECT_NE(join(MCAST_JOIN_GROUP, &generic, sizeof(generic)), EACCES);
   Apply("rules { verdict: DENY actions: SEND addresses: '239.0.0.0/8' }");
   EXPECT_EQ(join(IP_ADD_MEMBERSHIP, &any, sizeof(any)), 0);
 }

@@ -289,6 +289,18 @@ TEST_F(PolicyTest, JoinLeafIsDenied) {
   EXPECT_NE(JoinLeaf(2), kWsaAcces);
 }
 
+// Else whoever joins chooses by it which rules are asked.
+TEST_F(PolicyTest, ThePortOfAJoinIsNone) {
+  client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
+  Apply("rules { verdict: DENY addresses: '239.0.0.0/8' ports: '0' }");
+  EXPECT_NE(JoinLeaf(1), kWsaAcces);
+  EXPECT_EQ(JoinLeaf(2), kWsaAcces);
+  EXPECT_EQ(JoinLeaf(4), kWsaAcces);
+  Apply("rules { verdict: DENY addresses: '239.0.0.0/8' ports: '4000' }");
+  EXPECT_EQ(JoinLeaf(1), kWsaAcces);
+  EXPECT_NE(JoinLeaf(2), kWsaAcces);
+}
+
 TEST_F(PolicyTest, OptionsThatJoinGroupsAreDenied) {
   client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
   const auto join = [&](int option) {

@@ -240,8 +240,15 @@ void DatagramSocket::JoinLeaf(const SocketCall& call) {
        flags != kJoinLeafBoth)) {
     return call.Finish(WsaError(kWsaInval));
   }
-  WsaError error = WsaError::FromErrno(
-      call.access().Connect(group, flags != kJoinLeafReceiverOnly));
+  WsaError error = 0;
+  // The port is of what is sent: to join a group is to join it at any.
+  if (flags != kJoinLeafSenderOnly) {
+    error =
+        WsaError::FromErrno(call.access().Connect(group.WithPort(0), false));
+  }
+  if (error.ok() && flags != kJoinLeafReceiverOnly) {
+    error = WsaError::FromErrno(call.access().Connect(group, true));
+  }
   if (!error.ok()) return call.Finish(error);
   {
     absl::MutexLock lock(&mu_);
