@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "daemon/relay/datagram_message.h"
+#include "daemon/socket/udp_segments.h"
 #include "daemon/winsock/address_codec.h"
 
 namespace wspd {
@@ -217,9 +218,10 @@ void DatagramRelay::SendDown(Outgoing* outgoing) {
       const int sent = sendmmsg(real_, messages, run, flags | kSendFlags);
       error = sent < 0 ? errno : 0;
       if (error == EINTR) continue;
-      for (int i = 0; i < sent; ++i) counts_.bytes_sent += messages[i].msg_len;
+      for (int i = 0; i < sent; ++i) {
+        CountDown(messages[i].msg_hdr, messages[i].msg_len);
+      }
       if (sent > 0) {
-        counts_.sent += static_cast<uint64_t>(sent);
         first += sent;
         continue;
       }
@@ -236,6 +238,13 @@ void DatagramRelay::SendDown(Outgoing* outgoing) {
   }
 }
 
+void DatagramRelay::CountDown(const msghdr& message, uint64_t bytes) {
+  ++counts_.sent;
+  counts_.bytes_sent += bytes;
+  if (message.msg_control == nullptr) return;
+  counts_.more_segments += DatagramsOf(bytes, SegmentBytesOf(message)) - 1;
+}
+
 int DatagramRelay::SendOne(const msghdr& message, int flags, int error_before) {
   // The first error may be of those that were sent before, which is no reason
   // not to send this one.
@@ -250,8 +259,7 @@ int DatagramRelay::SendOne(const msghdr& message, int flags, int error_before) {
     if (error_before != 0 && error_before != error) error_ = error_before;
     if (IsFull(error)) return error;
     if (error == 0) {
-      ++counts_.sent;
-      counts_.bytes_sent += static_cast<uint64_t>(sent);
+      CountDown(message, static_cast<uint64_t>(sent));
       return 0;
     }
     // Its own. Nobody waits for it any more; a program that sends to its only
@@ -433,8 +441,7 @@ int DatagramRelay::Send(const wsp::v1::LinuxSend& request, uint32_t* sent) {
         sendmsg(real_, &message, request.flags() | kSendFlags);
     if (result < 0 && errno == EINTR) continue;
     if (result < 0) return errno;
-    ++counts_.sent;
-    counts_.bytes_sent += result;
+    CountDown(message, static_cast<uint64_t>(result));
     *sent = static_cast<uint32_t>(result);
     return 0;
   }

@@ -38,6 +38,9 @@ class DatagramRelay {
     // And in how many datagrams.
     uint64_t sent = 0;
     uint64_t received = 0;
+    // And more by which the network has them, those that went in segments by
+    // what the program says with them (UDP_SEGMENT).
+    uint64_t more_segments = 0;
     // Datagrams that went neither way: malformed ones, those that the kernel
     // refused, those that found no room.
     uint64_t dropped = 0;
@@ -132,6 +135,8 @@ class DatagramRelay {
   // or where it was to go.
   bool Read(DatagramBatch* batch, int slot, Outgoing* outgoing);
   void SendDown(Outgoing* outgoing);
+  // One went.
+  void CountDown(const msghdr& message, uint64_t bytes);
   // Sends one; errno, 0 if it needn't be kept any more. `error_before` is of a
   // try before, 0 for none.
   int SendOne(const msghdr& message, int flags, int error_before);

@@ -1,4 +1,6 @@
 // A client's quota of bytes: what is more waits, and nothing is lost.
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -197,6 +199,52 @@ TEST_F(RelayQuotaTest, EmptyDatagramsCount) {
     EXPECT_EQ(sendto(peer.get(), "", 0, 0, real.get(), real.size()), 0);
     return limited_->quota->ReceiveWait() > absl::ZeroDuration();
   }));
+}
+
+// One send is many datagrams then, be it by the socket's option or by what is
+// said with it.
+TEST_F(RelayQuotaTest, SegmentsCountEach) {
+  constexpr int kMost = 100;
+  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const NetAddress any = Loopback(0);
+  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  const uint16_t one = 1;
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(one))] = {};
+  msghdr header{};
+  header.msg_control = control;
+  header.msg_controllen = sizeof(control);
+  cmsghdr* const item = CMSG_FIRSTHDR(&header);
+  item->cmsg_level = IPPROTO_UDP;
+  item->cmsg_type = UDP_SEGMENT;
+  item->cmsg_len = CMSG_LEN(sizeof(one));
+  memcpy(CMSG_DATA(item), &one, sizeof(one));
+  wsp::v1::LinuxSend request;
+  request.set_data(Pattern(60));
+  for (const bool by_option : {false, true}) {
+    limited_owners_ = SocketOwners::Create({}, {1, 0});
+    limited_ = LimitedOwner(limited_owners_.get());
+    const Relayed relayed = MakeLimited(SOCK_DGRAM);
+    bool in_progress = false;
+    ASSERT_EQ(relayed.socket->Connect(NetAddress::LocalOf(peer.get()), 0,
+                                      &in_progress),
+              0);
+    request.set_control(by_option ? std::string()
+                                  : std::string(control, sizeof(control)));
+    ASSERT_EQ(relayed.socket->UseReal([&](int fd) {
+      const int bytes = by_option ? 1 : 0;
+      return setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &bytes, sizeof(bytes));
+    }),
+              0);
+    int sent = 0;
+    while (sent < kMost) {
+      wsp::v1::LinuxSendResult result;
+      const int error = relayed.socket->Send(request, &result);
+      if (error == EAGAIN) break;
+      ASSERT_EQ(error, 0);
+      ++sent;
+    }
+    EXPECT_LT(sent, kMost) << by_option;
+  }
 }
 
 TEST_F(RelayQuotaTest, CallsThatSendAreToldToWait) {

@@ -10,6 +10,7 @@
 #include "daemon/base/log.h"
 #include "daemon/relay/relay_pair.h"
 #include "daemon/relay/relayed_sockets.h"
+#include "daemon/socket/udp_segments.h"
 
 namespace wspd {
 namespace {
@@ -120,7 +121,13 @@ void RelayedDatagrams::RunLocked(uint32_t real_events, uint32_t link_events) {
 
 void RelayedDatagrams::CountLocked() {
   const DatagramRelay::Counts counts = relay_.TakeCounts();
-  if (counts.sent > 0) CountSent(counts.bytes_sent, counts.sent);
+  if (counts.sent > 0) {
+    uint64_t datagrams = counts.sent + counts.more_segments;
+    // As many as they can be by the socket's option.
+    const size_t segment = HasQuota() ? SegmentBytesOf(real_.get()) : 0;
+    if (segment > 0) datagrams += counts.bytes_sent / segment;
+    CountSent(counts.bytes_sent, datagrams);
+  }
   if (counts.received > 0) {
     CountReceived(counts.bytes_received, counts.received);
   }

@@ -217,6 +217,7 @@ class RelayedSocket : public RelayHandler,
   // How long more of them have to wait for that quota; not at all without one.
   absl::Duration SendWait() const;
   absl::Duration ReceiveWait() const;
+  bool HasQuota() const { return info_.owner->quota != nullptr; }
   // What may be moved at a time.
   size_t TurnBytes() const;
 

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "daemon/socket/socket.h"
+#include "daemon/socket/udp_segments.h"
 
 namespace wspd {
 namespace {
@@ -27,6 +28,17 @@ bool IsListening(int fd) {
 bool IsDatagram(Operation::Kind kind) {
   return kind == Operation::Kind::kSendDatagram ||
          kind == Operation::Kind::kReceiveDatagram;
+}
+
+// Of a datagram's; 0: it goes as one.
+size_t SegmentBytesOf(const Operation& operation, int fd) {
+  msghdr message{};
+  if (operation.control != nullptr) {
+    message.msg_control = &(*operation.control)[0];
+    message.msg_controllen = operation.control->size();
+  }
+  const size_t own = wspd::SegmentBytesOf(message);
+  return own != 0 ? own : wspd::SegmentBytesOf(fd);
 }
 
 // Whether it leaves what it receives where it is.
@@ -105,9 +117,13 @@ bool Socket::TryByQuotaLocked(Operation* operation, Outcome* outcome) {
   const bool done = TryNowLocked(operation, outcome);
   // Of each datagram that has gone one way, whatever is in it.
   const bool one = done && outcome->error == 0;
-  const uint64_t header =
-      one && IsDatagram(kind) ? RateQuota::kDatagramHeaderBytes : 0;
   const bool sends = kind == Operation::Kind::kSendDatagram;
+  uint64_t header =
+      one && IsDatagram(kind) ? RateQuota::kDatagramHeaderBytes : 0;
+  if (header > 0 && sends) {
+    header *=
+        DatagramsOf(operation->sent, SegmentBytesOf(*operation, fd_.get()));
+  }
   quota_->CountSent(operation->sent - sent + (sends ? header : 0));
   quota_->CountReceived(received_ - received +
                         (sends || TakesNothing(*operation) ? 0 : header));

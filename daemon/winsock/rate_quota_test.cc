@@ -318,6 +318,38 @@ TEST_F(WinsockQuotaTest, EmptyDatagramsCount) {
   EXPECT_GT(quota_->ReceiveWait(), absl::ZeroDuration());
 }
 
+// One send is many datagrams then.
+TEST_F(WinsockQuotaTest, SegmentsCountEach) {
+  Limit({1, 0});
+  constexpr int kMost = 100;
+  const auto sender = Make(2, SOCK_DGRAM);
+  SetNonblocking(sender.get());
+  wsp::v1::Call option;
+  option.mutable_set_sock_opt()->set_level(IPPROTO_UDP);
+  option.mutable_set_sock_opt()->set_option(2);  // UDP_SEND_MSG_SIZE
+  option.mutable_set_sock_opt()->mutable_value()->set_number(1);
+  ASSERT_EQ(Run(sender.get(), option).wsa_error, 0);
+  const OwnedFd receiver(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const at = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(receiver.get(), at, size), 0);
+  ASSERT_EQ(getsockname(receiver.get(), at, &size), 0);
+  wsp::v1::Call send;
+  send.mutable_send_to()->set_data(std::string(60, 'a'));
+  auto* const to = send.mutable_send_to()->mutable_to()->mutable_ipv4();
+  to->set_address(INADDR_LOOPBACK);
+  to->set_port(ntohs(address.sin_port));
+  int sent = 0;
+  while (sent < kMost && quota_->SendWait() == absl::ZeroDuration()) {
+    ASSERT_EQ(Run(sender.get(), send).wsa_error, 0);
+    ++sent;
+  }
+  EXPECT_LT(sent, kMost);
+}
+
 // An end takes nothing of the network, however long the rest has to wait.
 TEST_F(WinsockQuotaTest, WhatWaitsHearsThatItsPeerIsGone) {
   Limit({1, 0});
