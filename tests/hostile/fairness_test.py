@@ -6,9 +6,11 @@ The honest client is measured in pairs, with the hostile one stopped and with it
 running, one right after the other, so that nothing depends on how fast the
 machine is. Both share it with the daemon, so that the hostile one has the CPU
 after all others: what is measured is how the daemon shares out its own time.
-What counts is the median of all pairs. FORM "full" has many of them, and prints
-a table; "light", of each run, ends as soon as a few tell, since the machine may
-be busy otherwise for some of them.
+What counts is the median of all pairs. FORM "full" has many of them, and tells
+whether what is left is what others are promised; "light", of each run, ends as
+soon as a few tell, and only whether the daemon shares its time out at all: how
+much is left on a small machine that is busy otherwise isn't the daemon's alone
+to say. Both print a table.
 """
 
 import os
@@ -27,7 +29,7 @@ FULL = FORM == "full"
 PAIRS = 25 if FULL else 31
 LEAST_PAIRS = PAIRS if FULL else 3
 SECONDS = 0.5 if FULL else 0.2
-LEAST = 0.8
+LEAST = 0.8 if FULL else 0.5
 HOSTILE_USER = 54321
 # How much of the machine's network the hostile user is to have is for whoever
 # runs the daemon to say.
