@@ -20,6 +20,8 @@ _PAGE_BYTES = 1024
 _MEDIAN_MICROSECONDS = re.compile(r"percentile 50\.000 =\s*([\d.]+)")
 _SMOKE_REQUESTS, _REQUESTS_PER_SECOND = 1000, 40_000
 _SMOKE_BYTES = 16 << 20
+_COPIED_SECONDS = re.compile(r"copied, ([\d.e-]+) s")
+_BYTES_PER_SECOND = 1_000_000
 # wrk's own is 2 s, on a machine that may be busy.
 _PATIENCE = "30s"
 _DEADLINE = 60
@@ -174,3 +176,28 @@ class RequestsByConnection(Requests):
     """The same, a connection a request."""
 
     _options = ("-H", "Connection: close")
+
+
+class OtherDescriptors(_Load):
+    """dd's reads and writes, a byte each, of what are no sockets: the library is
+    in the way of these calls, too."""
+
+    needs = {"dd": "coreutils"}
+
+    def __init__(self, rig):
+        super().__init__(rig)
+        arguments = rig.arguments
+        self._count = (_SMOKE_REQUESTS if arguments.smoke
+                       else arguments.seconds * _BYTES_PER_SECOND)
+
+    @staticmethod
+    def contestants(names):
+        return [name for name in names
+                if name == ways.NATIVE or name in ways.PLANES]
+
+    def measure(self, client):
+        program = client.start("dd", "if=/dev/zero", "of=/dev/null", "bs=1",
+                               f"count={self._count}")
+        program.wait(_DEADLINE)
+        seconds = _found(_COPIED_SECONDS, program.errors(), "dd")
+        return self._count / seconds / 1e3

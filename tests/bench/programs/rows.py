@@ -31,6 +31,8 @@ _ROWS = (
         {"lent": 0.95, "relayed": 0.55}),
     Row("wrk_connection_each_32", "k/s", True, loads.RequestsByConnection,
         {"lent": 0.5, "relayed": 0.3}),
+    Row("dd_one_byte", "k/s", True, loads.OtherDescriptors,
+        {"lent": 0.9, "relayed": 0.9}),
     Row("idle_connection_memory", "KiB", False, idle_connections.Memory,
         {"lent": 0.5, "relayed": 4}),
     Row("program_start_added", "ms", False, program_start.Added,
