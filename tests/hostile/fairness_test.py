@@ -29,7 +29,7 @@ FULL = FORM == "full"
 PAIRS = 25 if FULL else 31
 LEAST_PAIRS = PAIRS if FULL else 3
 SECONDS = 0.5 if FULL else 0.2
-LEAST = 0.8 if FULL else 0.5
+LEAST = 0.8 if FULL else 0.25
 HOSTILE_USER = 54321
 # How much of the machine's network the hostile user is to have is for whoever
 # runs the daemon to say.
