@@ -17,6 +17,7 @@
 #include "tests/testing/process_files.h"
 #include "tests/testing/provider_test.h"
 #include "tests/testing/role.h"
+#include "tests/testing/slowness.h"
 #include "tests/testing/spawn.h"
 #include "tests/testing/thread_group.h"
 #include "tests/testing/unread_frames.h"
@@ -233,7 +234,7 @@ class Survivor {
   void ExpectServed() const {
     static bool had_hiccup = false;
     // A sanitizer slows the whole machine down.
-    const milliseconds promptly(kMemoryTells ? 100 : 1000);
+    const milliseconds promptly((kMemoryTells ? 100 : 1000) * Slowness());
     const milliseconds bound = had_hiccup ? promptly : 10 * promptly;
     EXPECT_LT(worst_, bound) << worst_.count() << " ms without service";
     had_hiccup |= worst_ >= promptly;

@@ -8,6 +8,7 @@
 #include "client_stub/spi_client/message_window.h"
 #include "tests/testing/extensions.h"
 #include "tests/testing/provider_test.h"
+#include "tests/testing/slowness.h"
 
 namespace wspd::testing {
 namespace {
@@ -35,7 +36,7 @@ class NetDownTest : public ProviderTest {
     WsaCode code;
     const milliseconds time = TimeOf([&] { code = call(); });
     EXPECT_EQ(code, kNetDown) << name;
-    EXPECT_LT(time, kPromptly) << name;
+    EXPECT_LT(time, kPromptly * Slowness()) << name;
   }
 
   Connection connection_;

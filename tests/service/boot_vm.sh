@@ -181,6 +181,7 @@ run_tests() {
   local label command start log=/var/log/case ok=0 failed=0 all=0 of
   # As under Bazel.
   export TEST_TMPDIR=/tmp TEST_SRCDIR=/tests/files TEST_WORKSPACE=.
+  export WSPD_TEST_SLOWNESS=30
   ulimit -n 20000
   cd /tests/files || fail "no tests"
   while IFS=$'\t' read -r label command <&3; do
