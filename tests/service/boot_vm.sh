@@ -116,7 +116,8 @@ unshare --mount mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io \
   --dpkgopt='path-exclude=/usr/share/doc/*' \
   --include="linux-image-amd64,initramfs-tools,systemd,systemd-sysv,udev,curl,\
 iproute2,init-system-helpers,libgtest-dev,libgmock-dev,procps,netbase,\
-protobuf-compiler,python3,python3-grpcio,python3-protobuf,$depends" \
+protobuf-compiler,libprotobuf-dev,python3,python3-grpcio,python3-protobuf,\
+$depends" \
   bookworm "$work/root" >"$work/mmdebstrap.log" 2>&1 || {
   tail -n 3 "$work/mmdebstrap.log"
   skip "no root could be made"
