@@ -40,6 +40,7 @@ BECOMES_OTHER = f"""
     os.setresuid({OTHER}, {OTHER}, {OTHER})
 """
 PIDFD_GETFD = 438
+SO_PEERPIDFD = 77
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -47,6 +48,17 @@ def can(*command):
     return os.geteuid() == 0 and subprocess.run(
         [*command, "true"], check=False,
         stderr=subprocess.DEVNULL).returncode == 0
+
+
+def gives_pidfds():
+    """Whether the kernel has SO_PEERPIDFD, which is Linux 6.5."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        try:
+            os.close(ours.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD))
+        except OSError:
+            return False
+        return True
 
 
 def hold_sockets_of(pid):
@@ -119,7 +131,7 @@ class NamespacesCase(preload_case.PreloadCase):
 class UnseenTest(NamespacesCase):
     """The daemon's pid namespace hasn't the clients."""
     daemon_launcher = OWN_PIDS
-    has_pidfds = True
+    has_pidfds = gives_pidfds()
 
     def start_wspcat(self, listener, *options):
         """A client by libwsp.so, with two connections that it holds."""
