@@ -22,8 +22,8 @@ constexpr int kRounds = 25;
 
 using Times = std::vector<Clock::duration>;
 
-// That they took at most kBound, but for what a busy machine does to a quarter
-// of them; and that none waited for the transfer, which doesn't end.
+// That each took at most kBound. The machine is granted one hiccup in a
+// hundred, shorter than anything that waits for the transfer.
 void ExpectWithinBound(const char* what, Times times) {
   using std::chrono::duration_cast;
   using std::chrono::microseconds;
@@ -31,9 +31,9 @@ void ExpectWithinBound(const char* what, Times times) {
   const auto time = [&](size_t rank) {
     return duration_cast<microseconds>(times[times.size() - rank]).count();
   };
-  EXPECT_LT(time(times.size() / 4), kBound.count())
-      << what << ": us, the upper quartile of " << times.size();
-  EXPECT_LT(time(1), 100 * kBound.count()) << what << ": us, the longest";
+  EXPECT_LT(time(2), kBound.count())
+      << what << ": us, the longest but one of " << times.size();
+  EXPECT_LT(time(1), 10 * kBound.count()) << what << ": us, the longest";
 }
 
 class BothEndsTest : public ProviderTest {
