@@ -53,6 +53,17 @@ absl::flat_hash_set<uint64_t> FindListed(
   return listed;
 }
 
+// Whose an event of the socket, or of what it has accepted, is.
+EventRecord RecordOfOwner(const LentSocket& socket) {
+  EventRecord record;
+  record.plane = wsp::v1::PLANE_LENT;
+  record.client_id = socket.owner->client_id.load(std::memory_order_relaxed);
+  record.pid = socket.owner->pid;
+  record.uid = socket.owner->uid;
+  record.protocol = socket.protocol;
+  return record;
+}
+
 }  // namespace
 
 std::shared_ptr<LentSockets> LentSockets::Create(const Options& options,
@@ -125,15 +136,10 @@ void LentSockets::Note(wsp::v1::JournalEvent::Kind kind,
                        const LentSocket& socket,
                        const SocketReport* report) const {
   if (options_.events == nullptr) return;
-  EventRecord record;
+  EventRecord record = RecordOfOwner(socket);
   record.kind = kind;
-  record.plane = wsp::v1::PLANE_LENT;
-  record.client_id = socket.owner->client_id.load(std::memory_order_relaxed);
-  record.pid = socket.owner->pid;
-  record.uid = socket.owner->uid;
   record.socket_id = socket.socket_id;
   record.cookie = socket.cookie;
-  record.protocol = socket.protocol;
   if (kind == wsp::v1::JournalEvent::KIND_SOCKET_RESET) {
     // No other resets are known.
     record.linux_errno = ECONNABORTED;
@@ -151,14 +157,9 @@ void LentSockets::Note(wsp::v1::JournalEvent::Kind kind,
 void LentSockets::NoteAcceptedEnd(const LentSocket& listener,
                                   const SocketReport& ended) const {
   if (options_.events == nullptr) return;
-  EventRecord record;
-  record.plane = wsp::v1::PLANE_LENT;
-  record.client_id = listener.owner->client_id.load(std::memory_order_relaxed);
-  record.pid = listener.owner->pid;
-  record.uid = listener.owner->uid;
+  EventRecord record = RecordOfOwner(listener);
   record.cookie = ended.cookie;
   record.listener_socket_id = listener.socket_id;
-  record.protocol = listener.protocol;
   record.local = ended.local;
   record.peer = ended.peer;
   record.kind = wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED;
