@@ -108,7 +108,6 @@ int MeasureSockets(uint16_t echo_port, uint16_t sink_port) {
 }
 
 int Run(const char* provider, uint16_t echo_port, uint16_t sink_port) {
-  PinTo(kClientCpu);
   return strcmp(provider, "-") == 0
              ? MeasureSockets(echo_port, sink_port)
              : MeasureProvider(provider, echo_port, sink_port);
