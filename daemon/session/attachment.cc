@@ -96,6 +96,7 @@ absl::Status Attachment::Bind(std::shared_ptr<FrameStream> stream,
   next_cancel_ = 0;
   calls_to_run_.clear();
   next_call_ = 0;
+  unwritten_ = {};
   if (old != nullptr) {
     old->End(absl::AbortedError("another stream resumed this attachment"));
   }
@@ -210,6 +211,7 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream,
   // Of the call that is next; read for the turn's sake.
   int64_t now_ns = SessionMetrics::Now();
   const int64_t end_ns = now_ns + std::chrono::nanoseconds(turn.time).count();
+  if (unwritten_.calls == 0) unwritten_.since_ns = now_ns;
   while (next_cancel_ < cancels_to_run_.size() && calls < turn.calls) {
     CancelCall(cancels_to_run_[next_cancel_++]);
     ++calls;
@@ -224,6 +226,16 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream,
   }
   const bool more = next_call_ < calls_to_run_.size() ||
                     next_cancel_ < cancels_to_run_.size();
+  unwritten_.calls += calls;
+  unwritten_.bytes += bytes;
+  if (more && status.ok() && unwritten_.calls < kTurn.calls &&
+      unwritten_.bytes < kTurn.bytes &&
+      now_ns - unwritten_.since_ns <
+          std::chrono::nanoseconds(kTurn.time).count()) {
+    // More results make one frame.
+    return true;
+  }
+  unwritten_ = {};
   if (!more) {
     // Nothing reads the frame any more; what waits in it has an owner.
     cancels_to_run_.clear();

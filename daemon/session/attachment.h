@@ -91,10 +91,12 @@ class Attachment : public CallSink,
   // While another client would be kept waiting: a large call, or several small
   // ones. Beside it what a turn costs is little, and a call and its answer are
   // not held up by more than a part of what they take anyway.
-  static constexpr Turn kShortTurn{64, 64 << 10, std::chrono::microseconds(15)};
+  static constexpr Turn kShortTurn{64, 64 << 10, std::chrono::microseconds(8)};
 
   // Does as many of the frame's cancellations and calls as `turn` says. True:
-  // there are more, call again.
+  // there are more, call again. Results are written when the frame is done, and
+  // before that whenever there are as many as kTurn has calls: each frame of
+  // them costs more than several calls do.
   absl::StatusOr<bool> RunCalls(const FrameStream* stream,
                                 const Turn& turn = kTurn);
 
@@ -291,6 +293,13 @@ class Attachment : public CallSink,
   size_t next_cancel_ ABSL_GUARDED_BY(run_mu_) = 0;
   std::vector<WireReader> calls_to_run_ ABSL_GUARDED_BY(run_mu_);
   size_t next_call_ ABSL_GUARDED_BY(run_mu_) = 0;
+  // What was run of it since its results were last written.
+  struct Unwritten {
+    size_t calls = 0;
+    size_t bytes = 0;
+    int64_t since_ns = 0;
+  };
+  Unwritten unwritten_ ABSL_GUARDED_BY(run_mu_);
 
   mutable absl::Mutex mu_;
   std::shared_ptr<FrameStream> stream_ ABSL_GUARDED_BY(mu_);

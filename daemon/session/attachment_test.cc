@@ -3,9 +3,11 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "daemon/session/testing/attachment_fixture.h"
 #include "daemon/session/testing/session_harness.h"
 #include "daemon/testing/tcp_pair.h"
@@ -279,6 +281,37 @@ TEST_F(AttachmentTest, CancellationsTakeTurns) {
   while (*attached_.attachment->RunCalls(attached_.stream.get())) ++turns;
   EXPECT_EQ(turns, 4);
   EXPECT_EQ(harness_->client()->startups(), 2);
+}
+
+// Each frame of results has its price, which short turns aren't to multiply.
+TEST_F(AttachmentTest, ResultsOfShortTurnsAreWrittenTogether) {
+  Start();
+  constexpr size_t kCalls = Attachment::kTurn.calls + 10;
+  ClientFrame frame;
+  for (size_t i = 0; i < kCalls; ++i) {
+    AddCall(&frame, 0)->mutable_startup()->set_version_requested(0x0202);
+  }
+  const std::string bytes = frame.SerializeAsString();
+  Attachment* const attachment = attached_.attachment.get();
+  RecordingStream* const stream = attached_.stream.get();
+  ASSERT_TRUE(
+      attachment->BeginFrame(stream, CutFrame(bytes, bytes.size()), false)
+          .ok());
+  constexpr Attachment::Turn kOneCall{1, 1, std::chrono::hours(1)};
+  std::vector<size_t> frames;
+  for (size_t done = 1; done <= kCalls; ++done) {
+    absl::StatusOr<bool> more = attachment->RunCalls(stream, kOneCall);
+    ASSERT_TRUE(more.ok());
+    EXPECT_EQ(*more, done < kCalls);
+    if (!stream->HasFrame()) continue;
+    frames.push_back(stream->NextFrame().completions_size());
+    attachment->OnWritten(stream);
+  }
+  // But for a machine on which they take long.
+  ASSERT_GE(frames.size(), 2);
+  EXPECT_LE(frames.front(), Attachment::kTurn.calls);
+  EXPECT_LT(frames.size(), kCalls / 4);
+  EXPECT_EQ(absl::c_accumulate(frames, size_t{0}), kCalls);
 }
 
 TEST_F(AttachmentTest, AStartupThatWasDroppedIsNotCounted) {
