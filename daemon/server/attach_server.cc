@@ -26,6 +26,15 @@ constexpr int kMostStreamsOfConnection = 16;
 // What a queue's thread takes in before it goes on with a frame that waits.
 constexpr int kMostEventsPerTurn = 16;
 
+// How often it looks in vain for events. Once isn't enough: what was written
+// meanwhile has woken the queue, which then returns once without asking the
+// kernel what has come.
+constexpr int kLooksPerTurn = 2;
+
+// About what gRPC takes to wake up and to receive a message, which can't be
+// told from the time that it has slept.
+constexpr std::chrono::microseconds kReceiveTime(10);
+
 void Configure(grpc::ServerBuilder* builder) {
   // Larger ones end in gRPC, and its clients learn less of why.
   builder->SetMaxReceiveMessageSize(2 * kFrameBytes);
@@ -109,25 +118,56 @@ void AttachServer::AskQueue(size_t index, std::function<void()> answer) {
 
 void AttachServer::Serve(AttachStream::Queue* queue) {
   pthread_setname_np(pthread_self(), "wspd-queue");
+  using Clock = std::chrono::steady_clock;
   const gpr_timespec never = gpr_inf_future(GPR_CLOCK_MONOTONIC);
   const gpr_timespec at_once = gpr_inf_past(GPR_CLOCK_MONOTONIC);
+  auto& turns = queue->turns;
   int events = 0;
+  int looks = 0;
+  Clock::time_point begin = Clock::now();
+  // Of a piece of work that is done.
+  const auto charge = [&turns, &begin](uint64_t client) {
+    const Clock::time_point now = Clock::now();
+    turns.Charge(client, begin, now);
+    begin = now;
+  };
   for (;;) {
     // What has come is begun first: it may be of a client that has had less.
     // But there may be no end of it.
-    const bool waits = !queue->turns.empty();
-    if (waits && events >= kMostEventsPerTurn) {
-      events = 0;
-      queue->turns.Take()->OnEvent(AttachStream::Tag::Event::kTurn, true);
-      continue;
+    gpr_timespec deadline = never;
+    if (!turns.empty()) {
+      deadline = at_once;
+      if (events >= kMostEventsPerTurn || looks >= kLooksPerTurn) {
+        events = 0;
+        looks = 0;
+        const Clock::duration pause = turns.PauseBeforeTurn(begin);
+        if (pause == Clock::duration::zero()) {
+          AttachStream* const stream = turns.Take(begin);
+          const uint64_t client = stream->client_id();
+          stream->OnEvent(AttachStream::Tag::Event::kTurn, true);
+          charge(client);
+          continue;
+        }
+        deadline = gpr_time_add(
+            gpr_now(GPR_CLOCK_MONOTONIC),
+            gpr_time_from_nanos(std::chrono::nanoseconds(pause).count(),
+                                GPR_TIMESPAN));
+      }
     }
     void* tag;
     bool ok;
-    switch (queue->events->AsyncNext(&tag, &ok, waits ? at_once : never)) {
+    const auto status = queue->events->AsyncNext(&tag, &ok, deadline);
+    // It may have slept.
+    if (gpr_time_cmp(deadline, at_once) != 0) {
+      begin = Clock::now() - kReceiveTime;
+    }
+    switch (status) {
       case grpc::CompletionQueue::SHUTDOWN:
         return;
       case grpc::CompletionQueue::TIMEOUT:
-        events = kMostEventsPerTurn;
+        ++looks;
+        turns.OnLook();
+        begin = Clock::now();
         continue;
       case grpc::CompletionQueue::GOT_EVENT:
         ++events;
@@ -139,7 +179,9 @@ void AttachServer::Serve(AttachStream::Queue* queue) {
       question->answer();
       continue;
     }
+    const uint64_t client = event->stream->client_id();
     event->stream->OnEvent(event->event, ok);
+    charge(client);
   }
 }
 

@@ -208,8 +208,7 @@ void AttachStream::OnRead() {
     }
     return End(status);
   }
-  // Whose client has others that wait for their turn isn't to overtake these.
-  if (queue_->turns.HasWorkOf(attachment_->client_id())) {
+  if (queue_->turns.HasToWait(client_id(), std::chrono::steady_clock::now())) {
     AwaitTurn();
   } else {
     RunCalls();
@@ -237,8 +236,8 @@ absl::Status AttachStream::Greet(const IncomingFrame& frame) {
 }
 
 void AttachStream::RunCalls() {
-  const bool contended = queue_->turns.BeginTurn(
-      attachment_->client_id(), std::chrono::steady_clock::now());
+  const bool contended =
+      queue_->turns.IsContended(client_id(), std::chrono::steady_clock::now());
   absl::StatusOr<bool> more = attachment_->RunCalls(
       this, contended ? Attachment::kShortTurn : Attachment::kTurn);
   if (!more.ok()) {
@@ -246,6 +245,7 @@ void AttachStream::RunCalls() {
     return End(more.status());
   }
   if (!*more) return StartRead();
+  if (contended) queue_->turns.SendsAhead(client_id());
   AwaitTurn();
 }
 
@@ -253,7 +253,7 @@ void AttachStream::AwaitTurn() {
   absl::MutexLock lock(&mu_);
   if (finishing_) return;
   AddTagLocked();
-  queue_->turns.Add(attachment_->client_id(), this);
+  queue_->turns.Add(client_id(), this);
 }
 
 void AttachStream::Write(OutgoingFrame frame) {

@@ -87,6 +87,11 @@ class AttachStream : public FrameStream,
   };
   void OnEvent(Tag::Event event, bool ok);
 
+  // Whose it is; 0: nobody's yet.
+  uint64_t client_id() const {
+    return attachment_ == nullptr ? 0 : attachment_->client_id();
+  }
+
   // FrameStream.
   void Write(OutgoingFrame frame) override;
   void End(const absl::Status& status) override;

@@ -1,19 +1,30 @@
 #ifndef WSPD_DAEMON_SERVER_TURN_QUEUE_H_
 #define WSPD_DAEMON_SERVER_TURN_QUEUE_H_
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
 
 namespace wspd {
 
-// What waits to be worked on by one thread that serves several clients. They
-// take turns, one piece of work each, however much of it a client has, so that
-// a client with many streams has no more of the thread than one with a single
-// one. Knows, too, whether a client has the thread for itself.
+// Shares out one thread that serves several clients.
+//
+// What waits for it is done in turns, one piece of work for each client,
+// however much of it a client has, so that a client with many streams has no
+// more of the thread than one with a single one.
+//
+// That alone would let a client that keeps the thread busy be in the way of
+// each call of those that wait for an answer before they send the next one:
+// however short its turns are, theirs begin in the middle of one, and what they
+// lose so doesn't show in how much of the thread they have had. So clients that
+// send ahead, more than a short turn does, have turns only while they leave the
+// others twice what these use, but for an eighth of the time always. Among
+// themselves they lose nothing by that.
 //
 // For one thread.
 template <typename Work>
@@ -21,56 +32,156 @@ class TurnQueue {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // For so long after another client's work a client isn't alone.
-  static constexpr std::chrono::milliseconds kRemembered{5};
+  // Use is counted by windows of this length. What others have used a moment
+  // ago is what they have in this one or had in the last. Completion queues
+  // wait by the millisecond, and whoever has to pause does so for most of one
+  // window.
+  static constexpr std::chrono::microseconds kWindow{4000};
+  // A client with so much work waiting is one that sends ahead.
+  static constexpr size_t kManyWaiting = 4;
 
   // Adds work of a client, behind what it has already.
   void Add(uint64_t client, Work work) {
-    std::deque<Work>& own = waiting_[client];
-    if (own.empty()) order_.push_back(client);
-    own.push_back(work);
+    Account& account = accounts_[client];
+    account.waiting.push_back(work);
+    if (account.waiting.size() >= kManyWaiting) SendsAhead(&account);
+    if (account.waiting.size() == 1) Order(account).push_back(client);
   }
 
-  bool empty() const { return order_.empty(); }
-  bool HasWorkOf(uint64_t client) const {
-    return waiting_.find(client) != waiting_.end();
+  bool empty() const { return order_[0].empty() && order_[1].empty(); }
+
+  // Whether new work of a client has to be added, and can't be done at once:
+  // others of its own wait, or it had the thread just now, or has had enough.
+  bool HasToWait(uint64_t client, Clock::time_point now) {
+    Account& account = accounts_[client];
+    if (!account.waiting.empty()) return true;
+    if (!OthersUse(account, now)) return false;
+    if (account.look == look_) return true;
+    account.look = look_;
+    return account.ahead > 0 && Pause(now) > Clock::duration::zero();
   }
 
-  // Takes the next one's; there is some.
-  Work Take() {
-    const uint64_t client = order_.front();
-    order_.pop_front();
-    auto found = waiting_.find(client);
-    const Work work = found->second.front();
-    found->second.pop_front();
-    if (found->second.empty()) {
-      waiting_.erase(found);
-    } else {
-      order_.push_back(client);
-    }
+  // Nothing new has come: who comes from now on may be before all others.
+  void OnLook() { ++look_; }
+
+  // How long it is until somebody may have his turn; somebody waits.
+  Clock::duration PauseBeforeTurn(Clock::time_point now) {
+    return order_[kInStep].empty() ? Pause(now) : Clock::duration::zero();
+  }
+
+  // Takes the next one's; there is some and no pause.
+  Work Take(Clock::time_point now) {
+    const bool ahead_may =
+        !order_[kAhead].empty() && Pause(now) == Clock::duration::zero();
+    // By turns, where both may.
+    last_ = ahead_may && (last_ == kInStep || order_[kInStep].empty())
+                ? kAhead
+                : kInStep;
+    std::deque<uint64_t>& order = order_[last_];
+    const uint64_t client = order.front();
+    order.pop_front();
+    Account& account = accounts_[client];
+    const Work work = account.waiting.front();
+    account.waiting.pop_front();
+    if (!account.waiting.empty()) Order(account).push_back(client);
     return work;
   }
 
-  // A client's work is about to be done. Whether others wait, or were there a
-  // moment ago.
-  bool BeginTurn(uint64_t client, Clock::time_point now) {
-    if (client != last_client_) {
-      other_at_ = last_at_;
-      last_client_ = client;
-    }
-    last_at_ = now;
-    const size_t own = waiting_.count(client);
-    return waiting_.size() > own || now - other_at_ < kRemembered;
+  // Whether others wait, or have used the thread a moment ago: turns are to be
+  // short.
+  bool IsContended(uint64_t client, Clock::time_point now) {
+    return OthersUse(accounts_[client], now);
+  }
+
+  // A piece of work wasn't done in a short turn.
+  void SendsAhead(uint64_t client) { SendsAhead(&accounts_[client]); }
+
+  // The thread was used for a client from `begin` to `end`.
+  void Charge(uint64_t client, Clock::time_point begin, Clock::time_point end) {
+    Roll(end);
+    Account& account = accounts_[client];
+    const Clock::duration used = end - begin;
+    account.used[0] += used;
+    used_[account.ahead > 0 ? kAhead : kInStep][0] += used;
   }
 
  private:
-  // Clients that wait, in the order of their turns.
-  std::deque<uint64_t> order_;
-  absl::flat_hash_map<uint64_t, std::deque<Work>> waiting_;
-  uint64_t last_client_ = 0;
-  Clock::time_point last_at_;
-  // When a client other than the last one had its last turn.
-  Clock::time_point other_at_;
+  // Clients that wait for the answers to what they send, and those that don't.
+  enum Kind { kInStep = 0, kAhead = 1 };
+
+  struct Account {
+    std::deque<Work> waiting;
+    // In this window and in the last.
+    std::array<Clock::duration, 2> used{};
+    // For how many windows it is one that sends ahead.
+    int ahead = 0;
+    uint64_t look = 0;
+  };
+
+  std::deque<uint64_t>& Order(const Account& account) {
+    return order_[account.ahead > 0 ? kAhead : kInStep];
+  }
+
+  void SendsAhead(Account* account) { account->ahead = 2; }
+
+  bool OthersUse(const Account& account, Clock::time_point now) {
+    Roll(now);
+    if (order_[kInStep].size() + order_[kAhead].size() >
+        (account.waiting.empty() ? 0 : 1)) {
+      return true;
+    }
+    for (const size_t window : {0, 1}) {
+      if (used_[kInStep][window] + used_[kAhead][window] >
+          account.used[window]) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  // How long clients that send ahead have to wait.
+  Clock::duration Pause(Clock::time_point now) {
+    Roll(now);
+    const Clock::duration others =
+        std::max(used_[kInStep][0], used_[kInStep][1]);
+    const Clock::duration allowed =
+        std::max<Clock::duration>(kWindow / 8, kWindow - 2 * others);
+    if (used_[kAhead][0] < allowed) return Clock::duration::zero();
+    return window_end_ - now;
+  }
+
+  void Roll(Clock::time_point now) {
+    if (now < window_end_) return;
+    const bool next = now < window_end_ + kWindow;
+    window_end_ = now + kWindow;
+    for (auto& used : used_) {
+      used[1] = next ? used[0] : Clock::duration::zero();
+      used[0] = Clock::duration::zero();
+    }
+    for (auto it = accounts_.begin(); it != accounts_.end();) {
+      Account& account = it->second;
+      const bool idle =
+          account.waiting.empty() && account.used[0] == Clock::duration::zero();
+      account.used[1] = next ? account.used[0] : Clock::duration::zero();
+      account.used[0] = Clock::duration::zero();
+      if (account.ahead > 0) --account.ahead;
+      if (idle) {
+        accounts_.erase(it++);
+      } else {
+        ++it;
+      }
+    }
+  }
+
+  // By client; of those that have used the thread a moment ago, or wait.
+  absl::node_hash_map<uint64_t, Account> accounts_;
+  // Clients that wait, in the order of their turns, by kind.
+  std::array<std::deque<uint64_t>, 2> order_;
+  Kind last_ = kAhead;
+  uint64_t look_ = 1;
+  Clock::time_point window_end_{};
+  // By kind, in this window and in the last.
+  std::array<std::array<Clock::duration, 2>, 2> used_{};
 };
 
 }  // namespace wspd

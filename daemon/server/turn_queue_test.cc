@@ -1,5 +1,6 @@
 #include "daemon/server/turn_queue.h"
 
+#include <chrono>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -7,55 +8,169 @@
 namespace wspd {
 namespace {
 
-using Clock = TurnQueue<char>::Clock;
+using std::chrono::microseconds;
+using Queue = TurnQueue<char>;
+using Clock = Queue::Clock;
 
-std::string TakeAll(TurnQueue<char>* queue) {
-  std::string all;
-  while (!queue->empty()) all += queue->Take();
-  return all;
+constexpr Clock::duration kNone = Clock::duration::zero();
+
+class TurnQueueTest : public testing::Test {
+ protected:
+  std::string TakeAll() {
+    std::string all;
+    while (!queue_.empty()) all += queue_.Take(now_);
+    return all;
+  }
+
+  void Use(uint64_t client, Clock::duration time) {
+    queue_.Charge(client, now_, now_ + time);
+    now_ += time;
+  }
+
+  // Turns of this client until it has to pause, or for a whole window.
+  Clock::duration UseAllThereIs(uint64_t client) {
+    constexpr microseconds kTurn(10);
+    Clock::duration used = kNone;
+    while (used < Queue::kWindow && queue_.PauseBeforeTurn(now_) == kNone) {
+      EXPECT_EQ(queue_.Take(now_), 'w');
+      used += kTurn;
+      Use(client, kTurn);
+      queue_.SendsAhead(client);
+      queue_.Add(client, 'w');
+    }
+    return used;
+  }
+
+  void NextWindow() {
+    now_ += Queue::kWindow;
+    queue_.Charge(0, now_, now_);
+  }
+
+  Queue queue_;
+  Clock::time_point now_ = Clock::time_point() + std::chrono::hours(1);
+};
+
+TEST_F(TurnQueueTest, OneClientsWorkIsDoneInItsOrder) {
+  EXPECT_TRUE(queue_.empty());
+  for (const char work : std::string("abc")) queue_.Add(1, work);
+  EXPECT_EQ(TakeAll(), "abc");
 }
 
-TEST(TurnQueueTest, OneClientsWorkIsDoneInItsOrder) {
-  TurnQueue<char> queue;
-  EXPECT_TRUE(queue.empty());
-  for (const char work : std::string("abc")) queue.Add(1, work);
-  EXPECT_EQ(TakeAll(&queue), "abc");
+TEST_F(TurnQueueTest, ClientsTakeTurnsHoweverMuchTheyHave) {
+  for (const char work : std::string("abc")) queue_.Add(1, work);
+  queue_.Add(2, 'x');
+  queue_.Add(3, 'p');
+  queue_.Add(3, 'q');
+  EXPECT_EQ(TakeAll(), "axpbqc");
 }
 
-TEST(TurnQueueTest, ClientsTakeTurnsHoweverMuchTheyHave) {
-  TurnQueue<char> queue;
-  for (const char work : std::string("abcd")) queue.Add(1, work);
-  queue.Add(2, 'x');
-  queue.Add(3, 'p');
-  queue.Add(3, 'q');
-  EXPECT_EQ(TakeAll(&queue), "axpbqcd");
+TEST_F(TurnQueueTest, WhoSendsAheadTakesTurnsWithTheOthersTogether) {
+  for (const char work : std::string("abcdef")) queue_.Add(1, work);
+  queue_.Add(2, 'x');
+  queue_.Add(3, 'p');
+  queue_.Add(3, 'q');
+  EXPECT_EQ(TakeAll(), "abxcpdqef");
 }
 
-TEST(TurnQueueTest, WhoComesBackIsBehindTheOthers) {
-  TurnQueue<char> queue;
-  queue.Add(1, 'a');
-  queue.Add(2, 'x');
-  EXPECT_EQ(queue.Take(), 'a');
-  EXPECT_FALSE(queue.HasWorkOf(1));
-  queue.Add(1, 'b');
-  EXPECT_TRUE(queue.HasWorkOf(1));
-  EXPECT_EQ(TakeAll(&queue), "xb");
+TEST_F(TurnQueueTest, WhoComesBackIsBehindTheOthers) {
+  queue_.Add(1, 'a');
+  queue_.Add(2, 'x');
+  EXPECT_EQ(queue_.Take(now_), 'a');
+  queue_.Add(1, 'b');
+  EXPECT_EQ(TakeAll(), "xb");
 }
 
-TEST(TurnQueueTest, KnowsWhetherAClientIsAlone) {
-  TurnQueue<char> queue;
-  Clock::time_point now = Clock::time_point() + std::chrono::hours(1);
-  EXPECT_FALSE(queue.BeginTurn(1, now));
-  EXPECT_FALSE(queue.BeginTurn(1, now));
-  EXPECT_TRUE(queue.BeginTurn(2, now));
-  EXPECT_TRUE(queue.BeginTurn(1, now));
-  now += TurnQueue<char>::kRemembered;
-  EXPECT_FALSE(queue.BeginTurn(1, now));
+TEST_F(TurnQueueTest, KnowsWhetherAClientIsAlone) {
+  EXPECT_FALSE(queue_.IsContended(1, now_));
+  Use(1, microseconds(5));
+  EXPECT_FALSE(queue_.IsContended(1, now_));
+  Use(2, microseconds(5));
+  EXPECT_TRUE(queue_.IsContended(1, now_));
+  EXPECT_TRUE(queue_.IsContended(2, now_));
+  now_ += Queue::kWindow;
+  EXPECT_TRUE(queue_.IsContended(1, now_));
+  now_ += 2 * Queue::kWindow;
+  EXPECT_FALSE(queue_.IsContended(1, now_));
   // Its own work doesn't count, another's does.
-  queue.Add(1, 'a');
-  EXPECT_FALSE(queue.BeginTurn(1, now));
-  queue.Add(2, 'x');
-  EXPECT_TRUE(queue.BeginTurn(1, now));
+  queue_.Add(1, 'a');
+  EXPECT_FALSE(queue_.IsContended(1, now_));
+  queue_.Add(2, 'x');
+  EXPECT_TRUE(queue_.IsContended(1, now_));
+}
+
+TEST_F(TurnQueueTest, AClientAloneNeedNotWait) {
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(queue_.HasToWait(1, now_));
+    Use(1, microseconds(100));
+    queue_.SendsAhead(1);
+  }
+}
+
+TEST_F(TurnQueueTest, NothingOvertakesWhatItsClientHasWaiting) {
+  queue_.Add(1, 'a');
+  EXPECT_TRUE(queue_.HasToWait(1, now_));
+  EXPECT_EQ(queue_.Take(now_), 'a');
+  EXPECT_FALSE(queue_.HasToWait(1, now_));
+}
+
+TEST_F(TurnQueueTest, AMomentIsForOnePieceOfEachClient) {
+  Use(1, microseconds(5));
+  Use(2, microseconds(5));
+  EXPECT_FALSE(queue_.HasToWait(1, now_));
+  EXPECT_TRUE(queue_.HasToWait(1, now_));
+  EXPECT_FALSE(queue_.HasToWait(2, now_));
+  queue_.OnLook();
+  EXPECT_FALSE(queue_.HasToWait(1, now_));
+}
+
+TEST_F(TurnQueueTest, WhoSendsAheadHasAllIfNobodyElseHasAny) {
+  queue_.SendsAhead(1);
+  queue_.Add(1, 'w');
+  EXPECT_EQ(UseAllThereIs(1), Queue::kWindow);
+}
+
+TEST_F(TurnQueueTest, WhoSendsAheadLeavesTheOthersTwiceWhatTheyUse) {
+  NextWindow();
+  Use(2, Queue::kWindow / 4);
+  queue_.SendsAhead(1);
+  queue_.Add(1, 'w');
+  EXPECT_EQ(UseAllThereIs(1), Queue::kWindow / 2);
+  const Clock::duration pause = queue_.PauseBeforeTurn(now_);
+  EXPECT_GT(pause, kNone);
+  EXPECT_LE(pause, Queue::kWindow);
+  // As they use it, what comes of it meanwhile has to wait, too, and theirs
+  // doesn't.
+  EXPECT_TRUE(queue_.HasToWait(1, now_));
+  EXPECT_FALSE(queue_.HasToWait(2, now_));
+  queue_.Add(2, 'x');
+  EXPECT_EQ(queue_.PauseBeforeTurn(now_), kNone);
+  EXPECT_EQ(queue_.Take(now_), 'x');
+  // So it is in the next window, whether they have begun there or not.
+  now_ += pause;
+  EXPECT_EQ(UseAllThereIs(1), Queue::kWindow / 2);
+  // They have gone.
+  NextWindow();
+  NextWindow();
+  EXPECT_GT(UseAllThereIs(1), Queue::kWindow * 9 / 10);
+}
+
+TEST_F(TurnQueueTest, WhoSendsAheadHasAPartHoweverMuchTheOthersUse) {
+  NextWindow();
+  Use(2, Queue::kWindow * 3 / 4);
+  queue_.SendsAhead(1);
+  queue_.Add(1, 'w');
+  EXPECT_EQ(UseAllThereIs(1), Queue::kWindow / 8);
+}
+
+TEST_F(TurnQueueTest, ManyPiecesAtOnceAreSentAhead) {
+  NextWindow();
+  Use(2, Queue::kWindow / 2);
+  for (size_t i = 0; i < Queue::kManyWaiting; ++i) {
+    queue_.Add(1, 'w');
+  }
+  EXPECT_EQ(queue_.Take(now_), 'w');
+  Use(1, Queue::kWindow / 8);
+  EXPECT_GT(queue_.PauseBeforeTurn(now_), kNone);
 }
 
 }  // namespace
