@@ -197,8 +197,10 @@ int RelayLoop::NextTimeoutMs() const {
   if (due_.empty() && looks_.empty()) return -1;
   auto next = looks_.empty() ? Clock::time_point::max() : look_at_;
   if (!due_.empty()) next = std::min(next, due_.begin()->first);
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-      next - Clock::now());
+  const auto now = Clock::now();
+  if (next <= now) return 0;
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(next - now);
   // Rounded up, so that something is due when the wait ends.
   return static_cast<int>(std::clamp<int64_t>(left.count() + 1, 0,
                                               std::numeric_limits<int>::max()));
@@ -271,8 +273,11 @@ void RelayLoop::ReleaseRetired() {
 
 void RelayLoop::RunDue() {
   if (due_.empty()) return;
-  const auto now = Clock::now();
-  while (!due_.empty() && due_.begin()->first <= now) {
+  auto now = Clock::now();
+  const auto end = now + (is_shared() ? kShortTimeOfTurns : kTimeOfTurns);
+  // A client may have seen to it that thousands are due at once.
+  for (; !due_.empty() && due_.begin()->first <= now && now < end;
+       now = Clock::now()) {
     const std::shared_ptr<RelayHandler> handler = due_.begin()->second.lock();
     due_.erase(due_.begin());
     if (handler != nullptr) handler->OnTime();

@@ -28,10 +28,11 @@ class Handler : public RelayHandler {
   explicit Handler(const void* client) : RelayHandler(client) {}
   void OnEvents(RelayEnd, uint32_t) override { on_event(); }
   void OnTurn() override { on_turn(); }
-  void OnTime() override {}
+  void OnTime() override { on_time(); }
 
   std::function<void()> on_event;
   std::function<void()> on_turn;
+  std::function<void()> on_time;
 };
 
 // Becomes ready, once for each write.
@@ -107,6 +108,30 @@ TEST_F(RelayLoopTest, WhatComesForAnotherClientDoesntWaitForAllOfABusyOnes) {
   });
   Await(finished_);
   EXPECT_LE(turns, kTurn + 2);
+}
+
+TEST_F(RelayLoopTest, WhatComesForAnotherClientDoesntWaitForAllThatIsDue) {
+  constexpr int kTimers = 500;
+  constexpr int kTime = 10;
+  int times = 0, times_before = 0;
+  const auto other = MakeOther([&] { times_before = times; });
+  loop_->Ask([&] {
+    for (int i = 0; i < kTimers; ++i) {
+      busy_.push_back(std::make_shared<Handler>(&busy_client_));
+      busy_.back()->on_time = [&] {
+        if (++times == kTime) event_.Make();
+        const auto end = RelayLoop::Clock::now() + std::chrono::milliseconds(1);
+        while (RelayLoop::Clock::now() < end) {
+        }
+        if (times == kTimers) finished_.Notify();
+      };
+      loop_->WakeAfter(absl::ZeroDuration(), busy_.back());
+    }
+  });
+  // And all of these have their time.
+  Await(finished_);
+  EXPECT_GT(times_before, 0);
+  EXPECT_LE(times_before, kTime + 2);
 }
 
 TEST_F(RelayLoopTest, TurnsAreShortWhileThereAreOthers) {
