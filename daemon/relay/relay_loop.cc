@@ -193,12 +193,15 @@ void RelayLoop::RunLooks() {
 }
 
 int RelayLoop::NextTimeoutMs() const {
-  if (!deferred_a_while_.empty()) return 1;
-  if (due_.empty() && looks_.empty()) return -1;
-  auto next = looks_.empty() ? Clock::time_point::max() : look_at_;
+  auto next = Clock::time_point::max();
+  if (!looks_.empty()) next = look_at_;
   if (!due_.empty()) next = std::min(next, due_.begin()->first);
+  if (next == Clock::time_point::max()) {
+    return deferred_a_while_.empty() ? -1 : 1;
+  }
   const auto now = Clock::now();
   if (next <= now) return 0;
+  if (!deferred_a_while_.empty()) return 1;
   const auto left =
       std::chrono::duration_cast<std::chrono::milliseconds>(next - now);
   // Rounded up, so that something is due when the wait ends.
@@ -274,13 +277,16 @@ void RelayLoop::ReleaseRetired() {
 void RelayLoop::RunDue() {
   if (due_.empty()) return;
   auto now = Clock::now();
+  // A client may have seen to it that thousands are due at once; whoever else
+  // is due then is so behind them, but events are looked for in between.
   const auto end = now + (is_shared() ? kShortTimeOfTurns : kTimeOfTurns);
-  // A client may have seen to it that thousands are due at once.
   for (; !due_.empty() && due_.begin()->first <= now && now < end;
        now = Clock::now()) {
     const std::shared_ptr<RelayHandler> handler = due_.begin()->second.lock();
     due_.erase(due_.begin());
-    if (handler != nullptr) handler->OnTime();
+    if (handler == nullptr) continue;
+    NoteTurn(handler->client());
+    handler->OnTime();
   }
 }
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <climits>
 #include <utility>
@@ -128,7 +129,8 @@ void AttachServer::Serve(AttachStream::Queue* queue) {
   // Of a piece of work that is done.
   const auto charge = [&turns, &begin](uint64_t client) {
     const Clock::time_point now = Clock::now();
-    turns.Charge(client, begin, now);
+    // Else it was of no client yet.
+    if (client != 0) turns.Charge(client, begin, now);
     begin = now;
   };
   for (;;) {
@@ -157,9 +159,11 @@ void AttachServer::Serve(AttachStream::Queue* queue) {
     void* tag;
     bool ok;
     const auto status = queue->events->AsyncNext(&tag, &ok, deadline);
-    // It may have slept.
     if (gpr_time_cmp(deadline, at_once) != 0) {
-      begin = Clock::now() - kReceiveTime;
+      const Clock::time_point woken = Clock::now() - kReceiveTime;
+      // It has slept.
+      if (woken > begin + kReceiveTime) turns.OnLook();
+      begin = std::max(begin, woken);
     }
     switch (status) {
       case grpc::CompletionQueue::SHUTDOWN:
@@ -177,6 +181,7 @@ void AttachServer::Serve(AttachStream::Queue* queue) {
     if (event->stream == nullptr) {
       const std::unique_ptr<Question> question(static_cast<Question*>(event));
       question->answer();
+      begin = Clock::now();
       continue;
     }
     const uint64_t client = event->stream->client_id();

@@ -244,8 +244,15 @@ void AttachStream::RunCalls() {
     context_->registry->EndForMisuse(attachment_, more.status());
     return End(more.status());
   }
-  if (!*more) return StartRead();
-  if (contended) queue_->turns.SendsAhead(client_id());
+  if (!*more) {
+    turns_of_frame_ = 0;
+    return StartRead();
+  }
+  if (contended &&
+      queue_->turns.OnUnfinished(client_id(), ++turns_of_frame_,
+                                 std::chrono::steady_clock::now())) {
+    attachment_->WriteResults();
+  }
   AwaitTurn();
 }
 

@@ -137,6 +137,8 @@ class AttachStream : public FrameStream,
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<Attachment> attachment_;
   uint64_t frames_ = 0;
+  // Short ones, of the frame that is worked on.
+  int turns_of_frame_ = 0;
   bool client_gone_ = false;
   // connection_ counts it among its Attaches.
   bool counts_as_attach_ = false;

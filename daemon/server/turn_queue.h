@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 
 #include "absl/container/node_hash_map.h"
 
@@ -22,9 +23,12 @@ namespace wspd {
 // each call of those that wait for an answer before they send the next one:
 // however short its turns are, theirs begin in the middle of one, and what they
 // lose so doesn't show in how much of the thread they have had. So clients that
-// send ahead, more than a short turn does, have turns only while they leave the
-// others twice what these use, but for an eighth of the time always. Among
-// themselves they lose nothing by that.
+// send ahead have turns only while they leave the others twice what these use,
+// but for an eighth of the time in any case. Where all send ahead nobody
+// pauses.
+//
+// Who sends ahead is whoever sends more at once than several turns do, or over
+// many streams, or has most of the thread while others use it.
 //
 // For one thread.
 template <typename Work>
@@ -37,8 +41,10 @@ class TurnQueue {
   // wait by the millisecond, and whoever has to pause does so for most of one
   // window.
   static constexpr std::chrono::microseconds kWindow{4000};
-  // A client with so much work waiting is one that sends ahead.
+  // A client with so much work waiting, or with work that takes so many short
+  // turns, is one that sends ahead.
   static constexpr size_t kManyWaiting = 4;
+  static constexpr int kManyTurns = 4;
 
   // Adds work of a client, behind what it has already.
   void Add(uint64_t client, Work work) {
@@ -53,15 +59,16 @@ class TurnQueue {
   // Whether new work of a client has to be added, and can't be done at once:
   // others of its own wait, or it had the thread just now, or has had enough.
   bool HasToWait(uint64_t client, Clock::time_point now) {
+    Roll(now);
     Account& account = accounts_[client];
     if (!account.waiting.empty()) return true;
-    if (!OthersUse(account, now)) return false;
+    if (!OthersUse(account)) return false;
     if (account.look == look_) return true;
     account.look = look_;
     return account.ahead > 0 && Pause(now) > Clock::duration::zero();
   }
 
-  // Nothing new has come: who comes from now on may be before all others.
+  // What had come was taken in: what comes from now on is something new.
   void OnLook() { ++look_; }
 
   // How long it is until somebody may have his turn; somebody waits.
@@ -90,31 +97,49 @@ class TurnQueue {
   // Whether others wait, or have used the thread a moment ago: turns are to be
   // short.
   bool IsContended(uint64_t client, Clock::time_point now) {
-    return OthersUse(accounts_[client], now);
+    Roll(now);
+    return OthersUse(accounts_[client]);
   }
 
-  // A piece of work wasn't done in a short turn.
-  void SendsAhead(uint64_t client) { SendsAhead(&accounts_[client]); }
+  // A short turn of a client's has ended before its piece of work, of which it
+  // was the `turns`th. Whether the client has to pause now.
+  bool OnUnfinished(uint64_t client, int turns, Clock::time_point now) {
+    Roll(now);
+    Account& account = accounts_[client];
+    if (turns >= kManyTurns) SendsAhead(&account);
+    return account.ahead > 0 && Pause(now) > Clock::duration::zero();
+  }
 
   // The thread was used for a client from `begin` to `end`.
   void Charge(uint64_t client, Clock::time_point begin, Clock::time_point end) {
     Roll(end);
     Account& account = accounts_[client];
     const Clock::duration used = end - begin;
-    account.used[0] += used;
-    used_[account.ahead > 0 ? kAhead : kInStep][0] += used;
+    const Kind kind = account.ahead > 0 ? kAhead : kInStep;
+    account.used[kind][0] += used;
+    used_[kind][0] += used;
+    if (account.Used(0) > kWindow * 3 / 4 && OthersUse(account)) {
+      SendsAhead(&account);
+    }
   }
 
  private:
   // Clients that wait for the answers to what they send, and those that don't.
   enum Kind { kInStep = 0, kAhead = 1 };
+  // What was used in this window and in the last.
+  using Use = std::array<Clock::duration, 2>;
 
   struct Account {
+    Clock::duration Used(size_t window) const {
+      return used[kInStep][window] + used[kAhead][window];
+    }
+
     std::deque<Work> waiting;
-    // In this window and in the last.
-    std::array<Clock::duration, 2> used{};
+    // By what it was then.
+    std::array<Use, 2> used{};
     // For how many windows it is one that sends ahead.
     int ahead = 0;
+    // When it last had the thread at once.
     uint64_t look = 0;
   };
 
@@ -122,17 +147,26 @@ class TurnQueue {
     return order_[account.ahead > 0 ? kAhead : kInStep];
   }
 
-  void SendsAhead(Account* account) { account->ahead = 2; }
+  void SendsAhead(Account* account) {
+    // It was so before it was known, and is no other to itself.
+    for (const size_t window : {0, 1}) {
+      const Clock::duration used = std::exchange(account->used[kInStep][window],
+                                                 Clock::duration::zero());
+      account->used[kAhead][window] += used;
+      used_[kInStep][window] -= used;
+      used_[kAhead][window] += used;
+    }
+    account->ahead = 2;
+  }
 
-  bool OthersUse(const Account& account, Clock::time_point now) {
-    Roll(now);
+  bool OthersUse(const Account& account) const {
     if (order_[kInStep].size() + order_[kAhead].size() >
         (account.waiting.empty() ? 0 : 1)) {
       return true;
     }
     for (const size_t window : {0, 1}) {
       if (used_[kInStep][window] + used_[kAhead][window] >
-          account.used[window]) {
+          account.Used(window)) {
         return true;
       }
     }
@@ -150,21 +184,22 @@ class TurnQueue {
     return window_end_ - now;
   }
 
+  // Begins another window when this one has ended. May end accounts.
   void Roll(Clock::time_point now) {
     if (now < window_end_) return;
     const bool next = now < window_end_ + kWindow;
     window_end_ = now + kWindow;
-    for (auto& used : used_) {
-      used[1] = next ? used[0] : Clock::duration::zero();
-      used[0] = Clock::duration::zero();
-    }
+    const auto shift = [next](Use* use) {
+      (*use)[1] = next ? (*use)[0] : Clock::duration::zero();
+      (*use)[0] = Clock::duration::zero();
+    };
+    for (Use& use : used_) shift(&use);
     for (auto it = accounts_.begin(); it != accounts_.end();) {
       Account& account = it->second;
       const bool idle =
-          account.waiting.empty() && account.used[0] == Clock::duration::zero();
-      account.used[1] = next ? account.used[0] : Clock::duration::zero();
-      account.used[0] = Clock::duration::zero();
-      if (account.ahead > 0) --account.ahead;
+          account.waiting.empty() && account.Used(0) == Clock::duration::zero();
+      for (Use& use : account.used) shift(&use);
+      account.ahead = next ? std::max(account.ahead - 1, 0) : 0;
       if (idle) {
         accounts_.erase(it++);
       } else {
@@ -180,8 +215,8 @@ class TurnQueue {
   Kind last_ = kAhead;
   uint64_t look_ = 1;
   Clock::time_point window_end_{};
-  // By kind, in this window and in the last.
-  std::array<std::array<Clock::duration, 2>, 2> used_{};
+  // Of all clients, by kind.
+  std::array<Use, 2> used_{};
 };
 
 }  // namespace wspd

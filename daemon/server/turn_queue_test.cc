@@ -16,6 +16,8 @@ constexpr Clock::duration kNone = Clock::duration::zero();
 
 class TurnQueueTest : public testing::Test {
  protected:
+  TurnQueueTest() { NextWindow(); }
+
   std::string TakeAll() {
     std::string all;
     while (!queue_.empty()) all += queue_.Take(now_);
@@ -27,6 +29,10 @@ class TurnQueueTest : public testing::Test {
     now_ += time;
   }
 
+  bool SendAhead(uint64_t client) {
+    return queue_.OnUnfinished(client, Queue::kManyTurns, now_);
+  }
+
   // Turns of this client until it has to pause, or for a whole window.
   Clock::duration UseAllThereIs(uint64_t client) {
     constexpr microseconds kTurn(10);
@@ -35,7 +41,7 @@ class TurnQueueTest : public testing::Test {
       EXPECT_EQ(queue_.Take(now_), 'w');
       used += kTurn;
       Use(client, kTurn);
-      queue_.SendsAhead(client);
+      SendAhead(client);
       queue_.Add(client, 'w');
     }
     return used;
@@ -102,7 +108,7 @@ TEST_F(TurnQueueTest, AClientAloneNeedNotWait) {
   for (int i = 0; i < 100; ++i) {
     EXPECT_FALSE(queue_.HasToWait(1, now_));
     Use(1, microseconds(100));
-    queue_.SendsAhead(1);
+    SendAhead(1);
   }
 }
 
@@ -124,15 +130,14 @@ TEST_F(TurnQueueTest, AMomentIsForOnePieceOfEachClient) {
 }
 
 TEST_F(TurnQueueTest, WhoSendsAheadHasAllIfNobodyElseHasAny) {
-  queue_.SendsAhead(1);
+  SendAhead(1);
   queue_.Add(1, 'w');
   EXPECT_EQ(UseAllThereIs(1), Queue::kWindow);
 }
 
 TEST_F(TurnQueueTest, WhoSendsAheadLeavesTheOthersTwiceWhatTheyUse) {
-  NextWindow();
   Use(2, Queue::kWindow / 4);
-  queue_.SendsAhead(1);
+  SendAhead(1);
   queue_.Add(1, 'w');
   EXPECT_EQ(UseAllThereIs(1), Queue::kWindow / 2);
   const Clock::duration pause = queue_.PauseBeforeTurn(now_);
@@ -155,15 +160,68 @@ TEST_F(TurnQueueTest, WhoSendsAheadLeavesTheOthersTwiceWhatTheyUse) {
 }
 
 TEST_F(TurnQueueTest, WhoSendsAheadHasAPartHoweverMuchTheOthersUse) {
-  NextWindow();
   Use(2, Queue::kWindow * 3 / 4);
-  queue_.SendsAhead(1);
+  SendAhead(1);
   queue_.Add(1, 'w');
   EXPECT_EQ(UseAllThereIs(1), Queue::kWindow / 8);
 }
 
-TEST_F(TurnQueueTest, ManyPiecesAtOnceAreSentAhead) {
+TEST_F(TurnQueueTest, WhoLeftTheOthersEnoughNeedNotPauseForItsOwnUse) {
+  Use(1, Queue::kWindow * 5 / 8);
+  // Somebody comes.
+  Use(2, Queue::kWindow / 100);
+  EXPECT_FALSE(SendAhead(1));
+  EXPECT_FALSE(queue_.HasToWait(1, now_));
   NextWindow();
+  EXPECT_FALSE(SendAhead(1));
+}
+
+TEST_F(TurnQueueTest, WhoSendsAheadPausesOnlyForOthersThatDoNot) {
+  for (const uint64_t client : {1, 2}) {
+    SendAhead(client);
+    Use(client, Queue::kWindow * 3 / 8);
+  }
+  EXPECT_FALSE(SendAhead(1));
+  EXPECT_FALSE(SendAhead(2));
+}
+
+TEST_F(TurnQueueTest, AFewTurnsForAFrameAreNotSendingAhead) {
+  Use(2, Queue::kWindow / 2);
+  Use(1, Queue::kWindow / 4);
+  EXPECT_FALSE(queue_.OnUnfinished(1, Queue::kManyTurns - 1, now_));
+  EXPECT_TRUE(queue_.OnUnfinished(1, Queue::kManyTurns, now_));
+}
+
+TEST_F(TurnQueueTest, WhoHasMostOfTheThreadBesideOthersSendsAhead) {
+  Use(2, Queue::kWindow / 8);
+  Use(1, Queue::kWindow * 3 / 4);
+  queue_.OnLook();
+  EXPECT_FALSE(queue_.HasToWait(1, now_));
+  Use(1, microseconds(10));
+  queue_.OnLook();
+  EXPECT_TRUE(queue_.HasToWait(1, now_));
+  // In the next window it had left enough in the last.
+  NextWindow();
+  queue_.OnLook();
+  EXPECT_FALSE(queue_.HasToWait(1, now_));
+}
+
+TEST_F(TurnQueueTest, ForgetsClientsThatHaveGone) {
+  Use(1, microseconds(5));
+  SendAhead(1);
+  now_ += std::chrono::hours(1);
+  Use(2, Queue::kWindow / 2);
+  EXPECT_FALSE(queue_.OnUnfinished(1, 1, now_));
+  for (int i = 0; i < 5; ++i) {
+    now_ += Queue::kWindow;
+    for (const uint64_t client : {1, 2}) {
+      EXPECT_FALSE(queue_.HasToWait(client, now_)) << i;
+      now_ += Queue::kWindow;
+    }
+  }
+}
+
+TEST_F(TurnQueueTest, ManyPiecesAtOnceAreSentAhead) {
   Use(2, Queue::kWindow / 2);
   for (size_t i = 0; i < Queue::kManyWaiting; ++i) {
     queue_.Add(1, 'w');

@@ -232,7 +232,6 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream,
       unwritten_.bytes < kTurn.bytes &&
       now_ns - unwritten_.since_ns <
           std::chrono::nanoseconds(kTurn.time).count()) {
-    // More results make one frame.
     return true;
   }
   unwritten_ = {};
@@ -250,6 +249,16 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream,
   WriteNext();
   if (!status.ok()) return status;
   return more;
+}
+
+void Attachment::WriteResults() {
+  {
+    absl::MutexLock run_lock(&run_mu_);
+    unwritten_ = {};
+    absl::MutexLock lock(&mu_);
+    running_calls_ = false;
+  }
+  WriteNext();
 }
 
 void Attachment::CancelCall(uint64_t call_id) {
@@ -430,6 +439,8 @@ void Attachment::ReportRegistrationEnded(
   {
     absl::MutexLock lock(&mu_);
     ended_ = Ending{reason};
+    // It is due at once: the stream may be ended next.
+    running_calls_ = false;
   }
   WriteNext();
 }

@@ -89,16 +89,19 @@ class Attachment : public CallSink,
   // Some calls take more than others, if a client sees to that.
   static constexpr Turn kTurn{64, 256 << 10, std::chrono::milliseconds(2)};
   // While another client would be kept waiting: a large call, or several small
-  // ones. Beside it what a turn costs is little, and a call and its answer are
-  // not held up by more than a part of what they take anyway.
+  // ones. Beside it what a turn costs is little, and others' calls are not held
+  // up by more than a part of what they take anyway.
   static constexpr Turn kShortTurn{64, 64 << 10, std::chrono::microseconds(8)};
 
   // Does as many of the frame's cancellations and calls as `turn` says. True:
   // there are more, call again. Results are written when the frame is done, and
-  // before that whenever there are as many as kTurn has calls: each frame of
-  // them costs more than several calls do.
+  // before that whenever as much was done as kTurn says: each frame of them
+  // costs more than several calls do.
   absl::StatusOr<bool> RunCalls(const FrameStream* stream,
                                 const Turn& turn = kTurn);
+  // Has those written that there are: it will be a while until RunCalls() is
+  // called again.
+  void WriteResults();
 
   // What was last written has gone out.
   void OnWritten(const FrameStream* stream);
@@ -308,7 +311,8 @@ class Attachment : public CallSink,
   bool retired_ ABSL_GUARDED_BY(mu_) = false;
   // A frame is on its way; the next waits for OnWritten().
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  // Calls of a frame are being run; results gather until that is done.
+  // Calls of a frame are being run, and perhaps more of them in a moment;
+  // results gather until then.
   bool running_calls_ ABSL_GUARDED_BY(mu_) = false;
   absl::flat_hash_map<uint64_t, std::unique_ptr<CallRecord>> calls_
       ABSL_GUARDED_BY(mu_);

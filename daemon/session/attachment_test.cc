@@ -314,6 +314,34 @@ TEST_F(AttachmentTest, ResultsOfShortTurnsAreWrittenTogether) {
   EXPECT_EQ(absl::c_accumulate(frames, size_t{0}), kCalls);
 }
 
+TEST_F(AttachmentTest, BetweenTurnsOfAFrameResultsCanBeWritten) {
+  Start();
+  ClientFrame frame;
+  for (int i = 0; i < 3; ++i) {
+    AddCall(&frame, 0)->mutable_startup()->set_version_requested(0x0202);
+  }
+  const std::string bytes = frame.SerializeAsString();
+  Attachment* const attachment = attached_.attachment.get();
+  RecordingStream* const stream = attached_.stream.get();
+  ASSERT_TRUE(
+      attachment->BeginFrame(stream, CutFrame(bytes, bytes.size()), false)
+          .ok());
+  constexpr Attachment::Turn kOneCall{1, 1, std::chrono::hours(1)};
+  ASSERT_TRUE(*attachment->RunCalls(stream, kOneCall));
+  EXPECT_FALSE(stream->HasFrame());
+  attachment->WriteResults();
+  EXPECT_EQ(stream->NextFrame().completions_size(), 1);
+  attachment->OnWritten(stream);
+  ASSERT_TRUE(*attachment->RunCalls(stream, kOneCall));
+  EXPECT_FALSE(stream->HasFrame());
+  // The stream may be ended right behind it.
+  attachment->ReportRegistrationEnded(
+      wsp::v1::RegistrationEnded::REASON_DISCONNECTED);
+  const auto last = stream->NextFrame();
+  ASSERT_EQ(last.events_size(), 1);
+  EXPECT_TRUE(last.events(0).has_registration_ended());
+}
+
 TEST_F(AttachmentTest, AStartupThatWasDroppedIsNotCounted) {
   Start();
   EXPECT_EQ(harness_->client()->Startup(attached_.attachment.get(), 1, 0), 0);

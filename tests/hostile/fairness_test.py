@@ -152,7 +152,8 @@ def add(kind, what, plane):
 
 
 LOADS = {
-    "forwarded": ("calls", "outstanding", "sockets", "connections", "bulk"),
+    "forwarded": ("calls", "frames", "outstanding", "sockets", "connections",
+                  "bulk"),
     "relayed": ("relayed_bytes", "relayed_bulk", "relayed_datagrams",
                 "relayed_connections"),
 }

@@ -6,6 +6,7 @@ It says "floods" when it does. As UID, if that isn't its own already; and with
 the CPU when nobody else wants it, so that what it takes from others is the
 daemon's time and not its own. KIND:
   calls        16 attachments ask for an option in one call after another
+  frames       three do, with a frame for each call and many of them under way
   outstanding  one has all calls that there may be, and replaces what ends
   sockets      one has all sockets that there may be, and others come and go
   connections  connections come and go
@@ -36,6 +37,7 @@ TYPES = None
 LOOPBACK = 0x7f000001
 ATTACHMENTS = 16
 CALLS_IN_FRAME = 256
+FRAMES_AHEAD = 64
 SOL_SOCKET, SO_RCVBUF = 0xffff, 0x1002
 CHUNK = 64 << 10
 RELAYED = 300
@@ -122,6 +124,23 @@ def ask_for_options(path, _):
         for attachment in attachments:
             attachment.send_same(template, CALLS_IN_FRAME, stride, offset)
             attachment.await_answers(2 * CALLS_IN_FRAME)
+        yield
+
+
+def ask_frame_by_frame(path, _):
+    attachments = [Attachment(path) for _ in range(3)]
+    for attachment in attachments:
+        attachment.open(1)
+    call = PROVIDER.Call(socket_id=1)
+    call.get_sock_opt.level = SOL_SOCKET
+    call.get_sock_opt.option = SO_RCVBUF
+    template, stride, offset = template_of(call)
+    template = template[:stride]
+    while True:
+        for attachment in attachments:
+            for _ in range(FRAMES_AHEAD):
+                attachment.send_same(template, 1, stride, offset)
+            attachment.await_answers(FRAMES_AHEAD)
         yield
 
 
@@ -303,6 +322,7 @@ def churn_relayed_connections(path, port):
 
 KINDS = {
     "calls": ask_for_options,
+    "frames": ask_frame_by_frame,
     "outstanding": keep_calls,
     "sockets": churn_sockets,
     "connections": churn_connections,
