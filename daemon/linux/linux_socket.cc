@@ -7,10 +7,9 @@
 
 #include <utility>
 
-#include "absl/status/status.h"
 #include "absl/time/clock.h"
-#include "daemon/base/log.h"
 #include "daemon/linux/socket_mark.h"
+#include "daemon/linux/socket_user.h"
 
 namespace wspd {
 namespace {
@@ -64,18 +63,6 @@ int ProtocolOf(int type, uint32_t protocol) {
 
 }  // namespace
 
-// The kernel compares the users of two sockets by their inodes.
-void GiveToUser(int fd, uid_t uid) {
-  if (uid == geteuid() || fchown(fd, uid, static_cast<gid_t>(-1)) == 0) return;
-  const absl::Status status = absl::ErrnoToStatus(errno, "fchown(socket)");
-  static LogLimit limit(1);
-  if (auto suppressed = limit.Admit()) {
-    Log(LogLevel::kWarning,
-        "a client's socket shares addresses with those of all users",
-        {{"uid", uid}, {"cause", status.ToString()}}, *suppressed);
-  }
-}
-
 int OpenLinuxSocket(const Request& request, bool nonblocking, uid_t uid,
                     OwnedFd* fd, LinuxSocketKind* kind) {
   if (request.type() == Request::TYPE_RAW) return EPERM;
@@ -87,7 +74,7 @@ int OpenLinuxSocket(const Request& request, bool nonblocking, uid_t uid,
   const int flags = SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
   fd->Reset(socket(family, type | flags, static_cast<int>(request.protocol())));
   if (!fd->valid()) return errno;
-  GiveToUser(fd->get(), uid);
+  (void)GiveToUser(fd->get(), uid);
   *kind = {family, type, ProtocolOf(type, request.protocol())};
   return 0;
 }
@@ -98,6 +85,7 @@ int MakeLinuxSocket(const Request& request, std::shared_ptr<SocketOwner> owner,
   const int error =
       OpenLinuxSocket(request, request.nonblocking(), owner->uid, fd, &kind);
   if (error != 0) return error;
+  if (!GiveToUser(fd->get(), owner->uid)) return EPERM;
   socklen_t size = sizeof(entry->cookie);
   if (getsockopt(fd->get(), SOL_SOCKET, SO_COOKIE, &entry->cookie, &size) !=
       0) {

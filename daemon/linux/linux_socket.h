@@ -19,9 +19,8 @@ struct LinuxSocketKind {
   int protocol = 0;
 };
 
-// Makes the real socket that a client asked for, as `uid`'s where the daemon
-// may do that (CAP_CHOWN), so that the kernel shares addresses (SO_REUSEPORT)
-// among one user's sockets only.
+// Makes the real socket that a client asked for, as `uid`'s where it can be
+// (socket_user.h).
 //
 // Returns errno: what the kernel says to family, type and protocol; EPERM for a
 // raw socket; EPROTONOSUPPORT for a protocol that clients don't get, whether
@@ -30,11 +29,9 @@ int OpenLinuxSocket(const wsp::v1::LinuxSocketRequest& request,
                     bool nonblocking, uid_t uid, OwnedFd* fd,
                     LinuxSocketKind* kind);
 
-// Makes a socket `uid`'s, where the daemon may. Logs where it may not.
-void GiveToUser(int fd, uid_t uid);
-
-// The same as OpenLinuxSocket() for a socket that is lent to `owner`. `entry`
-// has everything but the client's number then.
+// The same as OpenLinuxSocket() for a socket that is lent to `owner`, and EPERM
+// if it can't be its user's. `entry` has everything but the client's number
+// then.
 int MakeLinuxSocket(const wsp::v1::LinuxSocketRequest& request,
                     std::shared_ptr<SocketOwner> owner, OwnedFd* fd,
                     LentSocket* entry);

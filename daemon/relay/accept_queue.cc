@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "daemon/base/log.h"
+#include "daemon/linux/socket_user.h"
 #include "daemon/relay/relay_address.h"
 #include "daemon/relay/relayed_sockets.h"
 #include "daemon/socket/reset.h"
@@ -126,7 +127,7 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
     if (quota != nullptr) quota->GiveBackConnection();
     return Result::kMore;
   }
-  GiveToUser(accepted.get(), owner.uid);
+  (void)GiveToUser(accepted.get(), owner.uid);
   message_ = wsp::relay::Accepted();
   message_.peer = ToRelayAddress(peer);
   const NetAddress local = NetAddress::LocalOf(accepted.get());

@@ -121,12 +121,8 @@ int GetOption(const wsp::v1::LinuxGetOption& request, RelayedSocket* socket,
   *value = request.value();
   value->resize(request.length());
   socklen_t length = request.length();
-  const int error = socket->UseReal([&](int fd) {
-    return getsockopt(fd, request.level(), request.name(), &(*value)[0],
-                      &length) == 0
-               ? 0
-               : errno;
-  });
+  const int error =
+      socket->GetOption(request.level(), request.name(), &(*value)[0], &length);
   value->resize(std::min<size_t>(length, value->size()));
   return error;
 }
@@ -151,12 +147,7 @@ int SetOption(const wsp::v1::LinuxSetOption& request,
   const NetAddress group = JoinedGroup(request.level(), request.name(), value);
   const int denied = group.empty() ? 0 : access.Connect(group, false);
   if (denied != 0) return denied;
-  const int error = socket->UseReal([&](int fd) {
-    return setsockopt(fd, request.level(), request.name(), value.data(),
-                      static_cast<socklen_t>(value.size())) == 0
-               ? 0
-               : errno;
-  });
+  const int error = socket->SetOption(request.level(), request.name(), value);
   if (error == 0 && request.level() == SOL_SOCKET &&
       request.name() == SO_LINGER) {
     socket->OnLingerSet();

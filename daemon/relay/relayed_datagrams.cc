@@ -192,6 +192,7 @@ void RelayedDatagrams::CloseIfLeft(int* looks) {
   CountLocked();
   if (relay_.awaits_real()) return;
   real_.Reset();
+  address_.Release();
   // The loop does the rest.
   RearmLink();
 }
@@ -208,6 +209,7 @@ int RelayedDatagrams::Connect(const NetAddress& address, uint32_t /*filler*/,
   if (!real_.valid()) return EBADF;
   const int error = relay_.Connect(address);
   if (error == 0) {
+    if (address.empty()) address_.Look(real_.get());
     endpoints_ = {NetAddress::LocalOf(real_.get()), address};
     if (!address.empty()) {
       NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CONNECTED);
@@ -247,6 +249,7 @@ int RelayedDatagrams::Reset() {
   if (!real_.valid()) return EBADF;
   const int error = relay_.Abort();
   if (error == 0) {
+    address_.Look(real_.get());
     NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, ECONNABORTED,
                kByAdministrator);
     endpoints_.peer = NetAddress();

@@ -31,6 +31,7 @@ RelayedSocket::RelayedSocket(RelayedSocketInfo info, OwnedFd link, OwnedFd real,
                              RelayLoop* loop, RelayedSockets* table)
     : RelayHandler(info.owner.get()),
       link_(std::move(link)),
+      address_(table->options().addresses.get(), info.kind, info.owner->uid),
       real_(std::move(real)),
       info_(std::move(info)),
       loop_(loop),
@@ -80,6 +81,27 @@ int RelayedSocket::UseReal(absl::FunctionRef<int(int fd)> use) {
   return real_.valid() ? use(real_.get()) : EBADF;
 }
 
+int RelayedSocket::SetOption(int level, int name, const std::string& value) {
+  return UseReal([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (LocalAddress::IsSharing(level, name)) {
+      return address_.SetSharing(fd, name, value);
+    }
+    const auto size = static_cast<socklen_t>(value.size());
+    return setsockopt(fd, level, name, value.data(), size) == 0 ? 0 : errno;
+  });
+}
+
+int RelayedSocket::GetOption(int level, int name, char* value,
+                             socklen_t* length) {
+  return UseReal([&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (getsockopt(fd, level, name, value, length) != 0) return errno;
+    if (LocalAddress::IsSharing(level, name)) {
+      address_.CorrectSharing(name, value, *length);
+    }
+    return 0;
+  });
+}
+
 int RelayedSocket::Listen(int /*backlog*/) { return EOPNOTSUPP; }
 
 int RelayedSocket::Shutdown(int how) {
@@ -119,7 +141,8 @@ RelayedSocketReport RelayedSocket::Report() const {
 int RelayedSocket::Bind(const NetAddress& address) {
   uint16_t port = 0;
   const auto bind_real = [&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    if (bind(fd, address.get(), address.size()) != 0) return errno;
+    const int refused = address_.Bind(fd, address);
+    if (refused != 0) return refused;
     endpoints_.local = NetAddress::LocalOf(fd);
     port = endpoints_.local.port();
     NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_BOUND);
@@ -233,6 +256,7 @@ void RelayedSocket::LeaveLocked() {
   }
   link_.Reset();
   real_.Reset();
+  address_.Release();
   loop_->Retire(table_->Remove(*this));
 }
 

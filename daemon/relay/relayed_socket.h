@@ -18,6 +18,7 @@
 #include "daemon/linux/linux_socket.h"
 #include "daemon/linux/socket_owners.h"
 #include "daemon/policy/client_access.h"
+#include "daemon/relay/local_address.h"
 #include "daemon/relay/relay_loop.h"
 #include "daemon/socket/net_address.h"
 #include "proto/wsp/v1/admin.pb.h"
@@ -103,7 +104,12 @@ class RelayedSocket : public RelayHandler,
 
   // Calls `use` with the real socket, under the lock.
   int UseReal(absl::FunctionRef<int(int fd)> use);
-  // bind(). Addresses of sockets that programs have closed are free.
+  // setsockopt() and getsockopt() of the real socket, of what may be set and
+  // read. `length` is the room, and becomes what there is.
+  int SetOption(int level, int name, const std::string& value);
+  int GetOption(int level, int name, char* value, socklen_t* length);
+  // bind(). Addresses of sockets that programs have closed are free; other
+  // users' are EADDRINUSE.
   int Bind(const NetAddress& address);
   // `address` is empty to take the connection back.
   virtual int Connect(const NetAddress& address, uint32_t filler,
@@ -248,6 +254,8 @@ class RelayedSocket : public RelayHandler,
   mutable absl::Mutex mu_;
   // Not valid once the socket has ended.
   OwnedFd link_ ABSL_GUARDED_BY(mu_);
+  // The real socket's, so that it goes after it.
+  LocalAddress address_ ABSL_GUARDED_BY(mu_);
   OwnedFd real_ ABSL_GUARDED_BY(mu_);
   // As it is written down.
   RelayedEndpoints endpoints_ ABSL_GUARDED_BY(mu_);

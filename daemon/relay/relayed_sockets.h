@@ -21,6 +21,7 @@
 #include "daemon/relay/relay_loop.h"
 #include "daemon/relay/relay_pair.h"
 #include "daemon/relay/relayed_socket.h"
+#include "daemon/winsock/address_table.h"
 #include "proto/wsp/v1/linux.pb.h"
 
 namespace wspd {
@@ -40,6 +41,8 @@ class RelayedSockets {
     // Of all; one user may have half of them. So many that a quarter of the
     // daemon's descriptors is left for the rest.
     size_t most_sockets = MostSockets();
+    // Which addresses are bound, of all clients' sockets.
+    std::shared_ptr<AddressTable> addresses = AddressTable::Create();
     // Where the sockets' lives are written down, outliving them; null: nowhere.
     EventJournal* events = nullptr;
 

@@ -85,7 +85,8 @@ int RelayedStream::BeginToListen(int backlog, uint16_t* port) {
       state_ != LinuxState::STATE_LISTENING) {
     return EINVAL;
   }
-  if (listen(real_.get(), backlog) != 0) return errno;
+  const int error = address_.Listen(real_.get(), backlog);
+  if (error != 0) return error;
   // One that had no address has one now.
   endpoints_.local = NetAddress::LocalOf(real_.get());
   *port = endpoints_.local.port();
@@ -406,6 +407,7 @@ int RelayedStream::Reset() {
   // connect(2): dissolves a connection with a reset, and ends a listener.
   const sockaddr none{AF_UNSPEC, {}};
   if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
+  address_.Look(real_.get());
   if (state_ == LinuxState::STATE_CONNECTING) {
     FailConnectLocked(ECONNABORTED);
     return 0;
@@ -450,7 +452,9 @@ void RelayedStream::CloseIfLeft(int* looks) {
       state_ != LinuxState::STATE_LISTENING) {
     return;
   }
-  if (IsLeftLocked(looks)) real_.Reset();
+  if (!IsLeftLocked(looks)) return;
+  real_.Reset();
+  address_.Release();
 }
 
 void RelayedStream::CloseLocked() {

@@ -132,6 +132,7 @@ int RelayedStream::DissolveLocked() {
   if (to_real_ended_ || to_program_ended_) return EOPNOTSUPP;
   const sockaddr none{AF_UNSPEC, {}};
   if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
+  address_.Look(real_.get());
   DrainLinkLocked();
   if (state_ == LinuxState::STATE_CONNECTED) {
     NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, 0, kByClient);

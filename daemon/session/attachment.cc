@@ -23,10 +23,12 @@ namespace wire = wsp::wire;
 
 constexpr size_t kClientNameBytes = 64;
 
-bool HasCapability(const wsp::v1::Hello& hello, const OfferedPlanes& planes,
-                   wsp::v1::Capability capability) {
-  return absl::c_linear_search(NegotiateCapabilities(hello, planes),
-                               capability);
+// Those that the client asks for.
+OfferedPlanes PlanesInForce(const wsp::v1::Hello& hello,
+                            const OfferedPlanes& offered) {
+  const auto in_force = NegotiateCapabilities(hello, offered);
+  return {absl::c_linear_search(in_force, wsp::v1::CAPABILITY_RELAYED),
+          absl::c_linear_search(in_force, wsp::v1::CAPABILITY_LENT)};
 }
 
 }  // namespace
@@ -42,12 +44,9 @@ Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
       personality_(hello.personality()),
       environment_(environment),
       access_(std::move(access)),
-      relays_(HasCapability(
-          hello, environment->PlanesFor(*access_, client_->quota().get()),
-          wsp::v1::CAPABILITY_RELAYED)),
-      lends_(HasCapability(
-          hello, environment->PlanesFor(*access_, client_->quota().get()),
-          wsp::v1::CAPABILITY_LENT)),
+      planes_(PlanesInForce(
+          hello, environment->PlanesFor(*access_, client_->quota().get(),
+                                        client_->owner()->uid))),
       lookups_(environment->resolver(), &client_->usage().lookups,
                client_->limits().lookups_per_client, access_) {}
 

@@ -54,8 +54,8 @@ class Attachment : public CallSink,
   bool is_linux() const { return personality_ == wsp::v1::PERSONALITY_LINUX; }
   const ClientAccess& access() const override { return *access_; }
   // Whether CAPABILITY_RELAYED and CAPABILITY_LENT are in force.
-  bool relays() const { return relays_; }
-  bool lends() const { return lends_; }
+  bool relays() const { return planes_.relayed; }
+  bool lends() const { return planes_.lent; }
 
   // Takes over `stream`, instead of one that it may have had (which is ended),
   // and writes `welcome`. `ack_sequence` acknowledges results of the stream
@@ -279,8 +279,7 @@ class Attachment : public CallSink,
   const wsp::v1::Personality personality_;
   const SessionEnvironment* const environment_;
   const std::shared_ptr<const ClientAccess> access_;
-  const bool relays_;
-  const bool lends_;
+  const OfferedPlanes planes_;
   PendingLookups lookups_;
   PendingSelects selects_;
   // Guarded by the client's lock.

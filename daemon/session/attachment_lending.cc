@@ -32,7 +32,7 @@ void Attachment::LendConnection(const Call& call,
 int Attachment::LendConnection(uint64_t call_id, SocketDescriptor* descriptor,
                                uint64_t* cookie) {
   // What is lent can't be looked at any more.
-  if (!lends_ || !access_->is_unrestricted()) return EPERM;
+  if (!lends() || !access_->is_unrestricted()) return EPERM;
   std::shared_ptr<DescriptorSink> sink;
   {
     absl::MutexLock lock(&mu_);
@@ -40,9 +40,8 @@ int Attachment::LendConnection(uint64_t call_id, SocketDescriptor* descriptor,
   }
   if (sink == nullptr) return ENOTCONN;
   OwnedFd fd;
-  if (const int error = descriptor->socket()->Lend(&fd); error != 0) {
-    return error;
-  }
+  const int error = descriptor->socket()->Lend(client_->owner()->uid, &fd);
+  if (error != 0) return error;
   socklen_t size = sizeof(*cookie);
   if (getsockopt(fd.get(), SOL_SOCKET, SO_COOKIE, cookie, &size) != 0) {
     return errno;

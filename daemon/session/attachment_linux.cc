@@ -63,9 +63,9 @@ void Attachment::MakeLinuxSocket(const Call& call) {
     error = EINVAL;
   } else if (environment_->draining()) {
     error = ENETDOWN;
-  } else if (request.plane() == wsp::v1::PLANE_LENT && lends_) {
+  } else if (request.plane() == wsp::v1::PLANE_LENT && lends()) {
     error = LendSocket(call, request, sink.get(), &message);
-  } else if (request.plane() == wsp::v1::PLANE_RELAYED && relays_) {
+  } else if (request.plane() == wsp::v1::PLANE_RELAYED && relays()) {
     error = RelaySocket(call, request, sink.get(), &message);
   }
   CallResult result(WsaFromErrno(error), error);
@@ -134,7 +134,7 @@ int Attachment::RelaySocket(const Call& call,
 }
 
 std::shared_ptr<RelayedSocket> Attachment::FindRelayed(uint64_t number) const {
-  if (!relays_) return nullptr;
+  if (!relays()) return nullptr;
   auto socket = environment_->relayed_sockets()->Find(number);
   if (socket == nullptr) return nullptr;
   absl::MutexLock lock(&mu_);
@@ -157,7 +157,7 @@ void Attachment::CallRelayedSocket(const Call& call) {
 }
 
 int Attachment::AdoptSocket(uint64_t number, int fd) {
-  if (!relays_) return EBADF;
+  if (!relays()) return EBADF;
   RelayedSockets* const table = environment_->relayed_sockets();
   const std::shared_ptr<RelayedSocket> socket = table->Find(number);
   if (socket == nullptr || CookieOf(fd) != socket->info().cookie) return EBADF;

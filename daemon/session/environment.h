@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_SESSION_ENVIRONMENT_H_
 #define WSPD_DAEMON_SESSION_ENVIRONMENT_H_
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -13,6 +15,7 @@
 #include "daemon/journal/event_journal.h"
 #include "daemon/linux/lent_sockets.h"
 #include "daemon/linux/socket_owners.h"
+#include "daemon/linux/socket_user.h"
 #include "daemon/metrics/session_metrics.h"
 #include "daemon/policy/policy_store.h"
 #include "daemon/relay/relayed_sockets.h"
@@ -44,7 +47,10 @@ class SessionEnvironment {
       : own_events_(events == nullptr ? std::make_unique<EventJournal>()
                                       : nullptr),
         events_(events == nullptr ? own_events_.get() : events),
-        sockets_{lingerer, events_},
+        sockets_{lingerer, events_,
+                 relayed_sockets == nullptr
+                     ? nullptr
+                     : relayed_sockets->options().addresses},
         loops_(std::move(loops)),
         resolver_(resolver),
         tickets_(TicketTable::Create(loops_.front(), ticket_time)),
@@ -70,14 +76,16 @@ class SessionEnvironment {
     return policy_ == nullptr ? ClientAccess::Unrestricted()
                               : policy_->AccessOf(identity, key);
   }
-  // Those that a client has who may do what `access` says, as much of it as
-  // `quota` says; null: any amount. Where there is a quota nothing is lent,
-  // since the daemon doesn't see what goes there.
-  OfferedPlanes PlanesFor(const ClientAccess& access,
-                          const RateQuota* quota) const {
-    return {relayed_sockets_ != nullptr, lent_sockets_ != nullptr &&
-                                             quota == nullptr &&
-                                             access.is_unrestricted()};
+  // Those that a client of the user `uid` has who may do what `access` says, as
+  // much of it as `quota` says; null: any amount. Where there is a quota
+  // nothing is lent, since the daemon doesn't see what goes there; nor to whom
+  // sockets can't be given, since there it doesn't see which addresses they
+  // take.
+  OfferedPlanes PlanesFor(const ClientAccess& access, const RateQuota* quota,
+                          uid_t uid) const {
+    return {relayed_sockets_ != nullptr,
+            lent_sockets_ != nullptr && quota == nullptr &&
+                access.is_unrestricted() && CanGiveToUser(uid)};
   }
   // What happens to clients and sockets.
   EventJournal* events() const { return events_; }

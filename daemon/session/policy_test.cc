@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "daemon/policy/policy_store.h"
 #include "daemon/policy/rule_set.h"
 #include "daemon/resolver/resolver.h"
@@ -383,10 +384,11 @@ class PolicyAttachTest : public ::testing::Test {
     bool lent = false;
   };
 
-  Attached Attach(uid_t uid, wsp::v1::Personality personality) {
+  // Of the daemon's own user, whom sockets can be lent to whatever it may do.
+  Attached Attach(wsp::v1::Personality personality) {
     Peer peer;
-    peer.identity.pid = static_cast<pid_t>(uid);
-    peer.identity.uid = uid;
+    peer.identity.pid = 4712;
+    peer.identity.uid = geteuid();
     peer.identity.start_time_ticks = 1;
     wsp::v1::Hello hello;
     hello.mutable_version()->set_major(1);
@@ -403,6 +405,11 @@ class PolicyAttachTest : public ::testing::Test {
     return attached;
   }
 
+  static std::string OwnRule() {
+    return absl::StrCat("rules { verdict: DENY uids: '", geteuid(),
+                        "' addresses: '10.0.0.0/8' }");
+  }
+
   const std::unique_ptr<EventLoop> control_ = *EventLoop::Create("control");
   Lingerer lingerer_{Lingerer::Options()};
   const std::shared_ptr<LentSockets> lent_;
@@ -414,18 +421,20 @@ class PolicyAttachTest : public ::testing::Test {
 TEST_F(PolicyAttachTest, WhoIsRestrictedIsOfferedNoLentSockets) {
   for (const auto personality :
        {wsp::v1::PERSONALITY_LINUX, wsp::v1::PERSONALITY_WINSOCK}) {
-    EXPECT_FALSE(Attach(4711, personality).lent);
-    const Attached free = Attach(4712, personality);
+    policy_->Replace(Parse("rules { verdict: DENY uids: '4711' }"));
+    const Attached free = Attach(personality);
     EXPECT_TRUE(free.lent);
     EXPECT_TRUE(free.attachment->access().is_unrestricted());
+    policy_->Replace(Parse(OwnRule()));
+    EXPECT_FALSE(Attach(personality).lent);
   }
 }
 
 // The process attaches again and learns that it has another plane.
 TEST_F(PolicyAttachTest, WhoIsRestrictedMeanwhileHasToAttachAgain) {
-  EXPECT_TRUE(Attach(4712, wsp::v1::PERSONALITY_LINUX).lent);
-  policy_->Replace(Parse("rules { verdict: DENY uids: '4712' }"));
-  EXPECT_FALSE(Attach(4712, wsp::v1::PERSONALITY_LINUX).lent);
+  EXPECT_TRUE(Attach(wsp::v1::PERSONALITY_LINUX).lent);
+  policy_->Replace(Parse(OwnRule()));
+  EXPECT_FALSE(Attach(wsp::v1::PERSONALITY_LINUX).lent);
 }
 
 TEST_F(PolicyAttachTest, SaysWhatTheRulesWouldSay) {

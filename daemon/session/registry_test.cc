@@ -397,7 +397,7 @@ TEST_F(RegistryTest, NothingIsLentToWhomRatesApply) {
         ProcessKey::Of(peer.identity, ""), peer.identity);
     EXPECT_EQ(environment.owners()->HasRates(uid), owner->quota != nullptr);
     return environment
-        .PlanesFor(*ClientAccess::Unrestricted(), owner->quota.get())
+        .PlanesFor(*ClientAccess::Unrestricted(), owner->quota.get(), geteuid())
         .lent;
   };
   const uid_t own = geteuid();

@@ -96,6 +96,10 @@ WsaError AddressTable::Judge(const Record& old, const Record& added) {
   } else {
     return 0;
   }
+  if (old.use == Use::kLinux || added.use == Use::kLinux) {
+    const bool kernels = old.use == added.use && old.uid == added.uid;
+    return kernels ? 0 : kInUse;
+  }
   const Verdicts& verdicts =
       old.uid == added.uid ? kOfOneUser[lie] : kOfTwoUsers[lie];
   return verdicts[static_cast<int>(old.use)][static_cast<int>(added.use)];

@@ -21,7 +21,8 @@ namespace wspd {
 // Which local addresses are bound, how, and for whom; and by that, who may bind
 // another one (reference, section 4.10, "Bind exclusivity"). The kernel can't
 // be asked: all its sockets are the daemon's, whosever they are here, and its
-// rules are others.
+// rules are others. Of relayed sockets it knows them, as it does of any Linux
+// program's, but for whose they are: that is what this says of those.
 //
 // What two binds to one port have to do with each other depends on how their
 // addresses lie: the same, one within the other, or apart. 0.0.0.0 contains all
@@ -39,9 +40,13 @@ class AddressTable : public std::enable_shared_from_this<AddressTable> {
     // SO_REUSEADDR, SO_EXCLUSIVEADDRUSE.
     kReuse,
     kExclusive,
+    // Of a Linux program: two of one user's are the kernel's affair, and all
+    // others share nothing.
+    kLinux,
   };
   struct Bind {
-    // SOCK_STREAM or SOCK_DGRAM, whose ports are different ones.
+    // SOCK_STREAM or SOCK_DGRAM, whose ports are different ones; of another
+    // protocol with ports of its own a number above these.
     int type;
     // With a port.
     NetAddress address;

@@ -45,6 +45,7 @@ AddressTable::Bind BindOf(char use, std::string text, uid_t uid) {
   AddressTable::Bind bind{SOCK_STREAM, NetAddress(), true, Use::kDefault, uid};
   if (use == 'R') bind.use = Use::kReuse;
   if (use == 'X') bind.use = Use::kExclusive;
+  if (use == 'L') bind.use = Use::kLinux;
   if (text[0] == '+') {
     bind.v6_only = false;
     text = text.substr(1);
@@ -116,6 +117,51 @@ TEST(AddressTableTest, TwoUsersMatrix) {
   ExpectMatrix(kTwoUsers, kOtherUser, "0.0.0.0", "127.0.0.1");
   ExpectMatrix(kTwoUsers, kOtherUser, "::", "::1");
   ExpectMatrix(kTwoUsers, kOtherUser, "+::", "127.0.0.1");
+}
+
+TEST(AddressTableTest, LinuxProgramsOfOneUserAreTheKernelsAffair) {
+  const char* const kWhere[] = {"0.0.0.0", "127.0.0.1", "::", "+::", "::1"};
+  for (const std::string first : kWhere) {
+    for (const std::string second : kWhere) {
+      EXPECT_EQ(Second(BindOf('L', first, kUser), BindOf('L', second, kUser)),
+                "ok")
+          << first << ", " << second;
+    }
+  }
+}
+
+TEST(AddressTableTest, LinuxProgramsShareNothingWithAnybodyElse) {
+  struct Row {
+    const char* first;
+    const char* second;
+    const char* result;
+  };
+  const Row kRows[] = {
+      {"127.0.0.1", "127.0.0.1", "INUSE"},
+      {"0.0.0.0", "127.0.0.1", "INUSE"},
+      {"127.0.0.1", "0.0.0.0", "INUSE"},
+      {"+::", "127.0.0.1", "INUSE"},
+      {"127.0.0.1", "+::", "INUSE"},
+      {"+::", "0.0.0.0", "INUSE"},
+      {"::", "::1", "INUSE"},
+      {"::", "0.0.0.0", "ok"},
+      {"::", "127.0.0.1", "ok"},
+      {"127.0.0.1", "127.0.0.2", "ok"},
+  };
+  for (const Row& row : kRows) {
+    const auto second = [&](char first_use, char second_use, uid_t uid) {
+      return Second(BindOf(first_use, row.first, kUser),
+                    BindOf(second_use, row.second, uid));
+    };
+    const std::string what = std::string(row.first) + ", " + row.second;
+    EXPECT_EQ(second('L', 'L', kOtherUser), row.result) << what;
+    for (const char spi : {'D', 'R', 'X'}) {
+      for (const uid_t uid : {kUser, kOtherUser}) {
+        EXPECT_EQ(second('L', spi, uid), row.result) << what << ", " << spi;
+        EXPECT_EQ(second(spi, 'L', uid), row.result) << what << ", " << spi;
+      }
+    }
+  }
 }
 
 // What was measured on Windows (reference, section 4.10).

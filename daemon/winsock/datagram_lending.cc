@@ -2,12 +2,13 @@
 // and receives with by itself (proto/README.md, "Lent connections").
 #include <errno.h>
 
+#include "daemon/linux/socket_user.h"
 #include "daemon/winsock/datagram_socket.h"
 #include "proto/wsp/v1/provider.pb.h"
 
 namespace wspd {
 
-int DatagramSocket::Lend(OwnedFd* fd) {
+int DatagramSocket::Lend(uid_t uid, OwnedFd* fd) {
   absl::MutexLock lock(&mu_);
   // Which addresses a client may have is the daemon's affair.
   if (!bound_) return EINVAL;
@@ -17,6 +18,9 @@ int DatagramSocket::Lend(OwnedFd* fd) {
   if (engine()->Look().unreachable) return EAGAIN;
   *fd = engine()->Lend();
   if (!fd->valid()) return errno;
+  // As a connection. Which port it is to have is shared by others only if the
+  // client has said which.
+  if (!named_port_ && !GiveToUser(fd->get(), uid)) return EPERM;
   lent_ = true;
   return 0;
 }

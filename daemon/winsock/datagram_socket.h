@@ -21,7 +21,7 @@ class DatagramSocket final : public WinsockSocket {
                       Outcome outcome) override;
   void ForgetWait(SocketDescriptor* /*from*/) override {}
   int Reset() override;
-  int Lend(OwnedFd* fd) override;
+  int Lend(uid_t uid, OwnedFd* fd) override;
   void Describe(bool with_tcp, wsp::v1::Socket* out) const override;
 
   // OperationSink; nothing is ever pending without a call.

@@ -11,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "daemon/linux/socket_user.h"
 #include "daemon/socket/reset.h"
 #include "daemon/winsock/stream_socket.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -23,12 +24,16 @@ constexpr uint8_t kTcpClose = 7;
 
 }  // namespace
 
-int StreamSocket::Lend(OwnedFd* fd) {
+int StreamSocket::Lend(uid_t uid, OwnedFd* fd) {
   absl::MutexLock lock(&mu_);
   if (state_ != State::kConnected || lost_ != 0) return ENOTCONN;
   if (descriptors_ != 1) return EPERM;
   *fd = engine()->Lend();
   if (!fd->valid()) return errno;
+  // Who connects it to nowhere may bind it anew, and as the daemon's it would
+  // share what others have there. Those who bind where it is do so by
+  // SO_REUSEADDR, of which nobody asks whose it is.
+  if (!GiveToUser(fd->get(), uid)) return EPERM;
   lent_ = true;
   return 0;
 }

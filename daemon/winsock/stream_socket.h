@@ -25,7 +25,7 @@ class StreamSocket final : public WinsockSocket {
   void ForgetWait(SocketDescriptor* from) override;
   int Reset() override;
   void Describe(bool with_tcp, wsp::v1::Socket* out) const override;
-  int Lend(OwnedFd* fd) override;
+  int Lend(uid_t uid, OwnedFd* fd) override;
 
   // OperationSink.
   void OnOutcome(std::unique_ptr<Operation> operation,

@@ -103,6 +103,7 @@ WsaError WinsockSocket::BindLocked(const SocketCall& call,
   if (!error.ok()) return error;
   address_ = std::move(hold);
   bound_ = true;
+  named_port_ = address.port() != 0;
   // With the port, if the kernel has chosen it.
   local_ = bind.address;
   NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_BOUND);

@@ -64,7 +64,7 @@ class SlowSocket : public WinsockSocket {
     return CallResult();
   }
   void ForgetWait(SocketDescriptor*) override {}
-  int Lend(OwnedFd*) override { return EPERM; }
+  int Lend(uid_t, OwnedFd*) override { return EPERM; }
   void OnOutcome(std::unique_ptr<Operation>, Outcome) override {}
 
  private:

@@ -50,15 +50,21 @@ class WinsockSocket : public OperationSink,
  public:
   // What sockets need from the daemon; outlives them.
   struct Environment {
+    // `its_addresses`: those of sockets that aren't these, too; null: a table
+    // of its own.
     explicit Environment(Lingerer* its_lingerer,
-                         EventJournal* its_events = nullptr)
-        : lingerer(its_lingerer), events(its_events) {}
+                         EventJournal* its_events = nullptr,
+                         std::shared_ptr<AddressTable> its_addresses = nullptr)
+        : lingerer(its_lingerer),
+          events(its_events),
+          addresses(its_addresses != nullptr ? std::move(its_addresses)
+                                             : AddressTable::Create()) {}
 
     Lingerer* const lingerer;
     // Where the sockets' lives are written down; null: nowhere.
     EventJournal* const events;
     const std::shared_ptr<ChangeMonitor> changes = ChangeMonitor::Create();
-    const std::shared_ptr<AddressTable> addresses = AddressTable::Create();
+    const std::shared_ptr<AddressTable> addresses;
     // Of all sockets, for listings.
     mutable std::atomic<uint64_t> bytes_sent{0};
     mutable std::atomic<uint64_t> bytes_received{0};
@@ -127,7 +133,7 @@ class WinsockSocket : public OperationSink,
   // errno: ENOTCONN of a stream without a connection, EINVAL of datagrams that
   // aren't bound, EAGAIN of those with an error for the next receive, EPERM if
   // others have the socket, too.
-  virtual int Lend(OwnedFd* fd) = 0;
+  virtual int Lend(uid_t uid, OwnedFd* fd) = 0;
 
   // Goes on with receives that were held back for kept results.
   void Poke() {
@@ -300,6 +306,9 @@ class WinsockSocket : public OperationSink,
 
   mutable absl::Mutex mu_;
   bool bound_ ABSL_GUARDED_BY(mu_) = false;
+  // By bind(), to a port that the client named: the kernel takes that back from
+  // nobody who has the descriptor.
+  bool named_port_ ABSL_GUARDED_BY(mu_) = false;
   // The address, if WSPBind took it, or what stands for it. Of a connection
   // that was accepted, the listener's, if that has it for itself alone.
   AddressTable::Hold address_ ABSL_GUARDED_BY(mu_);

@@ -153,7 +153,7 @@ std::string FormatPolicyAnswer(const wsp::v1::TestPolicyResponse& response) {
   }
   return absl::StrCat(text, "\n", "sockets are ",
                       response.unrestricted()
-                          ? "lent, if planes say so"
+                          ? "lent, if planes and privileges say so"
                           : "not lent, since a rule may deny or a quota apply",
                       "\n");
 }

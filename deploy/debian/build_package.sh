@@ -61,10 +61,9 @@ cp deploy/prometheus/wspd.rules.yaml deploy/grafana/dashboard.json \
 cp README.md SECURITY.md "$tree"
 # As wspd.service has it. Where it is started as root without systemd, it becomes
 # its user, too.
-sed 's/^  # user: "wspd"/  user: "wspd"/; s/^  chown: false/  chown: true/' deploy/wspd.textproto \
+sed 's/^  # user: "wspd"/  user: "wspd"/' deploy/wspd.textproto \
   >"$tree/files/wspd.textproto"
 grep -q '^  user: "wspd"' "$tree/files/wspd.textproto"
-grep -q '^  chown: true' "$tree/files/wspd.textproto"
 /usr/bin/python3 -B deploy/man/make_pages.py --version "$version" \
   --wspctl "$tree/files/wspctl" --wsprun "$tree/files/wsprun" \
   --config_proto proto/wspd/config.proto "$tree/files/man"

@@ -1,5 +1,5 @@
-"""The daemon's end under load, and a daemon that has no privilege and little
-room, which one user tries to use up.
+"""The daemon's end under load, and a daemon that has little room, which one user
+tries to use up, and no privilege but the one for lending to other users.
 
 Usage: relayed_death_test.py WSPD PROTO_ROOT -
 """
@@ -123,12 +123,16 @@ class LittleRoomTest(unittest.TestCase):
         # Where that user may run it.
         wspd = os.path.join(folder, "wspd")
         shutil.copy(hostile_case.WSPD, wspd)
+        config = os.path.join(folder, "config")
+        with open(config, "w") as file:
+            file.write("privileges { chown: true }")
         start = os.path.join(folder, "start")
         with open(start, "w") as script:
             script.write(
                 f"#!/bin/sh\nexec setpriv --reuid {DAEMONS_USER} --regid "
-                f"{DAEMONS_USER} --clear-groups prlimit --nofile={OPEN_FILES} "
-                f'{wspd} "$@"\n')
+                f"{DAEMONS_USER} --clear-groups --inh-caps=-all,+chown "
+                f"--ambient-caps=-all,+chown prlimit --nofile={OPEN_FILES} "
+                f'{wspd} --config {config} "$@"\n')
         for file in wspd, start:
             os.chmod(file, 0o755)
         self.daemon = daemon_process.DaemonProcess(start)

@@ -18,12 +18,18 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import linux_client  # noqa: E402
 
 LOOPBACK = 0x7f000001
+# Each address that contains IPv4's loopback address, or a part of it.
+PLACES = (("FAMILY_IPV4", "127.0.0.1"), ("FAMILY_IPV4", "0.0.0.0"),
+          ("FAMILY_IPV6", "::ffff:127.0.0.1"), ("FAMILY_IPV6", "::"))
 
 
 class Stranger:
     def __init__(self, protos, path):
         self._client = linux_client.LinuxClient(protos, path)
         self._linux = protos.linux
+        self._spi = None
+        # As long as this one lives.
+        self._kept = []
         self._client.attach()
         self._client.connect_descriptors()
 
@@ -69,6 +75,148 @@ class Stranger:
             return self._client.linux_call(
                 number, bind=self._linux.LinuxBind(
                     address=self._client.ipv4(LOOPBACK, port))).linux_errno
+
+    # --------------------------------------------------------------- addresses
+
+    def hold(self, family, kind, where, port, *options):
+        """A relayed socket with these options, bound there: its port and the
+        error."""
+        error, port = self._bind_relayed(family, kind, where, port, options)
+        return port, error
+
+    def hold_as_spi_client(self, kind, port):
+        """The same of an SPI client, at IPv4's loopback address."""
+        error, port = self._bind_forwarded(kind, port)
+        return port, error
+
+    def share(self, kind, port):
+        """Whatever would share that port: its error, by what it was."""
+        answer = {"spi client": self._bind_forwarded(kind, port)[0]}
+        for family, where in PLACES:
+            answer[f"relayed {where}"] = self._bind_relayed(
+                family, kind, where, port)[0]
+            answer[f"lent {where}"] = self._bind_lent(
+                family, kind, where, port)
+        answer["lent connection"] = self._bind_lent_connection(kind, port)
+        return answer
+
+    def _address(self, where, port):
+        address = self._client.types.SocketAddress()
+        if ":" in where:
+            address.ipv6.address = socket.inet_pton(socket.AF_INET6, where)
+            address.ipv6.port = port
+        else:
+            address.ipv4.address = int.from_bytes(
+                socket.inet_aton(where), "big")
+            address.ipv4.port = port
+        return address
+
+    def _request(self, family, kind):
+        request = self._linux.LinuxSocketRequest
+        return {"family": getattr(request, family),
+                "type": getattr(request, kind)}
+
+    def _bind_relayed(self, family, kind, where, port,
+                      options=(socket.SO_REUSEADDR, socket.SO_REUSEPORT)):
+        linux, client = self._linux, self._client
+        number, program = client.relay(**self._request(family, kind))
+        self._kept.append(program)
+        for option in options:
+            assert client.linux_call(number, set_option=linux.LinuxSetOption(
+                level=socket.SOL_SOCKET, name=option,
+                value=b"\1\0\0\0")).linux_errno == 0
+        requests = [{"bind": linux.LinuxBind(
+            address=self._address(where, port))}]
+        if kind == "TYPE_STREAM":
+            requests.append({"listen": linux.LinuxListen(backlog=8)})
+        for request in requests:
+            error = client.linux_call(number, **request).linux_errno
+            if error != 0:
+                return error, 0
+        address = client.linux_call(
+            number, name=linux.LinuxName()).linux_call.name.address
+        return 0, getattr(address, address.WhichOneof("family")).port
+
+    @staticmethod
+    def _take(taker, where, port):
+        """What the kernel says to the program itself."""
+        taker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        try:
+            taker.bind((where, port))
+            if taker.type == socket.SOCK_STREAM:
+                taker.listen()
+        except OSError as error:
+            return error.errno
+        return 0
+
+    def _bind_lent(self, family, kind, where, port):
+        completion, lent = self._client.lend(**self._request(family, kind))
+        if lent is None:
+            return completion.linux_errno
+        self._kept.append(lent)
+        return self._take(lent, where, port)
+
+    # ------------------------------------------------------------- SPI clients
+
+    def _spi_client(self):
+        """One that may be lent connections."""
+        if self._spi is None:
+            types = self._client.types
+            client = self._spi = linux_client.LinuxClient(self._protos,
+                                                          self._path)
+            linux_client.wire_client.WireClient.attach(
+                client, [types.CAPABILITY_FORWARDED, types.CAPABILITY_LENT])
+            if types.CAPABILITY_LENT in client.welcome.capabilities:
+                client.connect_descriptors()
+            assert client.call("startup",
+                               version_requested=0x0202).wsa_error == 0
+        return self._spi
+
+    def _make_forwarded(self, kind):
+        client = self._spi_client()
+        number = client.new_socket_id()
+        request = client.provider.SocketRequest
+        assert client.call("socket", number, family=request.FAMILY_IPV4,
+                           type=getattr(request, kind)).wsa_error == 0
+        return client, number
+
+    def _bind_forwarded(self, kind, port):
+        client, number = self._make_forwarded(kind)
+        so_reuseaddr = 4
+        assert client.call(
+            "set_sock_opt", number, level=0xffff, option=so_reuseaddr,
+            value=client.provider.OptionValue(number=1)).wsa_error == 0
+        bound = client.call("bind", number,
+                            address=client.ipv4(LOOPBACK, port))
+        if bound.linux_errno == 0 and kind == "TYPE_STREAM":
+            assert client.call("listen", number, backlog=8).wsa_error == 0
+        return bound.linux_errno, bound.bind.local.ipv4.port
+
+    def _bind_lent_connection(self, kind, port):
+        """What is lent is connected to nowhere, and bound anew."""
+        client, number = self._make_forwarded(kind)
+        if kind == "TYPE_STREAM":
+            listener = socket.create_server(("127.0.0.1", 0))
+            self._kept.append(listener)
+            completion = client.call(
+                "connect", number, address=client.ipv4(
+                    LOOPBACK, listener.getsockname()[1]))
+        else:
+            completion = client.call("bind", number,
+                                     address=client.ipv4(LOOPBACK, 0))
+        assert completion.wsa_error == 0, completion
+        completion = client.call("lend_socket", number)
+        if completion.linux_errno != 0:
+            return completion.linux_errno
+        _, _, [lent] = client.descriptors.receive(socket.MSG_DONTWAIT)
+        self._kept.append(lent)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if lent.type == socket.SOCK_DGRAM:
+            lent.connect(("127.0.0.1", 9))
+        # AF_UNSPEC.
+        assert libc.connect(lent.fileno(), bytes(16), 16) == 0
+        return self._take(lent, "127.0.0.1", port)
 
     def take_all(self, plane, most):
         """Sockets until there are no more: how many, and the error."""

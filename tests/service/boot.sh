@@ -98,7 +98,7 @@ client_works() {
 serves() {
   [ "$(property ActiveState)" = active ] || fail "the daemon isn't active"
   [ "$(inside wspctl health)" = SERVING ] || fail "the daemon isn't healthy"
-  client_works lent
+  client_works
   client_works relayed
 }
 # Other units may fail in a container.
@@ -186,13 +186,17 @@ no_complaints
 pid=$(property MainPID)
 status=$(inside cat "/proc/$pid/status")
 uid=$(inside id -u wspd)
-for line in "Uid: $uid $uid $uid $uid" "CapEff: 0000000000000401" \
-  "CapPrm: 0000000000000401" "CapBnd: 0000000000000401" \
+for line in "Uid: $uid $uid $uid $uid" "CapEff: 0000000000000400" \
+  "CapPrm: 0000000000000400" "CapBnd: 0000000000000400" \
   "CapInh: 0000000000000000" "CapAmb: 0000000000000000" "NoNewPrivs: 1" \
   "Seccomp: 2"; do
   grep -qx "$line" <<<"$(tr '\t' ' ' <<<"$status")" ||
     fail "the daemon hasn't $line"
 done
+if inside timeout 30 unshare -n wsprun --plane lent \
+  curl -sS http://127.0.0.1:8080/ >/dev/null 2>&1; then
+  fail "sockets are lent without CAP_CHOWN"
+fi
 [ "$(property StatusText)" != "" ] || fail "no status text"
 # Who isn't in the group has no business there; who is, has.
 inside useradd --no-create-home stranger
@@ -217,21 +221,22 @@ inside sh -c 'cd /tmp/guide && bash -eux /packages/guide.sh' \
 inside rm -r /tmp/guide
 serves
 
-step "a capability more"
+step "two capabilities more"
 /usr/bin/python3 -B tests/guides/guide.py deploy/guides/operator.md ini \
   >"$work/packages/drop_in.conf"
 # An editor, on a terminal, as systemctl wants it.
 inside env SYSTEMD_EDITOR="cp /packages/drop_in.conf" \
   script -qec "systemctl edit wspd" /dev/null >"$work/log" ||
   fail "systemctl edit wspd: $(cat "$work/log")"
-inside sed -i 's/^  sys_ptrace: false/  sys_ptrace: true/' \
-  /etc/wspd/wspd.textproto
+inside sed -i 's/^  sys_ptrace: false/  sys_ptrace: true/
+  s/^  chown: false/  chown: true/' /etc/wspd/wspd.textproto
 inside systemctl restart wspd
 inside grep -q 'CapEff:.*0080401$' "/proc/$(property MainPID)/status" ||
-  fail "the daemon hasn't CAP_SYS_PTRACE"
+  fail "the daemon hasn't CAP_SYS_PTRACE and CAP_CHOWN"
 serves
-inside sed -i 's/^  sys_ptrace: true/  sys_ptrace: false/' \
-  /etc/wspd/wspd.textproto
+client_works lent
+inside sed -i 's/^  sys_ptrace: true/  sys_ptrace: false/
+  s/^  chown: true/  chown: false/' /etc/wspd/wspd.textproto
 inside systemctl revert wspd >/dev/null 2>&1
 inside systemctl restart wspd
 

@@ -163,7 +163,7 @@ client_works() {
 serves() {
   systemctl -q is-active wspd.service || fail "the daemon isn't active"
   [ "$(wspctl health)" = SERVING ] || fail "the daemon isn't healthy"
-  client_works lent
+  client_works auto
   client_works relayed
 }
 # How many cases of the one test's output, as "passed skipped".
