@@ -11,44 +11,45 @@ namespace {
 // Until the next look.
 constexpr absl::Duration kMostWait = absl::Seconds(1);
 
-void Fill(uint64_t per_second, uint64_t burst,
-          std::optional<TokenBucket>* bucket) {
-  if (per_second != 0) bucket->emplace(per_second, burst);
+uint64_t ConnectionBurstOf(uint64_t per_second) {
+  return std::max<uint64_t>(per_second, 1);
 }
 
 uint64_t TurnBytesOf(const RateBuckets* holder) {
-  return holder == nullptr ? UINT64_MAX : holder->turn_bytes;
+  return holder == nullptr ? UINT64_MAX : holder->turn_bytes();
 }
 
 // Takes one connection; true as well where none are counted.
 bool TakeOne(RateBuckets* holder, int64_t now_ns) {
-  return holder == nullptr || !holder->connections.has_value() ||
-         holder->connections->TakeUpTo(1, now_ns) == 1;
+  return holder == nullptr || holder->connections.TakeUpTo(1, now_ns) == 1;
 }
 
 void GiveBackOne(RateBuckets* holder) {
-  if (holder != nullptr && holder->connections.has_value()) {
-    holder->connections->GiveBack(1);
-  }
+  if (holder != nullptr) holder->connections.GiveBack(1);
 }
 
 // How long until there is one again, at least.
 absl::Duration OneIsOff(const RateBuckets& holder, int64_t now_ns) {
   return absl::Nanoseconds(
-      std::max<int64_t>(1, holder.connections->WaitFor(1, now_ns)));
+      std::max<int64_t>(1, holder.connections.WaitFor(1, now_ns)));
 }
 
-bool IsFull(const std::optional<TokenBucket>& bucket, int64_t now_ns) {
-  return !bucket.has_value() || bucket->WaitFor(UINT64_MAX, now_ns) == 0;
+bool IsFull(const TokenBucket& bucket, int64_t now_ns) {
+  return bucket.WaitFor(UINT64_MAX, now_ns) == 0;
 }
 
 }  // namespace
 
 RateBuckets::RateBuckets(const Rates& rates)
-    : turn_bytes(rates.bytes == 0 ? UINT64_MAX : ByteBurstOf(rates.bytes)) {
-  Fill(rates.bytes, turn_bytes, &sent);
-  Fill(rates.bytes, turn_bytes, &received);
-  Fill(rates.connections, rates.connections, &connections);
+    : sent(rates.bytes, ByteBurstOf(rates.bytes)),
+      received(rates.bytes, ByteBurstOf(rates.bytes)),
+      connections(rates.connections, ConnectionBurstOf(rates.connections)) {}
+
+void RateBuckets::Set(const Rates& rates, int64_t now_ns) {
+  sent.SetRate(rates.bytes, ByteBurstOf(rates.bytes), now_ns);
+  received.SetRate(rates.bytes, ByteBurstOf(rates.bytes), now_ns);
+  connections.SetRate(rates.connections, ConnectionBurstOf(rates.connections),
+                      now_ns);
 }
 
 uint64_t RateBuckets::ByteBurstOf(uint64_t per_second) {
@@ -79,10 +80,11 @@ std::shared_ptr<RateQuota> RateQuota::Of(std::shared_ptr<RateBuckets> own,
 RateQuota::RateQuota(std::shared_ptr<RateBuckets> own,
                      std::shared_ptr<RateBuckets> user,
                      std::shared_ptr<WaitSpreader> waits)
-    : own_(std::move(own)),
-      user_(std::move(user)),
-      turn_bytes_(std::min(TurnBytesOf(own_.get()), TurnBytesOf(user_.get()))),
-      waits_(std::move(waits)) {}
+    : own_(std::move(own)), user_(std::move(user)), waits_(std::move(waits)) {}
+
+uint64_t RateQuota::turn_bytes() const {
+  return std::min(TurnBytesOf(own_.get()), TurnBytesOf(user_.get()));
+}
 
 absl::Duration RateQuota::BeginWait(absl::Duration wait) {
   wait = std::min(wait, kMostWait);
@@ -96,22 +98,22 @@ int64_t RateQuota::NowNs() {
 }
 
 absl::Duration RateQuota::WaitFor(Bucket bucket) const {
+  if (!applies()) return absl::ZeroDuration();
   int64_t wait = 0;
   const int64_t now = NowNs();
   const RateBuckets* const holders[] = {own_.get(), user_.get()};
   for (const RateBuckets* const holder : holders) {
-    if (holder == nullptr || !(holder->*bucket).has_value()) continue;
-    wait = std::max(wait, (holder->*bucket)->WaitFor(1, now));
+    if (holder == nullptr) continue;
+    wait = std::max(wait, (holder->*bucket).WaitFor(1, now));
   }
   return absl::Nanoseconds(wait);
 }
 
 void RateQuota::Count(Bucket bucket, uint64_t used) {
-  if (used == 0) return;
+  if (used == 0 || !applies()) return;
   const int64_t now = NowNs();
   for (RateBuckets* const holder : {own_.get(), user_.get()}) {
-    if (holder == nullptr || !(holder->*bucket).has_value()) continue;
-    (holder->*bucket)->TakeUsed(used, now);
+    if (holder != nullptr) (holder->*bucket).TakeUsed(used, now);
   }
 }
 
@@ -134,6 +136,7 @@ void RateQuota::CountReceived(uint64_t bytes) {
 }
 
 absl::Duration RateQuota::TakeConnection() {
+  if (!applies()) return absl::ZeroDuration();
   const int64_t now = NowNs();
   if (!TakeOne(own_.get(), now)) return OneIsOff(*own_, now);
   if (TakeOne(user_.get(), now)) return absl::ZeroDuration();

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "absl/time/time.h"
@@ -21,12 +20,21 @@ struct Rates {
   uint64_t connections = 0;
 
   bool any() const { return bytes != 0 || connections != 0; }
+  bool operator==(const Rates& other) const {
+    return bytes == other.bytes && connections == other.connections;
+  }
 };
 
 // What one holder of rates, a client or a user, has left of them. Thread-safe,
 // without a lock.
 struct RateBuckets {
   explicit RateBuckets(const Rates& rates);
+
+  // Those that it has from now on, as TokenBucket::SetRate(). One call at a
+  // time.
+  void Set(const Rates& rates, int64_t now_ns);
+  // Whether there are any.
+  bool any() const { return sent.has_rate() || connections.has_rate(); }
 
   // What goes at once after a pause: a tenth of a second's, or 16 KiB, of
   // bytes, and a second's of connections.
@@ -36,14 +44,17 @@ struct RateBuckets {
   bool full(int64_t now_ns) const;
 
   // UINT64_MAX: bytes aren't limited.
-  const uint64_t turn_bytes;
-  std::optional<TokenBucket> sent;
-  std::optional<TokenBucket> received;
-  std::optional<TokenBucket> connections;
+  uint64_t turn_bytes() const {
+    return sent.has_rate() ? sent.burst() : UINT64_MAX;
+  }
+  TokenBucket sent;
+  TokenBucket received;
+  TokenBucket connections;
 };
 
 // What a client is held to: its own rates and those that it shares with its
-// user's other clients. Of all its sockets, whatever plane they are on.
+// user's other clients. Of all its sockets, whatever plane they are on. The
+// buckets' rates may change, and be none for a while.
 //
 // Bytes are taken when they have gone: who finds that he needn't wait moves
 // what he has at hand, at most turn_bytes() or one operation's 64 KiB, and what
@@ -65,6 +76,15 @@ class RateQuota {
                                        std::shared_ptr<RateBuckets> user,
                                        std::shared_ptr<WaitSpreader> waits);
 
+  // `quota` if it holds anybody to anything at the moment, else null.
+  static RateQuota* InForce(const std::shared_ptr<RateQuota>& quota) {
+    return quota != nullptr && quota->applies() ? quota.get() : nullptr;
+  }
+  bool applies() const {
+    return (own_ != nullptr && own_->any()) ||
+           (user_ != nullptr && user_->any());
+  }
+
   // The buckets' clock.
   static int64_t NowNs();
 
@@ -77,7 +97,7 @@ class RateQuota {
   // as well: the headers of IPv4 and UDP. Else empty ones would be free.
   static constexpr uint64_t kDatagramHeaderBytes = 20 + 8;
   // What may be moved at a time.
-  uint64_t turn_bytes() const { return turn_bytes_; }
+  uint64_t turn_bytes() const;
 
   // What has to wait for `wait` waits for what BeginWait() says, which is
   // longer if others wait, and no more than about a second else: whoever looks
@@ -97,14 +117,13 @@ class RateQuota {
   RateQuota(std::shared_ptr<RateBuckets> own, std::shared_ptr<RateBuckets> user,
             std::shared_ptr<WaitSpreader> waits);
 
-  using Bucket = std::optional<TokenBucket> RateBuckets::*;
+  using Bucket = TokenBucket RateBuckets::*;
   absl::Duration WaitFor(Bucket bucket) const;
   void Count(Bucket bucket, uint64_t used);
 
   // One of them may be null.
   const std::shared_ptr<RateBuckets> own_;
   const std::shared_ptr<RateBuckets> user_;
-  const uint64_t turn_bytes_;
   const std::shared_ptr<WaitSpreader> waits_;
 };
 

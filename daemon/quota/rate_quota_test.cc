@@ -78,7 +78,7 @@ TEST(RateQuotaTest, ConnectionsAreTakenOneByOne) {
   EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
   EXPECT_LE(TakeAllConnections(quota.get()), absl::Seconds(1));
   // However long the next statement is in coming, some are still owed.
-  user->connections->TakeUsed(kMany, RateQuota::NowNs());
+  user->connections.TakeUsed(kMany, RateQuota::NowNs());
   EXPECT_GT(quota->TakeConnection(), absl::ZeroDuration());
   for (uint64_t i = 0; i <= kMany; ++i) quota->GiveBackConnection();
   EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
@@ -87,19 +87,19 @@ TEST(RateQuotaTest, ConnectionsAreTakenOneByOne) {
 TEST(RateQuotaTest, AConnectionThatTheUserHasNoneOfCostsTheClientNothing) {
   const auto user = Buckets(Connections(1));
   const auto one = RateQuota::Create(Connections(2), user);
-  user->connections->TakeUsed(kMany, RateQuota::NowNs());
+  user->connections.TakeUsed(kMany, RateQuota::NowNs());
   for (int i = 0; i < 10; ++i) {
     EXPECT_GT(one->TakeConnection(), absl::Seconds(100));
   }
   // The user has some again.
-  for (uint64_t i = 0; i <= kMany; ++i) user->connections->GiveBack(1);
+  for (uint64_t i = 0; i <= kMany; ++i) user->connections.GiveBack(1);
   EXPECT_EQ(one->TakeConnection(), absl::ZeroDuration());
 }
 
 TEST(RateQuotaTest, BucketsAreFullAgainInTime) {
   const auto user = Buckets({1000, 10});
   EXPECT_TRUE(user->full(1));
-  user->connections->TakeUpTo(1, 1);
+  user->connections.TakeUpTo(1, 1);
   EXPECT_FALSE(user->full(1));
   EXPECT_TRUE(user->full(1000000000));
 }
@@ -145,6 +145,36 @@ TEST(RateQuotaTest, ThreadsShareIt) {
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begin) + 0.1;
   EXPECT_GE(taken, 1000);
   EXPECT_LE(taken, 1000 + seconds * 1000);
+}
+
+TEST(RateQuotaTest, RatesThatAreSetHoldForWhoHasTheBuckets) {
+  const auto user = Buckets({});
+  const auto quota = RateQuota::Create({}, user);
+  EXPECT_FALSE(quota->applies());
+  EXPECT_EQ(RateQuota::InForce(quota), nullptr);
+  EXPECT_EQ(RateQuota::InForce(nullptr), nullptr);
+  quota->CountSent(1 << 30);
+  for (uint64_t i = 0; i < kMany; ++i) {
+    ASSERT_EQ(quota->TakeConnection(), absl::ZeroDuration());
+  }
+  user->Set({1000, 2}, RateQuota::NowNs());
+  EXPECT_EQ(RateQuota::InForce(quota), quota.get());
+  EXPECT_EQ(quota->turn_bytes(), RateBuckets::ByteBurstOf(1000));
+  // A burst, whatever went before.
+  EXPECT_EQ(quota->SendWait(), absl::ZeroDuration());
+  EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
+  quota->CountSent(1 << 30);
+  user->connections.TakeUsed(kMany, RateQuota::NowNs());
+  EXPECT_GT(quota->SendWait(), absl::Hours(200));
+  EXPECT_GT(quota->ConnectionWait(), absl::Seconds(900));
+  EXPECT_EQ(quota->ReceiveWait(), absl::ZeroDuration());
+  user->Set({0, 2}, RateQuota::NowNs());
+  EXPECT_EQ(quota->SendWait(), absl::ZeroDuration());
+  EXPECT_EQ(quota->turn_bytes(), UINT64_MAX);
+  EXPECT_GT(quota->TakeConnection(), absl::Seconds(900));
+  user->Set({}, RateQuota::NowNs());
+  EXPECT_EQ(quota->TakeConnection(), absl::ZeroDuration());
+  EXPECT_TRUE(user->full(RateQuota::NowNs()));
 }
 
 }  // namespace

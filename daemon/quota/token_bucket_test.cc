@@ -116,5 +116,75 @@ TEST(TokenBucketTest, ThreadsShareIt) {
   EXPECT_EQ(taken.load(), 100000u);
 }
 
+TEST(TokenBucketTest, WithoutARateThereIsWhateverIsWanted) {
+  TokenBucket bucket(0, 1);
+  EXPECT_FALSE(bucket.has_rate());
+  EXPECT_EQ(bucket.TakeUpTo(UINT64_MAX, kNow), UINT64_MAX);
+  bucket.TakeUsed(UINT64_MAX, kNow);
+  bucket.GiveBack(UINT64_MAX);
+  EXPECT_EQ(bucket.WaitFor(UINT64_MAX, kNow), 0);
+}
+
+TEST(TokenBucketTest, WhatIsOwedStaysOwedAtAnotherRate) {
+  TokenBucket bucket(1000, 50);
+  bucket.TakeUsed(80, kNow);
+  ASSERT_EQ(bucket.WaitFor(1, kNow), 31 * kSecond / 1000);
+  bucket.SetRate(100, 10, kNow);
+  EXPECT_EQ(bucket.WaitFor(1, kNow), 31 * kSecond / 100);
+  bucket.SetRate(10000, 10, kNow);
+  EXPECT_EQ(bucket.WaitFor(1, kNow), 31 * kSecond / 10000);
+}
+
+TEST(TokenBucketTest, WhatThereIsStaysAsFarAsTheBurstHasRoom) {
+  TokenBucket bucket(1000, 50);
+  ASSERT_EQ(bucket.TakeUpTo(20, kNow), 20u);
+  bucket.SetRate(10, 100, kNow);
+  EXPECT_EQ(bucket.TakeUpTo(100, kNow), 30u);
+  EXPECT_EQ(bucket.TakeUpTo(100, kNow + kSecond), 10u);
+  // Full, it fills to the new burst.
+  bucket.SetRate(10, 20, kNow + 100 * kSecond);
+  EXPECT_EQ(bucket.TakeUpTo(100, kNow + 100 * kSecond), 20u);
+}
+
+TEST(TokenBucketTest, WhereThereWasNoRateNothingIsOwed) {
+  TokenBucket bucket(1000, 50);
+  bucket.TakeUsed(1000000, kNow);
+  bucket.SetRate(0, 1, kNow);
+  EXPECT_EQ(bucket.TakeUpTo(1000, kNow), 1000u);
+  bucket.SetRate(1000, 50, kNow);
+  EXPECT_EQ(bucket.TakeUpTo(1000, kNow), 50u);
+}
+
+TEST(TokenBucketTest, ADebtThatCantBePaidIsBounded) {
+  TokenBucket bucket(1000000000000, 1);
+  bucket.TakeUsed(uint64_t{1} << 55, kNow);
+  bucket.SetRate(1, 1, kNow);
+  EXPECT_LE(bucket.WaitFor(1, kNow), (1000000001) * kSecond);
+  EXPECT_GT(bucket.WaitFor(1, kNow), kSecond);
+}
+
+// Whatever they read of the old rate and the new one.
+TEST(TokenBucketTest, RatesMayBeSetWhileOthersTake) {
+  TokenBucket bucket(1000, 50);
+  std::atomic<bool> ends{false};
+  std::vector<std::thread> takers;
+  for (int i = 0; i < 2; ++i) {
+    takers.emplace_back([&] {
+      for (int64_t now = kNow; !ends; now += kSecond / 1000) {
+        bucket.TakeUpTo(3, now);
+        bucket.TakeUsed(2, now);
+        bucket.GiveBack(1);
+        EXPECT_GE(bucket.WaitFor(1, now), 0);
+      }
+    });
+  }
+  constexpr uint64_t kRates[] = {0, 1, 1000, 1000000000};
+  for (int i = 0; i < 4000; ++i) {
+    bucket.SetRate(kRates[i % 4], 50, kNow);
+  }
+  ends = true;
+  for (std::thread& taker : takers) taker.join();
+}
+
 }  // namespace
 }  // namespace wspd

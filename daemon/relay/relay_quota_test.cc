@@ -45,12 +45,12 @@ class RelayQuotaTest : public RelayFixture {
   // that the next one waits for very long, until OweNoConnections().
   void OweConnections() {
     user_ = std::make_shared<RateBuckets>(Rates{0, 1});
-    user_->connections->TakeUsed(kMany, RateQuota::NowNs());
+    user_->connections.TakeUsed(kMany, RateQuota::NowNs());
     limited_ = std::make_shared<SocketOwner>(
         43, geteuid(), std::make_shared<SocketUser>(nullptr),
         RateQuota::Create({}, user_));
   }
-  void OweNoConnections() { user_->connections->GiveBack(kMany); }
+  void OweNoConnections() { user_->connections.GiveBack(kMany); }
 
   // From now on a client has so many connections a second, and no quota of
   // bytes.

@@ -83,17 +83,17 @@ class WinsockQuotaTest : public WinsockSocketTest {
     quota_ = RateQuota::Create({}, user_, waits_);
   }
   void OweBytes() {
-    user_->sent->TakeUsed(kMuch, RateQuota::NowNs());
-    user_->received->TakeUsed(kMuch, RateQuota::NowNs());
+    user_->sent.TakeUsed(kMuch, RateQuota::NowNs());
+    user_->received.TakeUsed(kMuch, RateQuota::NowNs());
   }
   void OweNoBytes() {
-    user_->sent->GiveBack(kMuch);
-    user_->received->GiveBack(kMuch);
+    user_->sent.GiveBack(kMuch);
+    user_->received.GiveBack(kMuch);
   }
   void OweConnections() {
-    user_->connections->TakeUsed(kMany, RateQuota::NowNs());
+    user_->connections.TakeUsed(kMany, RateQuota::NowNs());
   }
-  void OweNoConnections() { user_->connections->GiveBack(kMany); }
+  void OweNoConnections() { user_->connections.GiveBack(kMany); }
 
   static wsp::v1::Call SendCall(const std::string& data) {
     wsp::v1::Call call;
