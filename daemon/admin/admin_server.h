@@ -70,6 +70,11 @@ class AdminServer {
   // from the start. Thread-safe.
   void SetServing(bool serving);
 
+  // What GetServerInfo says of limits from now on. Thread-safe.
+  void SetLimits(std::vector<std::pair<std::string, uint64_t>> limits) {
+    admin_.SetLimits(std::move(limits));
+  }
+
   // Of callers from elsewhere, as RemoteAdmin::Apply. One call at a time.
   absl::Status ApplyRemote(RemoteAdmin::Settings settings);
 

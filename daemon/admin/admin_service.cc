@@ -76,7 +76,15 @@ void MakeStringsValid(wsp::v1::Client* client) {
 }  // namespace
 
 AdminService::AdminService(Inventory* inventory, Options options)
-    : inventory_(inventory), options_(std::move(options)) {}
+    : inventory_(inventory),
+      options_(std::move(options)),
+      limits_(options_.limits) {}
+
+void AdminService::SetLimits(
+    std::vector<std::pair<std::string, uint64_t>> limits) {
+  absl::MutexLock lock(&mu_);
+  limits_ = std::move(limits);
+}
 
 bool AdminService::IsAdministrator(const Caller& caller) const {
   if (caller.remote) return caller.remote->is_administrator;
@@ -202,7 +210,8 @@ absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminService::GetServerInfo(
   response.set_log_level(ToProto(CurrentLogLevel()));
   inventory_->FillServerInfo(&response);
   if (options_.rates != nullptr) options_.rates->Fill(&response);
-  for (const auto& [name, value] : options_.limits) {
+  absl::MutexLock lock(&mu_);
+  for (const auto& [name, value] : limits_) {
     wsp::v1::ConfiguredLimit* const limit = response.add_configured_limits();
     limit->set_name(name);
     limit->set_value(value);

@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/types/optional.h"
 #include "daemon/admin/caller_limit.h"
 #include "daemon/admin/daemon_control.h"
@@ -42,7 +44,8 @@ class AdminService {
     DaemonControl* control = nullptr;
     // What GetServerInfo says of rates; null: nothing.
     const RateMeter* rates = nullptr;
-    // What it says of the configuration's limits, by their fields' names.
+    // What it says of the configuration's limits, by their fields' names; at
+    // first: SetLimits().
     std::vector<std::pair<std::string, uint64_t>> limits;
     // Called when streams may have something to send, on whatever thread.
     std::function<void()> wake = [] {};
@@ -54,6 +57,9 @@ class AdminService {
 
   // Inventory and control have to outlive the service.
   AdminService(Inventory* inventory, Options options);
+
+  // Those that are in force now.
+  void SetLimits(std::vector<std::pair<std::string, uint64_t>> limits);
 
   absl::StatusOr<wsp::v1::ListClientsResponse> ListClients(
       const Caller& caller, const wsp::v1::ListClientsRequest& request) const;
@@ -106,6 +112,8 @@ class AdminService {
   const std::shared_ptr<CallerLimit> watches_ =
       CallerLimit::Create(kMostWatches);
   const Options options_;
+  mutable absl::Mutex mu_;
+  std::vector<std::pair<std::string, uint64_t>> limits_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace wspd

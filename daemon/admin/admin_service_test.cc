@@ -327,5 +327,14 @@ TEST_F(AdminServiceTest, ServerInfoIsForEverybody) {
   EXPECT_EQ(info->clients(), 2u);
 }
 
+TEST_F(AdminServiceTest, LimitsAreThoseThatWereSetLast) {
+  service_.SetLimits({{"clients", 7}, {"lookups", 8}});
+  const auto info =
+      service_.GetServerInfo(kStranger, wsp::v1::GetServerInfoRequest());
+  ASSERT_EQ(info->configured_limits_size(), 2);
+  EXPECT_EQ(info->configured_limits(0).name(), "clients");
+  EXPECT_EQ(info->configured_limits(1).value(), 8u);
+}
+
 }  // namespace
 }  // namespace wspd

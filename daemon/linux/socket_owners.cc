@@ -9,7 +9,7 @@ namespace wspd {
 
 bool SocketUser::CountSocket() {
   const uint32_t before = sockets.fetch_add(1, std::memory_order_relaxed);
-  if (!limits.has_value() || before < limits->sockets) return true;
+  if (!is_limited() || before < limits->get().sockets) return true;
   UncountSockets(1);
   return false;
 }
@@ -33,6 +33,22 @@ std::shared_ptr<SocketOwners> SocketOwners::Create(
     const UserLimits& user_limits, const Rates& client_rates) {
   return std::shared_ptr<SocketOwners>(
       new SocketOwners(user_limits, client_rates));
+}
+
+void SocketOwners::SetLimits(const UserLimits& user_limits,
+                             const Rates& client_rates) {
+  absl::MutexLock lock(&mu_);
+  const int64_t now = RateQuota::NowNs();
+  user_limits_->Set(user_limits);
+  client_rates_ = client_rates;
+  for (const auto& [uid, rates] : rates_) rates->Set(user_limits.rates, now);
+  for (const auto& [key, own] : own_rates_) own.rates->Set(client_rates, now);
+}
+
+bool SocketOwners::HasRates(uid_t uid) const {
+  absl::MutexLock lock(&mu_);
+  return client_rates_.any() ||
+         (user_limits_->get().rates.any() && IsLimited(uid));
 }
 
 bool SocketOwners::IsLimited(uid_t uid) { return uid != 0 && uid != geteuid(); }
@@ -62,14 +78,13 @@ std::shared_ptr<SocketUser> SocketOwners::UserLocked(uid_t uid) {
   if (auto user = entry.lock()) return user;
   std::shared_ptr<SocketUser> user =
       IsLimited(uid)
-          ? std::make_shared<SocketUser>(&user_limits_, RatesLocked(uid))
+          ? std::make_shared<SocketUser>(user_limits_, RatesLocked(uid))
           : std::make_shared<SocketUser>(nullptr);
   entry = user;
   return user;
 }
 
 std::shared_ptr<RateBuckets> SocketOwners::RatesLocked(uid_t uid) {
-  if (!user_limits_.rates.any()) return nullptr;
   // Of those that are gone, what tells nothing any more.
   const int64_t now = RateQuota::NowNs();
   for (auto entry = rates_.begin(); entry != rates_.end();) {
@@ -81,14 +96,13 @@ std::shared_ptr<RateBuckets> SocketOwners::RatesLocked(uid_t uid) {
   }
   std::shared_ptr<RateBuckets>& rates = rates_[uid];
   if (rates == nullptr) {
-    rates = std::make_shared<RateBuckets>(user_limits_.rates);
+    rates = std::make_shared<RateBuckets>(user_limits_->get().rates);
   }
   return rates;
 }
 
 std::shared_ptr<RateBuckets> SocketOwners::OwnRatesLocked(
     const ProcessKey& key) {
-  if (!client_rates_.any()) return nullptr;
   OwnRates& own = own_rates_[key];
   if (own.left.has_value()) {
     left_.erase(*own.left);

@@ -14,6 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "daemon/base/in_force.h"
 #include "daemon/identity/peer_identity.h"
 #include "daemon/identity/process_key.h"
 #include "daemon/quota/rate_quota.h"
@@ -31,21 +32,24 @@ struct UserLimits {
   // Send payload of unanswered calls.
   uint64_t queued_bytes = 256 << 20;
   Rates rates;
+
+  bool operator==(const UserLimits& other) const {
+    return sockets == other.sockets && calls == other.calls &&
+           queued_bytes == other.queued_bytes && rates == other.rates;
+  }
 };
 
 // What all processes of a user have together, so that one user doesn't use up
 // what is for all.
 struct SocketUser {
   // `of_limits`: null for root and the daemon's own user.
-  explicit SocketUser(const UserLimits* of_limits,
+  explicit SocketUser(std::shared_ptr<const InForce<UserLimits>> of_limits,
                       std::shared_ptr<RateBuckets> of_rates = nullptr)
-      : limits(of_limits == nullptr ? std::nullopt
-                                    : std::make_optional(*of_limits)),
-        rates(std::move(of_rates)) {}
+      : limits(std::move(of_limits)), rates(std::move(of_rates)) {}
 
-  const std::optional<UserLimits> limits;
-  bool is_limited() const { return limits.has_value(); }
-  // Null: none.
+  const std::shared_ptr<const InForce<UserLimits>> limits;
+  bool is_limited() const { return limits != nullptr; }
+  // Null: none ever.
   const std::shared_ptr<RateBuckets> rates;
   // Of whatever waits for rates, these or those of the clients.
   const std::shared_ptr<WaitSpreader> waits = std::make_shared<WaitSpreader>();
@@ -90,7 +94,7 @@ struct SocketOwner {
   const pid_t pid;
   const uid_t uid;
   const std::shared_ptr<SocketUser> user;
-  // Of all its sockets, on all planes; null: none.
+  // Of all its sockets, on all planes; null: none ever.
   const std::shared_ptr<RateQuota> quota;
   // The client that the process is now; 0: none, it has detached or died.
   std::atomic<uint64_t> client_id{0};
@@ -100,16 +104,20 @@ struct SocketOwner {
 
 // The owners that have sockets, or that somebody has.
 //
-// Thread-safe; no other lock is taken under this one's.
+// Thread-safe; no other lock is taken under this one's but InForce's.
 class SocketOwners : public std::enable_shared_from_this<SocketOwners> {
  public:
   static std::shared_ptr<SocketOwners> Create(
       const UserLimits& user_limits = {}, const Rates& client_rates = {});
 
+  // Those that hold from now on, also for the owners that there are. Counts
+  // take nothing from anybody: who has more gets no more until he has less.
+  // Rates hold at once; what was owed stays owed, but where there was no rate,
+  // or is none, nothing is.
+  void SetLimits(const UserLimits& user_limits, const Rates& client_rates);
+
   // Whether rates can apply to a process of the user's.
-  bool HasRates(uid_t uid) const {
-    return client_rates_.any() || (user_limits_.rates.any() && IsLimited(uid));
-  }
+  bool HasRates(uid_t uid) const;
 
   // The owner of a process, the same one as long as the process has sockets or
   // somebody has the owner.
@@ -118,7 +126,8 @@ class SocketOwners : public std::enable_shared_from_this<SocketOwners> {
 
  private:
   SocketOwners(const UserLimits& user_limits, const Rates& client_rates)
-      : user_limits_(user_limits), client_rates_(client_rates) {}
+      : user_limits_(std::make_shared<InForce<UserLimits>>(user_limits)),
+        client_rates_(client_rates) {}
 
   static bool IsLimited(uid_t uid);
   std::shared_ptr<SocketUser> UserLocked(uid_t uid)
@@ -140,16 +149,17 @@ class SocketOwners : public std::enable_shared_from_this<SocketOwners> {
     std::optional<std::list<ProcessKey>::iterator> left;
   };
 
-  const UserLimits user_limits_;
-  const Rates client_rates_;
-  absl::Mutex mu_;
+  // Its users may outlive this.
+  const std::shared_ptr<InForce<UserLimits>> user_limits_;
+  mutable absl::Mutex mu_;
+  Rates client_rates_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<uid_t, std::weak_ptr<SocketUser>> users_
       ABSL_GUARDED_BY(mu_);
   // Outlive the user's last process until they are full: else who ends his
   // processes and begins anew would have a burst each time.
   absl::flat_hash_map<uid_t, std::shared_ptr<RateBuckets>> rates_
       ABSL_GUARDED_BY(mu_);
-  // Of processes, if clients have rates. Outlive their owners until they are
+  // Of processes. Outlive their owners until they are
   // full: else who cleans up and starts up again would have a burst each time,
   // and owe nothing.
   absl::flat_hash_map<ProcessKey, OwnRates> own_rates_ ABSL_GUARDED_BY(mu_);

@@ -97,7 +97,7 @@ TEST_F(SocketOwnersTest, RatesOutliveTheUsersProcesses) {
   EXPECT_GT(owner_of(2, OtherUser())->quota->SendWait(), absl::Minutes(1));
   EXPECT_EQ(owner_of(3, OtherUser() + 1)->quota->SendWait(),
             absl::ZeroDuration());
-  EXPECT_EQ(owner_of(4, geteuid())->quota, nullptr);
+  EXPECT_FALSE(owner_of(4, geteuid())->quota->applies());
   EXPECT_TRUE(owners->HasRates(OtherUser()));
   EXPECT_FALSE(owners->HasRates(geteuid()));
 }
@@ -130,6 +130,61 @@ TEST_F(SocketOwnersTest, RatesOutliveAProcesssAttachments) {
   }
   EXPECT_EQ(owner_of(1)->quota->SendWait(), absl::ZeroDuration());
   EXPECT_GT(owner_of(3)->quota->SendWait(), absl::Minutes(10));
+}
+
+TEST_F(SocketOwnersTest, CountsThatAreReplacedTakeNothing) {
+  const auto owner = OwnerOf(1, OtherUser());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(owner->Count(100, 0), 0);
+  UserLimits limits;
+  limits.sockets = 2;
+  owners_->SetLimits(limits, {});
+  EXPECT_EQ(owner->user->sockets, 3u);
+  EXPECT_EQ(owner->Count(100, 0), ENFILE);
+  owner->Uncount();
+  EXPECT_EQ(owner->Count(100, 0), ENFILE);
+  owner->Uncount();
+  EXPECT_EQ(owner->Count(100, 0), 0);
+  limits.sockets = 3;
+  owners_->SetLimits(limits, {});
+  EXPECT_EQ(owner->Count(100, 0), 0);
+  EXPECT_EQ(owner->Count(100, 0), ENFILE);
+}
+
+TEST_F(SocketOwnersTest, RatesThatAreReplacedHoldForWhoIsThere) {
+  const auto owner = OwnerOf(1, OtherUser());
+  const auto own = OwnerOf(2, geteuid());
+  owner->quota->CountSent(uint64_t{1} << 40);
+  EXPECT_EQ(owner->quota->SendWait(), absl::ZeroDuration());
+  // Of what was before it nothing is owed.
+  owners_->SetLimits({}, {1 << 20, 0});
+  EXPECT_EQ(owner->quota->SendWait(), absl::ZeroDuration());
+  owner->quota->CountSent(1 << 30);
+  EXPECT_GT(owner->quota->SendWait(), absl::Minutes(10));
+  EXPECT_TRUE(own->quota->applies());
+  // What is owed stays owed.
+  owners_->SetLimits({}, {1 << 10, 0});
+  EXPECT_GT(owner->quota->SendWait(), absl::Hours(200));
+  owners_->SetLimits({}, {1 << 21, 0});
+  EXPECT_GT(owner->quota->SendWait(), absl::Minutes(7));
+  EXPECT_LT(owner->quota->SendWait(), absl::Minutes(10));
+  // Also of who isn't there at the moment.
+  UserLimits limits;
+  limits.rates = {0, 1};
+  owners_->SetLimits(limits, {1 << 21, 0});
+  EXPECT_TRUE(owners_->HasRates(geteuid()));
+  EXPECT_EQ(owner->quota->TakeConnection(), absl::ZeroDuration());
+  owners_->SetLimits(limits, {});
+  EXPECT_FALSE(owners_->HasRates(geteuid()));
+  EXPECT_FALSE(own->quota->applies());
+  EXPECT_TRUE(owner->quota->applies());
+  EXPECT_EQ(owner->quota->SendWait(), absl::ZeroDuration());
+}
+
+TEST_F(SocketOwnersTest, WhatWhoIsGoneOwesStaysOwedAtOtherRates) {
+  owners_->SetLimits({}, {1 << 20, 0});
+  OwnerOf(1, OtherUser())->quota->CountSent(1 << 30);
+  owners_->SetLimits({}, {1 << 19, 0});
+  EXPECT_GT(OwnerOf(1, OtherUser())->quota->SendWait(), absl::Minutes(20));
 }
 
 // Else who has many processes would have the daemon look as many times as

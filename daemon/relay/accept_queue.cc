@@ -96,7 +96,7 @@ AcceptQueue::Result AcceptQueue::Send(int link) {
 AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
   SocketOwner& owner = *listener_.owner;
   if (!table_->HasRoom(*owner.user) ||
-      owner.Count(table_->options().sockets_per_owner, 0) != 0) {
+      owner.Count(table_->sockets_per_owner(), 0) != 0) {
     return Result::kScarce;
   }
   RateQuota* const quota = owner.quota.get();

@@ -362,5 +362,50 @@ TEST_F(RelayQuotaTest, ConnectionsWaitToBeAccepted) {
   EXPECT_GE(absl::Now() - begin, absl::Milliseconds(700));
 }
 
+// ------------------------------------------------- rates that are replaced
+
+class RelayRatesTest : public RelayQuotaTest {
+ protected:
+  RelayRatesTest() {
+    limited_owners_ = SocketOwners::Create();
+    limited_ = LimitedOwner(limited_owners_.get());
+  }
+};
+
+TEST_F(RelayRatesTest, HoldForSocketsThatAreThere) {
+  const std::string bytes = Pattern(kBytes);
+  OwnedFd peer;
+  const Relayed relayed = MakeLimitedConnection(&peer);
+  Move(relayed.program.get(), peer.get(), Pattern(1000));
+  limited_owners_->SetLimits({}, {kPerSecond, 0});
+  EXPECT_GE(Move(peer.get(), relayed.program.get(), bytes), kLeast);
+}
+
+TEST_F(RelayRatesTest, LetGoWhatWaits) {
+  OwnedFd peer;
+  const Relayed relayed = MakeLimitedConnection(&peer);
+  limited_owners_->SetLimits({}, {kPerSecond, 0});
+  limited_->quota->CountSent(uint64_t{1} << 40);
+  Send(relayed.program.get(), "x");
+  EXPECT_GT(limited_->quota->SendWait(), absl::Seconds(1));
+  limited_owners_->SetLimits({}, {});
+  EXPECT_EQ(ReadBytes(peer.get(), 1), "x");
+}
+
+TEST_F(RelayRatesTest, LetConnectsGoThatWait) {
+  OweConnections();
+  const TcpListener listener = ListenOnLoopback();
+  const Relayed relayed = MakeLimited();
+  bool in_progress = false;
+  ASSERT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            0);
+  ASSERT_TRUE(in_progress);
+  user_->Set({}, RateQuota::NowNs());
+  EXPECT_TRUE(Await([&] {
+    return relayed.socket->Report().state ==
+           wsp::v1::LinuxStateResult::STATE_CONNECTED;
+  }));
+}
+
 }  // namespace
 }  // namespace wspd

@@ -153,6 +153,19 @@ TEST_F(RelayedListenerTest, AcceptsWaitForTheOwnersLimit) {
   EXPECT_TRUE(second.valid());
 }
 
+TEST_F(RelayedListenerTest, AHigherLimitLetsThemComeByThemselves) {
+  RelayedSockets::Options options = TwoLoops();
+  options.sockets_per_owner = 1;
+  Start(options);
+  Relayed listener = Make();
+  const OwnedFd peer = MakePeerOf(&listener, 5);
+  EXPECT_EQ(table_->size(), 1u);
+  table_->SetSocketsPerOwner(2);
+  wsp::relay::Accepted message;
+  const OwnedFd first = Accept(listener, &message);
+  EXPECT_TRUE(first.valid());
+}
+
 TEST_F(RelayedListenerTest, AShutListenerListensNoMore) {
   Relayed listener = Make();
   const OwnedFd peer = MakePeerOf(&listener, 5);

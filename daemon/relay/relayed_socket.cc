@@ -281,32 +281,32 @@ void RelayedSocket::ScheduleLocked(bool closed, absl::Duration wait) {
 }
 
 absl::Duration RelayedSocket::SendWait() const {
-  const RateQuota* const quota = info_.owner->quota.get();
-  return quota == nullptr ? absl::ZeroDuration() : quota->SendWait();
+  const RateQuota* const held_to = quota();
+  return held_to == nullptr ? absl::ZeroDuration() : held_to->SendWait();
 }
 
 absl::Duration RelayedSocket::ReceiveWait() const {
-  const RateQuota* const quota = info_.owner->quota.get();
-  return quota == nullptr ? absl::ZeroDuration() : quota->ReceiveWait();
+  const RateQuota* const held_to = quota();
+  return held_to == nullptr ? absl::ZeroDuration() : held_to->ReceiveWait();
 }
 
 size_t RelayedSocket::TurnBytes() const {
-  const RateQuota* const quota = info_.owner->quota.get();
-  if (quota == nullptr) return loop_->turn_bytes();
-  return std::min<size_t>(loop_->turn_bytes(), quota->turn_bytes());
+  const RateQuota* const held_to = quota();
+  if (held_to == nullptr) return loop_->turn_bytes();
+  return std::min<size_t>(loop_->turn_bytes(), held_to->turn_bytes());
 }
 
 void RelayedSocket::CountSent(uint64_t bytes, uint64_t datagrams) {
-  if (RateQuota* const quota = info_.owner->quota.get()) {
-    quota->CountSent(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
+  if (RateQuota* const held_to = quota()) {
+    held_to->CountSent(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
   }
   bytes_sent_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
 }
 
 void RelayedSocket::CountReceived(uint64_t bytes, uint64_t datagrams) {
-  if (RateQuota* const quota = info_.owner->quota.get()) {
-    quota->CountReceived(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
+  if (RateQuota* const held_to = quota()) {
+    held_to->CountReceived(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
   }
   bytes_received_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);

@@ -223,7 +223,7 @@ class RelayedSocket : public RelayHandler,
   // How long more of them have to wait for that quota; not at all without one.
   absl::Duration SendWait() const;
   absl::Duration ReceiveWait() const;
-  bool HasQuota() const { return info_.owner->quota != nullptr; }
+  bool HasQuota() const { return quota() != nullptr; }
   // What may be moved at a time.
   size_t TurnBytes() const;
 
@@ -268,6 +268,8 @@ class RelayedSocket : public RelayHandler,
   std::atomic<uint64_t> bytes_sent_{0};
   std::atomic<uint64_t> bytes_received_{0};
   std::atomic<int> last_errno_{0};
+  // That of the client if it applies, else null.
+  RateQuota* quota() const { return RateQuota::InForce(info_.owner->quota); }
   void CancelWakeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Of the quota's count of who waits.
   absl::Duration BeginWaitLocked(absl::Duration wait)

@@ -68,7 +68,10 @@ absl::StatusOr<std::unique_ptr<RelayedSockets>> RelayedSockets::Create(
 
 RelayedSockets::RelayedSockets(const Options& options,
                                std::vector<std::unique_ptr<RelayLoop>> loops)
-    : options_(options), instance_(RandomNumber()), loops_(std::move(loops)) {}
+    : options_(options),
+      sockets_per_owner_(options.sockets_per_owner),
+      instance_(RandomNumber()),
+      loops_(std::move(loops)) {}
 
 RelayedSockets::~RelayedSockets() { Stop(); }
 

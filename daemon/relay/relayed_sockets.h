@@ -36,7 +36,8 @@ class RelayedSockets {
     int loops = 1;
     // How long a closed socket may go on sending.
     absl::Duration linger_time = absl::Seconds(120);
-    // Sockets of one owner; accepted connections above it wait.
+    // Sockets of one owner; accepted connections above it wait. At first:
+    // SetSocketsPerOwner().
     uint32_t sockets_per_owner = 4096;
     // Of all; one user may have half of them. So many that a quarter of the
     // daemon's descriptors is left for the rest.
@@ -59,6 +60,14 @@ class RelayedSockets {
   void Stop();
 
   const Options& options() const { return options_; }
+
+  // From now on. Who has more keeps them; what waits looks again by itself.
+  void SetSocketsPerOwner(uint32_t most) {
+    sockets_per_owner_.store(most, std::memory_order_relaxed);
+  }
+  uint32_t sockets_per_owner() const {
+    return sockets_per_owner_.load(std::memory_order_relaxed);
+  }
 
   size_t loops() const { return loops_.size(); }
   // RelayLoop::Ask() of one of them. Not after Stop().
@@ -126,6 +135,7 @@ class RelayedSockets {
   RelayLoop* NextLoop();
 
   const Options options_;
+  std::atomic<uint32_t> sockets_per_owner_;
   // Of this daemon: part of its sockets' names.
   const uint64_t instance_;
   const std::vector<std::unique_ptr<RelayLoop>> loops_;

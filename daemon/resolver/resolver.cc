@@ -80,6 +80,7 @@ absl::StatusOr<std::unique_ptr<Resolver>> Resolver::Create(
 
 Resolver::Resolver(const Options& options, std::unique_ptr<EventLoop> loop)
     : options_(options),
+      max_lookups_(options.max_lookups),
       hosts_(options.hosts_file),
       services_(options.services_file),
       resolv_conf_(options.dns.resolv_conf),
@@ -98,7 +99,7 @@ Resolver::~Resolver() {
 
 Resolver::LookupId Resolver::Start(LookupQuestion question, Callback callback) {
   if (under_way_.fetch_add(1, std::memory_order_relaxed) >=
-      options_.max_lookups) {
+      max_lookups_.load(std::memory_order_relaxed)) {
     under_way_.fetch_sub(1, std::memory_order_relaxed);
     return 0;
   }

@@ -33,6 +33,7 @@ class Resolver {
     DnsQuery::Options dns;
     std::string hosts_file;
     std::string services_file;
+    // At first: SetMaxLookups().
     uint32_t max_lookups = 1024;
   };
   // Never 0.
@@ -48,8 +49,14 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
+  // How many there may be under way from now on, those that there are among
+  // them.
+  void SetMaxLookups(uint32_t most) {
+    max_lookups_.store(most, std::memory_order_relaxed);
+  }
+
   // Begins a lookup, whose end is one call of `callback`, perhaps before this
-  // returns. 0 if there are max_lookups under way: then nothing is called.
+  // returns. 0 if there are so many under way: then nothing is called.
   LookupId Start(LookupQuestion question, Callback callback);
 
   // Ends a lookup; then its callback is not called and is destroyed when this
@@ -83,6 +90,7 @@ class Resolver {
               const std::vector<LookupService>& services, LookupAnswer answer);
 
   const Options options_;
+  std::atomic<uint32_t> max_lookups_;
   std::atomic<uint32_t> under_way_{0};
   absl::Mutex mu_;
   LookupId next_id_ ABSL_GUARDED_BY(mu_) = 1;

@@ -279,6 +279,9 @@ TEST_F(ResolverTest, MoreLookupsThanAllowedAreNotBegun) {
     EXPECT_NE(ids.back(), 0u);
   }
   EXPECT_EQ(resolver_->Start(Host("f"), [](LookupAnswer) {}), 0u);
+  // Until more are.
+  resolver_->SetMaxLookups(options_.max_lookups + 1);
+  Look(Host("f"));
   for (const Resolver::LookupId id : ids) EXPECT_TRUE(resolver_->Cancel(id));
 }
 

@@ -33,13 +33,15 @@ bool IsOfOneConnection(int error) {
 
 }  // namespace
 
-// Everything runs on the loop's thread, but for Start.
+// Everything runs on the loop's thread, but for Start and
+// SetMaxConnectionsPerUid.
 class Listener::Acceptor : public EventHandler,
                            public std::enable_shared_from_this<Acceptor> {
  public:
   Acceptor(ListenerOptions options, int listen_fd, EventLoop* loop,
            ConnectionTable* table, OnConnection on_connection)
       : options_(std::move(options)),
+        max_connections_per_uid_(options_.max_connections_per_uid),
         listen_fd_(listen_fd),
         loop_(loop),
         table_(table),
@@ -54,6 +56,10 @@ class Listener::Acceptor : public EventHandler,
     watch_ = *watch;
     // Only now, so that watch_ is there when OnEvents needs it.
     return loop_->Rearm(watch_, listen_fd_, EPOLLIN);
+  }
+
+  void SetMaxConnectionsPerUid(size_t most) {
+    max_connections_per_uid_.store(most, std::memory_order_relaxed);
   }
 
   EventLoop* loop() { return loop_; }
@@ -86,7 +92,8 @@ class Listener::Acceptor : public EventHandler,
     if (!peer.ok()) return Refuse(peer.status(), PeerIdentity());
     const PeerIdentity identity = peer->identity;
     if (!IsPrivileged(identity.uid) &&
-        table_->CountOf(identity.uid) >= options_.max_connections_per_uid) {
+        table_->CountOf(identity.uid) >=
+            max_connections_per_uid_.load(std::memory_order_relaxed)) {
       return Refuse(absl::ResourceExhaustedError("too many connections of uid"),
                     identity);
     }
@@ -135,6 +142,7 @@ class Listener::Acceptor : public EventHandler,
   }
 
   const ListenerOptions options_;
+  std::atomic<size_t> max_connections_per_uid_;
   const int listen_fd_;
   EventLoop* const loop_;
   ConnectionTable* const table_;
@@ -157,6 +165,10 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
 }
 
 Listener::~Listener() { Stop(); }
+
+void Listener::SetMaxConnectionsPerUid(size_t most) {
+  acceptor_->SetMaxConnectionsPerUid(most);
+}
 
 void Listener::Stop() {
   if (acceptor_ == nullptr) return;

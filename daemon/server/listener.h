@@ -21,7 +21,8 @@ struct ListenerOptions {
   // How long a connection may be without an Attach.
   absl::Duration attach_timeout = absl::InfiniteDuration();
   // Connections that one uid may have at a time; further ones are closed. Root
-  // and the daemon's own uid may have any number.
+  // and the daemon's own uid may have any number. At first:
+  // SetMaxConnectionsPerUid().
   size_t max_connections_per_uid = SIZE_MAX;
 };
 
@@ -48,6 +49,9 @@ class Listener {
 
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
+
+  // From now on; those that there are stay. Any thread, but not beside Stop().
+  void SetMaxConnectionsPerUid(size_t most);
 
   // Accepts nothing more; connections wait in the socket's queue or end with
   // it. When this returns, OnConnection neither runs nor will, unless this was

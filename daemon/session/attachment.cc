@@ -48,7 +48,7 @@ Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
           hello, environment->PlanesFor(*access_, client_->quota().get(),
                                         client_->owner()->uid))),
       lookups_(environment->resolver(), &client_->usage().lookups,
-               client_->limits().lookups_per_client, access_) {}
+               client_->limits_in_force(), access_) {}
 
 Attachment::~Attachment() = default;
 
@@ -459,8 +459,9 @@ void Attachment::ResumeReceives() {
 }
 
 bool Attachment::MayReceive() const {
-  return client_->usage().kept_bytes.load(std::memory_order_relaxed) <
-         client_->limits().kept_bytes_per_client;
+  // Both in the order that Client::ReleaseKept() is of.
+  const uint64_t limit = client_->limits().kept_bytes_per_client;
+  return client_->usage().kept_bytes.load(std::memory_order_seq_cst) < limit;
 }
 
 // -------------------------------------------------------------- listings

@@ -152,9 +152,8 @@ absl::Status Attachment::Admit(const Call& call, int64_t now_ns, bool* run,
   }
   Client::Verdict verdict = client_->CountCall(GivesBack(call.request));
   if (verdict == Client::Verdict::kMisuse) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("more than ", 2 * client_->limits().calls_per_client,
-                     " unacknowledged calls"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "more than ", 2 * client_->told_calls(), " unacknowledged calls"));
   }
   if (verdict == Client::Verdict::kAllowed && IsSend(call.request)) {
     if (auto status = ChargeCredit(call, record, &verdict); !status.ok()) {
@@ -193,9 +192,9 @@ absl::Status Attachment::ChargeCredit(const Call& call, CallRecord* record,
   if (*verdict == Client::Verdict::kRefused) return absl::OkStatus();
   record->credit = static_cast<uint32_t>(bytes);
   if (*verdict == Client::Verdict::kMisuse) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the client's credit of ", client_->limits().queued_bytes_per_client,
-        " bytes of sends is exceeded"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the client's credit of ", client_->told_queued_bytes(),
+                     " bytes of sends is exceeded"));
   }
   auto socket = sockets_.find(call.socket_id);
   if (socket == sockets_.end()) return absl::OkStatus();

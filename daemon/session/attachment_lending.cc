@@ -32,7 +32,9 @@ void Attachment::LendConnection(const Call& call,
 int Attachment::LendConnection(uint64_t call_id, SocketDescriptor* descriptor,
                                uint64_t* cookie) {
   // What is lent can't be looked at any more.
-  if (!lends() || !access_->is_unrestricted()) return EPERM;
+  if (!lends() || !access_->is_unrestricted() || client_->has_rates()) {
+    return EPERM;
+  }
   std::shared_ptr<DescriptorSink> sink;
   {
     absl::MutexLock lock(&mu_);

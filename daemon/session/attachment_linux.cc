@@ -77,8 +77,11 @@ int Attachment::LendSocket(const Call& call,
                            const wsp::v1::LinuxSocketRequest& request,
                            DescriptorSink* sink,
                            wsp::v1::LinuxSocketResult* result) {
-  // The rules have changed: to be attached anew, and to have another plane.
-  if (sink == nullptr || !access_->is_unrestricted()) return ENOTCONN;
+  // The rules or rates have changed: to be attached anew, and to have another
+  // plane.
+  if (sink == nullptr || !access_->is_unrestricted() || client_->has_rates()) {
+    return ENOTCONN;
+  }
   LentSockets* const table = environment_->lent_sockets();
   const std::shared_ptr<SocketOwner>& owner = client_->owner();
   if (const int error = client_->CountOwnedSocket(); error != 0) {

@@ -15,15 +15,23 @@ namespace {
 // Finished attachments of one client whose streams haven't ended yet.
 constexpr size_t kMostFinished = 2048;
 
+template <typename T>
+void Raise(T to, std::atomic<T>* value) {
+  T before = value->load();
+  while (before < to && !value->compare_exchange_weak(before, to)) {
+  }
+}
+
 }  // namespace
 
 Client::Client(uint64_t id, ProcessKey key, Peer peer,
-               const SessionLimits& limits, std::shared_ptr<SocketOwner> owner,
-               EventJournal* events, SessionMetrics* metrics)
+               std::shared_ptr<const LimitsInForce> limits,
+               std::shared_ptr<SocketOwner> owner, EventJournal* events,
+               SessionMetrics* metrics)
     : id_(id),
       key_(std::move(key)),
       peer_(std::move(peer)),
-      limits_(limits),
+      limits_(std::move(limits)),
       attached_at_(absl::Now()),
       owner_(std::move(owner)),
       limited_user_(owner_ != nullptr && owner_->user->is_limited()
@@ -32,13 +40,19 @@ Client::Client(uint64_t id, ProcessKey key, Peer peer,
       events_(events),
       metrics_(metrics) {
   if (owner_ != nullptr) owner_->client_id.store(id_);
+  Tell(this->limits());
+}
+
+void Client::Tell(const SessionLimits& limits) {
+  Raise(limits.calls_per_client, &told_calls_);
+  Raise(limits.queued_bytes_per_client, &told_queued_bytes_);
 }
 
 int Client::CountSocket() {
   const uint32_t owned = owner_ == nullptr ? 0 : owner_->sockets.load();
   std::atomic<uint32_t>& own = usage_.sockets;
   if (own.fetch_add(1, std::memory_order_relaxed) + owned >=
-      limits_.sockets_per_client) {
+      limits().sockets_per_client) {
     own.fetch_sub(1, std::memory_order_relaxed);
     return EMFILE;
   }
@@ -55,16 +69,16 @@ void Client::UncountSockets(uint32_t count) {
 Client::Verdict Client::CountCall(bool gives_back) {
   const uint32_t calls =
       usage_.calls.fetch_add(1, std::memory_order_relaxed) + 1;
-  bool allowed = calls <= limits_.calls_per_client;
+  const uint32_t told = told_calls();
+  bool allowed = calls <= (gives_back ? told : limits().calls_per_client);
   if (limited_user_ != nullptr) {
     const uint32_t of_user =
         limited_user_->calls.fetch_add(1, std::memory_order_relaxed) + 1;
-    allowed &= gives_back || of_user <= limited_user_->limits->calls;
+    allowed &= gives_back || of_user <= limited_user_->limits->get().calls;
   }
   if (allowed) return Verdict::kAllowed;
   // The refusals are kept too, so that these have a limit as well.
-  return calls > 2 * limits_.calls_per_client ? Verdict::kMisuse
-                                              : Verdict::kRefused;
+  return calls > 2 * told ? Verdict::kMisuse : Verdict::kRefused;
 }
 
 void Client::UncountCall() {
@@ -79,12 +93,12 @@ Client::Verdict Client::CountQueued(uint64_t bytes) {
     of_user = bytes + limited_user_->queued_bytes.fetch_add(
                           bytes, std::memory_order_relaxed);
   }
-  if (usage_.queued_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes >
-      limits_.queued_bytes_per_client) {
-    return Verdict::kMisuse;
-  }
-  if (limited_user_ == nullptr ||
-      of_user <= limited_user_->limits->queued_bytes) {
+  const uint64_t own =
+      bytes + usage_.queued_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  if (own > told_queued_bytes()) return Verdict::kMisuse;
+  if (own <= limits().queued_bytes_per_client &&
+      (limited_user_ == nullptr ||
+       of_user <= limited_user_->limits->get().queued_bytes)) {
     return Verdict::kAllowed;
   }
   UncountQueued(bytes);
@@ -98,7 +112,7 @@ void Client::UncountQueued(uint64_t bytes) {
 }
 
 int Client::CountOwnedSocket() {
-  return owner_->Count(limits_.sockets_per_client, usage_.sockets.load());
+  return owner_->Count(limits().sockets_per_client, usage_.sockets.load());
 }
 
 uint32_t Client::sockets() const {
@@ -173,8 +187,8 @@ bool Client::AddAttachment(std::shared_ptr<Attachment> attachment) {
       std::count_if(attachments_.begin(), attachments_.end(),
                     [](const auto& entry) { return !entry->finished(); });
   // Nobody may leave finished ones open without end either.
-  if (counted >= limits_.attachments_per_process ||
-      attachments_.size() >= kMostFinished + limits_.attachments_per_process) {
+  const uint32_t most = limits().attachments_per_process;
+  if (counted >= most || attachments_.size() >= kMostFinished + most) {
     return false;
   }
   attachments_.push_back(std::move(attachment));
@@ -219,9 +233,11 @@ std::vector<std::shared_ptr<Attachment>> Client::attachments() const {
 }
 
 bool Client::ReleaseKept(uint64_t bytes) {
+  // Before the limit is read, in the one order that InForce is of: who raises
+  // that looks at the bytes afterwards.
   const uint64_t before =
-      usage_.kept_bytes.fetch_sub(bytes, std::memory_order_relaxed);
-  const uint64_t limit = limits_.kept_bytes_per_client;
+      usage_.kept_bytes.fetch_sub(bytes, std::memory_order_seq_cst);
+  const uint64_t limit = limits().kept_bytes_per_client;
   return before >= limit && before - bytes < limit;
 }
 

@@ -43,10 +43,12 @@ class Client {
     std::atomic<uint64_t> kept_bytes{0};
   };
 
-  // `owner`: what counts the sockets lent to the process and relayed for it;
-  // null if none are. `events`: where its life is written down, `metrics`:
-  // where its ends are timed; null: nowhere.
-  Client(uint64_t id, ProcessKey key, Peer peer, const SessionLimits& limits,
+  // `limits`: what it is held to, as they are at each time. `owner`: what
+  // counts the sockets lent to the process and relayed for it; null if none
+  // are. `events`: where its life is written down, `metrics`: where its ends
+  // are timed; null: nowhere.
+  Client(uint64_t id, ProcessKey key, Peer peer,
+         std::shared_ptr<const LimitsInForce> limits,
          std::shared_ptr<SocketOwner> owner = nullptr,
          EventJournal* events = nullptr, SessionMetrics* metrics = nullptr);
 
@@ -55,14 +57,26 @@ class Client {
   const PeerIdentity& identity() const { return peer_.identity; }
   // Readable when the process has ended; negative if there is none.
   int pidfd() const { return peer_.pidfd.get(); }
-  const SessionLimits& limits() const { return limits_; }
+  const SessionLimits& limits() const { return limits_->get(); }
+  const std::shared_ptr<const LimitsInForce>& limits_in_force() const {
+    return limits_;
+  }
+  // It is told of these, by a welcome. An honest client keeps to the most that
+  // it was ever told, so that it isn't ended when limits are lower since.
+  void Tell(const SessionLimits& limits);
+  uint32_t told_calls() const { return told_calls_.load(); }
+  uint64_t told_queued_bytes() const { return told_queued_bytes_.load(); }
   Usage& usage() { return usage_; }
 
   // May be null.
   const std::shared_ptr<SocketOwner>& owner() const { return owner_; }
-  // The rates that the sockets of the client are held to; null: to none.
+  // The rates that the sockets of the client are held to; null: to none ever.
   std::shared_ptr<RateQuota> quota() const {
     return owner_ == nullptr ? nullptr : owner_->quota;
+  }
+  // Whether they are held to any at the moment. Then nothing is lent to it.
+  bool has_rates() const {
+    return owner_ != nullptr && RateQuota::InForce(owner_->quota) != nullptr;
   }
   // Counts one more socket of the client's; EMFILE at its limit, ENFILE at its
   // user's, else 0. Of a lent or relayed one the owner has the count.
@@ -76,10 +90,12 @@ class Client {
   // limit; kMisuse, it is above one that an honest client keeps to itself.
   enum class Verdict { kAllowed, kRefused, kMisuse };
   // Counts one more call, whatever it says. One that `gives_back` something,
-  // which others of the user's may need, isn't refused for what those have.
+  // which others of the user's may need, isn't refused for what those have, nor
+  // for a limit that is lower than the client was told.
   Verdict CountCall(bool gives_back);
   void UncountCall();
-  // Counts the payload of a send, unless it says kRefused.
+  // Counts the payload of a send, unless it says kRefused: above its user's
+  // limit, or its own if that is lower than it was told.
   Verdict CountQueued(uint64_t bytes);
   void UncountQueued(uint64_t bytes);
 
@@ -142,7 +158,7 @@ class Client {
   const uint64_t id_;
   const ProcessKey key_;
   const Peer peer_;
-  const SessionLimits limits_;
+  const std::shared_ptr<const LimitsInForce> limits_;
   const absl::Time attached_at_;
   const std::shared_ptr<SocketOwner> owner_;
   // Null for one whose processes may have any number.
@@ -150,6 +166,8 @@ class Client {
   EventJournal* const events_;
   SessionMetrics* const metrics_;
   Usage usage_;
+  std::atomic<uint32_t> told_calls_{0};
+  std::atomic<uint64_t> told_queued_bytes_{0};
   // Written under mu_.
   std::atomic<uint64_t> startups_{0};
   mutable absl::Mutex mu_;

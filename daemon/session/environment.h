@@ -76,16 +76,17 @@ class SessionEnvironment {
     return policy_ == nullptr ? ClientAccess::Unrestricted()
                               : policy_->AccessOf(identity, key);
   }
-  // Those that a client of the user `uid` has who may do what `access` says, as
-  // much of it as `quota` says; null: any amount. Where there is a quota
-  // nothing is lent, since the daemon doesn't see what goes there; nor to whom
-  // sockets can't be given, since there it doesn't see which addresses they
-  // take.
+  // Those that a client of the user `uid` has at the moment who may do what
+  // `access` says, as much of it as `quota` says; null: any amount. Where there
+  // is a quota that applies nothing is lent, since the daemon doesn't see what
+  // goes there; nor to whom sockets can't be given, since there it doesn't see
+  // which addresses they take.
   OfferedPlanes PlanesFor(const ClientAccess& access, const RateQuota* quota,
                           uid_t uid) const {
-    return {relayed_sockets_ != nullptr,
-            lent_sockets_ != nullptr && quota == nullptr &&
-                access.is_unrestricted() && CanGiveToUser(uid)};
+    const bool rated = quota != nullptr && quota->applies();
+    return {relayed_sockets_ != nullptr, lent_sockets_ != nullptr && !rated &&
+                                             access.is_unrestricted() &&
+                                             CanGiveToUser(uid)};
   }
   // What happens to clients and sockets.
   EventJournal* events() const { return events_; }

@@ -256,5 +256,17 @@ TEST_F(LendingTest, ReceiveWithoutUrgentDataRecallsNothing) {
   EXPECT_FALSE(Receive().recv().recalled());
 }
 
+// As with rules: what it has it keeps.
+TEST_F(LendingTest, WhomRatesComeToApplyToIsLentNoMore) {
+  MakeLent();
+  harness_.owners()->SetLimits({}, {1000000, 0});
+  client_.MakeConnected(kSocket + 1);
+  EXPECT_EQ(AskToLend(kSocket + 1), static_cast<uint32_t>(EPERM));
+  Write(lent_, "still");
+  EXPECT_EQ(ReadBytes(peer_.get(), 5), "still");
+  harness_.owners()->SetLimits({}, {});
+  EXPECT_EQ(AskToLend(kSocket + 1), 0u);
+}
+
 }  // namespace
 }  // namespace wspd

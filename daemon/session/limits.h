@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/time/time.h"
+#include "daemon/base/in_force.h"
 
 namespace wspd {
 
@@ -20,7 +21,26 @@ struct SessionLimits {
   uint32_t tickets_per_client = 256;
   uint32_t change_requests_per_client = 256;
   absl::Duration grace = absl::Seconds(2);
+
+  bool operator==(const SessionLimits& other) const;
 };
+
+inline bool SessionLimits::operator==(const SessionLimits& other) const {
+  return sockets_per_client == other.sockets_per_client &&
+         calls_per_client == other.calls_per_client &&
+         queued_bytes_per_client == other.queued_bytes_per_client &&
+         kept_bytes_per_client == other.kept_bytes_per_client &&
+         attachments_per_process == other.attachments_per_process &&
+         clients == other.clients &&
+         lookups_per_client == other.lookups_per_client &&
+         tickets_per_client == other.tickets_per_client &&
+         change_requests_per_client == other.change_requests_per_client &&
+         grace == other.grace;
+}
+
+// Those of all clients. A reload replaces them at any time, so that they are
+// read for each thing that is counted.
+using LimitsInForce = InForce<SessionLimits>;
 
 // Not configurable: both sides are built for them (and for kChunkBytes in
 // daemon/winsock/call.h).

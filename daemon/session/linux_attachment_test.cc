@@ -14,11 +14,14 @@
 #include "daemon/session/registry.h"
 #include "daemon/session/testing/session_harness.h"
 #include "daemon/winsock/wsa_error.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace wspd {
 namespace {
 
+using ::testing::Contains;
+using ::testing::Not;
 using wsp::v1::Completion;
 using wsp::v1::Hello;
 using Request = wsp::v1::LinuxSocketRequest;
@@ -326,6 +329,24 @@ TEST_F(LinuxAttachmentTest, WithoutDescriptorsItIsNotConnected) {
   EXPECT_EQ(Lend(attached).linux_errno(), 0u);
   attached.session.attachment->UnbindDescriptors(sink.get());
   EXPECT_EQ(Lend(attached).linux_errno(), static_cast<uint32_t>(ENOTCONN));
+}
+
+// So that it attaches anew, and has another plane.
+TEST_F(LinuxAttachmentTest, WhomRatesComeToApplyToIsLentNoMore) {
+  Make();
+  const Attached attached = AttachLinux();
+  ASSERT_EQ(Lend(attached).linux_errno(), 0u);
+  environment_.owners()->SetLimits({}, {0, 1000});
+  EXPECT_EQ(Lend(attached).linux_errno(), static_cast<uint32_t>(ENOTCONN));
+  // What it has it keeps.
+  EXPECT_EQ(lent_->size(), 1u);
+  const Attached other = Attach();
+  EXPECT_THAT(other.welcome.capabilities(),
+              Not(Contains(wsp::v1::CAPABILITY_LENT)));
+  environment_.owners()->SetLimits({}, {});
+  EXPECT_EQ(Lend(attached, NewRequest(), 12).linux_errno(), 0u);
+  EXPECT_THAT(Attach().welcome.capabilities(),
+              Contains(wsp::v1::CAPABILITY_LENT));
 }
 
 TEST_F(LinuxAttachmentTest, ANewerDescriptorConnectionReplacesTheOlder) {

@@ -63,7 +63,8 @@ uint32_t PendingLookups::TryStart(const Call& call,
   }
   // An answer may be large: who leaves answers lying gets no more of them.
   if (!sink->MayReceive()) return kWsaNoBufs;
-  if (in_use_->fetch_add(1, std::memory_order_relaxed) >= limit_) {
+  if (in_use_->fetch_add(1, std::memory_order_relaxed) >=
+      limits_->get().lookups_per_client) {
     in_use_->fetch_sub(1, std::memory_order_relaxed);
     return kWsaNoBufs;
   }

@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "daemon/policy/client_access.h"
 #include "daemon/resolver/resolver.h"
+#include "daemon/session/limits.h"
 #include "daemon/winsock/call.h"
 
 namespace wspd {
@@ -22,13 +23,14 @@ namespace wspd {
 class PendingLookups {
  public:
   // `in_use` counts the lookups of all of the client's attachments, which may
-  // be up to `limit`. `access` says what may be looked up, and is told what was
-  // found. A null `resolver` supports no lookups.
+  // be as many as `limits` say. `access` says what may be looked up, and is
+  // told what was found. A null `resolver` supports no lookups.
   PendingLookups(Resolver* resolver, std::atomic<uint32_t>* in_use,
-                 uint32_t limit, std::shared_ptr<const ClientAccess> access)
+                 std::shared_ptr<const LimitsInForce> limits,
+                 std::shared_ptr<const ClientAccess> access)
       : resolver_(resolver),
         in_use_(in_use),
-        limit_(limit),
+        limits_(std::move(limits)),
         access_(std::move(access)) {}
   ~PendingLookups() { CancelAll(); }
 
@@ -53,7 +55,7 @@ class PendingLookups {
 
   Resolver* const resolver_;
   std::atomic<uint32_t>* const in_use_;
-  const uint32_t limit_;
+  const std::shared_ptr<const LimitsInForce> limits_;
   const std::shared_ptr<const ClientAccess> access_;
   absl::Mutex mu_;
   absl::flat_hash_map<uint64_t, Resolver::LookupId> lookups_

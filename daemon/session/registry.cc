@@ -66,6 +66,7 @@ class Registry::DeathWatch : public EventHandler {
 Registry::Registry(const Options& options, EventLoop* control,
                    SessionEnvironment* environment, Lingerer* lingerer)
     : options_(options),
+      limits_(std::make_shared<LimitsInForce>(options.limits)),
       control_(control),
       environment_(environment),
       lingerer_(lingerer),
@@ -79,6 +80,16 @@ Registry::~Registry() {
   absl::Notification idle;
   control_->Post([&idle] { idle.Notify(); });
   idle.WaitForNotification();
+}
+
+void Registry::SetLimits(const SessionLimits& limits) {
+  const uint64_t kept_before = limits_->get().kept_bytes_per_client;
+  SessionLimits next = limits;
+  next.grace = options_.limits.grace;
+  limits_->Set(next);
+  if (next.kept_bytes_per_client <= kept_before) return;
+  // Else receives that were held back would be until the client takes results.
+  for (const auto& client : clients()) client->ResumeReceives();
 }
 
 // ---------------------------------------------------------------- attach
@@ -192,15 +203,15 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
       return absl::UnavailableError(
           "the daemon is draining: it takes no new clients");
     }
-    if (clients_.size() >= options_.limits.clients) {
+    if (clients_.size() >= limits_->get().clients) {
       return absl::ResourceExhaustedError(absl::StrCat(
-          "the daemon's limit of ", options_.limits.clients, " clients"));
+          "the daemon's limit of ", limits_->get().clients, " clients"));
     }
     std::shared_ptr<SocketOwner> owner =
         environment_->owners()->Of(key, peer.identity);
     found = clients_.emplace(key, ClientEntry()).first;
     found->second.client = std::make_shared<Client>(
-        next_client_++, key, std::move(peer), options_.limits, std::move(owner),
+        next_client_++, key, std::move(peer), limits_, std::move(owner),
         events(), environment_->metrics());
     found->second.client->Note(wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED);
     WatchLocked(&found->second);
@@ -209,7 +220,7 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
       found->second.client, token, hello, environment_, std::move(access));
   if (!found->second.client->AddAttachment(attachment)) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("the limit of ", options_.limits.attachments_per_process,
+        absl::StrCat("the limit of ", limits_->get().attachments_per_process,
                      " attachments of a process"));
   }
   ++found->second.attachments;
@@ -239,11 +250,14 @@ wsp::v1::Welcome Registry::MakeWelcome(const Attachment& attachment,
   *welcome.mutable_version() = NegotiateVersion(hello.version());
   for (const wsp::v1::Capability capability : NegotiateCapabilities(
            hello,
-           {attachment.relays(),
-            attachment.lends() && attachment.access().is_unrestricted()})) {
+           {attachment.relays(), attachment.lends() &&
+                                     attachment.access().is_unrestricted() &&
+                                     !attachment.client()->has_rates()})) {
     welcome.add_capabilities(capability);
   }
-  FillLimits(options_.limits, welcome.mutable_limits());
+  const SessionLimits& limits = limits_->get();
+  attachment.client()->Tell(limits);
+  FillLimits(limits, welcome.mutable_limits());
   welcome.set_attachment_token(attachment.token());
   welcome.set_resumed(resumed);
   welcome.set_startups(attachment.client()->startups());
@@ -492,7 +506,7 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
   info->set_provider_socket(options_.provider_socket);
   info->set_admin_socket(options_.admin_socket);
   info->set_instance(instance_);
-  FillLimits(options_.limits, info->mutable_limits());
+  FillLimits(limits_->get(), info->mutable_limits());
   const DaemonTotals totals = Totals();
   info->set_bytes_sent_total(totals.forwarded.sent + totals.lent.sent +
                              totals.relayed.sent);
@@ -526,7 +540,7 @@ DaemonTotals Registry::Totals() const {
   totals.lingering_sockets = lingerer_->size();
   totals.calls = environment_->calls();
   totals.draining = environment_->draining();
-  totals.max_clients = options_.limits.clients;
+  totals.max_clients = limits_->get().clients;
   for (const auto& client : clients()) {
     const Client::Usage& usage = client->usage();
     constexpr auto kRelaxed = std::memory_order_relaxed;

@@ -33,6 +33,7 @@ namespace wspd {
 class Registry : public Inventory {
  public:
   struct Options {
+    // At first: SetLimits().
     SessionLimits limits;
     std::string provider_socket;
     std::string admin_socket;
@@ -52,6 +53,10 @@ class Registry : public Inventory {
   absl::StatusOr<std::shared_ptr<Attachment>> Attach(
       Peer peer, const wsp::v1::Hello& hello, uint64_t ack_sequence,
       std::shared_ptr<FrameStream> stream);
+
+  // Those that hold from now on, but for `grace`, which stays. They take
+  // nothing from anybody: who has more gets no more until he has less.
+  void SetLimits(const SessionLimits& limits);
 
   // The attachment that a descriptor connection of `identity` names by its
   // token. NOT_FOUND, PERMISSION_DENIED (another process's), or
@@ -144,6 +149,7 @@ class Registry : public Inventory {
   int ResetOpen(const wsp::v1::Socket& socket);
 
   const Options options_;
+  const std::shared_ptr<LimitsInForce> limits_;
   EventLoop* const control_;
   SessionEnvironment* const environment_;
   Lingerer* const lingerer_;

@@ -395,7 +395,7 @@ TEST_F(RegistryTest, NothingIsLentToWhomRatesApply) {
     peer.identity.uid = uid;
     const auto owner = environment.owners()->Of(
         ProcessKey::Of(peer.identity, ""), peer.identity);
-    EXPECT_EQ(environment.owners()->HasRates(uid), owner->quota != nullptr);
+    EXPECT_EQ(environment.owners()->HasRates(uid), owner->quota->applies());
     return environment
         .PlanesFor(*ClientAccess::Unrestricted(), owner->quota.get(), geteuid())
         .lent;
@@ -410,6 +410,25 @@ TEST_F(RegistryTest, NothingIsLentToWhomRatesApply) {
     EXPECT_TRUE(lends(own, rates, {}));
     EXPECT_FALSE(lends(own, {}, rates));
   }
+}
+
+TEST_F(RegistryTest, NothingMoreIsLentToWhomRatesComeToApply) {
+  const auto lent = LentSockets::Create({}, control_.get());
+  const SessionEnvironment environment({control_.get()}, &lingerer_, nullptr,
+                                       absl::Minutes(1), lent.get());
+  Peer peer = ProcessOf(1);
+  const auto owner = environment.owners()->Of(ProcessKey::Of(peer.identity, ""),
+                                              peer.identity);
+  const auto lends = [&] {
+    return environment
+        .PlanesFor(*ClientAccess::Unrestricted(), owner->quota.get(), geteuid())
+        .lent;
+  };
+  EXPECT_TRUE(lends());
+  environment.owners()->SetLimits({}, {1000, 0});
+  EXPECT_FALSE(lends());
+  environment.owners()->SetLimits({}, {});
+  EXPECT_TRUE(lends());
 }
 
 TEST_F(RegistryTest, ANameIsCutAt64Bytes) {
@@ -488,6 +507,110 @@ TEST_F(RegistryTest, ResetsTheSocketThatIsMeantAlone) {
   selector.socket_id = 78;
   EXPECT_EQ(registry_->ResetSocket(selector).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST_F(RegistryTest, LimitsThatAreReplacedHoldForWhatIsNew) {
+  Registry::Options options;
+  options.limits.clients = 2;
+  Make(options);
+  const Attached first = Attach(ProcessOf(1));
+  const Attached second = Attach(ProcessOf(2));
+  SessionLimits limits;
+  limits.clients = 1;
+  limits.attachments_per_process = 2;
+  limits.sockets_per_client = 7;
+  limits.queued_bytes_per_client = 123456;
+  registry_->SetLimits(limits);
+  // Nobody has to go.
+  EXPECT_EQ(registry_->client_count(), 2u);
+  EXPECT_EQ(Attach(ProcessOf(3)).status.code(),
+            absl::StatusCode::kResourceExhausted);
+  // A second of the process, and a third.
+  const Attached other = Attach(ProcessOf(1));
+  ASSERT_TRUE(other.status.ok()) << other.status;
+  EXPECT_EQ(other.welcome.limits().sockets(), 7u);
+  EXPECT_EQ(other.welcome.limits().client_send_credit_bytes(), 123456u);
+  EXPECT_EQ(Attach(ProcessOf(1)).status.code(),
+            absl::StatusCode::kResourceExhausted);
+  wsp::v1::GetServerInfoResponse info;
+  registry_->FillServerInfo(&info);
+  EXPECT_EQ(info.limits().sockets(), 7u);
+  EXPECT_EQ(registry_->Totals().max_clients, 1u);
+  limits.clients = 3;
+  registry_->SetLimits(limits);
+  EXPECT_TRUE(Attach(ProcessOf(3)).status.ok());
+}
+
+// What it was told when it attached it goes on by.
+TEST_F(RegistryTest, AClientIsHeldToTheMostThatItWasTold) {
+  Make();
+  const Attached first = Attach(ProcessOf(1));
+  const Client& client = *first.attachment->client();
+  SessionLimits limits;
+  limits.calls_per_client = 7;
+  limits.queued_bytes_per_client = 100 << 20;
+  registry_->SetLimits(limits);
+  EXPECT_EQ(client.told_calls(), SessionLimits().calls_per_client);
+  EXPECT_EQ(client.told_queued_bytes(),
+            SessionLimits().queued_bytes_per_client);
+  Attach(ProcessOf(1));
+  EXPECT_EQ(client.told_calls(), SessionLimits().calls_per_client);
+  EXPECT_EQ(client.told_queued_bytes(), uint64_t{100} << 20);
+}
+
+TEST_F(RegistryTest, TheGraceTimeIsNoLimitThatIsReplaced) {
+  Registry::Options options;
+  options.limits.grace = absl::Milliseconds(20);
+  Make(options);
+  const Attached first = Attach(ProcessOf(1));
+  Startup(first);
+  SessionLimits limits;
+  limits.grace = absl::Hours(1);
+  registry_->SetLimits(limits);
+  EndStream(first);
+  AwaitClients(0);
+}
+
+TEST_F(RegistryTest, ReceivesThatWereHeldBackGoOnWithMoreRoom) {
+  Registry::Options options;
+  options.limits.kept_bytes_per_client = 2000;
+  Make(options);
+  const Attached attached = Attach(ProcessOf(1));
+  Startup(attached);
+  OpenSocket(attached, 77);
+  const TcpListener listener = ListenOnLoopback();
+  const auto send = [&](uint64_t id, const auto& fill) {
+    wsp::v1::ClientFrame frame;
+    auto* call = frame.add_calls();
+    call->set_call_id(id);
+    call->set_socket_id(77);
+    fill(call);
+    EXPECT_TRUE(SessionHarness::Send(SessionOf(attached), frame).ok());
+  };
+  send(12, [&](wsp::v1::Call* call) {
+    auto* address = call->mutable_connect()->mutable_address()->mutable_ipv4();
+    address->set_address(INADDR_LOOPBACK);
+    address->set_port(static_cast<uint32_t>(listener.port));
+  });
+  EXPECT_EQ(SessionHarness::Await(SessionOf(attached), 12).wsa_error(), 0u);
+  const OwnedFd peer(accept(listener.fd.get(), nullptr, nullptr));
+  ASSERT_EQ(write(peer.get(), std::string(4000, 'x').data(), 4000), 4000);
+  const auto receive = [](wsp::v1::Call* call) {
+    call->mutable_recv()->set_max_bytes(3000);
+  };
+  send(13, receive);
+  SessionHarness::Await(SessionOf(attached), 13);
+  send(14, receive);
+  EXPECT_FALSE(attached.stream->HasFrame());
+  // Not enough yet.
+  SessionLimits limits;
+  limits.kept_bytes_per_client = 3000;
+  registry_->SetLimits(limits);
+  EXPECT_FALSE(attached.stream->HasFrame());
+  limits.kept_bytes_per_client = 100000;
+  registry_->SetLimits(limits);
+  EXPECT_EQ(SessionHarness::Await(SessionOf(attached), 14).recv().data().size(),
+            1000u);
 }
 
 }  // namespace

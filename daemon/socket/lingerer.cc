@@ -310,14 +310,20 @@ Lingerer::Key Lingerer::Start(OwnedFd fd, EventLoop* loop, const Owner& owner,
   return key;
 }
 
+void Lingerer::SetMost(size_t per_process, size_t per_uid) {
+  absl::MutexLock lock(&mu_);
+  max_per_process_ = per_process;
+  max_per_uid_ = per_uid;
+}
+
 std::shared_ptr<Lingerer::Connection> Lingerer::SurplusLocked(
     const Owner& owner) {
   const std::set<Key>& process = per_process_[owner.pid];
-  if (process.size() >= options_.max_per_process) {
+  if (process.size() >= max_per_process_) {
     return connections_[*process.begin()];
   }
   const std::set<Key>& uid = per_uid_[owner.uid];
-  if (uid.size() >= options_.max_per_uid) return connections_[*uid.begin()];
+  if (uid.size() >= max_per_uid_) return connections_[*uid.begin()];
   return nullptr;
 }
 

@@ -34,7 +34,7 @@ class Lingerer {
   struct Options {
     absl::Duration linger_time = absl::Seconds(120);
     // Of one process and of one user; above, the oldest of these is closed at
-    // once.
+    // once. At first: SetMost().
     size_t max_per_process = 4096;
     size_t max_per_uid = 16384;
     // Where it is written down that one is reset, outliving the lingerer; null:
@@ -55,9 +55,16 @@ class Lingerer {
     NetAddress peer;
   };
 
-  explicit Lingerer(const Options& options) : options_(options) {}
+  explicit Lingerer(const Options& options)
+      : options_(options),
+        max_per_process_(options.max_per_process),
+        max_per_uid_(options.max_per_uid) {}
   // Resets what is left. The loops that were used have to be alive.
   ~Lingerer();
+
+  // From now on. Those that there are stay until each of the next ones takes
+  // the place of one of them, as many as they are.
+  void SetMost(size_t per_process, size_t per_uid);
 
   // Names a lingering connection; 0 one that has ended at once.
   using Key = uint64_t;
@@ -111,6 +118,8 @@ class Lingerer {
 
   const Options options_;
   mutable absl::Mutex mu_;
+  size_t max_per_process_ ABSL_GUARDED_BY(mu_);
+  size_t max_per_uid_ ABSL_GUARDED_BY(mu_);
   Key next_key_ ABSL_GUARDED_BY(mu_) = 1;
   std::map<Key, std::shared_ptr<Connection>> connections_ ABSL_GUARDED_BY(mu_);
   // Oldest first. A process keeps its number for longer than its client's,

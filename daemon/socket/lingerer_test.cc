@@ -120,6 +120,28 @@ TEST_F(LingererTest, TheProcessesOfAUserShareALimit) {
   EXPECT_EQ(lingerer.List()[2].owner.pid, 4);
 }
 
+TEST_F(LingererTest, ALowerLimitEndsNoneUntilTheNextTakesItsPlace) {
+  Lingerer lingerer({});
+  std::vector<OwnedFd> peers;
+  const auto linger = [&](uint64_t socket) {
+    TcpPair pair = MakeTcpPair();
+    peers.push_back(std::move(pair.peer));
+    lingerer.Linger(std::move(pair.ours), loop_.get(), {1, 7, 0, socket});
+  };
+  for (uint64_t socket = 1; socket <= 3; ++socket) linger(socket);
+  lingerer.SetMost(2, 100);
+  EXPECT_EQ(lingerer.size(), 3);
+  linger(4);
+  EXPECT_EQ(lingerer.size(), 3);
+  EXPECT_EQ(lingerer.List()[0].owner.socket_id, 2);
+  lingerer.SetMost(100, 3);
+  linger(5);
+  EXPECT_EQ(lingerer.size(), 3);
+  lingerer.SetMost(100, 100);
+  linger(6);
+  EXPECT_EQ(lingerer.size(), 4);
+}
+
 TEST_F(LingererTest, ALingerTimeThatIsOverResetsAndTells) {
   Lingerer lingerer({});
   TcpPair pair = MakeTcpPair();

@@ -103,7 +103,7 @@ SocketState Socket::Look() {
   state.failed = has(POLLERR);
   state.unreachable = unreachable_ > 0;
   state.accepted = accepted_;
-  if (quota_ != nullptr) HideHeldLocked(&state);
+  if (RateQuota::InForce(quota_) != nullptr) HideHeldLocked(&state);
   return state;
 }
 

@@ -111,6 +111,7 @@ bool Socket::TryByQuotaLocked(Operation* operation, Outcome* outcome) {
     return true;
   }
   HoldOf(operation->direction()).on = false;
+  if (!quota_->applies()) return TryNowLocked(operation, outcome);
   const Operation::Kind kind = operation->kind;
   const size_t sent = operation->sent;
   const uint64_t received = received_;

@@ -555,5 +555,43 @@ TEST_F(WinsockQuotaTest, WhatIsAcceptedHasItsListenersQuota) {
   EXPECT_GE(SendAll(accepted.get(), peer.get(), Pattern(kBytes)), kLeast);
 }
 
+// ------------------------------------------------- rates that are replaced
+
+TEST_F(WinsockQuotaTest, RatesThatComeHoldForSocketsThatAreThere) {
+  LimitUser({});
+  OwnedFd peer;
+  const auto socket = Connect(&peer);
+  SendAll(socket.get(), peer.get(), Pattern(1000));
+  user_->Set({kPerSecond, 0}, RateQuota::NowNs());
+  std::string bytes = Pattern(kBytes);
+  const absl::Time begin = absl::Now();
+  uint64_t offset = 1000;
+  std::vector<uint64_t> calls;
+  for (size_t at = 0; at < bytes.size(); at += kChunk) {
+    wsp::v1::Call call = SendCall(bytes.substr(at, kChunk));
+    call.mutable_send()->set_stream_offset(offset + at);
+    calls.push_back(Begin(socket.get(), call));
+  }
+  EXPECT_TRUE(ReadBytes(peer.get(), bytes.size()) == bytes);
+  for (const uint64_t call : calls) EXPECT_EQ(sink_->Await(call).wsa_error, 0);
+  EXPECT_GE(absl::Now() - begin, kLeast);
+}
+
+TEST_F(WinsockQuotaTest, WithoutRatesWhatWaitedGoesOn) {
+  LimitUser({kPerSecond, 1});
+  OwnedFd peer;
+  const auto socket = Connect(&peer);
+  OweBytes();
+  const uint64_t send = Begin(socket.get(), SendCall("x"));
+  ASSERT_EQ(write(peer.get(), "y", 1), 1);
+  wsp::v1::Call call;
+  call.mutable_recv()->set_max_bytes(1);
+  const uint64_t receive = Begin(socket.get(), call);
+  user_->Set({}, RateQuota::NowNs());
+  EXPECT_EQ(sink_->Await(send).wsa_error, 0);
+  EXPECT_EQ(sink_->Await(receive).wsa_error, 0);
+  EXPECT_EQ(ReadBytes(peer.get(), 1), "x");
+}
+
 }  // namespace
 }  // namespace wspd

@@ -89,8 +89,9 @@ SessionHarness::SessionHarness(const SessionLimits& limits, Resolver* resolver,
       policy_(PolicyStore::Create(RuleSet::None())),
       environment_({loop_.get()}, &lingerer_, resolver, absl::Minutes(1),
                    lent_sockets_.get(), nullptr, policy_.get(), user_limits),
+      limits_(std::make_shared<LimitsInForce>(limits)),
       client_(std::make_shared<Client>(
-          1, ProcessKey::Of(OwnPeer(uid).identity, ""), OwnPeer(uid), limits,
+          1, ProcessKey::Of(OwnPeer(uid).identity, ""), OwnPeer(uid), limits_,
           environment_.owners()->Of(ProcessKey::Of(OwnPeer(uid).identity, ""),
                                     OwnPeer(uid).identity))) {}
 

@@ -82,6 +82,8 @@ class SessionHarness {
   void DrainLoop();
 
   Client* client() { return client_.get(); }
+  LimitsInForce* limits() { return limits_.get(); }
+  SocketOwners* owners() { return environment_.owners(); }
   Lingerer* lingerer() { return &lingerer_; }
   // At first without rules.
   PolicyStore* policy() { return policy_.get(); }
@@ -92,6 +94,7 @@ class SessionHarness {
   const std::shared_ptr<LentSockets> lent_sockets_;
   const std::shared_ptr<PolicyStore> policy_;
   SessionEnvironment environment_;
+  const std::shared_ptr<LimitsInForce> limits_;
   const std::shared_ptr<Client> client_;
 };
 
