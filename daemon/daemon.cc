@@ -86,6 +86,11 @@ UserLimits UserLimitsOf(const Config& config) {
   return limits;
 }
 
+Rates ClientRatesOf(const Config& config) {
+  return {config.limits().bytes_per_second_per_client(),
+          config.limits().connections_per_second_per_client()};
+}
+
 absl::StatusOr<Resolver::Options> ResolverOptionsOf(const Config& config) {
   Resolver::Options options;
   for (const std::string& text : config.resolver().servers()) {
@@ -142,8 +147,8 @@ void LogReload(const absl::StatusOr<wsp::v1::ReloadResponse>& result,
   }
   if (!waiting.empty()) {
     Log(LogLevel::kWarning,
-        "of the configuration only policy, log_level and remote_admin are "
-        "read anew; the rest waits for a restart",
+        "of the configuration only limits, policy, log_level and "
+        "remote_admin are read anew; the rest waits for a restart",
         {{"fields", absl::StrJoin(waiting, ",")}});
   }
   Log(LogLevel::kInfo, "configuration read anew",
@@ -261,6 +266,7 @@ struct Daemon::Parts {
   absl::Status ServeMetrics();
   absl::StatusOr<wsp::v1::ReloadResponse> Reload();
   absl::StatusOr<wsp::v1::ReloadResponse> PutInForce(const Config& config);
+  void PutLimitsInForce(const Config& config);
   void MakeWatchdog();
   std::string StatusText() const;
 };
@@ -381,9 +387,7 @@ absl::Status Daemon::Parts::Serve() {
       std::move(raw_loops), lingerer.get(), resolver.get(),
       absl::Milliseconds(config.times().ticket_ms()), lent_sockets.get(),
       relayed_sockets.get(), policy.get(), UserLimitsOf(config),
-      Rates{config.limits().bytes_per_second_per_client(),
-            config.limits().connections_per_second_per_client()},
-      &events);
+      ClientRatesOf(config), &events);
   policy_events.SetJournal(&events);
   if (!config.metrics().address().empty()) {
     session_metrics = std::make_unique<SessionMetrics>();
@@ -569,10 +573,27 @@ absl::StatusOr<wsp::v1::ReloadResponse> Daemon::Parts::PutInForce(
   in_force.set_log_level(std::string(LogLevelName(CurrentLogLevel())));
   auto response = ResponseOf(CompareConfigs(in_force, config));
   policy->Replace(*std::move(rules));
+  PutLimitsInForce(config);
   SetLogLevelOf(config);
   *in_force.mutable_policy() = config.policy();
+  *in_force.mutable_limits() = config.limits();
   *in_force.mutable_remote_admin() = config.remote_admin();
   return response;
+}
+
+// None of it fails or takes anything from anybody. Each part has all of its own
+// at once.
+void Daemon::Parts::PutLimitsInForce(const Config& config) {
+  const Config::Limits& limits = config.limits();
+  environment->owners()->SetLimits(UserLimitsOf(config), ClientRatesOf(config));
+  registry->SetLimits(LimitsOf(config));
+  if (relayed_sockets != nullptr) {
+    relayed_sockets->SetSocketsPerOwner(limits.sockets_per_client());
+  }
+  lingerer->SetMost(limits.lingering_per_client(), limits.lingering_per_uid());
+  resolver->SetMaxLookups(limits.lookups());
+  listener->SetMaxConnectionsPerUid(limits.connections_per_uid());
+  admin->SetLimits(ListLimits(limits));
 }
 
 void Daemon::Stop() {

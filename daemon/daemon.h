@@ -39,10 +39,10 @@ class Daemon {
   // As Stop().
   ~Daemon();
 
-  // Reads the configuration again and puts its policy, log level and remote
-  // administration in force, all at once; a mistake changes nothing. What else
-  // has changed waits for a restart. Logs what came of it, and tells the
-  // service manager. Waits for the name service, where rules have names of
+  // Reads the configuration again and puts its policy, limits, log level and
+  // remote administration in force, all at once; a mistake changes nothing.
+  // What else has changed waits for a restart. Logs what came of it, and tells
+  // the service manager. Waits for the name service, where rules have names of
   // users and groups.
   void Reload();
 

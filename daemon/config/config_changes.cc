@@ -19,8 +19,8 @@ using ::google::protobuf::TextFormat;
 using ::google::protobuf::util::MessageDifferencer;
 
 // What a reload puts in force.
-constexpr std::array<absl::string_view, 3> kReloadable = {"log_level", "policy",
-                                                          "remote_admin"};
+constexpr std::array<absl::string_view, 4> kReloadable = {
+    "log_level", "limits", "policy", "remote_admin"};
 
 // Whether it is one of them, or a field of one.
 bool IsReloadable(absl::string_view field) {

@@ -50,12 +50,19 @@ TEST(ConfigChanges, NothingOfRemoteAdministrationNeedsARestart) {
           std::make_tuple("remote_admin.readers", "[]", "[\"CN:a\"]", false)));
 }
 
+TEST(ConfigChanges, LimitsNeedNoRestart) {
+  EXPECT_THAT(Changes("", "limits { clients: 7 bytes_per_second_per_uid: 8 }"),
+              ElementsAre(std::make_tuple("limits.clients", "4096", "7", false),
+                          std::make_tuple("limits.bytes_per_second_per_uid",
+                                          "0", "8", false)));
+}
+
 TEST(ConfigChanges, TheRestIsNamedByItsSection) {
   EXPECT_THAT(
       Changes("resolver { servers: '192.0.2.1' }",
               "resolver { servers: '192.0.2.1' servers: '192.0.2.2' }"
-              "limits { clients: 7 } planes { lent: false }"),
-      ElementsAre(std::make_tuple("limits.clients", "4096", "7", true),
+              "times { grace_ms: 7 } planes { lent: false }"),
+      ElementsAre(std::make_tuple("times.grace_ms", "2000", "7", true),
                   std::make_tuple("resolver.servers", "[\"192.0.2.1\"]",
                                   "[\"192.0.2.1\", \"192.0.2.2\"]", true),
                   std::make_tuple("planes.lent", "true", "false", true)));

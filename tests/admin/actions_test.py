@@ -146,18 +146,20 @@ class ReloadTest(admin_case.AdminCase):
         self.start()
         self.assertEqual(self.wspctl("reload"), "nothing has changed\n")
         self.write_config('log_level: "WARNING" limits { clients: 7 }\n'
+                          "times { grace_ms: 7 }\n"
                           'policy { rules { verdict: DENY ports: "7" } }\n')
         self.assertEqual(
             self.wspctl("reload"),
             'log_level: "INFO" -> "WARNING"\n'
-            "limits.clients: 4096 -> 7 (waits for a restart)\n"
+            "limits.clients: 4096 -> 7\n"
+            "times.grace_ms: 2000 -> 7 (waits for a restart)\n"
             "policy: 0 rules -> 1 rule\n")
         # The policy is in force; what waits goes on waiting.
         self.wspctl("policy", "test", "connect", "127.0.0.1:7", code=2)
         self.assertEqual(
             [json.loads(line) for line in
              self.wspctl("--json", "reload").splitlines()],
-            [{"field": "limits.clients", "before": "4096", "after": "7",
+            [{"field": "times.grace_ms", "before": "2000", "after": "7",
               "needs_restart": True}])
 
     def test_a_bad_file_changes_nothing(self):

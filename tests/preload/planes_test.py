@@ -130,9 +130,15 @@ class RestrictedOthersTest(PlanesCase):
         self.expect("auto", "lent")
 
 
-class RestrictedLaterTest(PlanesCase):
+class LaterCase(PlanesCase):
+    """Something that a reload brings, for a program that has a lent socket."""
 
-    def test_from_the_next_socket_on(self):
+    def flags(self):
+        flags = super().flags()
+        self.daemon_config = flags[1]
+        return flags
+
+    def check_from_the_next_socket_on(self, config):
         program = self.start(LIBRARY + textwrap.dedent("""
             assert planes() == {"lent"}, planes()
             held = connection()
@@ -145,17 +151,24 @@ class RestrictedLaterTest(PlanesCase):
         """), options=["--plane", "auto"])
         self.expect_line(program, "lent")
         with open(self.daemon_config, "w", encoding="utf-8") as file:
-            file.write(DENY)
+            file.write(config)
         self.daemon.process.send_signal(signal.SIGHUP)
         self.assertIsNotNone(self.daemon.await_line("configuration",
                                                     "read anew"))
         self.go_on(program)
         self.finish(program)
 
-    def flags(self):
-        flags = super().flags()
-        self.daemon_config = flags[1]
-        return flags
+
+class RestrictedLaterTest(LaterCase):
+
+    def test_from_the_next_socket_on(self):
+        self.check_from_the_next_socket_on(DENY)
+
+
+class LimitedLaterTest(LaterCase):
+
+    def test_from_the_next_socket_on(self):
+        self.check_from_the_next_socket_on(LimitedTest.config)
 
 
 if __name__ == "__main__":
