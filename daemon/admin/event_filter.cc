@@ -49,9 +49,11 @@ bool EventFilter::Matches(const EventRecord& record) const {
 }
 
 bool EventFilter::MatchesSocket(const EventRecord& record) const {
-  // The policy asks before it is known what socket it is about.
-  const bool of_socket = record.kind >= JournalEvent::KIND_SOCKET_OPENED &&
-                         record.kind != JournalEvent::KIND_SOCKET_REFUSED;
+  // Refused lookups are no socket's.
+  const bool of_socket =
+      record.kind >= JournalEvent::KIND_SOCKET_OPENED &&
+      (record.kind != JournalEvent::KIND_SOCKET_REFUSED ||
+       record.socket_id != 0 || record.listener_socket_id != 0);
   if (!request_.planes().empty() &&
       (!of_socket || !IsWanted(request_.planes(), record.plane))) {
     return false;

@@ -26,6 +26,8 @@ void Fill(const EventRecord& record, uint64_t sequence,
   event->set_protocol(record.protocol);
   event->set_linux_errno(record.linux_errno);
   event->set_suppressed(record.suppressed);
+  event->set_action(record.action);
+  event->set_host(ToValidUtf8(std::string(record.host())));
   event->set_detail(ToValidUtf8(std::string(record.detail())));
   if (!record.local.empty()) {
     EncodeAddress(record.local, event->mutable_local());

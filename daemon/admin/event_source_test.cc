@@ -161,7 +161,22 @@ TEST_F(EventSourceTest, APlaneIsOfSocketsAlone) {
   Append(1);
   Append(2, kUser, JournalEvent::KIND_SOCKET_REFUSED);
   Append(3, kUser, JournalEvent::KIND_SOCKET_OPENED);
-  EXPECT_THAT(ClientsOf(Next(&source)), ElementsAre(3));
+  // Refusals are, unless a lookup was.
+  EventRecord record;
+  record.kind = JournalEvent::KIND_SOCKET_REFUSED;
+  record.client_id = 4;
+  record.uid = kUser;
+  record.socket_id = 1;
+  journal_.Append(record);
+  record.client_id = 5;
+  record.plane = wsp::v1::PLANE_RELAYED;
+  journal_.Append(record);
+  record.client_id = 6;
+  record.plane = wsp::v1::PLANE_UNSPECIFIED;
+  record.socket_id = 0;
+  record.listener_socket_id = 1;
+  journal_.Append(record);
+  EXPECT_THAT(ClientsOf(Next(&source)), ElementsAre(3, 4, 6));
 }
 
 TEST_F(EventSourceTest, AListenersEventsAreThoseOfWhatItAccepts) {

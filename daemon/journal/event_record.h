@@ -37,6 +37,8 @@ struct EventRecord {
   uint64_t socket_id = 0;
   uint64_t cookie = 0;
   uint64_t listener_socket_id = 0;
+  // Of KIND_SOCKET_REFUSED.
+  wsp::v1::PolicyAction action = wsp::v1::POLICY_ACTION_UNSPECIFIED;
   pid_t pid = 0;
   uid_t uid = 0;
   int protocol = 0;
@@ -49,16 +51,27 @@ struct EventRecord {
   NetAddress peer;
 
   // What doesn't fit is left out.
-  void SetDetail(absl::string_view text) {
-    detail_size_ =
-        static_cast<uint8_t>(std::min(text.size(), sizeof(detail_bytes_)));
-    memcpy(detail_bytes_, text.data(), detail_size_);
-  }
-  absl::string_view detail() const { return {detail_bytes_, detail_size_}; }
+  void SetDetail(absl::string_view text) { detail_.Set(text); }
+  absl::string_view detail() const { return detail_.text(); }
+  void SetHost(absl::string_view name) { host_.Set(name); }
+  absl::string_view host() const { return host_.text(); }
 
  private:
-  uint8_t detail_size_ = 0;
-  char detail_bytes_[63] = {};
+  class ShortText {
+   public:
+    void Set(absl::string_view text) {
+      size_ = static_cast<uint8_t>(std::min(text.size(), sizeof(bytes_)));
+      memcpy(bytes_, text.data(), size_);
+    }
+    absl::string_view text() const { return {bytes_, size_}; }
+
+   private:
+    uint8_t size_ = 0;
+    char bytes_[63] = {};
+  };
+
+  ShortText detail_;
+  ShortText host_;
 };
 
 }  // namespace wspd

@@ -15,7 +15,7 @@ namespace wspd {
 
 const std::shared_ptr<const ClientAccess>& ClientAccess::Unrestricted() {
   static const auto* const access = new std::shared_ptr<const ClientAccess>(
-      new ClientAccess(PolicySubject(), 0, nullptr, nullptr));
+      new ClientAccess(PolicySubject(), 0, nullptr, nullptr, nullptr));
   return *access;
 }
 
@@ -52,24 +52,30 @@ void ClientAccess::NoteResolved(absl::Span<const absl::string_view> names,
 
 // ------------------------------------------------------------------- checks
 
-int ClientAccess::Bind(const NetAddress& address) const {
+int ClientAccess::Bind(const NetAddress& address,
+                       const PolicySocket& socket) const {
   // The kernel would ask for the daemon's privilege.
   if (!MayBindPort(subject_, address.port())) return EACCES;
-  return free() ? 0 : CheckLocal(Action::kBind, address);
+  return free() ? 0 : Check(Action::kBind, address, socket);
 }
 
-int ClientAccess::CheckConnect(const NetAddress& address, bool datagram) const {
-  const int error = Check(Action::kConnect, address, address.port());
+int ClientAccess::CheckConnect(const NetAddress& address, bool datagram,
+                               const PolicySocket& socket) const {
+  const int error = Check(Action::kConnect, address, socket);
   if (error != 0 || !datagram) return error;
-  return Check(Action::kSend, address, address.port());
+  return Check(Action::kSend, address, socket);
 }
 
-int ClientAccess::CheckAccept(const NetAddress& peer, int accepted) const {
-  return Check(Action::kAccept, peer, NetAddress::LocalOf(accepted).port());
+int ClientAccess::CheckAccept(const NetAddress& peer, int accepted,
+                              const PolicySocket& listener) const {
+  return Check(Action::kAccept, peer, listener, NetAddress::LocalOf(accepted));
 }
 
 int ClientAccess::Check(Action action, const NetAddress& address,
-                        uint16_t port) const {
+                        const PolicySocket& socket,
+                        const NetAddress& local) const {
+  const uint16_t port =
+      action == Action::kAccept ? local.port() : address.port();
   const Published<ClientRules>::Reader rules(rules_);
   if (rules.get() == nullptr) return 0;
   const ResolvedHosts::Reader known(*hosts_);
@@ -83,7 +89,9 @@ int ClientAccess::Check(Action action, const NetAddress& address,
   if (decision.allowed && decision.log == kNoRank) return 0;
   PolicyEvent event;
   event.action = action;
+  event.socket = socket;
   event.address = address;
+  event.local = local;
   event.port = port;
   const auto hosts = hosts_of(ToIpAddress(address));
   if (!hosts.empty()) event.host = hosts[0];
@@ -109,6 +117,8 @@ int ClientAccess::Conclude(const ClientRules& rules, const Decision& decision,
     event.rule = rules.rules().NameOf(rank);
     observer_->OnPolicyEvent(event);
   };
+  event.client_id =
+      client_id_ == nullptr ? 0 : client_id_->load(std::memory_order_relaxed);
   event.pid = pid_;
   event.uid = subject_.uid;
   if (decision.log != kNoRank) tell(false, decision.log);

@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_POLICY_CLIENT_ACCESS_H_
 #define WSPD_DAEMON_POLICY_CLIENT_ACCESS_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,6 +19,9 @@
 
 namespace wspd {
 
+// The number of the client that a process is now; 0: of none. Others change it.
+using ClientNumber = std::shared_ptr<const std::atomic<uint64_t>>;
+
 // What one process may do, by the rules in force: where everything asks that
 // takes an address from a client. Denials are told to the observer.
 //
@@ -28,29 +33,32 @@ class ClientAccess {
   // Who may do everything.
   static const std::shared_ptr<const ClientAccess>& Unrestricted();
 
-  // All functions give 0 or EACCES; `address` isn't empty.
+  // All functions give 0 or EACCES; `address` isn't empty. `socket` is what
+  // asks, for those who are told; SocketAccess has it always.
 
   // `datagram`: what is connected isn't asked about when it sends.
-  int Connect(const NetAddress& address, bool datagram) const {
-    return free() ? 0 : CheckConnect(address, datagram);
+  int Connect(const NetAddress& address, bool datagram,
+              const PolicySocket& socket = {}) const {
+    return free() ? 0 : CheckConnect(address, datagram, socket);
   }
   // Also what the user could not bind without the daemon: see MayBindPort().
-  int Bind(const NetAddress& address) const;
-  int Listen(const NetAddress& address) const {
-    return free() ? 0 : CheckLocal(Action::kListen, address);
+  int Bind(const NetAddress& address, const PolicySocket& socket = {}) const;
+  int Listen(const NetAddress& address, const PolicySocket& socket = {}) const {
+    return free() ? 0 : Check(Action::kListen, address, socket);
   }
   // `accepted`: the connection's descriptor, from `peer`.
-  int Accept(const NetAddress& peer, int accepted) const {
-    return free() ? 0 : CheckAccept(peer, accepted);
+  int Accept(const NetAddress& peer, int accepted,
+             const PolicySocket& listener = {}) const {
+    return free() ? 0 : CheckAccept(peer, accepted, listener);
   }
-  int Send(const NetAddress& address) const {
-    return free() ? 0 : CheckPeer(Action::kSend, address);
+  int Send(const NetAddress& address, const PolicySocket& socket = {}) const {
+    return free() ? 0 : Check(Action::kSend, address, socket);
   }
   int ResolveHost(absl::string_view name) const {
     return free() ? 0 : CheckHost(name);
   }
   int ResolveAddress(const NetAddress& address) const {
-    return free() ? 0 : CheckPeer(Action::kResolve, address);
+    return free() ? 0 : Check(Action::kResolve, address, {});
   }
 
   // The daemon has found `addresses` for the client by these names, the one
@@ -67,24 +75,23 @@ class ClientAccess {
  private:
   friend class PolicyStore;
 
-  ClientAccess(PolicySubject subject, pid_t pid,
+  ClientAccess(PolicySubject subject, pid_t pid, ClientNumber client_id,
                std::shared_ptr<ResolvedHosts> hosts, PolicyObserver* observer)
       : subject_(std::move(subject)),
         pid_(pid),
+        client_id_(std::move(client_id)),
         hosts_(std::move(hosts)),
         observer_(observer) {}
 
   bool free() const { return !rules_.has_value(); }
 
-  int CheckConnect(const NetAddress& address, bool datagram) const;
-  int CheckPeer(Action action, const NetAddress& address) const {
-    return Check(action, address, address.port());
-  }
-  int CheckLocal(Action action, const NetAddress& address) const {
-    return Check(action, address, address.port());
-  }
-  int CheckAccept(const NetAddress& peer, int accepted) const;
-  int Check(Action action, const NetAddress& address, uint16_t port) const;
+  int CheckConnect(const NetAddress& address, bool datagram,
+                   const PolicySocket& socket) const;
+  int CheckAccept(const NetAddress& peer, int accepted,
+                  const PolicySocket& listener) const;
+  // `local`: of kAccept.
+  int Check(Action action, const NetAddress& address,
+            const PolicySocket& socket, const NetAddress& local = {}) const;
   int CheckHost(absl::string_view name) const;
   // Tells what is to be told of a decision. 0 or EACCES.
   int Conclude(const ClientRules& rules, const Decision& decision,
@@ -92,10 +99,40 @@ class ClientAccess {
 
   const PolicySubject subject_;
   const pid_t pid_;
+  // May be null.
+  const ClientNumber client_id_;
   const std::shared_ptr<ResolvedHosts> hosts_;
   PolicyObserver* const observer_;
   // Null where nothing is denied or logged.
   Published<ClientRules> rules_;
+};
+
+// What a process may do by one of its sockets: ClientAccess's functions. A
+// value; lives no longer than what it was made from.
+class SocketAccess {
+ public:
+  SocketAccess(const ClientAccess& access, const PolicySocket& socket)
+      : access_(&access), socket_(socket) {}
+
+  int Connect(const NetAddress& address, bool datagram) const {
+    return access_->Connect(address, datagram, socket_);
+  }
+  int Bind(const NetAddress& address) const {
+    return access_->Bind(address, socket_);
+  }
+  int Listen(const NetAddress& address) const {
+    return access_->Listen(address, socket_);
+  }
+  int Accept(const NetAddress& peer, int accepted) const {
+    return access_->Accept(peer, accepted, socket_);
+  }
+  int Send(const NetAddress& address) const {
+    return access_->Send(address, socket_);
+  }
+
+ private:
+  const ClientAccess* access_;
+  PolicySocket socket_;
 };
 
 }  // namespace wspd

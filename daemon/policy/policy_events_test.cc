@@ -1,6 +1,7 @@
 #include "daemon/policy/policy_events.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 
 #include "gtest/gtest.h"
 
@@ -10,11 +11,14 @@ namespace {
 PolicyEvent Denial() {
   PolicyEvent event;
   event.denied = true;
+  event.client_id = 6;
   event.pid = 7;
   event.uid = 8;
   event.action = Action::kConnect;
   event.address = NetAddress::Any(AF_INET, 80);
+  event.host = "www.example.com";
   event.rule = "the rule";
+  event.socket = {wsp::v1::PLANE_RELAYED, IPPROTO_TCP, 9, 10};
   return event;
 }
 
@@ -33,12 +37,41 @@ TEST(PolicyEventsTest, ADenialIsAnEventThatNamesTheRule) {
   EventRecord record;
   ASSERT_TRUE(journal.Read(&sequence, &record, &lost));
   EXPECT_EQ(record.kind, wsp::v1::JournalEvent::KIND_SOCKET_REFUSED);
+  EXPECT_EQ(record.action, wsp::v1::POLICY_ACTION_CONNECT);
+  EXPECT_EQ(record.client_id, 6u);
+  EXPECT_EQ(record.plane, wsp::v1::PLANE_RELAYED);
+  EXPECT_EQ(record.protocol, IPPROTO_TCP);
+  EXPECT_EQ(record.socket_id, 9u);
+  EXPECT_EQ(record.cookie, 10u);
+  EXPECT_EQ(record.listener_socket_id, 0u);
   EXPECT_EQ(record.pid, 7);
   EXPECT_EQ(record.uid, 8u);
   EXPECT_EQ(record.linux_errno, EACCES);
   EXPECT_EQ(record.peer.port(), 80);
   EXPECT_TRUE(record.local.empty());
   EXPECT_EQ(record.detail(), "the rule");
+  EXPECT_EQ(record.host(), "www.example.com");
+}
+
+TEST(PolicyEventsTest, WhatIsNotAcceptedIsOfItsListener) {
+  EventJournal journal;
+  PolicyEvents events;
+  events.SetJournal(&journal);
+  PolicyEvent event = Denial();
+  event.action = Action::kAccept;
+  event.local = NetAddress::Any(AF_INET, 81);
+  events.OnPolicyEvent(event);
+  uint64_t sequence = 1;
+  uint64_t lost = 0;
+  EventRecord record;
+  ASSERT_TRUE(journal.Read(&sequence, &record, &lost));
+  EXPECT_EQ(record.action, wsp::v1::POLICY_ACTION_ACCEPT);
+  EXPECT_EQ(record.listener_socket_id, 9u);
+  EXPECT_EQ(record.socket_id, 0u);
+  EXPECT_EQ(record.cookie, 0u);
+  EXPECT_EQ(record.plane, wsp::v1::PLANE_RELAYED);
+  EXPECT_EQ(record.peer.port(), 80);
+  EXPECT_EQ(record.local.port(), 81);
 }
 
 TEST(PolicyEventsTest, ManyDriveNobodysOut) {

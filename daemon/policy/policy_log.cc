@@ -29,6 +29,7 @@ void PolicyLog::OnPolicyEvent(const PolicyEvent& event) {
     Log(LogLevel::kInfo, event.denied ? "denied by policy" : "policy logs",
         {{"rule", event.rule},
          {"action", ActionName(event.action)},
+         {"client", event.client_id},
          {"pid", event.pid},
          {"uid", event.uid},
          {"address", TextOf(event.address)},

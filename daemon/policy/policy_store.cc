@@ -21,10 +21,11 @@ void PolicyStore::Apply(const RuleSet& rules, ClientAccess* access) {
 }
 
 std::shared_ptr<const ClientAccess> PolicyStore::AccessOf(
-    const PeerIdentity& identity, const ProcessKey& key) {
+    const PeerIdentity& identity, const ProcessKey& key,
+    ClientNumber client_id) {
   std::shared_ptr<ClientAccess> access(
-      new ClientAccess(SubjectOf(identity), identity.pid, HostsOf(key),
-                       observer_),
+      new ClientAccess(SubjectOf(identity), identity.pid, std::move(client_id),
+                       HostsOf(key), observer_),
       [weak = weak_from_this(), key](ClientAccess* raw) {
         const auto self = weak.lock();
         if (self != nullptr) self->Forget(raw);

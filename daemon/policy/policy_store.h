@@ -32,9 +32,11 @@ class PolicyStore : public std::enable_shared_from_this<PolicyStore> {
 
   // What a process that has just attached may do, from now on by the rules in
   // force at the time. Looks at every rule. All that live at the same time with
-  // one `key` know the same host names.
-  std::shared_ptr<const ClientAccess> AccessOf(const PeerIdentity& identity,
-                                               const ProcessKey& key);
+  // one `key` know the same host names. `client_id`, which may be null, is for
+  // those who are told.
+  std::shared_ptr<const ClientAccess> AccessOf(
+      const PeerIdentity& identity, const ProcessKey& key,
+      ClientNumber client_id = nullptr);
 
   // Puts other rules in force: for each process at once, and for all when this
   // returns. Not called twice at the same time.

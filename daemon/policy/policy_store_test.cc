@@ -4,6 +4,8 @@
 #include <errno.h>
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -50,11 +52,21 @@ class Recorder : public PolicyObserver {
     last_ = std::string(event.denied ? "-" : "") + std::string(event.rule) +
             " " + ActionName(event.action) + " " + std::string(event.host) +
             ":" + std::to_string(event.port);
+    client_id_ = event.client_id;
+    socket_id_ = event.socket.socket_id;
     ++count_;
   }
   std::string last() {
     absl::MutexLock lock(&mu_);
     return last_;
+  }
+  uint64_t client_id() {
+    absl::MutexLock lock(&mu_);
+    return client_id_;
+  }
+  uint64_t socket_id() {
+    absl::MutexLock lock(&mu_);
+    return socket_id_;
   }
   int count() {
     absl::MutexLock lock(&mu_);
@@ -64,6 +76,8 @@ class Recorder : public PolicyObserver {
  private:
   absl::Mutex mu_;
   std::string last_ ABSL_GUARDED_BY(mu_);
+  uint64_t client_id_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t socket_id_ ABSL_GUARDED_BY(mu_) = 0;
   int count_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
@@ -79,12 +93,14 @@ class PolicyStoreTest : public testing::Test {
     identity.pid = pid;
     identity.uid = uid;
     identity.start_time_ticks = pid;
-    return store_->AccessOf(identity, ProcessKey::Of(identity, ""));
+    return store_->AccessOf(identity, ProcessKey::Of(identity, ""), client_id_);
   }
 
   Recorder recorder_;
   std::shared_ptr<PolicyStore> store_;
   std::shared_ptr<const ClientAccess> access_;
+  const std::shared_ptr<std::atomic<uint64_t>> client_id_ =
+      std::make_shared<std::atomic<uint64_t>>(0);
 };
 
 TEST_F(PolicyStoreTest, WithoutRulesAllIsAllowed) {
@@ -94,6 +110,33 @@ TEST_F(PolicyStoreTest, WithoutRulesAllIsAllowed) {
   EXPECT_EQ(access_->Send(V4("10.0.0.1", 80)), 0);
   EXPECT_EQ(access_->ResolveHost("example.com"), 0);
   EXPECT_EQ(recorder_.count(), 0);
+}
+
+TEST_F(PolicyStoreTest, ADenialNamesClientAndSocket) {
+  Make("rules { verdict: DENY }");
+  // That which the process is by then.
+  *client_id_ = 5;
+  const PolicySocket socket = {wsp::v1::PLANE_UNSPECIFIED, 6, 7, 0};
+  const SocketAccess access(*access_, socket);
+  const NetAddress address = V4("10.0.0.1", 80);
+  for (const auto& ask : std::vector<std::function<int()>>{
+           [&] { return access.Connect(address, false); },
+           [&] { return access.Bind(address.WithPort(0)); },
+           [&] { return access.Listen(address); },
+           [&] { return access.Accept(address, -1); },
+           [&] { return access.Send(address); }}) {
+    const int count = recorder_.count();
+    EXPECT_EQ(ask(), EACCES);
+    EXPECT_EQ(recorder_.count(), count + 1);
+    EXPECT_EQ(recorder_.client_id(), 5u);
+    EXPECT_EQ(recorder_.socket_id(), 7u);
+  }
+  EXPECT_EQ(access_->ResolveHost("example.com"), EACCES);
+  EXPECT_EQ(recorder_.client_id(), 5u);
+  EXPECT_EQ(recorder_.socket_id(), 0u);
+  *client_id_ = 0;
+  EXPECT_EQ(access.Send(address), EACCES);
+  EXPECT_EQ(recorder_.client_id(), 0u);
 }
 
 TEST_F(PolicyStoreTest, ADenialNamesItsRule) {

@@ -120,7 +120,8 @@ AcceptQueue::Result AcceptQueue::Accept(int real, const Inherited& inherited) {
     LogScarcity(listener_, error);
     return Result::kScarce;
   }
-  if (listener_.access->Accept(peer, accepted.get()) != 0) {
+  const SocketAccess access(*listener_.access, InQuestion(listener_));
+  if (access.Accept(peer, accepted.get()) != 0) {
     ResetAndClose(std::move(accepted));
     owner.Uncount();
     // Else whom the rules deny could use up what those they let in need.

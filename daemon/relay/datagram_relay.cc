@@ -197,7 +197,7 @@ bool DatagramRelay::Read(DatagramBatch* batch, int slot, Outgoing* outgoing) {
     return false;
   }
   const NetAddress& to = outgoing->datagrams[outgoing->count].to;
-  if (!to.empty() && access_->Send(to) != 0) {
+  if (!to.empty() && access_.Send(to) != 0) {
     // The program hears of it with its next call.
     error_ = EACCES;
     Drop("denied by policy", EACCES);

@@ -49,10 +49,11 @@ class DatagramRelay {
     int drop_error = 0;
   };
 
-  // `user_bytes`: see DatagramBacklog. `access`: what the program may do, which
-  // outlives this.
+  // `user_bytes`: see DatagramBacklog. `access`: what the program may do by the
+  // socket.
   DatagramRelay(int real, int end, std::atomic<size_t>* user_bytes,
-                const ClientAccess* access = ClientAccess::Unrestricted().get())
+                const SocketAccess& access = {*ClientAccess::Unrestricted(),
+                                              {}})
       : real_(real),
         end_(end),
         access_(access),
@@ -154,7 +155,7 @@ class DatagramRelay {
 
   const int real_;
   const int end_;
-  const ClientAccess* const access_;
+  const SocketAccess access_;
   Counts counts_;
   // Of the last Run().
   Allowance allowance_;

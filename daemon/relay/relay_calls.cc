@@ -29,7 +29,7 @@ bool TakeAddress(bool present, const wsp::v1::SocketAddress& from,
   return !present || DecodeAddress(from, to);
 }
 
-int Bind(const wsp::v1::LinuxBind& request, const ClientAccess& access,
+int Bind(const wsp::v1::LinuxBind& request, const SocketAccess& access,
          RelayedSocket* socket) {
   NetAddress address;
   if (!request.has_address() || !DecodeAddress(request.address(), &address)) {
@@ -39,7 +39,7 @@ int Bind(const wsp::v1::LinuxBind& request, const ClientAccess& access,
   return socket->Bind(address);
 }
 
-int Connect(const wsp::v1::LinuxConnect& request, const ClientAccess& access,
+int Connect(const wsp::v1::LinuxConnect& request, const SocketAccess& access,
             RelayedSocket* socket, LinuxCallResult* result) {
   NetAddress address;
   int refused = 0;
@@ -59,7 +59,7 @@ int Connect(const wsp::v1::LinuxConnect& request, const ClientAccess& access,
   return error;
 }
 
-int Listen(const wsp::v1::LinuxListen& request, const ClientAccess& access,
+int Listen(const wsp::v1::LinuxListen& request, const SocketAccess& access,
            RelayedSocket* socket) {
   NetAddress local;
   const int error = socket->UseReal([&local](int fd) {
@@ -71,7 +71,7 @@ int Listen(const wsp::v1::LinuxListen& request, const ClientAccess& access,
   return denied != 0 ? denied : socket->Listen(request.backlog());
 }
 
-int Send(const wsp::v1::LinuxSend& request, const ClientAccess& access,
+int Send(const wsp::v1::LinuxSend& request, const SocketAccess& access,
          RelayedSocket* socket, LinuxCallResult* result) {
   NetAddress to;
   if (!TakeAddress(request.has_to(), request.to(), &to)) return EINVAL;
@@ -128,7 +128,7 @@ int GetOption(const wsp::v1::LinuxGetOption& request, RelayedSocket* socket,
 }
 
 int SetOption(const wsp::v1::LinuxSetOption& request,
-              const ClientAccess& access, RelayedSocket* socket) {
+              const SocketAccess& access, RelayedSocket* socket) {
   const std::string& value = request.value();
   if (value.size() > kMostValueBytes) return EINVAL;
   switch (RuleOfSetting(request.level(), request.name(), value.data(),
@@ -257,8 +257,10 @@ int Shutdown(const wsp::v1::LinuxShutdown& request, RelayedSocket* socket) {
 
 }  // namespace
 
-int RunRelayCall(const LinuxCallRequest& request, const ClientAccess& access,
-                 RelayedSocket* socket, LinuxCallResult* result) {
+int RunRelayCall(const LinuxCallRequest& request,
+                 const ClientAccess& client_access, RelayedSocket* socket,
+                 LinuxCallResult* result) {
+  const SocketAccess access(client_access, socket->InQuestion());
   switch (request.request_case()) {
     case LinuxCallRequest::kBind:
       return Bind(request.bind(), access, socket);

@@ -7,6 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/journal/event_journal.h"
+#include "daemon/journal/event_reader.h"
+#include "daemon/policy/policy_events.h"
 #include "daemon/policy/policy_store.h"
 #include "daemon/policy/rule_set.h"
 #include "daemon/relay/relay_address.h"
@@ -59,11 +62,13 @@ class RelayPolicyTest : public RelayFixture {
   RelayPolicyTest() { Start(); }
 
   void Apply(const std::string& text) {
-    store_ = PolicyStore::Create(Parse(text));
+    events_.SetJournal(&journal_);
+    store_ = PolicyStore::Create(Parse(text), &events_);
     PeerIdentity identity;
     identity.pid = 42;
     identity.start_time_ticks = 1;
-    access_ = store_->AccessOf(identity, ProcessKey::Of(identity, ""));
+    access_ = store_->AccessOf(identity, ProcessKey::Of(identity, ""),
+                               ClientNumber(owner_, &owner_->client_id));
   }
 
   Relayed MakeRestricted(int type, int family = AF_INET) {
@@ -135,6 +140,8 @@ class RelayPolicyTest : public RelayFixture {
               static_cast<ssize_t>(message.size()));
   }
 
+  EventJournal journal_;
+  PolicyEvents events_;
   // In place of owner_; null: owner_.
   std::shared_ptr<SocketOwner> limited_;
   std::shared_ptr<PolicyStore> store_;
@@ -265,6 +272,36 @@ TEST_F(RelayPolicyTest, OptionsThatJoinGroupsAreDenied) {
   EXPECT_EQ(join(IP_ADD_MEMBERSHIP, &any, sizeof(any)), 0);
 }
 
+// By calls and without.
+TEST_F(RelayPolicyTest, RefusalsNameClientAndSocket) {
+  Apply(kDenyRule);
+  owner_->client_id = 5;
+  const Relayed stream = MakeRestricted(SOCK_STREAM);
+  const Relayed datagrams = MakeRestricted(SOCK_DGRAM);
+  EXPECT_EQ(Connect(stream, At(kDenied, 4000)), EACCES);
+  EXPECT_EQ(Bind(stream, At(kDenied, 0)), EACCES);
+  EXPECT_EQ(Send(datagrams, At(kDenied, 4000)), EACCES);
+  EventReader reader(&journal_);
+  std::vector<EventRecord> refused = reader.Read();
+  ASSERT_EQ(refused.size(), 3u);
+  owner_->client_id = 0;
+  Write(datagrams, At(kDenied, 4000), "denied");
+  refused.push_back(
+      reader.AwaitKind(wsp::v1::JournalEvent::KIND_SOCKET_REFUSED).at(0));
+  for (size_t i = 0; i < refused.size(); ++i) {
+    const EventRecord& event = refused[i];
+    const RelayedSocketInfo& info = (i < 2 ? stream : datagrams).socket->info();
+    // Its program has another one, or none, by then.
+    EXPECT_EQ(event.client_id, i < 3 ? 5u : 0u);
+    EXPECT_EQ(event.pid, 42);
+    EXPECT_EQ(event.plane, wsp::v1::PLANE_RELAYED);
+    EXPECT_EQ(event.protocol, i < 2 ? IPPROTO_TCP : IPPROTO_UDP);
+    EXPECT_EQ(event.socket_id, info.number);
+    EXPECT_EQ(event.cookie, info.cookie);
+    EXPECT_EQ(WordsOf(event), "socket_refused 13 no");
+  }
+}
+
 // Whoever isn't let in would else use up what those who are need.
 TEST_F(RelayPolicyTest, DeniedConnectionsCostNoRate) {
   limited_ = std::make_shared<SocketOwner>(
@@ -323,6 +360,15 @@ TEST_F(RelayPolicyTest, WhatIsNotToBeAcceptedIsReset) {
   char byte;
   EXPECT_EQ(recv(denied.get(), &byte, 1, 0), -1);
   EXPECT_EQ(errno, ECONNRESET);
+  const EventRecord refused =
+      EventReader(&journal_)
+          .AwaitKind(wsp::v1::JournalEvent::KIND_SOCKET_REFUSED)
+          .at(0);
+  EXPECT_EQ(refused.plane, wsp::v1::PLANE_RELAYED);
+  EXPECT_EQ(refused.listener_socket_id, listener.socket->info().number);
+  EXPECT_EQ(refused.socket_id, 0u);
+  EXPECT_EQ(refused.local.port(), port);
+  EXPECT_EQ(refused.peer.port(), NetAddress::LocalOf(denied.get()).port());
   const OwnedFd allowed = ConnectToLoopback(port);
   wsp::relay::Accepted message;
   ASSERT_EQ(recv(listener.program.get(), &message, sizeof(message), 0),

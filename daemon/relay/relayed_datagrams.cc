@@ -47,7 +47,7 @@ RelayedDatagrams::RelayedDatagrams(RelayedSocketInfo info, OwnedFd link,
                     table),
       relay_(real_.get(), link_.get(),
              &this->info().owner->user->datagram_bytes,
-             this->info().access.get()) {}
+             SocketAccess(*this->info().access, InQuestion())) {}
 
 int RelayedDatagrams::Start() {
   absl::MutexLock lock(&mu_);

@@ -27,6 +27,15 @@ int64_t CoarseNowNs() {
 
 }  // namespace
 
+PolicySocket InQuestion(const RelayedSocketInfo& info) {
+  PolicySocket socket;
+  socket.plane = wsp::v1::PLANE_RELAYED;
+  socket.protocol = info.kind.protocol;
+  socket.socket_id = info.number;
+  socket.cookie = info.cookie;
+  return socket;
+}
+
 RelayedSocket::RelayedSocket(RelayedSocketInfo info, OwnedFd link, OwnedFd real,
                              RelayLoop* loop, RelayedSockets* table)
     : RelayHandler(info.owner.get()),

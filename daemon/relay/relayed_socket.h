@@ -51,6 +51,9 @@ struct RelayedSocketInfo {
   std::shared_ptr<const ClientAccess> access = ClientAccess::Unrestricted();
 };
 
+// As rules are asked about the socket.
+PolicySocket InQuestion(const RelayedSocketInfo& info);
+
 // Of a connection.
 struct RelayedEndpoints {
   NetAddress local;
@@ -88,6 +91,8 @@ class RelayedSocket : public RelayHandler,
                 RelayLoop* loop, RelayedSockets* table);
 
   const RelayedSocketInfo& info() const { return info_; }
+  // As rules are asked about it.
+  PolicySocket InQuestion() const { return wspd::InQuestion(info_); }
 
   // Writes down that there is one more. Of an accepted one `endpoints` are
   // known. Called once, by the table, before Start().

@@ -70,11 +70,14 @@ class SessionEnvironment {
   RelayedSockets* relayed_sockets() const { return relayed_sockets_; }
   // May be null.
   PolicyStore* policy() const { return policy_; }
-  // What a process may do by the rules.
-  std::shared_ptr<const ClientAccess> AccessOf(const PeerIdentity& identity,
-                                               const ProcessKey& key) const {
-    return policy_ == nullptr ? ClientAccess::Unrestricted()
-                              : policy_->AccessOf(identity, key);
+  // What a process may do by the rules. `owner` is its own.
+  std::shared_ptr<const ClientAccess> AccessOf(
+      const PeerIdentity& identity, const ProcessKey& key,
+      const std::shared_ptr<SocketOwner>& owner) const {
+    return policy_ == nullptr
+               ? ClientAccess::Unrestricted()
+               : policy_->AccessOf(identity, key,
+                                   ClientNumber(owner, &owner->client_id));
   }
   // Those that a client of the user `uid` has at the moment who may do what
   // `access` says, as much of it as `quota` says; null: any amount. Where there

@@ -194,8 +194,10 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
   // Of each attachment anew: the process may have become another user's since
   // the last one.
   const ProcessKey key = ProcessKey::Of(peer.identity, token);
+  std::shared_ptr<SocketOwner> owner =
+      environment_->owners()->Of(key, peer.identity);
   std::shared_ptr<const ClientAccess> access =
-      environment_->AccessOf(peer.identity, key);
+      environment_->AccessOf(peer.identity, key, owner);
   absl::MutexLock lock(&mu_);
   auto found = clients_.find(key);
   if (found == clients_.end()) {
@@ -207,8 +209,6 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
       return absl::ResourceExhaustedError(absl::StrCat(
           "the daemon's limit of ", limits_->get().clients, " clients"));
     }
-    std::shared_ptr<SocketOwner> owner =
-        environment_->owners()->Of(key, peer.identity);
     found = clients_.emplace(key, ClientEntry()).first;
     found->second.client = std::make_shared<Client>(
         next_client_++, key, std::move(peer), limits_, std::move(owner),

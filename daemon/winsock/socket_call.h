@@ -22,7 +22,7 @@ class SocketCall {
 
   // What the client may do with addresses. A denial is logged: to be asked with
   // no lock of a socket held.
-  const ClientAccess& access() const { return from_->sink()->access(); }
+  SocketAccess access() const { return from_->access(); }
 
   // Ends the call; with no lock of a socket held.
   void Finish(CallResult result) const {

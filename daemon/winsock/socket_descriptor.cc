@@ -23,6 +23,13 @@ SocketDescriptor::SocketDescriptor(std::shared_ptr<WinsockSocket> socket,
 
 SocketDescriptor::~SocketDescriptor() = default;
 
+SocketAccess SocketDescriptor::access() const {
+  PolicySocket socket;
+  socket.protocol = socket_->protocol();
+  socket.socket_id = socket_id_;
+  return SocketAccess(sink_->access(), socket);
+}
+
 void SocketDescriptor::Handle(const Call& call) {
   socket_->Handle(SocketCall(call, shared_from_this()));
 }

@@ -66,6 +66,8 @@ class SocketDescriptor : public OperationSink,
   const std::shared_ptr<CallSink>& sink() const { return sink_; }
   uint64_t socket_id() const { return socket_id_; }
   uint64_t made_by() const { return made_by_; }
+  // What the client may do by this socket.
+  SocketAccess access() const;
   Lingerer::Owner owner() const { return sink_->OwnerOf(socket_id_); }
 
   // ---- for WinsockSocket
@@ -106,7 +108,7 @@ class SocketDescriptor : public OperationSink,
   void Flush() override;
   bool MayReceive() const override { return sink_->MayReceive(); }
   bool MayAccept(const AcceptedConnection& connection) const override {
-    return sink_->access().Accept(connection.peer, connection.fd.get()) == 0;
+    return access().Accept(connection.peer, connection.fd.get()) == 0;
   }
   bool closed() const override { return closed_.load(); }
 

@@ -30,7 +30,7 @@ EventRecord WinsockSocket::RecordLocked(JournalEvent::Kind kind,
   record.socket_id = holder.socket_id;
   record.pid = holder.pid;
   record.uid = holder.uid;
-  record.protocol = type_ == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+  record.protocol = protocol();
   record.local = local_;
   record.peer = peer_;
   return record;

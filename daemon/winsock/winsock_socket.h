@@ -2,6 +2,8 @@
 #define WSPD_DAEMON_WINSOCK_WINSOCK_SOCKET_H_
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <cstdint>
@@ -92,6 +94,10 @@ class WinsockSocket : public OperationSink,
     bool nonblocking;
   };
   Shared DescribeShared() const;
+  // IPPROTO_*.
+  int protocol() const {
+    return type_ == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+  }
   void SetCreationFlags(uint32_t flags);
 
   // Keeps it alive without a descriptor, as a ticket does (reference, section

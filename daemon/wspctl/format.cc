@@ -258,11 +258,14 @@ std::string FormatEvents(const wsp::v1::WatchEventsResponse& response,
                     " ", EventKindName(event.kind()),
                     " client=", event.client_id(), " pid=", event.pid(),
                     " uid=", event.uid());
-    if (event.socket_id() != 0 || event.cookie() != 0) {
-      absl::StrAppendFormat(&text, " socket=%s plane=%s protocol=%s",
-                            SocketNumber(event.socket_id(), event.cookie()),
-                            PlaneName(event.plane()),
-                            ProtocolName(event.protocol()));
+    const bool has_number = event.socket_id() != 0 || event.cookie() != 0;
+    if (has_number) {
+      absl::StrAppend(
+          &text, " socket=", SocketNumber(event.socket_id(), event.cookie()));
+    }
+    if (has_number || event.listener_socket_id() != 0) {
+      absl::StrAppend(&text, " plane=", PlaneName(event.plane()),
+                      " protocol=", ProtocolName(event.protocol()));
     }
     if (event.listener_socket_id() != 0) {
       absl::StrAppendFormat(&text, " listener=%016x",
@@ -273,6 +276,14 @@ std::string FormatEvents(const wsp::v1::WatchEventsResponse& response,
     }
     if (event.has_peer()) {
       absl::StrAppend(&text, " peer=", FormatAddress(event.peer()));
+    }
+    if (event.action() != wsp::v1::POLICY_ACTION_UNSPECIFIED) {
+      absl::StrAppend(&text, " action=",
+                      ShortName(wsp::v1::PolicyAction_Name(event.action()),
+                                "POLICY_ACTION_"));
+    }
+    if (!event.host().empty()) {
+      absl::StrAppend(&text, " host=\"", Escape(event.host()), "\"");
     }
     if (event.linux_errno() != 0) {
       absl::StrAppend(&text, " error=\"", strerror(event.linux_errno()), "\"");

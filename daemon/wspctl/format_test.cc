@@ -321,6 +321,13 @@ TEST(FormatEventsTest, ALineEach) {
   event->mutable_peer()->mutable_ipv4()->set_port(80);
   event->set_linux_errno(EACCES);
   event->set_suppressed(7);
+  event->set_action(wsp::v1::POLICY_ACTION_CONNECT);
+  event->set_host("a\nb");
+  event = response.add_events();
+  event->set_kind(wsp::v1::JournalEvent::KIND_SOCKET_REFUSED);
+  event->set_listener_socket_id(16);
+  event->set_protocol(IPPROTO_TCP);
+  event->set_action(wsp::v1::POLICY_ACTION_ACCEPT);
   event = response.add_events();
   event->set_kind(wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED);
   event->set_socket_id(17);
@@ -339,7 +346,11 @@ TEST(FormatEventsTest, ALineEach) {
             "detail=\"a\\nb\"\n"
             "1970-01-01T00:00:00.000+00:00 socket_refused client=0 pid=0 uid=0 "
             "socket=0000000000000010 plane=relayed protocol=tcp "
-            "peer=127.0.0.1:80 error=\"Permission denied\" suppressed=7\n"
+            "peer=127.0.0.1:80 action=connect host=\"a\\nb\" "
+            "error=\"Permission denied\" suppressed=7\n"
+            "1970-01-01T00:00:00.000+00:00 socket_refused client=0 pid=0 uid=0 "
+            "plane=forwarded protocol=tcp listener=0000000000000010 "
+            "action=accept\n"
             "1970-01-01T00:00:00.000+00:00 socket_accepted client=0 pid=0 "
             "uid=0 socket=0000000000000011 plane=forwarded protocol=tcp "
             "listener=0000000000000010\n"
@@ -347,7 +358,7 @@ TEST(FormatEventsTest, ALineEach) {
             "socket=sk:abc plane=lent protocol=tcp "
             "listener=0000000000000010\n");
   const std::string json = FormatEventsJson(response);
-  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 5);
+  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 6);
   EXPECT_THAT(json, HasSubstr("{\"lost\":\"3\"}\n"));
   EXPECT_THAT(json, HasSubstr("\"kind\":\"KIND_CLIENT_DIED\""));
   EXPECT_THAT(json, HasSubstr("\"peer\":\"127.0.0.1:80\","));

@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -75,10 +76,18 @@ class Watch:
         self.channel.close()
 
 
-class EventsTest(unittest.TestCase):
+class EventsCase(unittest.TestCase):
+
+    # Of the daemon's configuration.
+    configuration = ""
 
     def setUp(self):
-        self.daemon = daemon_process.DaemonProcess(WSPD)
+        config = tempfile.NamedTemporaryFile("w", suffix=".textproto")
+        self.addCleanup(config.close)
+        config.write(self.configuration)
+        config.flush()
+        self.daemon = daemon_process.DaemonProcess(WSPD, "--config",
+                                                   config.name)
         self.daemon.__enter__()
         self.addCleanup(self.stop)
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -123,6 +132,9 @@ class EventsTest(unittest.TestCase):
         peer, _ = self.listener.accept()
         self.addCleanup(peer.close)
         return socket_id, peer
+
+
+class EventsTest(EventsCase):
 
     def test_lives_of_sockets(self):
         watch = self.watch()
@@ -271,6 +283,105 @@ class EventsTest(unittest.TestCase):
             self.assertEqual(response.next_sequence, expected)
         self.assertGreater(lost, 0)
         self.assertGreaterEqual(last.sequence, 4 * sockets)
+
+
+class RefusalsTest(EventsCase):
+
+    configuration = """policy {
+      rules { name: "no two" verdict: DENY addresses: "127.0.0.2" }
+      rules { name: "no name" verdict: DENY actions: RESOLVE
+              hosts: "bad.example" } }"""
+
+    def refuse(self, client, request, socket_id=0, **fields):
+        completion = client.call(request, socket_id, **fields)
+        self.assertEqual(completion.linux_errno, errno.EACCES, completion)
+
+    def refused(self, watch):
+        (event,) = watch.until(lambda e: True)
+        self.assertEqual(words(event).split()[:2], ["refused", "EACCES"])
+        return event
+
+    def test_say_whose_and_what(self):
+        everything = self.watch()
+        client, other = self.started(), self.started()
+        watch = self.watch(kinds=[EVENT.KIND_SOCKET_REFUSED])
+        stream = self.make(client)
+        datagrams = self.make(client, PROVIDER.SocketRequest.TYPE_DATAGRAM,
+                              IPPROTO_UDP)
+        denied = client.ipv4(LOOPBACK + 1, self.port)
+        port = self.port
+        self.refuse(client, "connect", stream, address=denied)
+        self.refuse(client, "bind", stream,
+                    address=client.ipv4(LOOPBACK + 1, 0))
+        self.refuse(client, "send_to", datagrams, to=denied, data=b"x")
+        number = everything.until(lambda e: True)[0].client_id
+        for action, socket_id, protocol, local, peer in (
+                ("CONNECT", stream, IPPROTO_TCP, None, port),
+                ("BIND", stream, IPPROTO_TCP, 0, None),
+                ("SEND", datagrams, IPPROTO_UDP, None, port)):
+            event = self.refused(watch)
+            self.assertEqual(
+                (event.action, event.socket_id, event.protocol),
+                (ADMIN.PolicyAction.Value("POLICY_ACTION_" + action),
+                 socket_id, protocol))
+            self.assertEqual(
+                [end.ipv4.port if event.HasField(name) else None
+                 for name, end in (("local", event.local),
+                                   ("peer", event.peer))], [local, peer])
+            self.assertEqual(
+                (event.client_id, event.pid, event.uid, event.plane,
+                 event.detail),
+                (number, os.getpid(), os.getuid(), TYPES.PLANE_UNSPECIFIED,
+                 "no two"))
+        # A lookup is no socket's.
+        self.refuse(client, "lookup", name="bad.example",
+                    kind=PROVIDER.LookupRequest.KIND_HOST)
+        event = self.refused(watch)
+        self.assertEqual((event.client_id, event.action, event.host,
+                          event.detail, event.socket_id),
+                         (number, ADMIN.POLICY_ACTION_RESOLVE, "bad.example",
+                          "no name", 0))
+        # Nor is a connection that isn't accepted, but it has a listener.
+        listener = self.make(client)
+        bound = self.succeed(client, "bind", listener,
+                             address=client.ipv4(LOOPBACK, 0))
+        self.succeed(client, "listen", listener, backlog=5)
+        accept = dict(accepted_socket_id=client.new_socket_id())
+        with socket.socket() as peer:
+            peer.bind(("127.0.0.2", 0))
+            peer.connect(("127.0.0.1", bound.local.ipv4.port))
+            with socket.create_connection(
+                    ("127.0.0.1", bound.local.ipv4.port)):
+                self.succeed(client, "accept", listener, **accept)
+            event = self.refused(watch)
+            self.assertEqual(
+                (event.client_id, event.action, event.socket_id,
+                 event.listener_socket_id, event.local.ipv4.port,
+                 event.peer.ipv4.port),
+                (number, ADMIN.POLICY_ACTION_ACCEPT, 0, listener,
+                 bound.local.ipv4.port, peer.getsockname()[1]))
+        self.assertFilters(number, stream, listener)
+
+    def assertFilters(self, number, stream, listener):
+        """Of the refusals those that fit are shown."""
+        actions = {}
+        for name, filters in (
+                ("client", dict(client_id=number)),
+                ("no client", dict(client_id=number + 1)),
+                ("plane", dict(planes=[TYPES.PLANE_UNSPECIFIED])),
+                ("other plane", dict(planes=[TYPES.PLANE_RELAYED])),
+                ("socket", dict(socket_id=stream)),
+                ("listener", dict(socket_id=listener))):
+            watch = self.watch(from_sequence=1,
+                               kinds=[EVENT.KIND_SOCKET_REFUSED], **filters)
+            actions[name] = [
+                ADMIN.PolicyAction.Name(event.action)[len("POLICY_ACTION_"):]
+                for event in watch.events]
+        everything = ["CONNECT", "BIND", "SEND", "RESOLVE", "ACCEPT"]
+        self.assertEqual(actions, {
+            "client": everything, "no client": [],
+            "plane": ["CONNECT", "BIND", "SEND", "ACCEPT"], "other plane": [],
+            "socket": ["CONNECT", "BIND"], "listener": ["ACCEPT"]})
 
 
 def die(path, port):

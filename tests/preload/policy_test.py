@@ -4,6 +4,7 @@
 Usage: policy_test.py WSPRUN WSPD WSPCTL --plane=auto
 """
 
+import json
 import signal
 import subprocess
 import time
@@ -85,7 +86,7 @@ class PolicyTest(preload_case.PreloadCase):
             self.assertEqual(self.ask(program, call, "127.0.0.1"), "fine")
         self.assertTrue(any('denied by policy' in line and 'rule="no two"' in
                             line for line in self.daemon.log))
-        self.assertIn('"detail":"no two"', self.first_refusal())
+        self.assert_refusals(program)
         # What is wrong changes nothing, and says where.
         line = self.reload('policy {\n rules { verdict: DENY ports: "x" } }')
         self.assertIn("nothing has changed", line)
@@ -97,15 +98,56 @@ class PolicyTest(preload_case.PreloadCase):
         program.stdin.close()
         self.finish_closed(program)
 
-    def first_refusal(self):
-        """The first event of its kind, as `wspctl watch` says it."""
+    def assert_refusals(self, program):
+        """They are events of the client that the program is now, of the plane
+        that it has now: it was lent sockets by other rules."""
+        (client,) = [
+            json.loads(line) for line in self.wspctl("clients").splitlines()]
+        self.assertEqual(client["pid"], program.pid)
+        refused = self.refusals(3, "--plane", "relayed", str(program.pid))
+        self.assertEqual(
+            [(event["action"], event["client_id"], event["plane"],
+              event["detail"], event["uid"], event["host"])
+             for event in refused],
+            [("POLICY_ACTION_" + action, client["client_id"], "PLANE_RELAYED",
+              "no two", client["uid"], "")
+             for action in ("CONNECT", "SEND", "BIND")])
+        for event in refused:
+            bound = event["action"] == "POLICY_ACTION_BIND"
+            self.assertEqual(
+                (event["local"], event["peer"]),
+                ("127.0.0.2:0", "-") if bound
+                else ("-", f"127.0.0.2:{self.server.port}"))
+            self.assertNotEqual(event["socket_id"], "0")
+        # Each is the life of a socket that is told of, too.
+        first = f"{client['client_id']}/{int(refused[0]['socket_id']):016x}"
+        opened, again = self.watched(
+            2, "--kind", "socket_opened,socket_refused", "--id", first)
+        self.assertEqual(
+            (opened["kind"], opened["client_id"], opened["cookie"]),
+            ("KIND_SOCKET_OPENED", client["client_id"], again["cookie"]))
+        self.assertEqual(again, refused[0])
+
+    def wspctl(self, *arguments):
+        return subprocess.run(
+            [preload_case.WSPCTL, "--socket", self.daemon.admin_socket,
+             "--json", *arguments], stdout=subprocess.PIPE, text=True,
+            check=True, timeout=preload_case.DEADLINE).stdout
+
+    def refusals(self, count, *filters):
+        return self.watched(count, "--kind", "socket_refused", *filters)
+
+    def watched(self, count, *filters):
+        """The first events of those since the daemon's start that these let
+        through, as `wspctl watch` says them."""
         with subprocess.Popen(
                 [preload_case.WSPCTL, "--socket", self.daemon.admin_socket,
-                 "--json", "watch", "--from", "1", "--kind", "socket_refused"],
+                 "--json", "watch", "--from", "1", *filters],
                 stdout=subprocess.PIPE, text=True) as watch:
-            line = watch.stdout.readline()
+            events = [json.loads(watch.stdout.readline())
+                      for _ in range(count)]
             watch.terminate()
-        return line.replace(": ", ":")
+        return events
 
     def finish_closed(self, program):
         self.assertEqual(program.wait(preload_case.DEADLINE), 0,

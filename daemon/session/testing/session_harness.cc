@@ -111,7 +111,8 @@ SessionHarness::Attached SessionHarness::Attach(
   Attached attached;
   attached.attachment = std::make_shared<Attachment>(
       client_, std::string(16, 't'), hello, &environment_,
-      environment_.AccessOf(client_->identity(), client_->key()));
+      environment_.AccessOf(client_->identity(), client_->key(),
+                            client_->owner()));
   if (!client_->AddAttachment(attached.attachment)) abort();
   attached.stream = Resume(attached, 0);
   return attached;
