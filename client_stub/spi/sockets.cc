@@ -39,7 +39,8 @@ uint32_t ResolveKind(SocketKind* kind) {
   if (kind->family != AF_INET && kind->family != AF_INET6) {
     return WSAEAFNOSUPPORT;
   }
-  if (kind->type == SOCK_RAW) return WSAESOCKTNOSUPPORT;
+  // The daemon makes none, but its rules may say that it is told.
+  if (kind->type == SOCK_RAW) return 0;
   switch (kind->protocol) {
     case 0:
       if (kind->type == 0) kind->type = SOCK_STREAM;
@@ -75,6 +76,12 @@ uint32_t CheckArguments(LPWSAPROTOCOL_INFOW info, GROUP group, DWORD flags,
              : WSAEINVAL;
 }
 
+uint32_t WireType(int type) {
+  if (type == SOCK_STREAM) return wire::SocketRequest::TYPE_STREAM;
+  return type == SOCK_DGRAM ? wire::SocketRequest::TYPE_DATAGRAM
+                            : wire::SocketRequest::TYPE_RAW;
+}
+
 // `ticket` is that of a duplicate, or 0.
 uint32_t CreateWithDaemon(SpiCall* call, const SocketKind& kind, DWORD flags,
                           DWORD ticket, uint64_t id, Reply* reply) {
@@ -86,10 +93,7 @@ uint32_t CreateWithDaemon(SpiCall* call, const SocketKind& kind, DWORD flags,
         AppendSocket(&request->bytes,
                      kind.family == AF_INET ? wire::SocketRequest::FAMILY_IPV4
                                             : wire::SocketRequest::FAMILY_IPV6,
-                     kind.type == SOCK_STREAM
-                         ? wire::SocketRequest::TYPE_STREAM
-                         : wire::SocketRequest::TYPE_DATAGRAM,
-                     kind.protocol, flags, ticket);
+                     WireType(kind.type), kind.protocol, flags, ticket);
         request->makes_socket = id;
       },
       reply);

@@ -50,10 +50,8 @@ bool EventFilter::Matches(const EventRecord& record) const {
 
 bool EventFilter::MatchesSocket(const EventRecord& record) const {
   // Refused lookups are no socket's.
-  const bool of_socket =
-      record.kind >= JournalEvent::KIND_SOCKET_OPENED &&
-      (record.kind != JournalEvent::KIND_SOCKET_REFUSED ||
-       record.socket_id != 0 || record.listener_socket_id != 0);
+  const bool of_socket = record.kind >= JournalEvent::KIND_SOCKET_OPENED &&
+                         record.action != wsp::v1::POLICY_ACTION_RESOLVE;
   if (!request_.planes().empty() &&
       (!of_socket || !IsWanted(request_.planes(), record.plane))) {
     return false;

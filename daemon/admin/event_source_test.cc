@@ -159,13 +159,16 @@ TEST_F(EventSourceTest, APlaneIsOfSocketsAlone) {
   EventSource source = Open(request);
   Next(&source);
   Append(1);
-  Append(2, kUser, JournalEvent::KIND_SOCKET_REFUSED);
-  Append(3, kUser, JournalEvent::KIND_SOCKET_OPENED);
-  // Refusals are, unless a lookup was.
+  // Refusals are of sockets, unless a lookup was.
   EventRecord record;
   record.kind = JournalEvent::KIND_SOCKET_REFUSED;
-  record.client_id = 4;
+  record.action = wsp::v1::POLICY_ACTION_RESOLVE;
+  record.client_id = 2;
   record.uid = kUser;
+  journal_.Append(record);
+  Append(3, kUser, JournalEvent::KIND_SOCKET_OPENED);
+  record.action = wsp::v1::POLICY_ACTION_CONNECT;
+  record.client_id = 4;
   record.socket_id = 1;
   journal_.Append(record);
   record.client_id = 5;

@@ -21,7 +21,8 @@ enum class Action : uint8_t {
   kSend = 5,
   // A name, or the name of an address.
   kResolve = 6,
-  // Nobody gets a raw socket: nothing asks yet.
+  // To make a raw socket, which nobody gets: the rules say whether that is
+  // told. It would be at all addresses of its family.
   kRaw = 7,
 };
 

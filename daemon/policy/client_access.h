@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_POLICY_CLIENT_ACCESS_H_
 #define WSPD_DAEMON_POLICY_CLIENT_ACCESS_H_
 
+#include <errno.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -33,8 +35,8 @@ class ClientAccess {
   // Who may do everything.
   static const std::shared_ptr<const ClientAccess>& Unrestricted();
 
-  // All functions give 0 or EACCES; `address` isn't empty. `socket` is what
-  // asks, for those who are told; SocketAccess has it always.
+  // All functions but Raw() give 0 or EACCES; `address` isn't empty. `socket`
+  // is what asks, for those who are told; SocketAccess has it always.
 
   // `datagram`: what is connected isn't asked about when it sends.
   int Connect(const NetAddress& address, bool datagram,
@@ -53,6 +55,13 @@ class ClientAccess {
   }
   int Send(const NetAddress& address, const PolicySocket& socket = {}) const {
     return free() ? 0 : Check(Action::kSend, address, socket);
+  }
+  // EPERM: raw sockets are made for nobody. What the rules say is told.
+  int Raw(int family, const PolicySocket& socket) const {
+    if (!free()) {
+      (void)Check(Action::kRaw, NetAddress::Any(family, 0), socket);
+    }
+    return EPERM;
   }
   int ResolveHost(absl::string_view name) const {
     return free() ? 0 : CheckHost(name);

@@ -27,11 +27,12 @@ EventRecord RecordOf(const PolicyEvent& event) {
     record.socket_id = event.socket.socket_id;
     record.cookie = event.socket.cookie;
   }
-  record.linux_errno = EACCES;
+  record.linux_errno = event.action == Action::kRaw ? EPERM : EACCES;
   const bool local =
       event.action == Action::kBind || event.action == Action::kListen;
   record.local = local ? event.address : event.local;
-  if (!local) record.peer = event.address;
+  // A raw socket would be at all of them.
+  if (!local && event.action != Action::kRaw) record.peer = event.address;
   record.SetDetail(event.rule);
   record.SetHost(event.host);
   return record;

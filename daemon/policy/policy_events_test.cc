@@ -74,6 +74,23 @@ TEST(PolicyEventsTest, WhatIsNotAcceptedIsOfItsListener) {
   EXPECT_EQ(record.local.port(), 81);
 }
 
+TEST(PolicyEventsTest, ARawSocketHasNoAddresses) {
+  EventJournal journal;
+  PolicyEvents events;
+  events.SetJournal(&journal);
+  PolicyEvent event = Denial();
+  event.action = Action::kRaw;
+  events.OnPolicyEvent(event);
+  uint64_t sequence = 1;
+  uint64_t lost = 0;
+  EventRecord record;
+  ASSERT_TRUE(journal.Read(&sequence, &record, &lost));
+  EXPECT_EQ(record.action, wsp::v1::POLICY_ACTION_RAW);
+  EXPECT_EQ(record.linux_errno, EPERM);
+  EXPECT_TRUE(record.local.empty());
+  EXPECT_TRUE(record.peer.empty());
+}
+
 TEST(PolicyEventsTest, ManyDriveNobodysOut) {
   EventJournal journal;
   PolicyEvents events;

@@ -27,7 +27,8 @@ Decision DecideAddress(const ClientRules& rules, Action action,
                        HostsOf hosts_of) {
   const IpAddress one = ToIpAddress(address);
   const bool to_peer = action == Action::kConnect || action == Action::kSend;
-  const bool local = action == Action::kBind || action == Action::kListen;
+  const bool local = action == Action::kBind || action == Action::kListen ||
+                     action == Action::kRaw;
   if (!one.is_any() || (!to_peer && !local)) {
     return DecideOne(rules, action, one, port, hosts_of);
   }

@@ -19,8 +19,9 @@ using HostsOf =
     absl::FunctionRef<absl::Span<const std::string>(const IpAddress& address)>;
 
 // What `rules` say of a call with an address, which isn't empty, as Linux takes
-// it: 0.0.0.0 and :: are all addresses to bind to or listen at, and the host
-// itself to connect or send to. `port` is the address's own but for kAccept.
+// it: 0.0.0.0 and :: are all addresses to bind to, to listen at or to have a
+// raw socket of, and the host itself to connect or send to. `port` is the
+// address's own but for kAccept.
 Decision DecideAddress(const ClientRules& rules, Action action,
                        const NetAddress& address, uint16_t port,
                        HostsOf hosts_of);

@@ -139,6 +139,41 @@ TEST_F(PolicyStoreTest, ADenialNamesClientAndSocket) {
   EXPECT_EQ(recorder_.client_id(), 0u);
 }
 
+TEST_F(PolicyStoreTest, RawSocketsAreForNobodyAndDenialsAreTold) {
+  const PolicySocket socket;
+  Make("rules { verdict: ALLOW actions: RAW }");
+  EXPECT_EQ(access_->Raw(AF_INET, socket), EPERM);
+  EXPECT_EQ(recorder_.count(), 0);
+  Make("rules { name: 'no raw' verdict: DENY actions: RAW }");
+  EXPECT_EQ(access_->Raw(AF_INET, socket), EPERM);
+  EXPECT_EQ(recorder_.last(), "-no raw raw :0");
+  Make("otherwise: DENY");
+  EXPECT_EQ(access_->Raw(AF_INET6, socket), EPERM);
+  EXPECT_EQ(recorder_.last(), "-otherwise raw :0");
+  EXPECT_EQ(recorder_.count(), 2);
+  // It would have any address of its family, and has no port.
+  Make("rules { verdict: DENY actions: RAW addresses: '10.0.0.0/8' }");
+  access_->Raw(AF_INET, socket);
+  EXPECT_EQ(recorder_.count(), 3);
+  access_->Raw(AF_INET6, socket);
+  EXPECT_EQ(recorder_.count(), 4);
+  Make("rules { verdict: DENY actions: RAW addresses: '2001:db8::/32' }");
+  access_->Raw(AF_INET, socket);
+  EXPECT_EQ(recorder_.count(), 4);
+  Make("rules { verdict: DENY actions: RAW ports: '0' }");
+  access_->Raw(AF_INET, socket);
+  EXPECT_EQ(recorder_.count(), 4);
+  EXPECT_EQ(ClientAccess::Unrestricted()->Raw(AF_INET, socket), EPERM);
+}
+
+// It takes nothing from anybody.
+TEST_F(PolicyStoreTest, ADenialOfRawSocketsRestrictsNobody) {
+  Make("rules { verdict: DENY actions: RAW }");
+  EXPECT_TRUE(access_->is_unrestricted());
+  Make("rules { verdict: DENY actions: RAW actions: SEND }");
+  EXPECT_FALSE(access_->is_unrestricted());
+}
+
 TEST_F(PolicyStoreTest, ADenialNamesItsRule) {
   Make("rules { name: 'r' verdict: DENY addresses: '10.0.0.0/8' }");
   EXPECT_FALSE(access_->is_unrestricted());

@@ -9,7 +9,8 @@ namespace {
 // Rules with ports are about nothing that has none.
 bool IsAbout(const Rule& rule, Action action) {
   return (rule.actions & MaskOf(action)) != 0 &&
-         (action != Action::kResolve || rule.ports.empty());
+         ((action != Action::kResolve && action != Action::kRaw) ||
+          rule.ports.empty());
 }
 
 // Whether nothing gets past it.
@@ -43,7 +44,11 @@ ClientRules::ClientRules(std::shared_ptr<const RuleSet> rules,
   bool passes = true;
   for (const Rank rank : chosen) {
     const Rule& rule = all[rank];
-    if (rule.verdict == Rule::Verdict::kDeny) unrestricted_ = false;
+    // Raw sockets are denied to everybody.
+    if (rule.verdict == Rule::Verdict::kDeny &&
+        rule.actions != MaskOf(Action::kRaw)) {
+      unrestricted_ = false;
+    }
     if (rule.verdict != Rule::Verdict::kAllow) empty_ = false;
     if (rule.verdict == Rule::Verdict::kAllow && IsAboutEverything(rule)) {
       passes = false;

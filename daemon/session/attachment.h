@@ -218,6 +218,8 @@ class Attachment : public CallSink,
   void DispatchLinux(const Call& call);
   void MakeLinuxSocket(const Call& call);
   // Makes a socket and gives it to the client, by `sink`; errno.
+  // EPERM.
+  int RefuseRaw(const wsp::v1::LinuxSocketRequest& request) const;
   int LendSocket(const Call& call, const wsp::v1::LinuxSocketRequest& request,
                  DescriptorSink* sink, wsp::v1::LinuxSocketResult* result);
   int RelaySocket(const Call& call, const wsp::v1::LinuxSocketRequest& request,

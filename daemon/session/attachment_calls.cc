@@ -300,6 +300,12 @@ void Attachment::MakeSocket(const Call& call) {
       error != 0) {
     return Finish(call.call_id, CallResult(error, LinuxErrnoOf(error)));
   }
+  if (type == SOCK_RAW) {
+    PolicySocket refused;
+    refused.protocol = request.protocol();
+    const int denied = access_->Raw(family, refused);
+    return Finish(call.call_id, CallResult(WsaFromErrno(denied), denied));
+  }
   std::shared_ptr<WinsockSocket> socket;
   int error =
       WinsockSocket::Create(family, type, environment_->NextLoop(),

@@ -1,5 +1,6 @@
 // Attachment: the calls of the LINUX personality.
 #include <errno.h>
+#include <sys/socket.h>
 
 #include <memory>
 #include <utility>
@@ -63,6 +64,8 @@ void Attachment::MakeLinuxSocket(const Call& call) {
     error = EINVAL;
   } else if (environment_->draining()) {
     error = ENETDOWN;
+  } else if (request.type() == wsp::v1::LinuxSocketRequest::TYPE_RAW) {
+    error = RefuseRaw(request);
   } else if (request.plane() == wsp::v1::PLANE_LENT && lends()) {
     error = LendSocket(call, request, sink.get(), &message);
   } else if (request.plane() == wsp::v1::PLANE_RELAYED && relays()) {
@@ -71,6 +74,16 @@ void Attachment::MakeLinuxSocket(const Call& call) {
   CallResult result(WsaFromErrno(error), error);
   if (error == 0) result.body = message.SerializeAsString();
   Finish(call.call_id, std::move(result));
+}
+
+int Attachment::RefuseRaw(const wsp::v1::LinuxSocketRequest& request) const {
+  PolicySocket refused;
+  refused.plane = request.plane();
+  refused.protocol = static_cast<int>(request.protocol());
+  return access_->Raw(
+      request.family() == wsp::v1::LinuxSocketRequest::FAMILY_IPV6 ? AF_INET6
+                                                                   : AF_INET,
+      refused);
 }
 
 int Attachment::LendSocket(const Call& call,

@@ -350,6 +350,23 @@ TEST_F(PolicyTest, AnAddressThatWasFoundByAnAllowedNameIsAllowed) {
   EXPECT_EQ(SendTo(kDenied, 4000), kWsaAcces);
 }
 
+TEST_F(PolicyTest, RawSocketsAreForNobody) {
+  const auto make_raw = [this](SocketRequest::Family family) {
+    return Run(kTcp, [family](Call* call) {
+      call->mutable_socket()->set_family(family);
+      call->mutable_socket()->set_type(SocketRequest::TYPE_RAW);
+      call->mutable_socket()->set_protocol(IPPROTO_ICMP);
+    });
+  };
+  for (const char* rules : {"", "rules { verdict: ALLOW actions: RAW }",
+                            "rules { verdict: DENY actions: RAW }"}) {
+    Apply(rules);
+    EXPECT_EQ(make_raw(SocketRequest::FAMILY_IPV4), kWsaAcces) << rules;
+    EXPECT_EQ(make_raw(SocketRequest::FAMILY_IPV6), kWsaAcces) << rules;
+  }
+  EXPECT_EQ(make_raw(SocketRequest::FAMILY_UNSPECIFIED), kWsaAfNoSupport);
+}
+
 TEST_F(PolicyTest, OtherRulesLeaveConnectionsAlone) {
   const OwnedFd peer = client_->MakeConnected(kTcp);
   Apply("otherwise: DENY");
@@ -453,6 +470,24 @@ TEST_F(PolicyAttachTest, SaysWhatTheRulesWouldSay) {
   EXPECT_TRUE(response.unrestricted());
   EXPECT_EQ(response.rule_number(), 0u);
   EXPECT_EQ(response.rule(), "otherwise");
+}
+
+TEST_F(PolicyAttachTest, RawSocketsAreForNobodyByWhateverRule) {
+  wsp::v1::TestPolicyRequest request;
+  request.set_uid(4712);
+  request.set_action(wsp::v1::POLICY_ACTION_RAW);
+  const auto ask = [&](const char* rules) {
+    policy_->Replace(Parse(rules));
+    const auto response = registry_.TestPolicy(request).value();
+    EXPECT_FALSE(response.allowed()) << rules;
+    EXPECT_EQ(response.unrestricted(), response.rule() != "otherwise");
+    return std::to_string(response.rule_number()) + " " + response.rule();
+  };
+  EXPECT_EQ(ask(""), "0 wspd makes no raw sockets");
+  EXPECT_EQ(ask("rules { name: 'yes' verdict: ALLOW actions: RAW }"),
+            "0 wspd makes no raw sockets");
+  EXPECT_EQ(ask("rules { name: 'no' verdict: DENY actions: RAW }"), "1 no");
+  EXPECT_EQ(ask("otherwise: DENY"), "0 otherwise");
 }
 
 TEST_F(PolicyAttachTest, AQuestionHasToBeAboutSomething) {

@@ -1,4 +1,6 @@
 // Registry: what the rules in force would say.
+#include <sys/socket.h>
+
 #include <string>
 
 #include "absl/status/status.h"
@@ -12,6 +14,9 @@
 
 namespace wspd {
 namespace {
+
+// What decides where no rule denies one.
+constexpr char kNoRawSockets[] = "wspd makes no raw sockets";
 
 PolicySubject SubjectOf(const wsp::v1::TestPolicyRequest& request) {
   PolicySubject subject;
@@ -43,6 +48,12 @@ absl::StatusOr<wsp::v1::TestPolicyResponse> Registry::TestPolicy(
   }
   const bool by_name = static_cast<Action>(action) == Action::kResolve &&
                        !request.host().empty();
+  const bool raw = static_cast<Action>(action) == Action::kRaw;
+  // It is at all addresses of its family; else of both.
+  if (raw) {
+    address =
+        NetAddress::Any(address.family() == AF_INET ? AF_INET : AF_INET6, 0);
+  }
   if (address.empty() && !by_name) {
     return FieldError("address", "is missing");
   }
@@ -50,8 +61,8 @@ absl::StatusOr<wsp::v1::TestPolicyResponse> Registry::TestPolicy(
   wsp::v1::TestPolicyResponse response;
   const bool rated = environment_->owners()->HasRates(request.uid());
   if (policy == nullptr) {
-    response.set_allowed(true);
-    response.set_rule("otherwise");
+    response.set_allowed(!raw);
+    response.set_rule(raw ? kNoRawSockets : "otherwise");
     response.set_unrestricted(!rated);
     return response;
   }
@@ -62,6 +73,11 @@ absl::StatusOr<wsp::v1::TestPolicyResponse> Registry::TestPolicy(
   response.set_rule(answer.rule);
   response.set_log_rule(answer.log_rule);
   response.set_unrestricted(answer.unrestricted && !rated);
+  if (raw && answer.allowed) {
+    response.set_allowed(false);
+    response.set_rule_number(0);
+    response.set_rule(kNoRawSockets);
+  }
   return response;
 }
 

@@ -101,6 +101,9 @@ uint32_t CheckSocketRequest(const wsp::v1::SocketRequest& request, int* family,
       protocol = IPPROTO_UDP;
       break;
     case Request::TYPE_RAW:
+      *type = SOCK_RAW;
+      protocol = request.protocol();
+      break;
     default:
       return kWsaSocktNoSupport;
   }

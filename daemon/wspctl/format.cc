@@ -263,7 +263,8 @@ std::string FormatEvents(const wsp::v1::WatchEventsResponse& response,
       absl::StrAppend(
           &text, " socket=", SocketNumber(event.socket_id(), event.cookie()));
     }
-    if (has_number || event.listener_socket_id() != 0) {
+    if (has_number || event.listener_socket_id() != 0 ||
+        event.action() == wsp::v1::POLICY_ACTION_RAW) {
       absl::StrAppend(&text, " plane=", PlaneName(event.plane()),
                       " protocol=", ProtocolName(event.protocol()));
     }

@@ -329,6 +329,11 @@ TEST(FormatEventsTest, ALineEach) {
   event->set_protocol(IPPROTO_TCP);
   event->set_action(wsp::v1::POLICY_ACTION_ACCEPT);
   event = response.add_events();
+  event->set_kind(wsp::v1::JournalEvent::KIND_SOCKET_REFUSED);
+  event->set_plane(wsp::v1::PLANE_LENT);
+  event->set_protocol(IPPROTO_ICMP);
+  event->set_action(wsp::v1::POLICY_ACTION_RAW);
+  event = response.add_events();
   event->set_kind(wsp::v1::JournalEvent::KIND_SOCKET_ACCEPTED);
   event->set_socket_id(17);
   event->set_listener_socket_id(16);
@@ -351,6 +356,8 @@ TEST(FormatEventsTest, ALineEach) {
             "1970-01-01T00:00:00.000+00:00 socket_refused client=0 pid=0 uid=0 "
             "plane=forwarded protocol=tcp listener=0000000000000010 "
             "action=accept\n"
+            "1970-01-01T00:00:00.000+00:00 socket_refused client=0 pid=0 uid=0 "
+            "plane=lent protocol=icmp action=raw\n"
             "1970-01-01T00:00:00.000+00:00 socket_accepted client=0 pid=0 "
             "uid=0 socket=0000000000000011 plane=forwarded protocol=tcp "
             "listener=0000000000000010\n"
@@ -358,7 +365,7 @@ TEST(FormatEventsTest, ALineEach) {
             "socket=sk:abc plane=lent protocol=tcp "
             "listener=0000000000000010\n");
   const std::string json = FormatEventsJson(response);
-  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 6);
+  EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 7);
   EXPECT_THAT(json, HasSubstr("{\"lost\":\"3\"}\n"));
   EXPECT_THAT(json, HasSubstr("\"kind\":\"KIND_CLIENT_DIED\""));
   EXPECT_THAT(json, HasSubstr("\"peer\":\"127.0.0.1:80\","));

@@ -112,10 +112,11 @@ absl::Status AddWho(const PolicyOptions& options,
 absl::Status ParsePolicyTest(const std::vector<std::string>& words,
                              const PolicyOptions& options,
                              wsp::v1::TestPolicyRequest* request) {
-  if (words.size() != 3 || words[0] != "test") {
+  const bool raw = words.size() == 2 && words[1] == "raw";
+  if ((words.size() != 3 && !raw) || words[0] != "test") {
     return absl::InvalidArgumentError(
         "policy test ACTION ADDRESS:PORT, for example "
-        "policy test --uid 1000 connect 192.0.2.1:443");
+        "policy test --uid 1000 connect 192.0.2.1:443; or policy test raw");
   }
   PolicyAction action;
   if (!ParseAction(words[1], &action)) {
@@ -124,6 +125,7 @@ absl::Status ParsePolicyTest(const std::vector<std::string>& words,
   }
   request->set_action(action);
   if (auto status = AddWho(options, request); !status.ok()) return status;
+  if (raw) return absl::OkStatus();
   if (action == wsp::v1::POLICY_ACTION_RESOLVE) {
     SocketAddress address;
     if (ParseHost(words[2], 0, &address)) {
@@ -143,7 +145,9 @@ absl::Status ParsePolicyTest(const std::vector<std::string>& words,
 std::string FormatPolicyAnswer(const wsp::v1::TestPolicyResponse& response) {
   std::string text = response.allowed() ? "allowed" : "denied";
   if (response.rule_number() == 0) {
-    absl::StrAppend(&text, ": no rule fits");
+    absl::StrAppend(&text, ": ",
+                    response.rule() == "otherwise" ? "no rule fits"
+                                                   : Escape(response.rule()));
   } else {
     absl::StrAppend(&text, " by rule ", response.rule_number(), " (",
                     Escape(response.rule()), ")");

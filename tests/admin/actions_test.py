@@ -162,6 +162,23 @@ class ReloadTest(admin_case.AdminCase):
             [{"field": "times.grace_ms", "before": "2000", "after": "7",
               "needs_restart": True}])
 
+    def test_raw_sockets_are_for_nobody_by_any_rule(self):
+        self.start()
+        lent = "sockets are lent, if planes say so\n"
+        for rules, answer in (
+                ("", "wspd makes no raw sockets"),
+                ('rules { verdict: ALLOW actions: RAW }',
+                 "wspd makes no raw sockets"),
+                ('rules { name: "no" verdict: DENY actions: RAW }',
+                 " by rule 1 (no)")):
+            self.write_config(f"policy {{ {rules} }}\n")
+            self.wspctl("reload")
+            for where in ((), ("192.0.2.1:0",)):
+                self.assertEqual(
+                    self.wspctl("policy", "test", "raw", *where, code=2),
+                    f"denied{'' if answer[0] == ' ' else ': '}{answer}\n"
+                    f"{lent}")
+
     def test_a_bad_file_changes_nothing(self):
         self.write_config('policy { rules { verdict: DENY ports: "7" } }\n')
         self.start()

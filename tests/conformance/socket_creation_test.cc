@@ -93,6 +93,11 @@ INSTANTIATE_TEST_SUITE_P(
                  WSAEPROTONOSUPPORT},
         Creation{"UnknownProtocol6", AF_INET6, SOCK_DGRAM, 0xdead,
                  WSAEPROTONOSUPPORT},
+        // As to who isn't an administrator of Windows'.
+        Creation{"Raw", AF_INET, SOCK_RAW, IPPROTO_ICMP, WSAEACCES},
+        Creation{"Raw6", AF_INET6, SOCK_RAW, IPPROTO_ICMPV6, WSAEACCES},
+        Creation{"RawUnknownFamily", 0xdead, SOCK_RAW, IPPROTO_ICMP,
+                 WSAEAFNOSUPPORT},
         Creation{"StreamUdp", AF_INET, SOCK_STREAM, IPPROTO_UDP,
                  WSAEPROTONOSUPPORT},
         Creation{"DgramTcp", AF_INET, SOCK_DGRAM, IPPROTO_TCP,

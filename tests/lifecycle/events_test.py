@@ -288,6 +288,7 @@ class EventsTest(EventsCase):
 class RefusalsTest(EventsCase):
 
     configuration = """policy {
+      rules { name: "no raw" verdict: DENY actions: RAW }
       rules { name: "no two" verdict: DENY addresses: "127.0.0.2" }
       rules { name: "no name" verdict: DENY actions: RESOLVE
               hosts: "bad.example" } }"""
@@ -361,6 +362,40 @@ class RefusalsTest(EventsCase):
                 (number, ADMIN.POLICY_ACTION_ACCEPT, 0, listener,
                  bound.local.ipv4.port, peer.getsockname()[1]))
         self.assertFilters(number, stream, listener)
+
+    def test_of_raw_sockets_on_every_plane(self):
+        watch = self.watch(kinds=[EVENT.KIND_SOCKET_REFUSED])
+        winsock = self.started()
+        completion = winsock.call(
+            "socket", winsock.new_socket_id(), protocol=1,
+            family=PROVIDER.SocketRequest.FAMILY_IPV4,
+            type=PROVIDER.SocketRequest.TYPE_RAW)
+        self.assertEqual((completion.wsa_error, completion.linux_errno),
+                         (10013, errno.EPERM))
+        linux = wire_client.WireClient(PROTOS, self.daemon.provider_socket)
+        self.addCleanup(linux.close)
+        linux.attach([TYPES.CAPABILITY_RELAYED, TYPES.CAPABILITY_LENT],
+                     personality=TYPES.PERSONALITY_LINUX)
+        planes = [TYPES.PLANE_UNSPECIFIED, TYPES.PLANE_RELAYED,
+                  TYPES.PLANE_LENT]
+        for plane in planes[1:]:
+            completion = linux.call(
+                "linux_socket", linux.new_socket_id(), plane=plane,
+                protocol=1, family=PROVIDER.SocketRequest.FAMILY_IPV4,
+                type=PROVIDER.SocketRequest.TYPE_RAW)
+            self.assertEqual(completion.linux_errno, errno.EPERM, completion)
+        for plane in planes:
+            (event,) = watch.until(lambda e: True)
+            self.assertEqual(
+                (event.action, event.plane, event.protocol, event.pid,
+                 words(event)),
+                (ADMIN.POLICY_ACTION_RAW, plane, 1, os.getpid(),
+                 "refused EPERM no raw"))
+            self.assertNotEqual(event.client_id, 0)
+            of_plane = self.watch(from_sequence=1, planes=[plane])
+            self.assertEqual(
+                [e.sequence for e in of_plane.events
+                 if e.kind == EVENT.KIND_SOCKET_REFUSED], [event.sequence])
 
     def assertFilters(self, number, stream, listener):
         """Of the refusals those that fit are shown."""
