@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
-#include "daemon/base/log.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "daemon/journal/event_record.h"
 
 namespace wspd {
@@ -40,11 +42,48 @@ EventRecord RecordOf(const PolicyEvent& event) {
 
 }  // namespace
 
+PolicyEvents::Told& PolicyEvents::ToldLocked(uid_t uid, int64_t second) {
+  if (users_.size() >= kMostUsers && !users_.contains(uid)) {
+    // Of whom there is nothing to tell; if that is of nobody, of whom there was
+    // nothing this second, and else all.
+    for (const bool also_suppressed : {false, true}) {
+      for (auto it = users_.begin(); it != users_.end();) {
+        const bool idle = it->second.second != second &&
+                          (also_suppressed || it->second.suppressed == 0);
+        const auto here = it++;
+        if (idle) users_.erase(here);
+      }
+      if (users_.size() < kMostUsers) break;
+    }
+    if (users_.size() >= kMostUsers) users_.clear();
+  }
+  Told& told = users_[uid];
+  for (Told* const one : {&told, &all_}) {
+    if (one->second == second) continue;
+    one->second = second;
+    one->in_second = 0;
+  }
+  return told;
+}
+
+absl::optional<uint64_t> PolicyEvents::Admit(uid_t uid) {
+  const int64_t second = absl::ToUnixSeconds(absl::Now());
+  absl::MutexLock lock(&mu_);
+  Told& told = ToldLocked(uid, second);
+  if (told.in_second >= kMostPerSecond ||
+      all_.in_second >= kMostOfAllPerSecond) {
+    ++told.suppressed;
+    return {};
+  }
+  ++told.in_second;
+  ++all_.in_second;
+  return std::exchange(told.suppressed, 0);
+}
+
 void PolicyEvents::OnPolicyEvent(const PolicyEvent& event) {
   EventJournal* const journal = journal_.load(std::memory_order_acquire);
   if (!event.denied || journal == nullptr) return;
-  static LogLimit limit(kMostPerSecond);
-  const auto suppressed = limit.Admit();
+  const absl::optional<uint64_t> suppressed = Admit(event.uid);
   if (!suppressed) return;
   EventRecord record = RecordOf(event);
   record.suppressed = static_cast<uint32_t>(

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include <map>
+
 #include "gtest/gtest.h"
 
 namespace wspd {
@@ -118,6 +120,56 @@ TEST(PolicyEventsTest, ManyDriveNobodysOut) {
   }
   read();
   EXPECT_EQ(told + suppressed, happened);
+}
+
+// What has been told of a user, and that there was more.
+struct Told {
+  uint64_t events = 0;
+  uint64_t suppressed = 0;
+};
+
+TEST(PolicyEventsTest, ManyOfOneUsersLeaveNoneOfAnothersOut) {
+  EventJournal journal;
+  PolicyEvents events;
+  events.SetJournal(&journal);
+  PolicyEvent of_other = Denial();
+  of_other.uid = 9;
+  // In a few seconds at most, of each of which all have room.
+  for (int i = 0; i < 1000; ++i) events.OnPolicyEvent(Denial());
+  events.OnPolicyEvent(of_other);
+  uint64_t happened = 1000;
+  const uint64_t before = journal.next();
+  while (journal.next() == before) {
+    events.OnPolicyEvent(Denial());
+    ++happened;
+  }
+  std::map<uid_t, Told> told;
+  uint64_t sequence = 1;
+  uint64_t lost = 0;
+  EventRecord record;
+  while (journal.Read(&sequence, &record, &lost)) {
+    ++told[record.uid].events;
+    told[record.uid].suppressed += record.suppressed;
+  }
+  EXPECT_EQ(told[8].events + told[8].suppressed, happened);
+  EXPECT_GT(told[8].suppressed, 0u);
+  // Nor are one's own counts another's to know.
+  EXPECT_EQ(told[9].events, 1u);
+  EXPECT_EQ(told[9].suppressed, 0u);
+}
+
+TEST(PolicyEventsTest, ManyUsersTakeNoRoomWithoutEnd) {
+  EventJournal journal;
+  PolicyEvents events;
+  events.SetJournal(&journal);
+  PolicyEvent event = Denial();
+  for (uid_t uid = 0; uid < 20000; ++uid) {
+    event.uid = uid;
+    events.OnPolicyEvent(event);
+    ASSERT_LE(events.users(), PolicyEvents::kMostUsers);
+  }
+  // In a few seconds at most: most of what the journal keeps is others'.
+  EXPECT_LT(journal.next(), 10000u);
 }
 
 }  // namespace
