@@ -57,10 +57,28 @@ AcceptedCounts::Verdict AcceptedCounts::Add(const SocketReport& ended) {
 
 void AcceptedCounts::AddEndedListener(const LentSocket& lent,
                                       const SocketReport& ended) {
+  ForgetEndedListeners();
+  size_t& of_user = ended_of_user_[lent.owner->uid];
+  if (of_user >= kMostEndedListenersOfUser) return;
+  ++of_user;
   ended_listeners_.push_back({lent, ended, SteadyTime()});
-  if (ended_listeners_.size() > kMostEndedListeners) {
-    ended_listeners_.pop_front();
+  if (ended_listeners_.size() > kMostEndedListeners) ForgetOldestListener();
+}
+
+// Those stay that were there when the oldest of the kept ended, and no longer:
+// their ports come to others.
+void AcceptedCounts::ForgetEndedListeners() {
+  const absl::Duration since = SteadyTime() - 2 * settle_time_;
+  while (!ended_listeners_.empty() && ended_listeners_.front().at < since) {
+    ForgetOldestListener();
   }
+}
+
+void AcceptedCounts::ForgetOldestListener() {
+  const auto of_user =
+      ended_of_user_.find(ended_listeners_.front().lent.owner->uid);
+  if (--of_user->second == 0) ended_of_user_.erase(of_user);
+  ended_listeners_.pop_front();
 }
 
 absl::Duration AcceptedCounts::SettleDelay() const {
@@ -71,12 +89,7 @@ absl::Duration AcceptedCounts::SettleDelay() const {
 SocketReport AcceptedCounts::Settle(std::vector<LentSocket> lent) {
   const LentListeners before = std::move(listeners_);
   listeners_ = LentListeners::Find(std::move(lent));
-  // Those that were there when the oldest of the kept ended, and no longer:
-  // their ports come to others.
-  const absl::Duration since = SteadyTime() - 2 * settle_time_;
-  while (!ended_listeners_.empty() && ended_listeners_.front().at < since) {
-    ended_listeners_.pop_front();
-  }
+  ForgetEndedListeners();
   for (const EndedListener& ended : ended_listeners_) {
     listeners_.Add(ended.lent, ended.report);
   }

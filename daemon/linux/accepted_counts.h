@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_LINUX_ACCEPTED_COUNTS_H_
 #define WSPD_DAEMON_LINUX_ACCEPTED_COUNTS_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -44,9 +46,11 @@ class AcceptedCounts {
   Verdict Add(const SocketReport& ended);
   // A lent TCP socket that had no peer, so that it may have listened, has
   // ended. A process that ends takes its listeners and what these have accepted
-  // along: for a moment it counts as if it was there.
+  // along: for a moment it counts as if it was there; of each user, so many.
   void AddEndedListener(const LentSocket& lent, const SocketReport& ended);
   absl::Duration SettleDelay() const;
+  // Those that ended and still count.
+  size_t ended_listeners() const { return ended_listeners_.size(); }
 
   // Looks who of `lent` listens. The sums, as those of one report, of the kept
   // ends that were a lent listener's, also of one that listened when it was
@@ -59,6 +63,7 @@ class AcceptedCounts {
   static constexpr size_t kMostKept = 4096;
   static constexpr size_t kMostEnds = 4096;
   static constexpr size_t kMostEndedListeners = 4096;
+  static constexpr size_t kMostEndedListenersOfUser = 512;
 
   // Family, address (two halves), port and interface.
   struct Key {
@@ -101,8 +106,14 @@ class AcceptedCounts {
     SocketReport report;
     absl::Duration at;  // SteadyTime()
   };
+  // Lets go of those that don't count any more.
+  void ForgetEndedListeners();
+  void ForgetOldestListener();
+
   // In the order of their ends.
   std::deque<EndedListener> ended_listeners_;
+  // How many of them are whose; none is 0.
+  absl::flat_hash_map<uid_t, size_t> ended_of_user_;
 };
 
 }  // namespace wspd
