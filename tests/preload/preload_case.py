@@ -248,6 +248,9 @@ class PreloadCase(unittest.TestCase):
     daemon_flags = ()
     # A command that runs the daemon in other namespaces.
     daemon_launcher = ()
+    # What runs programs.
+    wsprun_path = WSPRUN
+    python = PYTHON
 
     def setUp(self):
         self.bare_network = bare_network()
@@ -321,7 +324,7 @@ class PreloadCase(unittest.TestCase):
         """Starts a program under wsprun, without a network."""
         return subprocess.Popen(
             self.bare_network +
-            [WSPRUN, "--socket", self.daemon.provider_socket,
+            [self.wsprun_path, "--socket", self.daemon.provider_socket,
              "--plane", PLANE, *options, "--", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
@@ -332,7 +335,7 @@ class PreloadCase(unittest.TestCase):
         path = os.path.join(self.daemon.folder, "program.py")
         with open(path, "w", encoding="utf-8") as file:
             file.write(PRELUDE + textwrap.dedent(body))
-        return self.wsprun(PYTHON, "-B", path, **settings)
+        return self.wsprun(self.python, "-B", path, **settings)
 
     def finish(self, process, expected=0, deadline=DEADLINE):
         """Waits for its end. What it wrote."""
