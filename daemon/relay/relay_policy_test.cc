@@ -239,6 +239,43 @@ TEST_F(RelayPolicyTest, OptionsThatJoinIPv6GroupsAreDenied) {
   EXPECT_EQ(join(IPV6_JOIN_GROUP), 0);
 }
 
+// Those that are of any family.
+TEST_F(RelayPolicyTest, GenericOptionsThatJoinIPv6GroupsAreDenied) {
+  const Relayed relayed = MakeRestricted(SOCK_DGRAM, AF_INET6);
+  sockaddr_in6 group{};
+  group.sin6_family = AF_INET6;
+  // The program's to choose, and of no meaning.
+  group.sin6_port = htons(4000);
+  inet_pton(AF_INET6, "ff02::1234", &group.sin6_addr);
+  sockaddr_in6 from{};
+  from.sin6_family = AF_INET6;
+  from.sin6_addr = in6addr_loopback;
+  group_source_req source{};
+  source.gsr_interface = if_nametoindex("lo");
+  memcpy(&source.gsr_group, &group, sizeof(group));
+  memcpy(&source.gsr_source, &from, sizeof(from));
+  group_req any{};
+  any.gr_interface = source.gsr_interface;
+  memcpy(&any.gr_group, &group, sizeof(group));
+  const auto join = [&](int name, const void* value, size_t size) {
+    LinuxCallRequest request;
+    auto* option = request.mutable_set_option();
+    option->set_level(IPPROTO_IPV6);
+    option->set_name(name);
+    option->set_value(std::string(static_cast<const char*>(value), size));
+    return Call(relayed, request);
+  };
+  for (const char* const rules :
+       {"rules { verdict: DENY addresses: 'ff00::/8' }",
+        "rules { verdict: DENY addresses: 'ff02::1234' ports: '0' }"}) {
+    Apply(rules);
+    EXPECT_EQ(join(MCAST_JOIN_GROUP, &any, sizeof(any)), EACCES);
+    EXPECT_EQ(join(MCAST_JOIN_SOURCE_GROUP, &source, sizeof(source)), EACCES);
+  }
+  Apply("rules { verdict: DENY addresses: '224.0.0.0/4' }");
+  EXPECT_EQ(join(MCAST_JOIN_SOURCE_GROUP, &source, sizeof(source)), 0);
+}
+
 TEST_F(RelayPolicyTest, OptionsThatJoinGroupsAreDenied) {
   const Relayed relayed = MakeRestricted(SOCK_DGRAM);
   const auto join = [&](int name, const void* value, size_t size) {

@@ -1,10 +1,13 @@
 // What rules deny to the calls of a client: every one that takes an address.
+#include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -118,6 +121,45 @@ class PolicyTest : public ::testing::Test {
       SetV4(call->mutable_join_leaf()->mutable_address(), 0xef010101, 4000);
       call->mutable_join_leaf()->set_flags(flags);
     });
+  }
+
+  // Of ff02::1234, at port 4000.
+  uint32_t JoinIPv6Leaf(uint32_t flags) {
+    return Run(kUdp, [=](Call* call) {
+      auto* group = call->mutable_join_leaf()->mutable_address();
+      group->mutable_ipv6()->set_address(GroupBytes());
+      group->mutable_ipv6()->set_port(4000);
+      group->mutable_ipv6()->set_scope_id(if_nametoindex("lo"));
+      call->mutable_join_leaf()->set_flags(flags);
+    });
+  }
+
+  // By IPV6_ADD_MEMBERSHIP, which IPV6_JOIN_GROUP is, too.
+  uint32_t JoinIPv6GroupByOption() {
+    return Run(kUdp, [=](Call* call) {
+      ipv6_mreq value{};
+      memcpy(&value.ipv6mr_multiaddr, GroupBytes().data(),
+             sizeof(value.ipv6mr_multiaddr));
+      value.ipv6mr_interface = if_nametoindex("lo");
+      auto* request = call->mutable_set_sock_opt();
+      request->set_level(IPPROTO_IPV6);
+      request->set_option(12);
+      request->mutable_value()->set_raw(
+          std::string(reinterpret_cast<const char*>(&value), sizeof(value)));
+    });
+  }
+
+  static std::string GroupBytes() {
+    std::string bytes(16, '\0');
+    inet_pton(AF_INET6, "ff02::1234", bytes.data());
+    return bytes;
+  }
+
+  void MakeIPv6Datagrams() {
+    auto* request = client_->Add(kUdp)->mutable_socket();
+    request->set_family(SocketRequest::FAMILY_IPV6);
+    request->set_type(SocketRequest::TYPE_DATAGRAM);
+    ASSERT_EQ(client_->Run().wsa_error(), 0u);
   }
 
   uint32_t LookUp(const std::string& name) {
@@ -321,6 +363,32 @@ TEST_F(PolicyTest, OptionsThatJoinGroupsAreDenied) {
   Apply("rules { verdict: DENY actions: SEND addresses: '239.0.0.0/8' }");
   EXPECT_EQ(join(12), 0u);
   EXPECT_NE(join(15), kWsaAcces);
+}
+
+TEST_F(PolicyTest, JoinLeafOfAnIPv6GroupIsDenied) {
+  MakeIPv6Datagrams();
+  Apply("rules { verdict: DENY addresses: 'ff00::/8' }");
+  for (const uint32_t flags : {1u, 2u, 4u}) {
+    EXPECT_EQ(JoinIPv6Leaf(flags), kWsaAcces) << flags;
+  }
+  // At port 0, as one of IPv4.
+  Apply("rules { verdict: DENY addresses: 'ff00::/8' ports: '0' }");
+  EXPECT_EQ(JoinIPv6Leaf(2), kWsaAcces);
+  EXPECT_EQ(JoinIPv6Leaf(4), kWsaAcces);
+  // Nor is a rule for IPv4's groups about it.
+  Apply("rules { verdict: DENY addresses: '224.0.0.0/4' }");
+  EXPECT_EQ(JoinIPv6Leaf(2), 0u);
+}
+
+TEST_F(PolicyTest, OptionsThatJoinIPv6GroupsAreDenied) {
+  MakeIPv6Datagrams();
+  Apply("rules { verdict: DENY addresses: 'ff00::/8' }");
+  EXPECT_EQ(JoinIPv6GroupByOption(), kWsaAcces);
+  Apply("rules { verdict: DENY addresses: 'ff02::1234' ports: '0' }");
+  EXPECT_EQ(JoinIPv6GroupByOption(), kWsaAcces);
+  // Joining isn't sending.
+  Apply("rules { verdict: DENY actions: SEND addresses: 'ff00::/8' }");
+  EXPECT_EQ(JoinIPv6GroupByOption(), 0u);
 }
 
 TEST_F(PolicyTest, LookupsAreDenied) {
