@@ -80,6 +80,22 @@ TEST_F(AdminServiceTest, WhatRulesSayIsForWhomItIsAbout) {
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied);
 }
 
+TEST_F(AdminServiceTest, WhoSeesAllMayAskWhatRulesSayToOthers) {
+  wsp::v1::TestPolicyRequest request;
+  request.set_uid(kAlice);
+  const Caller member(kStranger, {100, kAdmins});
+  EXPECT_EQ(service_.TestPolicy(member, request)->rule(), "even");
+  for (const bool administrator : {false, true}) {
+    const Caller remote(Caller::Remote{{"CN:a"}, administrator});
+    EXPECT_EQ(service_.TestPolicy(remote, request)->rule(), "even");
+  }
+  const auto refused =
+      service_.TestPolicy(Caller(kStranger, {100}), request).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr(absl::StrCat("the members of group ", kAdmins)));
+}
+
 TEST_F(AdminServiceTest, RootAndTheDaemonsOwnUserSeeAll) {
   for (uid_t caller : {kRoot, geteuid()}) {
     EXPECT_THAT(ClientPids(caller), ElementsAre(11, 22));

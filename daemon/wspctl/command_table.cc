@@ -57,7 +57,7 @@ const std::vector<CommandEntry>& CommandTable() {
       {"policy", "test ACTION ADDRESS:PORT",
        "whether somebody may connect, bind, listen, accept, send or resolve "
        "(ADDRESS or a host's name) there, and by which rule; about others than "
-       "oneself for root and the daemon's user",
+       "oneself for who sees all clients",
        Make<PolicyCommand>},
       {"check-config", "FILE",
        "whether it is a configuration that wspd takes; asks no daemon",

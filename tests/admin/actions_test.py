@@ -236,6 +236,10 @@ class AdministratorsTest(admin_case.AdminCase):
                                [OTHER_GROUP, ALLOWED_GROUP])):
             self.assertIn(str(os.getpid()),
                           self.as_nobody(group, others, "--json", "clients"))
+            self.assertEqual(
+                self.as_nobody(group, others, "policy", "test", "--uid", "0",
+                               "connect", "192.0.2.1:443").splitlines()[0],
+                "allowed: no rule fits")
             self.as_nobody(group, others, "log-level", "WARNING")
             self.as_nobody(group, others, "reload")
             self.as_nobody(group, others, "drain", "--timeout", "0", code=3)
@@ -249,7 +253,9 @@ class AdministratorsTest(admin_case.AdminCase):
         for action in (["disconnect", str(os.getpid())], ["reload"],
                        ["log-level", "DEBUG"], ["drain"],
                        ["drain", "--cancel"],
-                       ["reset", "1/1"]):
+                       ["reset", "1/1"],
+                       ["policy", "test", "--uid", "0", "connect",
+                        "192.0.2.1:443"]):
             out = self.as_nobody(group, others, *action, code=1)
             self.assertIn(f"and the members of group {ALLOWED_GROUP} may ",
                           out)
