@@ -83,6 +83,7 @@ class EchoServer:
     def __init__(self):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
+        self._connection = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -92,12 +93,17 @@ class EchoServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self._connection = connection
             with connection, contextlib.suppress(ConnectionError):
                 while data := connection.recv(65536):
                     connection.sendall(data)
 
     def close(self):
         self._listener.shutdown(socket.SHUT_RDWR)
+        # Its peer may be there still.
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(DEADLINE)
         self._listener.close()
 

@@ -43,12 +43,18 @@ def metrics_in(query):
                     "min", "max", "count"}
 
 
+def dashboard_targets(dashboard):
+    """Title, query and what a line is called, of each."""
+    return [(panel["title"], target["expr"], target["legendFormat"])
+            for panel in dashboard["panels"]
+            for target in panel.get("targets", [])]
+
+
 def dashboard_queries():
     with open(DASHBOARD) as file:
         dashboard = json.load(file)
-    queries = [(panel["title"], target["expr"])
-               for panel in dashboard["panels"]
-               for target in panel.get("targets", [])]
+    queries = [(title, query)
+               for title, query, _ in dashboard_targets(dashboard)]
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
             queries.append((variable["name"], re.fullmatch(
@@ -159,9 +165,9 @@ class PromtoolTest(metrics_case.MetricsCase):
 
 
 class Prometheus:
-    """A real one that scrapes a daemon every quarter of a second."""
+    """A real one that scrapes daemons every quarter of a second."""
 
-    def __init__(self, target):
+    def __init__(self, *targets):
         self.folder = tempfile.mkdtemp(prefix="wspd-prometheus.")
         config = os.path.join(self.folder, "prometheus.yml")
         with open(config, "w") as file:
@@ -172,7 +178,7 @@ class Prometheus:
                 "rule_files": [RULES],
                 "scrape_configs": [{
                     "job_name": "wspd",
-                    "static_configs": [{"targets": [target]}]}],
+                    "static_configs": [{"targets": targets}]}],
             }, file)
         self._log = open(os.path.join(self.folder, "log"), "w+")
         self.process = subprocess.Popen(
@@ -182,7 +188,8 @@ class Prometheus:
             stdout=self._log, stderr=self._log)
         await_true(self._listens, "Prometheus' port")
         self.port, = metrics_case.listening_ports(self.process.pid)
-        await_true(lambda: self.ask("up") != [], "a first scrape")
+        await_true(lambda: len(self.ask("up")) == len(targets),
+                   "a first scrape of each")
 
     def _listens(self):
         if self.process.poll() is not None:
@@ -269,6 +276,90 @@ class PrometheusTest(TrafficCase):
         await_true(lambda: self.prometheus.ask(
             'ALERTS{alertname="WspdConfigNotRead"}') != [],
             "the alert, pending")
+
+
+@unittest.skipUnless(shutil.which("prometheus"), "there is no prometheus")
+class SeveralDaemonsTest(TrafficCase):
+    """Daemons that know nothing of each other are one to Prometheus."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.start_daemon()
+        ports = self.port, self.metrics_port(self.other)
+        self.instances = [f"127.0.0.1:{port}" for port in ports]
+        self.prometheus = Prometheus(*self.instances)
+        self.addCleanup(self.prometheus.stop)
+
+    def make_traffic_on_both(self):
+        self.make_traffic()
+        # One client, as both are this process.
+        client = self.client(self.other)
+        for size in 300, 200:
+            server = self.start_echo_server()
+            self.echo(client, self.connected(client, server.port), bytes(size))
+
+    def await_sum(self, metric, *wanted):
+        """Of each daemon by itself, and of all together."""
+        by_instance = dict(zip(self.instances, map(float, wanted)))
+        await_true(lambda: {
+            labels["instance"]: value for labels, value in self.prometheus.ask(
+                f"sum by (instance) ({metric})")} == by_instance,
+            f"{metric} of each")
+        await_true(lambda: self.prometheus.ask(f"sum({metric})") == [
+            ({}, float(sum(wanted)))], f"{metric} of all")
+
+    def test_they_are_seen_as_one(self):
+        self.make_traffic_on_both()
+        self.await_sum("up", 1, 1)
+        self.await_sum("wspd_clients", 1, 1)
+        self.await_sum('wspd_sockets{state="connected"}', 1, 2)
+        self.await_sum('wspd_sent_bytes_total{plane="forwarded"}', 1000, 500)
+        self.await_sum("wspd_clients_died_total", 1, 0)
+        self.await_sum(
+            'wspd_call_duration_seconds_count{function="send"}', 1, 2)
+
+    def await_shown(self, query, fits, instance=".*"):
+        query = (query.replace("$__rate_interval", "1m")
+                 .replace("$instance", instance.replace(".", "[.]")
+                          if instance != ".*" else instance)
+                 .replace("$job", "wspd"))
+        await_true(lambda: fits(self.prometheus.ask(query)), query)
+
+    def has_one_of_each(self, answers):
+        return (sorted(labels["instance"] for labels, _ in answers)
+                == sorted(self.instances))
+
+    def test_the_dashboards_lines_are_of_all_or_one_of_each(self):
+        self.make_traffic_on_both()
+        self.await_sum("wspd_sockets", 1, 2)
+        with open(DASHBOARD) as file:
+            targets = dashboard_targets(json.load(file))
+        for title, query, legend in targets:
+            def unlike(answers, labels=re.findall(r"{{(\w+)}}", legend)):
+                lines = {tuple(of.get(label) for label in labels)
+                         for of, _ in answers}
+                return len(lines) == len(answers)
+
+            with self.subTest(title=title, query=query):
+                self.await_shown(query, self.has_one_of_each
+                                 if "{{instance}}" in legend else unlike)
+        for title, both, one in ("Daemons", 2, 1), ("Sockets", 3, 1):
+            query, = (query for of, query, legend in targets
+                      if (of, legend) == (title, title.lower()))
+            for instance, value in (".*", both), (self.instances[0], one):
+                self.await_shown(query, lambda answers, wanted=value:
+                                 answers == [({}, float(wanted))], instance)
+
+    def test_one_that_is_gone_hides_no_other(self):
+        self.client(self.daemon)
+        self.await_sum("wspd_clients", 1, 0)
+        self.other.process.terminate()
+        self.await_sum("up", 1, 0)
+        self.await_sum("wspd_clients", 1)
+        await_true(lambda: [
+            labels["instance"] for labels, _ in self.prometheus.ask(
+                'ALERTS{alertname="WspdDown"}')] == [self.instances[1]],
+            "the alert of that one")
 
 
 if __name__ == "__main__":
