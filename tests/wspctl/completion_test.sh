@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# What the completion of wspctl offers for a line that is begun. Of
-# bash-completion it needs only where the cursor is, which is made up here.
-#   completion_test.sh COMPLETION WSPCTL
+# What the completions offer for a line that is begun, and that they have all
+# options that the programs say they have. Of bash-completion they need only
+# where the cursor is, which is made up here.
+#   completion_test.sh COMPLETION_OF_WSPCTL WSPCTL WSPRUN WSPD
 set -euo pipefail
 PATH=$(cd "$(dirname "$2")" && pwd):$PATH
 
-# The last of `line` is the one that is being completed; _wspctl has these
-# variables.
+# The last of `line` is the one that is being completed; what is tested has
+# these variables.
 # shellcheck disable=SC2034,SC2317
 _init_completion() {
   words=("${line[@]}")
@@ -16,8 +17,12 @@ _init_completion() {
 }
 # shellcheck disable=SC2317
 _filedir() { COMPREPLY=(a_file); }
-# shellcheck source=/dev/null
-source "$1"
+# shellcheck disable=SC2317
+_command_offset() { COMPREPLY=("a_command_at_$1"); }
+for program in wspctl wsprun wspd; do
+  # shellcheck source=/dev/null
+  source "$(dirname "$1")/$program"
+done
 
 failures=0
 # expect WORD in|not-in WORDS...
@@ -25,7 +30,7 @@ expect() {
   local wanted=$1 how=$2
   line=("${@:3}")
   COMPREPLY=()
-  _wspctl
+  "_$3"
   local found=not-in word
   for word in "${COMPREPLY[@]}"; do
     [ "$word" != "$wanted" ] || found=in
@@ -57,5 +62,31 @@ done
 for option in --endpoint --server-name; do
   expect clients not-in wspctl "$option" ""
   expect --peer-port in wspctl "$option" clients:7443 sockets --
+done
+
+expect a_file in wsprun --socket a
+expect lent in wsprun --plane l
+expect a_command_at_3 in wsprun --plane lent curl -
+expect a_command_at_2 in wsprun --fallback curl -
+expect bash in wsprun bas
+expect a_file in wspd --config a
+expect WARNING in wspd --log_level W
+
+# As --help lists them, at the beginning of a line; nobody lists --help itself.
+options_of() {
+  "$1" --help | grep -oE '^ +--[a-z_-]+(, --[a-z_-]+)*' | grep -oE -- '--[a-z_-]+'
+  printf '%s\n' --help --version
+}
+for path in "$2" "$3" "$4"; do
+  line=("$(basename "$path")" --)
+  COMPREPLY=()
+  "_${line[0]}"
+  said=$(options_of "$path" | sort -u)
+  [ "$(wc -w <<<"$said")" -gt 4 ] || said="--help says nothing: $said"
+  offered=$(printf '%s\n' "${COMPREPLY[@]}" | sort -u)
+  [ "$said" = "$offered" ] && continue
+  echo "of ${line[0]} (< --help, > completion):" >&2
+  diff <(echo "$said") <(echo "$offered") >&2 || true
+  failures=$((failures + 1))
 done
 exit "$((failures != 0))"
