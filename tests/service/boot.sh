@@ -128,6 +128,22 @@ mkdir "$work/packages"
 first=$(bash deploy/debian/build_package.sh "${bin[@]}" "$work/packages")
 second=$(bash deploy/debian/build_package.sh "${bin[@]}" --version 99.0.0 \
   "$work/packages")
+# What README and guides say is in it; lintian only warns of a page that isn't.
+content=$work/content
+dpkg-deb -x "$first" "$content"
+for page in man1/wspctl.1 man1/wsprun.1 man5/wspd.textproto.5 man8/wspd.8; do
+  zcat "$content/usr/share/man/$page.gz" | grep '^\.SH DESCRIPTION' >/dev/null ||
+    fail "the package has no manual page $page"
+done
+for file in deploy/bash_completion/*; do
+  cmp "$file" "$content/usr/share/bash-completion/completions/${file##*/}" ||
+    fail "the package hasn't $file"
+done
+for file in deploy/prometheus/wspd.rules.yaml deploy/grafana/dashboard.json; do
+  cmp "$file" "$content/usr/share/wspd/${file##*/}" ||
+    fail "the package hasn't $file"
+done
+rm -r "$content"
 if command -v lintian >/dev/null; then
   lintian --fail-on error --no-tag-display-limit "$first" ||
     fail "lintian finds errors"
@@ -301,6 +317,30 @@ await "its end" timeout 30 unshare -n wsprun --plane relayed \
   curl -sS http://127.0.0.1:8080/
 serves
 [ "$(property MainPID)" = "$pid" ] || fail "restarted instead of reloaded"
+
+step "a key of its own"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+  -days 2 -subj /CN=boot -addext subjectAltName=DNS:localhost \
+  -keyout "$work/packages/server.key" -out "$work/packages/server.pem" \
+  2>"$work/log" || fail "no certificate: $(cat "$work/log")"
+inside sh -c 'cp /packages/server.key /packages/server.pem /etc/wspd &&
+  chmod 600 /etc/wspd/server.key &&
+  cp -a /etc/wspd/wspd.textproto /etc/wspd/before &&
+  sed -i "/^remote_admin {/a \\
+  address: \"127.0.0.1:7443\" certificate: \"/etc/wspd/server.pem\" \\
+  key: \"/etc/wspd/server.key\" client_ca: \"/etc/wspd/server.pem\" \\
+  administrators: \"CN:nobody\"" /etc/wspd/wspd.textproto'
+if inside wspctl reload >"$work/log" 2>&1; then fail "it has root's key"; fi
+grep -q 'server\.key' "$work/log" || fail "not for the key: $(cat "$work/log")"
+# As the operator's guide says.
+inside sh -c 'cd /etc/wspd &&
+  chgrp wspd server.key && chmod 640 server.key'
+inside wspctl reload >"$work/log" 2>&1 || fail "reloading: $(cat "$work/log")"
+grep -q '^remote_admin.address: "" -> "127.0.0.1:7443"' "$work/log" ||
+  fail "nobody is served from elsewhere: $(cat "$work/log")"
+inside sh -c 'mv /etc/wspd/before /etc/wspd/wspd.textproto &&
+  rm /etc/wspd/server.* && wspctl reload' >/dev/null
+serves
 
 step "a configuration that is wrong"
 inside sh -c 'echo "nonsense: 1" >>/etc/wspd/wspd.textproto'
