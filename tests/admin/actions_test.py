@@ -240,6 +240,8 @@ class AdministratorsTest(admin_case.AdminCase):
                 self.as_nobody(group, others, "policy", "test", "--uid", "0",
                                "connect", "192.0.2.1:443").splitlines()[0],
                 "allowed: no rule fits")
+            self.assertIn("there is no such socket", self.as_nobody(
+                group, others, "reset", "1/1", code=1))
             self.as_nobody(group, others, "log-level", "WARNING")
             self.as_nobody(group, others, "reload")
             self.as_nobody(group, others, "drain", "--timeout", "0", code=3)

@@ -56,6 +56,8 @@ class WireClient:
         self._next_call = 1000
         self._next_socket = 5000
         self._ack = 0
+        # What has come of calls that were begun, by their ids.
+        self._ended = {}
         self.welcome = None
 
     def attach(self, capabilities=None, **hello):
@@ -83,11 +85,27 @@ class WireClient:
     def calls(self, requests):
         """Makes calls in one frame, each (request, socket id, fields); returns
         their completions in this order."""
+        return [self.finish(call_id) for call_id in self._begin(requests)]
+
+    def begin(self, request, socket_id=0, **fields):
+        """Makes one call, overlapped, without waiting for its end: its id, for
+        finish()."""
+        return self._begin([(request, socket_id, fields)], overlapped=True)[0]
+
+    def finish(self, call_id):
+        """Waits for a call's end; its completion."""
+        while call_id not in self._ended:
+            for completion in next(self._stream).completions:
+                self._ack = max(self._ack, completion.sequence)
+                self._ended[completion.call_id] = completion
+        return self._ended.pop(call_id)
+
+    def _begin(self, requests, overlapped=False):
         frame = self.provider.ClientFrame(ack_sequence=self._ack)
         for request, socket_id, fields in requests:
             self._next_call += 1
             call = frame.calls.add(call_id=self._next_call,
-                                   socket_id=socket_id)
+                                   socket_id=socket_id, overlapped=overlapped)
             body = getattr(call, request)
             body.SetInParent()
             for name, value in fields.items():
@@ -95,15 +113,8 @@ class WireClient:
                     getattr(body, name).CopyFrom(value)
                 else:
                     setattr(body, name, value)
-        first = self._next_call - len(requests) + 1
         self._frames.put(frame)
-        results = {}
-        while len(results) < len(requests):
-            for completion in next(self._stream).completions:
-                self._ack = max(self._ack, completion.sequence)
-                if first <= completion.call_id <= self._next_call:
-                    results[completion.call_id] = completion
-        return [results[first + i] for i in range(len(requests))]
+        return [call.call_id for call in frame.calls]
 
     def ipv4(self, address, port):
         out = self.types.SocketAddress()
