@@ -25,6 +25,7 @@ int64_t TokenBucket::Rate::CostOf(uint64_t tokens) const {
 void TokenBucket::SetRate(uint64_t per_second, uint64_t burst, int64_t now_ns) {
   const Rate old = rate();
   const Rate next{per_second, burst};
+  if (per_second == old.per_second && burst == old.burst) return;
   if (old.per_second == 0) {
     empty_at_ns_.store(kFull, std::memory_order_relaxed);
   } else if (per_second != 0) {
