@@ -22,7 +22,18 @@ bool CanGiveToUser(uid_t uid) {
   // Asked of one: a capability alone doesn't say it in a user namespace, which
   // may not have the user.
   const OwnedFd probe(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (probe.valid() && GiveToUser(probe.get(), uid)) return true;
+  if (!probe.valid()) {
+    static LogLimit limit(60);
+    const int error = errno;
+    if (auto suppressed = limit.Admit()) {
+      Log(LogLevel::kWarning, "it can't be tried whether sockets can be lent",
+          {{"uid", uid},
+           {"cause", absl::ErrnoToStatus(error, "socket()").ToString()}},
+          *suppressed);
+    }
+    return false;
+  }
+  if (GiveToUser(probe.get(), uid)) return true;
   const int error = errno;
   // Once: it is so as long as the daemon runs.
   static std::atomic<bool> told{false};

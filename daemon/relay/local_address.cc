@@ -119,14 +119,18 @@ int LocalAddress::BindToAnyPort(int fd, const NetAddress& address) {
   const int error = BindKernel(fd, address);
   // None yet: IP_BIND_ADDRESS_NO_PORT.
   shares_ = error == 0 && HasPort(fd);
-  if (shares_) TakeChosen(fd);
-  if (shares_ || kind_.type != SOCK_DGRAM) Share(fd, wanted);
+  const bool alone = !shares_ || TakeChosen(fd);
+  if (alone && (shares_ || kind_.type != SOCK_DGRAM)) Share(fd, wanted);
   return error;
 }
 
-void LocalAddress::TakeChosen(int fd) {
+bool LocalAddress::TakeChosen(int fd) {
   const NetAddress local = NetAddress::LocalOf(fd);
-  if (!local.is_multicast()) hold_ = table_->TakeChosen(EntryOf(fd, local));
+  bool alone = true;
+  if (!local.is_multicast()) {
+    hold_ = table_->TakeChosen(EntryOf(fd, local), &alone);
+  }
+  return alone;
 }
 
 int LocalAddress::Listen(int fd, int backlog) {
@@ -135,8 +139,9 @@ int LocalAddress::Listen(int fd, int backlog) {
   const Sharing wanted = chooses ? Wanted(fd) : Sharing{};
   if (chooses) Share(fd, {});
   const int error = listen(fd, backlog) == 0 ? 0 : errno;
-  if (error == 0 && (chooses || hold_ == nullptr)) TakeChosen(fd);
-  if (chooses) Share(fd, wanted);
+  bool alone = true;
+  if (error == 0 && (chooses || hold_ == nullptr)) alone = TakeChosen(fd);
+  if (chooses && alone) Share(fd, wanted);
   return error;
 }
 

@@ -59,7 +59,8 @@ class LocalAddress {
   AddressTable::Bind EntryOf(int fd, const NetAddress& address) const;
   int BindToPort(int fd, const NetAddress& address);
   int BindToAnyPort(int fd, const NetAddress& address);
-  void TakeChosen(int fd);
+  // What the kernel has chosen. Whether it may be shared.
+  bool TakeChosen(int fd);
 
   AddressTable* const table_;
   const LinuxSocketKind kind_;

@@ -173,6 +173,8 @@ int RelayedStream::Shutdown(int how) {
 }
 
 void RelayedStream::NoteFailureLocked(int error) {
+  // The kernel may have taken its port back.
+  address_.Look(real_.get());
   NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_CONNECT_FAILED, error);
   endpoints_.peer = NetAddress();
 }

@@ -217,9 +217,9 @@ class Attachment : public CallSink,
   // The same for PERSONALITY_LINUX.
   void DispatchLinux(const Call& call);
   void MakeLinuxSocket(const Call& call);
-  // Makes a socket and gives it to the client, by `sink`; errno.
   // EPERM.
   int RefuseRaw(const wsp::v1::LinuxSocketRequest& request) const;
+  // Makes a socket and gives it to the client, by `sink`; errno.
   int LendSocket(const Call& call, const wsp::v1::LinuxSocketRequest& request,
                  DescriptorSink* sink, wsp::v1::LinuxSocketResult* result);
   int RelaySocket(const Call& call, const wsp::v1::LinuxSocketRequest& request,

@@ -152,8 +152,9 @@ absl::Status Attachment::Admit(const Call& call, int64_t now_ns, bool* run,
   }
   Client::Verdict verdict = client_->CountCall(GivesBack(call.request));
   if (verdict == Client::Verdict::kMisuse) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "more than ", 2 * client_->told_calls(), " unacknowledged calls"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("more than ", 2 * uint64_t{client_->most_calls()},
+                     " unacknowledged calls"));
   }
   if (verdict == Client::Verdict::kAllowed && IsSend(call.request)) {
     if (auto status = ChargeCredit(call, record, &verdict); !status.ok()) {

@@ -69,8 +69,8 @@ void Client::UncountSockets(uint32_t count) {
 Client::Verdict Client::CountCall(bool gives_back) {
   const uint32_t calls =
       usage_.calls.fetch_add(1, std::memory_order_relaxed) + 1;
-  const uint32_t told = told_calls();
-  bool allowed = calls <= (gives_back ? told : limits().calls_per_client);
+  const uint32_t most = most_calls();
+  bool allowed = calls <= (gives_back ? most : limits().calls_per_client);
   if (limited_user_ != nullptr) {
     const uint32_t of_user =
         limited_user_->calls.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -78,7 +78,7 @@ Client::Verdict Client::CountCall(bool gives_back) {
   }
   if (allowed) return Verdict::kAllowed;
   // The refusals are kept too, so that these have a limit as well.
-  return calls > 2 * told ? Verdict::kMisuse : Verdict::kRefused;
+  return calls > uint64_t{2} * most ? Verdict::kMisuse : Verdict::kRefused;
 }
 
 void Client::UncountCall() {

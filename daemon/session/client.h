@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_SESSION_CLIENT_H_
 #define WSPD_DAEMON_SESSION_CLIENT_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -65,6 +66,10 @@ class Client {
   // it was ever told, so that it isn't ended when limits are lower since.
   void Tell(const SessionLimits& limits);
   uint32_t told_calls() const { return told_calls_.load(); }
+  // What it was told, or may have by a limit that is higher since.
+  uint32_t most_calls() const {
+    return std::max(told_calls(), limits().calls_per_client);
+  }
   uint64_t told_queued_bytes() const { return told_queued_bytes_.load(); }
   Usage& usage() { return usage_; }
 

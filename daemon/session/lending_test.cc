@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -13,6 +15,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "daemon/base/owned_fd.h"
+#include "daemon/linux/socket_user.h"
 #include "daemon/session/descriptor_sink.h"
 #include "daemon/session/testing/session_client.h"
 #include "daemon/testing/tcp_pair.h"
@@ -212,6 +215,45 @@ TEST_F(LendingTest, DatagramsAreLentOnceTheyAreBound) {
   EXPECT_EQ(PortOf(lent_), port);
   EXPECT_EQ(ReportError(ECONNREFUSED), 0u);
   EXPECT_EQ(ReportError(0), kWsaInval);
+}
+
+uid_t UserOf(const OwnedFd& fd) {
+  struct stat status {};
+  EXPECT_EQ(fstat(fd.get(), &status), 0);
+  return status.st_uid;
+}
+
+// A port that the client has named is shared, while the daemon looks after it,
+// by its user's sockets alone. The client may go on with what it was lent.
+TEST(LendingToUserTest, WhatIsLeftOfASharedPortIsItsUsers) {
+  const uid_t user = geteuid() + 4711;
+  if (!CanGiveToUser(user)) GTEST_SKIP() << "takes CAP_CHOWN";
+  SessionHarness harness(SessionLimits(), nullptr, {}, user);
+  const auto sink = std::make_shared<RecordingSink>();
+  const TcpListener tcp = ListenOnLoopback();
+  for (const bool by_close : {true, false}) {
+    SessionClient client(&harness);
+    ASSERT_TRUE(client.attached().attachment->BindDescriptors(sink));
+    client.MakeSocket(kSocket, wsp::v1::SocketRequest::TYPE_DATAGRAM);
+    auto* const address =
+        client.Add(kSocket)->mutable_bind()->mutable_address()->mutable_ipv4();
+    address->set_address(INADDR_LOOPBACK);
+    // One that is free, for datagrams most likely, too.
+    address->set_port(tcp.port);
+    ASSERT_EQ(client.Run().wsa_error(), 0u);
+    client.Add(kSocket)->mutable_lend_socket();
+    const uint64_t call_id = client.Send();
+    ASSERT_EQ(client.Await(call_id).linux_errno(), 0u);
+    const OwnedFd lent = sink->Take(call_id);
+    EXPECT_EQ(UserOf(lent), geteuid());
+    if (by_close) {
+      EXPECT_EQ(client.Close(kSocket), 0u);
+      EXPECT_EQ(UserOf(lent), user);
+    }
+    client.Add(0)->mutable_cleanup();
+    client.Run();
+    EXPECT_EQ(UserOf(lent), user);
+  }
 }
 
 // The kernel has told the client alone, who says nothing.

@@ -146,6 +146,20 @@ TEST_F(LimitsReloadTest, AHigherCreditIsAClientsOnceItIsTold) {
   EXPECT_EQ(error, 0u);
 }
 
+TEST_F(LimitsReloadTest, WhatGivesBackIsAllowedUpToAHigherLimit) {
+  SessionLimits limits;
+  limits.calls_per_client = 10;
+  Start(limits);
+  const OwnedFd peer = Connect();
+  limits.calls_per_client = 100;
+  harness_->limits()->Set(limits);
+  // More than twice what it was told.
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(SessionHarness::Send(attached_, ReceiveFrame(1)).ok());
+  }
+  EXPECT_EQ(Close(kSocket), 0u);
+}
+
 TEST_F(LimitsReloadTest, LimitsOfAUserHoldForHisClients) {
   UserLimits limits;
   limits.sockets = 2;

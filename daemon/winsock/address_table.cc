@@ -130,16 +130,16 @@ std::shared_ptr<AddressTable> AddressTable::Create() {
 }
 
 WsaError AddressTable::Take(const Bind& bind, Hold* hold) {
-  return Enter(bind, true, hold);
+  return Enter(bind, false, hold);
 }
 
-AddressTable::Hold AddressTable::TakeChosen(const Bind& bind) {
+AddressTable::Hold AddressTable::TakeChosen(const Bind& bind, bool* alone) {
   Hold hold;
-  Enter(bind, false, &hold);
+  *alone = Enter(bind, true, &hold).ok();
   return hold;
 }
 
-WsaError AddressTable::Enter(const Bind& bind, bool judge, Hold* hold) {
+WsaError AddressTable::Enter(const Bind& bind, bool force, Hold* hold) {
   const Key key = {bind.type, bind.address.port()};
   const Record added{Range::Of(bind), bind.use, bind.uid};
   // Goes outside the lock if it isn't to be.
@@ -147,14 +147,14 @@ WsaError AddressTable::Enter(const Bind& bind, bool judge, Hold* hold) {
   Shard& shard = ShardOf(key);
   absl::MutexLock lock(&shard.mu);
   std::vector<const Record*>& records = shard.records[key];
-  if (judge) {
-    for (const Record* old : records) {
-      if (WsaError error = Judge(*old, added); !error.ok()) return error;
-    }
+  WsaError error = 0;
+  for (const Record* old : records) {
+    if (error = Judge(*old, added); !error.ok()) break;
   }
+  if (!error.ok() && !force) return error;
   records.push_back(&taken->record());
   *hold = std::move(taken);
-  return 0;
+  return error;
 }
 
 void AddressTable::Remove(const Key& key, const Record* record) {

@@ -67,7 +67,9 @@ class AddressTable : public std::enable_shared_from_this<AddressTable> {
   // WSAEACCES, where it would be taken away from somebody who doesn't share it.
   WsaError Take(const Bind& bind, Hold* hold);
   // After a kernel's bind that chose the port, so that nobody else has it.
-  Hold TakeChosen(const Bind& bind);
+  // `alone`: nobody who may not share it is about to bind to it. Else the
+  // kernel's socket must not share its address with any, so that he can't.
+  Hold TakeChosen(const Bind& bind, bool* alone);
 
   // For tests.
   size_t size() const;
@@ -109,7 +111,8 @@ class AddressTable : public std::enable_shared_from_this<AddressTable> {
 
   static WsaError Judge(const Record& old, const Record& added);
   Shard& ShardOf(const Key& key) { return shards_[key.second % kShards]; }
-  WsaError Enter(const Bind& bind, bool judge, Hold* hold);
+  // Enters it also if somebody has it, with `force`.
+  WsaError Enter(const Bind& bind, bool force, Hold* hold);
   void Remove(const Key& key, const Record* record);
 
   std::array<Shard, kShards> shards_;

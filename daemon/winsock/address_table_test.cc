@@ -257,9 +257,22 @@ TEST(AddressTableTest, EachOneThatIsThereCounts) {
 TEST(AddressTableTest, WhatTheKernelChoseIsTakenWithoutQuestion) {
   const auto table = AddressTable::Create();
   const AddressTable::Bind bind = BindOf('D', "127.0.0.1", kUser);
-  Hold chosen = table->TakeChosen(bind);
+  bool alone = false;
+  Hold chosen = table->TakeChosen(bind, &alone);
+  EXPECT_TRUE(alone);
   Hold other;
   EXPECT_EQ(table->Take(bind, &other).wsa, kWsaAddrInUse);
+}
+
+// Another user was about to bind it, and has asked before the kernel.
+TEST(AddressTableTest, WhatTheKernelChoseMayBeSomebodysWhoWasFaster) {
+  const auto table = AddressTable::Create();
+  Hold faster;
+  ASSERT_TRUE(table->Take(BindOf('R', "127.0.0.1", kUser + 1), &faster).ok());
+  bool alone = true;
+  Hold chosen = table->TakeChosen(BindOf('R', "127.0.0.1", kUser), &alone);
+  EXPECT_FALSE(alone);
+  EXPECT_NE(chosen, nullptr);
 }
 
 TEST(AddressTableTest, HoldsMayOutliveTheTablesOwner) {

@@ -2,6 +2,8 @@
 // and receives with by itself (proto/README.md, "Lent connections").
 #include <errno.h>
 
+#include "absl/status/status.h"
+#include "daemon/base/log.h"
 #include "daemon/linux/socket_user.h"
 #include "daemon/winsock/datagram_socket.h"
 #include "proto/wsp/v1/provider.pb.h"
@@ -22,7 +24,21 @@ int DatagramSocket::Lend(uid_t uid, OwnedFd* fd) {
   // client has said which.
   if (!named_port_ && !GiveToUser(fd->get(), uid)) return EPERM;
   lent_ = true;
+  lent_to_ = uid;
   return 0;
+}
+
+void DatagramSocket::GiveUp(Remains remains) {
+  absl::MutexLock lock(&mu_);
+  if (!lent_ || !remains.fd.valid()) return;
+  if (GiveToUser(remains.fd.get(), lent_to_)) return;
+  static LogLimit limit(10);
+  if (auto suppressed = limit.Admit()) {
+    Log(LogLevel::kWarning, "a lent socket stays the daemon's after its end",
+        {{"uid", lent_to_},
+         {"cause", absl::ErrnoToStatus(errno, "fchown(socket)").ToString()}},
+        *suppressed);
+  }
 }
 
 // What it was hardly matters: of ICMP errors the kernel's queue has all.

@@ -285,7 +285,7 @@ void DatagramSocket::OptionsChangedLocked() {
 void DatagramSocket::FinishClose(const SocketCall& call, Remains remains) {
   const SocketDescriptor& from = *call.from();
   from.sink()->RemoveSocket(from.socket_id());
-  remains = Remains();
+  GiveUp(std::move(remains));
   NoteClosed(&from);
   call.Finish(CallResult());
 }

@@ -46,9 +46,10 @@ class DatagramSocket final : public WinsockSocket {
   bool CloseWouldBlockLocked() const override { return false; }
   void CancelWait(SocketDescriptor* /*from*/, uint64_t /*call_id*/) override {}
   void FinishClose(const SocketCall& call, Remains remains) override;
-  void FinishAbort(Remains /*remains*/) override {}
-  void FinishDrop(Remains /*remains*/,
-                  const Lingerer::Owner& /*owner*/) override {}
+  void FinishAbort(Remains remains) override { GiveUp(std::move(remains)); }
+  void FinishDrop(Remains remains, const Lingerer::Owner& /*owner*/) override {
+    GiveUp(std::move(remains));
+  }
   void ReleaseHoldings(SocketDescriptor* /*from*/, bool /*last*/) override {}
   NetworkConditions ConditionsLocked() override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -92,8 +93,13 @@ class DatagramSocket final : public WinsockSocket {
   bool peer_is_group_ ABSL_GUARDED_BY(mu_) = false;
   // The kernel says with each datagram how it came.
   bool brings_control_ ABSL_GUARDED_BY(mu_) = false;
-  // The client has a descriptor of it, too.
+  // What is left of one that is lent is its user's before anybody else may have
+  // the port: the client may go on with the descriptor that it has.
+  void GiveUp(Remains remains);
+
+  // The client has a descriptor of it, too, and is of this user.
   bool lent_ ABSL_GUARDED_BY(mu_) = false;
+  uid_t lent_to_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace wspd

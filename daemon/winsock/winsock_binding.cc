@@ -59,8 +59,9 @@ WsaError WinsockSocket::BindToAnyPort(int fd, AddressTable* table,
     return WsaError::FromErrno(error);
   }
   bind->address = NetAddress::LocalOf(fd);
-  *hold = table->TakeChosen(*bind);
-  LetShare(fd, bind->type, true);
+  bool alone;
+  *hold = table->TakeChosen(*bind, &alone);
+  if (alone) LetShare(fd, bind->type, true);
   return 0;
 }
 

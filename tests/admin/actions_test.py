@@ -164,7 +164,7 @@ class ReloadTest(admin_case.AdminCase):
 
     def test_raw_sockets_are_for_nobody_by_any_rule(self):
         self.start()
-        lent = "sockets are lent, if planes say so\n"
+        lent = "sockets are lent, if planes and privileges say so\n"
         for rules, answer in (
                 ("", "wspd makes no raw sockets"),
                 ('rules { verdict: ALLOW actions: RAW }',
