@@ -33,44 +33,38 @@ absl::Status CheckPort(absl::string_view field, uint32_t port) {
                     absl::StrCat("is ", port, "; a port is 1 to ", kMostPort));
 }
 
-absl::Status CheckNetwork(absl::string_view field, const std::string& text,
-                          absl::optional<Network>* network) {
-  if (text.empty()) return absl::OkStatus();
-  auto parsed = Network::Parse(text);
-  if (!parsed.ok()) {
-    return FieldError(field, absl::StrCat("is ", parsed.status().message()));
-  }
-  *network = *parsed;
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<Network> Network::Parse(const std::string& text) {
   const std::pair<std::string, std::string> parts =
       absl::StrSplit(text, absl::MaxSplits('/', 1));
   Network network;
-  unsigned most = 128;
-  unsigned mapped = 0;
-  if (inet_pton(AF_INET6, parts.first.c_str(), network.address_.data()) != 1) {
-    network.address_ = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    most = 32;
-    mapped = kMappedBits;
-    if (inet_pton(AF_INET, parts.first.c_str(), &network.address_[12]) != 1) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", text,
-                       "\"; right would be ADDRESS or "
-                       "ADDRESS/BITS, such as 10.0.0.0/8"));
-    }
+  const auto address = BytesOf(parts.first);
+  if (!address) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text,
+                     "\"; right would be ADDRESS or "
+                     "ADDRESS/BITS, such as 10.0.0.0/8"));
   }
+  network.address_ = *address;
+  const bool is_ipv6 = absl::StrContains(parts.first, ':');
+  const unsigned most = is_ipv6 ? 128 : 32;
   unsigned bits = most;
   if (absl::StrContains(text, '/') &&
       (!absl::SimpleAtoi(parts.second, &bits) || bits > most)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "\"", text, "\"; the bits of such an address are 0 to ", most));
   }
-  network.bits_ = mapped + bits;
+  network.bits_ = (is_ipv6 ? 0 : kMappedBits) + bits;
   return network;
+}
+
+absl::optional<Network::Bytes> Network::BytesOf(const std::string& address) {
+  Bytes bytes;
+  if (inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1) return bytes;
+  bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (inet_pton(AF_INET, address.c_str(), &bytes[12]) == 1) return bytes;
+  return absl::nullopt;
 }
 
 absl::optional<Network::Bytes> Network::BytesOf(const SocketAddress& address) {
@@ -87,7 +81,14 @@ absl::optional<Network::Bytes> Network::BytesOf(const SocketAddress& address) {
 }
 
 bool Network::Contains(const SocketAddress& address) const {
-  const auto bytes = BytesOf(address);
+  return ContainsBytes(BytesOf(address));
+}
+
+bool Network::Contains(const std::string& address) const {
+  return ContainsBytes(BytesOf(address));
+}
+
+bool Network::ContainsBytes(const absl::optional<Bytes>& bytes) const {
   if (!bytes) return false;
   // A short IPv6 prefix isn't about IPv4.
   constexpr Bytes kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -106,6 +107,17 @@ bool Network::Contains(const SocketAddress& address) const {
 
 // ------------------------------------------------------------------- filters
 
+absl::Status ParseNetworkField(absl::string_view field, const std::string& text,
+                               absl::optional<Network>* network) {
+  if (text.empty()) return absl::OkStatus();
+  auto parsed = Network::Parse(text);
+  if (!parsed.ok()) {
+    return FieldError(field, absl::StrCat("is ", parsed.status().message()));
+  }
+  *network = *parsed;
+  return absl::OkStatus();
+}
+
 template <typename Request>
 absl::StatusOr<AddressFilter> AddressFilter::ParseFields(
     const Request& request) {
@@ -113,8 +125,10 @@ absl::StatusOr<AddressFilter> AddressFilter::ParseFields(
   for (const absl::Status& status :
        {CheckPort("local_port", request.local_port()),
         CheckPort("peer_port", request.peer_port()),
-        CheckNetwork("local_network", request.local_network(), &filter.local_),
-        CheckNetwork("peer_network", request.peer_network(), &filter.peer_)}) {
+        ParseNetworkField("local_network", request.local_network(),
+                          &filter.local_),
+        ParseNetworkField("peer_network", request.peer_network(),
+                          &filter.peer_)}) {
     if (!status.ok()) return status;
   }
   filter.local_port_ = request.local_port();

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/optional.h"
 #include "proto/wsp/v1/admin.pb.h"
 
@@ -19,17 +21,26 @@ class Network {
 
   // IPv4 addresses that are mapped to IPv6 are IPv4's.
   bool Contains(const wsp::v1::SocketAddress& address) const;
+  // The same of an address as text; false of anything else.
+  bool Contains(const std::string& address) const;
 
  private:
   // In network order; IPv4's mapped to IPv6.
   using Bytes = std::array<uint8_t, 16>;
 
   static absl::optional<Bytes> BytesOf(const wsp::v1::SocketAddress& address);
+  static absl::optional<Bytes> BytesOf(const std::string& address);
+  bool ContainsBytes(const absl::optional<Bytes>& bytes) const;
 
   Bytes address_ = {};
   // Of the 128.
   unsigned bits_ = 0;
 };
+
+// Reads what a request's field says; empty: none. INVALID_ARGUMENT says what of
+// the field is wrong, and what would be right.
+absl::Status ParseNetworkField(absl::string_view field, const std::string& text,
+                               absl::optional<Network>* network);
 
 // The addresses that a request asks for. Not to be changed, so that any thread
 // may use it.

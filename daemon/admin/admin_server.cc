@@ -56,6 +56,7 @@ void AddAdmin(const AdminService* admin, RpcTable* table) {
   AddAdminMethod(admin, "GetClient", &AdminService::GetClient, table);
   AddAdminMethod(admin, "ListSockets", &AdminService::ListSockets, table);
   AddAdminMethod(admin, "GetSocket", &AdminService::GetSocket, table);
+  AddAdminMethod(admin, "ListNames", &AdminService::ListNames, table);
   AddAdminMethod(admin, "GetServerInfo", &AdminService::GetServerInfo, table);
   AddAdminMethod(admin, "DisconnectClient", &AdminService::DisconnectClient,
                  table);

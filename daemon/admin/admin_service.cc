@@ -12,6 +12,7 @@
 #include "daemon/admin/client_query.h"
 #include "daemon/admin/event_filter.h"
 #include "daemon/admin/event_source.h"
+#include "daemon/admin/name_query.h"
 #include "daemon/admin/reload_source.h"
 #include "daemon/admin/socket_query.h"
 #include "daemon/base/error_details.h"
@@ -199,6 +200,22 @@ absl::StatusOr<wsp::v1::GetSocketResponse> AdminService::GetSocket(
                                        " has no socket ", request.socket_id())),
       kSocketType,
       SocketName(request.client_id(), request.socket_id(), request.cookie()));
+}
+
+absl::StatusOr<wsp::v1::ListNamesResponse> AdminService::ListNames(
+    const Caller& caller, const wsp::v1::ListNamesRequest& request) const {
+  const auto query = NameQuery::Parse(request);
+  if (!query.ok()) return query.status();
+  InventoryFilter filter = VisibleTo(caller);
+  filter.client_id = request.client_id();
+  if (request.pids_size() == 1) filter.pid = request.pids(0);
+  wsp::v1::ListNamesResponse response =
+      query->Answer(inventory_->ListNames(filter));
+  for (wsp::v1::LookedUpName& name : *response.mutable_names()) {
+    name.set_name(ToValidUtf8(name.name()));
+    name.set_canonical_name(ToValidUtf8(name.canonical_name()));
+  }
+  return response;
 }
 
 absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminService::GetServerInfo(

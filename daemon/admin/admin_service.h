@@ -28,8 +28,8 @@ namespace wspd {
 // wsp.v1.Admin without gRPC: what each call answers to whom.
 //
 // Administrators see and do everything: root, the daemon's own uid, and the
-// members of one group. Others see the clients and sockets of their own uid,
-// and may do nothing to anything (PERMISSION_DENIED).
+// members of one group. Others see the clients, sockets and names of their own
+// uid, and may do nothing to anything (PERMISSION_DENIED).
 // What a caller may not see doesn't exist for it (NOT_FOUND).
 //
 // Thread-safe, as the inventory is.
@@ -69,6 +69,8 @@ class AdminService {
       const Caller& caller, const wsp::v1::ListSocketsRequest& request) const;
   absl::StatusOr<wsp::v1::GetSocketResponse> GetSocket(
       const Caller& caller, const wsp::v1::GetSocketRequest& request) const;
+  absl::StatusOr<wsp::v1::ListNamesResponse> ListNames(
+      const Caller& caller, const wsp::v1::ListNamesRequest& request) const;
   absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo(
       const Caller& caller, const wsp::v1::GetServerInfoRequest& request) const;
   absl::StatusOr<wsp::v1::DisconnectClientResponse> DisconnectClient(
@@ -99,7 +101,7 @@ class AdminService {
                                   absl::string_view what) const;
   // The same, and UNIMPLEMENTED without a control.
   absl::Status CheckControl(const Caller& caller, absl::string_view what) const;
-  // Of clients or sockets, what the caller may see.
+  // Of clients, sockets or names, what the caller may see.
   InventoryFilter VisibleTo(const Caller& caller) const;
   // Whether that is new.
   bool SetDraining(const Caller& caller, bool draining) const;

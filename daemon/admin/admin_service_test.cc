@@ -35,6 +35,9 @@ class AdminServiceTest : public ::testing::Test {
     inventory_.AddSocket(1, 11, kAlice, 100);
     inventory_.AddSocket(1, 11, kAlice, 101);
     inventory_.AddSocket(2, 22, kBob, 100);
+    inventory_.AddName(1, 11, kAlice, "a.example");
+    inventory_.AddName(2, 22, kBob, "b.example");
+    inventory_.AddName(1, 11, kAlice, "c.example");
   }
 
   static AdminService::Options TestOptions() {
@@ -66,9 +69,65 @@ class AdminServiceTest : public ::testing::Test {
     return pids;
   }
 
+  std::vector<std::string> Names(
+      const Caller& caller,
+      const wsp::v1::ListNamesRequest& request = {}) const {
+    std::vector<std::string> names;
+    const auto response = service_.ListNames(caller, request);
+    for (const auto& name : response.value().names()) {
+      names.push_back(name.name());
+    }
+    return names;
+  }
+
   FakeInventory inventory_;
   AdminService service_;
 };
+
+TEST_F(AdminServiceTest, AdministratorsSeeTheNamesOfAllOthersThoseOfTheirOwn) {
+  const auto all = ElementsAre("a.example", "b.example", "c.example");
+  EXPECT_THAT(Names(kRoot), all);
+  EXPECT_THAT(Names(geteuid()), all);
+  EXPECT_THAT(Names(Caller(kStranger, {100, kAdmins})), all);
+  EXPECT_THAT(Names(kAlice), ElementsAre("a.example", "c.example"));
+  EXPECT_THAT(Names(kBob), ElementsAre("b.example"));
+  EXPECT_THAT(Names(kStranger), IsEmpty());
+  // Whatever they ask for.
+  wsp::v1::ListNamesRequest request;
+  request.add_pids(22);
+  EXPECT_THAT(Names(kAlice, request), IsEmpty());
+  request.Clear();
+  request.set_client_id(2);
+  EXPECT_THAT(Names(kAlice, request), IsEmpty());
+  request.Clear();
+  request.add_uids(kBob);
+  EXPECT_THAT(Names(kAlice, request), IsEmpty());
+}
+
+TEST_F(AdminServiceTest, NamesAreThoseOfAClientAndComeInPages) {
+  wsp::v1::ListNamesRequest request;
+  request.add_pids(22);
+  EXPECT_THAT(Names(kRoot, request), ElementsAre("b.example"));
+  request.add_pids(11);
+  EXPECT_THAT(Names(kRoot, request),
+              ElementsAre("a.example", "b.example", "c.example"));
+  request.Clear();
+  request.set_client_id(1);
+  EXPECT_THAT(Names(kRoot, request), ElementsAre("a.example", "c.example"));
+  request.set_page_size(1);
+  const auto page = service_.ListNames(kRoot, request);
+  EXPECT_EQ(page->names_size(), 1);
+  request.set_page_token(page->next_page_token());
+  EXPECT_THAT(Names(kRoot, request), ElementsAre("c.example"));
+  request.set_page_token("x");
+  EXPECT_EQ(service_.ListNames(kRoot, request).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(AdminServiceTest, NamesThatAreNoUtf8AreMadeIt) {
+  inventory_.AddName(1, 11, kStranger, "a\xff.example");
+  EXPECT_THAT(Names(kStranger), ElementsAre("a\xef\xbf\xbd.example"));
+}
 
 TEST_F(AdminServiceTest, WhatRulesSayIsForWhomItIsAbout) {
   wsp::v1::TestPolicyRequest request;

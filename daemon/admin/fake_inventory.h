@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_ADMIN_FAKE_INVENTORY_H_
 #define WSPD_DAEMON_ADMIN_FAKE_INVENTORY_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,6 +30,17 @@ class FakeInventory : public Inventory {
     AddSocket(socket);
   }
   void AddSocket(const wsp::v1::Socket& socket) { sockets_.push_back(socket); }
+  void AddName(const wsp::v1::LookedUpName& name) { names_.push_back(name); }
+  void AddName(uint64_t client_id, int pid, uint32_t uid,
+               const std::string& host) {
+    wsp::v1::LookedUpName name;
+    name.set_number(names_.size() + 1);
+    name.set_client_id(client_id);
+    name.set_pid(pid);
+    name.set_uid(uid);
+    name.set_name(host);
+    AddName(name);
+  }
   const std::vector<int>& disconnected() const { return disconnected_; }
   const std::vector<uint64_t>& reset() const { return reset_; }
   // Of the last listing of sockets.
@@ -42,6 +54,10 @@ class FakeInventory : public Inventory {
       const InventoryFilter& filter) const override {
     asked_for_tcp_ = filter.with_tcp;
     return Matching(sockets_, filter);
+  }
+  std::vector<wsp::v1::LookedUpName> ListNames(
+      const InventoryFilter& filter) const override {
+    return Matching(names_, filter);
   }
   void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override {
     info->set_clients(clients_.size());
@@ -91,6 +107,7 @@ class FakeInventory : public Inventory {
 
   std::vector<wsp::v1::Client> clients_;
   std::vector<wsp::v1::Socket> sockets_;
+  std::vector<wsp::v1::LookedUpName> names_;
   std::vector<int> disconnected_;
   EventJournal events_;
   std::vector<uint64_t> reset_;

@@ -12,7 +12,8 @@
 
 namespace wspd {
 
-// Which clients or sockets are meant: those to which all that is set applies.
+// Which clients, sockets or names are meant: those to which all that is set
+// applies.
 struct InventoryFilter {
   int pid = 0;                   // 0: any
   absl::optional<uint32_t> uid;  // none: any
@@ -64,6 +65,8 @@ class Inventory {
   virtual std::vector<wsp::v1::Client> ListClients(
       const InventoryFilter& filter) const = 0;
   virtual std::vector<wsp::v1::Socket> ListSockets(
+      const InventoryFilter& filter) const = 0;
+  virtual std::vector<wsp::v1::LookedUpName> ListNames(
       const InventoryFilter& filter) const = 0;
 
   // Sets all that it knows; version, pid and admin_socket are set already.

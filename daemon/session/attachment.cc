@@ -48,7 +48,7 @@ Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
           hello, environment->PlanesFor(*access_, client_->quota().get(),
                                         client_->owner()->uid))),
       lookups_(environment->resolver(), &client_->usage().lookups,
-               client_->limits_in_force(), access_) {}
+               client_->limits_in_force(), access_, client_->names()) {}
 
 Attachment::~Attachment() = default;
 

@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "daemon/policy/subject.h"
 #include "daemon/session/attachment.h"
+#include "daemon/session/name_listing.h"
 
 namespace wspd {
 namespace {
@@ -27,7 +28,7 @@ void Raise(T to, std::atomic<T>* value) {
 Client::Client(uint64_t id, ProcessKey key, Peer peer,
                std::shared_ptr<const LimitsInForce> limits,
                std::shared_ptr<SocketOwner> owner, EventJournal* events,
-               SessionMetrics* metrics)
+               SessionMetrics* metrics, std::unique_ptr<ClientNames> names)
     : id_(id),
       key_(std::move(key)),
       peer_(std::move(peer)),
@@ -38,7 +39,8 @@ Client::Client(uint64_t id, ProcessKey key, Peer peer,
                         ? owner_->user.get()
                         : nullptr),
       events_(events),
-      metrics_(metrics) {
+      metrics_(metrics),
+      names_(std::move(names)) {
   if (owner_ != nullptr) owner_->client_id.store(id_);
   Tell(this->limits());
 }
@@ -277,6 +279,17 @@ void Client::Describe(wsp::v1::Client* out) const {
   const auto all = attachments();
   out->set_attachments(static_cast<uint32_t>(all.size()));
   for (const auto& attachment : all) attachment->Describe(out);
+}
+
+void Client::DescribeNames(std::vector<wsp::v1::LookedUpName>* out) const {
+  if (names_ == nullptr) return;
+  for (const LookedUpName& name : names_->List()) {
+    wsp::v1::LookedUpName& entry = out->emplace_back();
+    DescribeName(name, &entry);
+    entry.set_client_id(id_);
+    entry.set_pid(peer_.identity.pid);
+    entry.set_uid(peer_.identity.uid);
+  }
 }
 
 }  // namespace wspd

@@ -19,6 +19,7 @@
 #include "daemon/linux/socket_owners.h"
 #include "daemon/metrics/session_metrics.h"
 #include "daemon/session/limits.h"
+#include "daemon/session/name_history.h"
 #include "proto/wsp/v1/admin.pb.h"
 #include "proto/wsp/v1/provider.pb.h"
 
@@ -47,11 +48,12 @@ class Client {
   // `limits`: what it is held to, as they are at each time. `owner`: what
   // counts the sockets lent to the process and relayed for it; null if none
   // are. `events`: where its life is written down, `metrics`: where its ends
-  // are timed; null: nowhere.
+  // are timed, `names`: where what it looks up is kept; null: nowhere.
   Client(uint64_t id, ProcessKey key, Peer peer,
          std::shared_ptr<const LimitsInForce> limits,
          std::shared_ptr<SocketOwner> owner = nullptr,
-         EventJournal* events = nullptr, SessionMetrics* metrics = nullptr);
+         EventJournal* events = nullptr, SessionMetrics* metrics = nullptr,
+         std::unique_ptr<ClientNames> names = nullptr);
 
   uint64_t id() const { return id_; }
   const ProcessKey& key() const { return key_; }
@@ -73,6 +75,8 @@ class Client {
   uint64_t told_queued_bytes() const { return told_queued_bytes_.load(); }
   Usage& usage() { return usage_; }
 
+  // May be null.
+  ClientNames* names() const { return names_.get(); }
   // May be null.
   const std::shared_ptr<SocketOwner>& owner() const { return owner_; }
   // The rates that the sockets of the client are held to; null: to none ever.
@@ -148,6 +152,7 @@ class Client {
 
   // For listings.
   void Describe(wsp::v1::Client* out) const;
+  void DescribeNames(std::vector<wsp::v1::LookedUpName>* out) const;
 
  private:
   bool HasLocked(const Attachment* attachment) const
@@ -170,6 +175,7 @@ class Client {
   SocketUser* const limited_user_;
   EventJournal* const events_;
   SessionMetrics* const metrics_;
+  const std::unique_ptr<ClientNames> names_;
   Usage usage_;
   std::atomic<uint32_t> told_calls_{0};
   std::atomic<uint64_t> told_queued_bytes_{0};

@@ -20,6 +20,7 @@
 #include "daemon/policy/policy_store.h"
 #include "daemon/relay/relayed_sockets.h"
 #include "daemon/resolver/resolver.h"
+#include "daemon/session/name_history.h"
 #include "daemon/session/startup.h"
 #include "daemon/session/ticket_table.h"
 #include "daemon/winsock/winsock_socket.h"
@@ -95,6 +96,8 @@ class SessionEnvironment {
   EventJournal* events() const { return events_; }
   // Of the clients' sockets, whatever plane these are on.
   SocketOwners* owners() const { return owners_.get(); }
+  // What the clients have looked up.
+  NameHistory* names() const { return names_.get(); }
 
   // The loop for a new socket; they take turns.
   EventLoop* NextLoop() const {
@@ -142,6 +145,7 @@ class SessionEnvironment {
   RelayedSockets* const relayed_sockets_;
   PolicyStore* const policy_;
   const std::shared_ptr<SocketOwners> owners_;
+  const std::shared_ptr<NameHistory> names_ = NameHistory::Create();
   SessionMetrics* metrics_ = nullptr;
   mutable std::atomic<uint32_t> next_loop_{0};
   std::atomic<bool> stopping_{false};

@@ -1,9 +1,11 @@
 // Lookups of an attachment, from the call to its result.
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "daemon/resolver/resolver.h"
@@ -17,6 +19,7 @@ namespace wspd {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::SizeIs;
 using ::wsp::v1::Call;
 using ::wsp::v1::ClientFrame;
 using ::wsp::v1::Completion;
@@ -102,6 +105,40 @@ TEST_F(LookupTest, ALookupNeedsNoStartup) {
   EXPECT_EQ(address.address().ipv4().port(), 80u);
   EXPECT_EQ(address.type(), SocketRequest::TYPE_STREAM);
   EXPECT_EQ(lookups(), 0u);
+}
+
+TEST_F(LookupTest, WhatWasLookedUpIsRemembered) {
+  const auto attached = harness_->Attach();
+  Look(attached, 1, Host("F"));
+  Look(attached, 2, Host("none.example"));
+  LookupRequest service;
+  service.set_kind(LookupRequest::KIND_SERVICE);
+  service.set_service("http");
+  Look(attached, 3, service);
+  // One that has no end.
+  Begin(attached, 4, Host("silent.example"));
+  ClientFrame frame;
+  frame.add_cancels()->set_call_id(4);
+  ASSERT_TRUE(SessionHarness::Send(attached, frame).ok());
+  SessionHarness::Await(attached, 4);
+  // Of both attachments.
+  Look(harness_->Attach(), 1, Host("f"));
+
+  std::vector<wsp::v1::LookedUpName> names;
+  harness_->client()->DescribeNames(&names);
+  ASSERT_THAT(names, SizeIs(2));
+  EXPECT_EQ(names[0].name(), "f");
+  EXPECT_EQ(names[0].canonical_name(), "files.example");
+  EXPECT_THAT(names[0].addresses(), ElementsAre("192.0.2.1"));
+  EXPECT_EQ(names[0].lookups(), 2u);
+  EXPECT_EQ(names[0].wsa_error(), 0u);
+  EXPECT_EQ(names[0].client_id(), 1u);
+  EXPECT_EQ(names[0].pid(), getpid());
+  EXPECT_NE(names[0].found_at_ns(), 0);
+  EXPECT_EQ(names[1].name(), "none.example");
+  EXPECT_EQ(names[1].wsa_error(), kWsaHostNotFound);
+  EXPECT_EQ(names[1].failures(), 1u);
+  EXPECT_EQ(names[1].found_at_ns(), 0);
 }
 
 TEST_F(LookupTest, AnAddressAndAServiceAreLookedUp) {

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "daemon/session/lookup_messages.h"
 #include "daemon/winsock/wsa_error.h"
@@ -26,17 +27,6 @@ int CheckQuestion(const LookupQuestion& question, const ClientAccess& access) {
   }
 }
 
-void NoteAnswer(const std::string& name, const LookupAnswer& answer,
-                const ClientAccess& access) {
-  if (answer.error != LookupError::kNone) return;
-  std::vector<NetAddress> addresses;
-  addresses.reserve(answer.addresses.size());
-  for (const auto& found : answer.addresses) {
-    addresses.push_back(found.address);
-  }
-  access.NoteResolved({name, answer.canonical_name}, addresses);
-}
-
 }  // namespace
 
 void PendingLookups::Start(const Call& call,
@@ -48,6 +38,21 @@ void PendingLookups::Start(const Call& call,
   if (call.report_pending) sink->ReportPending(call.call_id);
 }
 
+void PendingLookups::NoteEnd(const std::string& name, int family,
+                             uint32_t wsa_error,
+                             const LookupAnswer& answer) const {
+  if (names_ != nullptr) {
+    names_->Note(name, family, wsa_error, answer, absl::Now());
+  }
+  if (wsa_error != 0) return;
+  std::vector<NetAddress> addresses;
+  addresses.reserve(answer.addresses.size());
+  for (const auto& found : answer.addresses) {
+    addresses.push_back(found.address);
+  }
+  access_->NoteResolved({name, answer.canonical_name}, addresses);
+}
+
 uint32_t PendingLookups::TryStart(const Call& call,
                                   const std::shared_ptr<CallSink>& sink) {
   wsp::v1::LookupRequest request;
@@ -57,7 +62,11 @@ uint32_t PendingLookups::TryStart(const Call& call,
     return kWsaInval;
   }
   if (resolver_ == nullptr) return kWsaOpNotSupp;
-  if (CheckQuestion(question, *access_) != 0) return kWsaAcces;
+  const bool is_host = question.kind == LookupQuestion::Kind::kHost;
+  if (CheckQuestion(question, *access_) != 0) {
+    if (is_host) NoteEnd(question.name, question.family, kWsaAcces, {});
+    return kWsaAcces;
+  }
   if (call.timeout_ms != 0) {
     question.time_limit = absl::Milliseconds(call.timeout_ms);
   }
@@ -69,19 +78,20 @@ uint32_t PendingLookups::TryStart(const Call& call,
     return kWsaNoBufs;
   }
   // Of a question that is about a name.
-  const std::string name =
-      question.kind == LookupQuestion::Kind::kHost ? question.name : "";
+  const std::string name = is_host ? question.name : "";
+  const int family = question.family;
   // Held until the id is in its place; the answer waits for that.
   absl::MutexLock lock(&mu_);
   const Resolver::LookupId id = resolver_->Start(
       std::move(question),
-      [this, call_id = call.call_id, name,
+      [this, call_id = call.call_id, name, family,
        weak = std::weak_ptr<CallSink>(sink)](const LookupAnswer& answer) {
         const std::shared_ptr<CallSink> owner = weak.lock();
         if (owner == nullptr || !Remove(call_id)) return;
+        CallResult result = EncodeLookup(answer);
         // First: the client may connect at once.
-        if (!name.empty()) NoteAnswer(name, answer, *access_);
-        owner->Finish(call_id, EncodeLookup(answer));
+        if (!name.empty()) NoteEnd(name, family, result.wsa_error, answer);
+        owner->Finish(call_id, std::move(result));
         owner->FlushResults();
       });
   if (id == 0) {

@@ -209,10 +209,12 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
       return absl::ResourceExhaustedError(absl::StrCat(
           "the daemon's limit of ", limits_->get().clients, " clients"));
     }
+    std::unique_ptr<ClientNames> names =
+        environment_->names()->Of(peer.identity.uid);
     found = clients_.emplace(key, ClientEntry()).first;
     found->second.client = std::make_shared<Client>(
         next_client_++, key, std::move(peer), limits_, std::move(owner),
-        events(), environment_->metrics());
+        events(), environment_->metrics(), std::move(names));
     found->second.client->Note(wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED);
     WatchLocked(&found->second);
   }
@@ -489,6 +491,15 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(
   }
   if (const RelayedSockets* const relayed = environment_->relayed_sockets()) {
     DescribeRelayedSockets(*relayed, filter, &out);
+  }
+  return out;
+}
+
+std::vector<wsp::v1::LookedUpName> Registry::ListNames(
+    const InventoryFilter& filter) const {
+  std::vector<wsp::v1::LookedUpName> out;
+  for (const auto& client : clients()) {
+    if (Matches(filter, *client)) client->DescribeNames(&out);
   }
   return out;
 }

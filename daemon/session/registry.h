@@ -86,6 +86,8 @@ class Registry : public Inventory {
       const InventoryFilter& filter) const override;
   std::vector<wsp::v1::Socket> ListSockets(
       const InventoryFilter& filter) const override;
+  std::vector<wsp::v1::LookedUpName> ListNames(
+      const InventoryFilter& filter) const override;
   void FillServerInfo(wsp::v1::GetServerInfoResponse* info) const override;
   EventJournal* events() override { return environment_->events(); }
   absl::StatusOr<wsp::v1::Client> DisconnectClient(

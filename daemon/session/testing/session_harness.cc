@@ -93,7 +93,8 @@ SessionHarness::SessionHarness(const SessionLimits& limits, Resolver* resolver,
       client_(std::make_shared<Client>(
           1, ProcessKey::Of(OwnPeer(uid).identity, ""), OwnPeer(uid), limits_,
           environment_.owners()->Of(ProcessKey::Of(OwnPeer(uid).identity, ""),
-                                    OwnPeer(uid).identity))) {}
+                                    OwnPeer(uid).identity),
+          nullptr, nullptr, environment_.names()->Of(uid))) {}
 
 SessionHarness::~SessionHarness() {
   for (const auto& attachment : client_->attachments()) {

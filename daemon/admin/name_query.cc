@@ -1,0 +1,91 @@
+#include "daemon/admin/name_query.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/algorithm/container.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/base/error_details.h"
+
+namespace wspd {
+namespace {
+
+using ::wsp::v1::LookedUpName;
+
+// None, or one of them.
+template <typename Values, typename Value>
+bool IsWanted(const Values& wanted, const Value& value) {
+  return wanted.empty() || absl::c_linear_search(wanted, value);
+}
+
+}  // namespace
+
+absl::StatusOr<NameQuery> NameQuery::Parse(
+    const wsp::v1::ListNamesRequest& request) {
+  NameQuery query;
+  query.request_ = request;
+  if (!request.host().empty()) {
+    query.host_ = ParseHostPattern(request.host());
+    if (!query.host_) {
+      return FieldError("host",
+                        absl::StrCat("is \"", request.host(),
+                                     "\"; right would be \"example.com\", "
+                                     "\"*.example.com\" or \"*\""));
+    }
+  }
+  absl::Status network =
+      ParseNetworkField("network", request.network(), &query.network_);
+  if (!network.ok()) return network;
+  auto fields =
+      FieldSelection::Parse(*LookedUpName::descriptor(), request.fields());
+  if (!fields.ok()) return fields.status();
+  query.fields_ = *std::move(fields);
+  const std::string& token = request.page_token();
+  if (token.empty()) return query;
+  query.after_.emplace();
+  if (!absl::SimpleAtoi(token, &*query.after_) ||
+      absl::StrCat(*query.after_) != token) {
+    return FieldError("page_token",
+                      "is none; right would be the next_page_token of the "
+                      "page before");
+  }
+  return query;
+}
+
+bool NameQuery::Matches(const LookedUpName& name) const {
+  return IsWanted(request_.pids(), name.pid()) &&
+         IsWanted(request_.uids(), name.uid()) &&
+         (!after_ || name.number() > *after_) &&
+         (!host_ || wspd::Matches(*host_, name.name()) ||
+          wspd::Matches(*host_, CanonicalHost(name.canonical_name()))) &&
+         (!network_ || absl::c_any_of(name.addresses(),
+                                      [this](const std::string& address) {
+                                        return network_->Contains(address);
+                                      }));
+}
+
+wsp::v1::ListNamesResponse NameQuery::Answer(
+    std::vector<LookedUpName> names) const {
+  std::vector<LookedUpName*> found;
+  for (LookedUpName& name : names) {
+    if (Matches(name)) found.push_back(&name);
+  }
+  absl::c_sort(found, [](const LookedUpName* a, const LookedUpName* b) {
+    return a->number() < b->number();
+  });
+  wsp::v1::ListNamesResponse response;
+  const size_t most = std::min(request_.page_size(), kMostPerPage);
+  if (most != 0 && found.size() > most) {
+    found.resize(most);
+    response.set_next_page_token(absl::StrCat(found.back()->number()));
+  }
+  for (LookedUpName* name : found) {
+    fields_.Trim(name);
+    *response.add_names() = std::move(*name);
+  }
+  return response;
+}
+
+}  // namespace wspd
