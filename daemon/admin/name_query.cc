@@ -60,10 +60,10 @@ bool NameQuery::Matches(const LookedUpName& name) const {
          (!after_ || name.number() > *after_) &&
          (!host_ || wspd::Matches(*host_, name.name()) ||
           wspd::Matches(*host_, CanonicalHost(name.canonical_name()))) &&
-         (!network_ || absl::c_any_of(name.addresses(),
-                                      [this](const std::string& address) {
-                                        return network_->Contains(address);
-                                      }));
+         (!network_ ||
+          absl::c_any_of(name.addresses(), [this](const std::string& address) {
+            return network_->Contains(address);
+          }));
 }
 
 wsp::v1::ListNamesResponse NameQuery::Answer(

@@ -63,8 +63,8 @@ NameHistory::Entries::iterator ClientNames::AddLocked(std::string name,
                                                       absl::Time now) {
   NameHistory::Entries& all = user_->entries;
   if (entries_.size() >= NameHistory::kMostOfClient) {
-    const auto oldest = absl::c_min_element(
-        entries_, [](const auto& one, const auto& other) {
+    const auto oldest =
+        absl::c_min_element(entries_, [](const auto& one, const auto& other) {
           return one.second->turn < other.second->turn;
         });
     history_->Forget(user_, oldest->second);

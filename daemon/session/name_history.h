@@ -75,7 +75,8 @@ class NameHistory : public std::enable_shared_from_this<NameHistory> {
 
   struct Entry {
     ClientNames* client = nullptr;
-    // Of the last lookup; a later one has a higher one, whatever the clock says.
+    // Of the last lookup; a later one has a higher one, whatever the clock
+    // says.
     uint64_t turn = 0;
     LookedUpName name;
   };

@@ -209,6 +209,11 @@ absl::StatusOr<wsp::v1::ListSocketsResponse> AdminClient::ListSockets(
               request);
 }
 
+absl::StatusOr<wsp::v1::ListNamesResponse> AdminClient::ListNames(
+    const wsp::v1::ListNamesRequest& request) {
+  return Call(daemon_, admin_.get(), &wsp::v1::Admin::Stub::ListNames, request);
+}
+
 absl::StatusOr<wsp::v1::ResetSocketResponse> AdminClient::ResetSocket(
     const wsp::v1::ResetSocketRequest& request) {
   return Call(daemon_, admin_.get(), &wsp::v1::Admin::Stub::ResetSocket,

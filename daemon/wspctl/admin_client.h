@@ -29,6 +29,8 @@ class AdminClient {
   absl::StatusOr<wsp::v1::GetClientResponse> GetClient(int pid);
   absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(
       const wsp::v1::ListSocketsRequest& request);
+  absl::StatusOr<wsp::v1::ListNamesResponse> ListNames(
+      const wsp::v1::ListNamesRequest& request);
   absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
       const wsp::v1::ResetSocketRequest& request);
   absl::StatusOr<wsp::v1::DisconnectClientResponse> DisconnectClient(

@@ -3,10 +3,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "daemon/wspctl/admin_client.h"
 #include "daemon/wspctl/ask_all.h"
 #include "daemon/wspctl/format.h"
+#include "daemon/wspctl/name_table.h"
 #include "daemon/wspctl/values.h"
 
 namespace wspd {
@@ -58,8 +60,14 @@ absl::StatusOr<int> ClientCommand::Run(const Console& console) {
   request.set_pid(pid_);
   const auto sockets = (*daemon)->ListSockets(request);
   if (!sockets.ok()) return sockets.status();
+  wsp::v1::ListNamesRequest of_names;
+  of_names.set_client_id(client->client().client_id());
+  auto names = (*daemon)->ListNames(of_names);
+  // An older daemon doesn't know.
+  if (absl::IsUnimplemented(names.status())) names.emplace();
+  if (!names.ok()) return names.status();
   if (console.json) {
-    *console.out << FormatClientJson(client->client(), *sockets);
+    *console.out << FormatClientJson(client->client(), *sockets, *names);
     return kExitOk;
   }
   *console.out << FormatClient(client->client(), info->limits(),
@@ -68,6 +76,11 @@ absl::StatusOr<int> ClientCommand::Run(const Console& console) {
     *console.out << "\n"
                  << FormatSockets(*sockets, {absl::Now(), console.names.get()},
                                   console.style);
+  }
+  if (names->names_size() > 0) {
+    *console.out << "\n"
+                 << NamePrinter(false, console.style)
+                        .Format(*names, {absl::Now(), console.names.get()});
   }
   return kExitOk;
 }

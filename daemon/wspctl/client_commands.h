@@ -17,7 +17,7 @@ class ClientsCommand : public Command {
   absl::StatusOr<int> Run(const Console& console) override;
 };
 
-// `client PID`: all of one, with its sockets.
+// `client PID`: all of one, with its sockets and the names it looked up.
 class ClientCommand : public Command {
  public:
   absl::Status TakeWords(const std::vector<std::string>& words) override;

@@ -93,8 +93,8 @@ std::vector<Option> Parser::SharedOptions() {
        }},
       {"--endpoint", "ENDPOINTS",
        "daemons elsewhere, by remote_admin of their configurations: HOST:PORT, "
-       "several separated by commas for clients, sockets and health; with "
-       "--cert and --key",
+       "several separated by commas for clients, sockets, names and health; "
+       "with --cert and --key",
        [this](absl::string_view value) {
          auto endpoints = ParseEndpoints(value);
          if (!endpoints.ok()) return endpoints.status();

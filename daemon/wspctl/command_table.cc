@@ -3,6 +3,7 @@
 #include "daemon/wspctl/client_commands.h"
 #include "daemon/wspctl/control_commands.h"
 #include "daemon/wspctl/daemon_commands.h"
+#include "daemon/wspctl/names_command.h"
 #include "daemon/wspctl/policy_command.h"
 #include "daemon/wspctl/reset_command.h"
 #include "daemon/wspctl/sockets_command.h"
@@ -22,10 +23,15 @@ std::unique_ptr<Command> Make() {
 const std::vector<CommandEntry>& CommandTable() {
   static const auto* const table = new std::vector<CommandEntry>{
       {"clients", "", "the attached processes", Make<ClientsCommand>},
-      {"client", "PID", "all of one of them, with its sockets",
+      {"client", "PID", "all of one of them, with its sockets and names",
        Make<ClientCommand>},
       {"sockets", "[PID]", "their sockets, or those of one process",
        Make<SocketsCommand>},
+      {"names", "[PID...]",
+       "the hosts' names that they, or such processes, have looked up, and "
+       "what "
+       "the daemon found: of each the last 256",
+       Make<NamesCommand>},
       {"top", "",
        "what is busiest, on the whole terminal, every second; ? says by which "
        "keys it is sorted and searched",

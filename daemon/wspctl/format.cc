@@ -223,12 +223,14 @@ std::string FormatClientsJson(const std::vector<ClientList>& lists) {
 }
 
 std::string FormatClientJson(const wsp::v1::Client& client,
-                             const wsp::v1::ListSocketsResponse& sockets) {
-  std::string list;
-  for (const wsp::v1::Socket& socket : sockets.sockets()) {
-    absl::StrAppend(&list, list.empty() ? "" : ",", ToJson(socket));
-  }
-  return absl::StrCat("{\"client\":", ToJson(client), ",\"sockets\":[", list,
+                             const wsp::v1::ListSocketsResponse& sockets,
+                             const wsp::v1::ListNamesResponse& names) {
+  const auto add = [](std::string* out, const auto& one) {
+    *out += ToJson(one);
+  };
+  return absl::StrCat("{\"client\":", ToJson(client), ",\"sockets\":[",
+                      absl::StrJoin(sockets.sockets(), ",", add),
+                      "],\"names\":[", absl::StrJoin(names.names(), ",", add),
                       "]}\n");
 }
 

@@ -42,9 +42,10 @@ std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
 // FormatAddress.
 std::string FormatClientsJson(const wsp::v1::ListClientsResponse& response);
 std::string FormatClientsJson(const std::vector<ClientList>& lists);
-// {"client":{...},"sockets":[...]}
+// {"client":{...},"sockets":[...],"names":[...]}
 std::string FormatClientJson(const wsp::v1::Client& client,
-                             const wsp::v1::ListSocketsResponse& sockets);
+                             const wsp::v1::ListSocketsResponse& sockets,
+                             const wsp::v1::ListNamesResponse& names);
 std::string FormatSocketsJson(const wsp::v1::ListSocketsResponse& response);
 std::string FormatInfoJson(const wsp::v1::GetServerInfoResponse& info);
 

@@ -6,7 +6,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
-#include "daemon/config/user.h"
 #include "daemon/wspctl/admin_client.h"
 #include "daemon/wspctl/ask_all.h"
 #include "daemon/wspctl/socket_table.h"
@@ -22,14 +21,9 @@ constexpr uint32_t kPageSize = 2000;
 constexpr uint32_t kMostPageSize = 10000;
 
 absl::Status TakeUids(absl::string_view names, ListSocketsRequest* request) {
-  for (const absl::string_view name : absl::StrSplit(names, ',')) {
-    const auto uid = ResolveUser(name);
-    if (!uid.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "\"", name, "\" is not a user: ", uid.status().message()));
-    }
-    request->add_uids(*uid);
-  }
+  const auto uids = ParseUsers(names);
+  if (!uids.ok()) return uids.status();
+  for (const uint32_t uid : *uids) request->add_uids(uid);
   return absl::OkStatus();
 }
 

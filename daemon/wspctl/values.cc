@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "daemon/config/user.h"
 
 namespace wspd {
 
@@ -18,6 +19,19 @@ absl::StatusOr<int> ParsePid(absl::string_view text) {
   if (absl::SimpleAtoi(text, &pid) && pid > 0) return pid;
   return absl::InvalidArgumentError(
       absl::StrCat("\"", text, "\" is not a pid"));
+}
+
+absl::StatusOr<std::vector<uint32_t>> ParseUsers(absl::string_view text) {
+  std::vector<uint32_t> uids;
+  for (const absl::string_view name : absl::StrSplit(text, ',')) {
+    const auto uid = ResolveUser(name);
+    if (!uid.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "\"", name, "\" is not a user: ", uid.status().message()));
+    }
+    uids.push_back(*uid);
+  }
+  return uids;
 }
 
 absl::StatusOr<SocketName> ParseSocketName(absl::string_view text) {

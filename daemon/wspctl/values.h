@@ -2,6 +2,7 @@
 #define WSPD_DAEMON_WSPCTL_VALUES_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -12,6 +13,9 @@ namespace wspd {
 // a line for the user.
 
 absl::StatusOr<int> ParsePid(absl::string_view text);
+
+// Names or numbers of users, separated by commas.
+absl::StatusOr<std::vector<uint32_t>> ParseUsers(absl::string_view text);
 
 // A socket as `sockets` shows it: by its number or its cookie, the other is 0.
 struct SocketName {

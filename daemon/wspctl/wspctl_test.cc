@@ -85,6 +85,42 @@ TEST_F(WspctlTest, ListsClientsAndSockets) {
   EXPECT_EQ(Run({"sockets", "22", "--json"}).out, "");
 }
 
+TEST_F(WspctlTest, ListsNames) {
+  inventory_.AddName(1, 11, 70001, "a.example");
+  inventory_.AddName(2, 22, 70002, "b.example");
+  inventory_.AddName(3, 33, 70003, "\x1b[2J.example");
+  StartServer();
+  Result result = Run({"names"});
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_THAT(result.out,
+              AllOf(StartsWith("CLIENT  PID    UID  NAME"),
+                    HasSubstr("  a.example "), HasSubstr("  b.example "),
+                    HasSubstr("\\x1b[2J"), Not(HasSubstr("\x1b"))));
+  result = Run({"names", "11", "33", "--json"});
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("\"name\":\"a.example\""),
+                    HasSubstr("\"pid\":33"), Not(HasSubstr("b.example"))));
+  EXPECT_THAT(Run({"--json", "names", "--uid", "70002"}).out,
+              AllOf(HasSubstr("b.example"), Not(HasSubstr("a.example"))));
+  EXPECT_THAT(Run({"names", "--host", "b.example"}).out,
+              AllOf(HasSubstr("b.example"), Not(HasSubstr("a.example"))));
+  EXPECT_THAT(Run({"names", "--address", "ten"}).err,
+              HasSubstr("network is \"ten\""));
+  EXPECT_EQ(Run({"names", "eleven"}).code, kExitUsage);
+  // Of one client with the rest.
+  EXPECT_THAT(Run({"client", "22"}).out, HasSubstr("  b.example "));
+  EXPECT_THAT(Run({"client", "22"}).out, Not(HasSubstr("a.example")));
+  EXPECT_THAT(Run({"--json", "client", "22"}).out,
+              HasSubstr("],\"names\":[{\"number\":\"2\""));
+}
+
+TEST_F(WspctlTest, ListsNamesByPagesThatAreOneTable) {
+  for (int i = 0; i < 2500; ++i) inventory_.AddName(1, 11, 70001, "a.example");
+  StartServer();
+  const Result result = Run({"names"});
+  EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2501);
+}
+
 TEST_F(WspctlTest, ListsSocketsByPagesThatAreOneTable) {
   for (int i = 0; i < 25; ++i) inventory_.AddSocket(2, 22, 70002, 1000 + i);
   StartServer();
@@ -134,7 +170,7 @@ TEST_F(WspctlTest, ShowsAllOfOneClient) {
   EXPECT_THAT(Run({"client", "11", "--json"}).out,
               AllOf(StartsWith("{\"client\":{\"client_id\":\"1\",\"pid\":11,"),
                     HasSubstr("},\"sockets\":[{\"client_id\":\"1\","),
-                    EndsWith("}]}\n")));
+                    EndsWith("}],\"names\":[]}\n")));
   result = Run({"client", "33"});
   EXPECT_EQ(result.code, kExitFailed);
   EXPECT_EQ(result.err, "wspctl: there is no client with pid 33\n");

@@ -41,6 +41,8 @@ expect() {
 }
 
 expect sockets in wspctl so
+expect names in wspctl na
+expect --host in wspctl names --
 expect --json in wspctl --
 expect --peer-port in wspctl sockets --
 expect --peer-port not-in wspctl clients --
