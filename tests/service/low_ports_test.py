@@ -43,7 +43,7 @@ with open("/proc/self/status") as file:
 for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
     with socket.socket(socket.AF_INET, kind) as one:
         try:
-            one.bind(("127.0.0.1", int(sys.argv[1])))
+            one.bind((sys.argv[1], int(sys.argv[2])))
             print("bound", one.getsockname()[1])
         except OSError as error:
             print(errno.errorcode[error.errno])
@@ -62,23 +62,32 @@ def unprivileged_start():
         return int(file.read())
 
 
-def free_low_port():
-    # Not one that other tests bind.
+def skip(reason):
+    print(f"skipped: {reason}", flush=True)
+    raise unittest.SkipTest(reason)
+
+
+def own_host():
+    """An address of loopback that no other test has."""
+    pid = os.getpid()
+    return f"127.{100 + (pid >> 16)}.{pid >> 8 & 255}.{pid & 255}"
+
+
+HOST = own_host()
+
+
+def free_low_ports():
+    """Each once: what a program had may be the daemon's for a moment more."""
     for port in range(700, 600, -1):
         with socket.socket() as one, socket.socket(
                 type=socket.SOCK_DGRAM) as other:
             try:
-                one.bind(("127.0.0.1", port))
-                other.bind(("127.0.0.1", port))
-                return port
+                one.bind((HOST, port))
+                other.bind((HOST, port))
             except OSError:
-                pass
-    return skip("no port is free")
-
-
-def skip(reason):
-    print(f"skipped: {reason}", flush=True)
-    raise unittest.SkipTest(reason)
+                continue
+        yield port
+    skip("no port is free")
 
 
 class LowPortsTest(unittest.TestCase):
@@ -109,7 +118,7 @@ class LowPortsTest(unittest.TestCase):
         self.manager.await_ready()
         os.chmod(run, 0o755)
         os.chmod(self.manager.provider_socket, 0o666)
-        self.port = free_low_port()
+        self.ports = free_low_ports()
 
     def start(self, command, **streams):
         process = subprocess.Popen(
@@ -133,12 +142,12 @@ class LowPortsTest(unittest.TestCase):
             check=False, capture_output=True, text=True)
         self.assertNotEqual(done.returncode, 0, done.stdout)
 
-    def relayed(self, who):
+    def relayed(self, who, port):
         """The capability's bits, and what becomes of each kind of socket."""
         process = self.start(
             [*who, os.path.join(self.manager.folder, "wsprun"), "--socket",
              self.manager.provider_socket, "--plane", "relayed", "--",
-             "/usr/bin/python3", "-c", PROGRAM, str(self.port)],
+             "/usr/bin/python3", "-c", PROGRAM, HOST, str(port)],
             stdout=subprocess.PIPE)
         lines = []
         while (line := process.stdout.readline().rstrip("\n")) != "done":
@@ -152,19 +161,20 @@ class LowPortsTest(unittest.TestCase):
         folder = self.manager.folder
         process = self.start(
             [*who, os.path.join(folder, "wspcat"), "--provider",
-             os.path.join(folder, "libwsp.so"), "listen", "127.0.0.1",
-             str(self.port)], stderr=subprocess.PIPE)
+             os.path.join(folder, "libwsp.so"), "listen", HOST,
+             str(next(self.ports))], stderr=subprocess.PIPE)
         said = process.stderr.readline()
         if "listening" in said:
             self.assert_unreadable_for_the_daemon(process)
         return said
 
     def expect(self, who, capability, allowed):
-        bits, outcomes = self.relayed(who)
+        port = next(self.ports)
+        bits, outcomes = self.relayed(who, port)
         self.assertEqual(set(bits), {"CapEff", "CapAmb"})
         self.assertEqual(set(bits.values()), {str(int(capability))})
         self.assertEqual(
-            outcomes, [f"bound {self.port}" if allowed else "EACCES"] * 2)
+            outcomes, [f"bound {port}" if allowed else "EACCES"] * 2)
         self.assertIn("listening" if allowed else "WSAEACCES",
                       self.forwarded(who))
 
