@@ -20,10 +20,12 @@ void UseDaemonAt(const std::string& provider_socket) {
 ProviderTest::ProviderTest(const DaemonOptions& options) : daemon_(options) {}
 
 void ProviderTest::SetUp() {
-  ASSERT_TRUE(daemon_.Start());
-  UseDaemonAt(daemon_.provider_socket());
+  // First, for the fixtures that go on from here whatever has failed: without a
+  // daemon theirs is a call that fails, and not the end of all cases.
   spi_ = Spi::Load();
   ASSERT_NE(spi_, nullptr);
+  UseDaemonAt(daemon_.provider_socket());
+  ASSERT_TRUE(daemon_.Start());
 }
 
 void ProviderTest::TearDown() {
