@@ -47,6 +47,23 @@ size_t NumberIn(const std::string& path, const std::string& name) {
   return 0;
 }
 
+// Whether a thread is in the midst of its end, or gone.
+bool IsExiting(pid_t pid, pid_t thread_id) {
+  constexpr unsigned long kExiting = 4;  // PF_EXITING
+  std::ifstream file(ProcPath(pid, "task/" + std::to_string(thread_id)) +
+                     "/stat");
+  std::string line;
+  if (!std::getline(file, line)) return true;
+  // Behind the name, which may have any characters: state, parent, group,
+  // session, terminal, its group, flags.
+  std::istringstream fields(line.substr(line.rfind(')') + 1));
+  std::string field;
+  for (int i = 0; i < 6; ++i) fields >> field;
+  unsigned long flags = 0;
+  fields >> flags;
+  return (flags & kExiting) != 0;
+}
+
 }  // namespace
 
 std::set<std::string> MappedFiles(pid_t pid) {
@@ -77,8 +94,9 @@ size_t AnonymousMappings(pid_t pid) {
 
 std::set<pid_t> ThreadIds(pid_t pid) {
   std::set<pid_t> ids;
-  ForEachNumber(ProcPath(pid, "task"),
-                [&](int number, int) { ids.insert(number); });
+  ForEachNumber(ProcPath(pid, "task"), [&](int number, int) {
+    if (!IsExiting(pid, number)) ids.insert(number);
+  });
   return ids;
 }
 

@@ -20,6 +20,8 @@ std::set<std::string> MappedFiles(pid_t pid = 0);
 // are part of it, which the C library keeps when such a thread has ended.
 size_t AnonymousMappings(pid_t pid = 0);
 
+// The threads, but for those that run nothing of the process's any more: one
+// that has been joined may still be listed for a moment.
 std::set<pid_t> ThreadIds(pid_t pid = 0);
 
 // The open descriptors and what each is: "socket:[123]", a path. The one that
