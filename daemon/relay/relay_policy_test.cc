@@ -60,6 +60,8 @@ constexpr uint32_t kAllowed = 0x7f000001;
 class RelayPolicyTest : public RelayFixture {
  protected:
   RelayPolicyTest() { Start(); }
+  // What is told of refusals ends before the sockets do.
+  ~RelayPolicyTest() override { table_->Stop(); }
 
   void Apply(const std::string& text) {
     events_.SetJournal(&journal_);
