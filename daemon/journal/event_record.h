@@ -61,7 +61,8 @@ struct EventRecord {
    public:
     void Set(absl::string_view text) {
       size_ = static_cast<uint8_t>(std::min(text.size(), sizeof(bytes_)));
-      memcpy(bytes_, text.data(), size_);
+      // Of no text there may be no address either.
+      if (size_ > 0) memcpy(bytes_, text.data(), size_);
     }
     absl::string_view text() const { return {bytes_, size_}; }
 
