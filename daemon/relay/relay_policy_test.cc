@@ -147,7 +147,7 @@ class RelayPolicyTest : public RelayFixture {
   // In place of owner_; null: owner_.
   std::shared_ptr<SocketOwner> limited_;
   std::shared_ptr<PolicyStore> store_;
-  std::shared_ptr<const ClientAccess> access_;
+  std::shared_ptr<const ClientAccess> access_ = ClientAccess::Unrestricted();
 };
 
 constexpr char kDenyRule[] =
@@ -243,6 +243,7 @@ TEST_F(RelayPolicyTest, OptionsThatJoinIPv6GroupsAreDenied) {
 
 // Those that are of any family.
 TEST_F(RelayPolicyTest, GenericOptionsThatJoinIPv6GroupsAreDenied) {
+  Apply("rules { verdict: DENY addresses: 'ff00::/8' }");
   const Relayed relayed = MakeRestricted(SOCK_DGRAM, AF_INET6);
   sockaddr_in6 group{};
   group.sin6_family = AF_INET6;
