@@ -8,29 +8,15 @@ Usage: container_rules_test.py WSPRUN WSPD WSPCTL WSPCAT --plane=auto
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import preload_case  # noqa: E402
+import rules_case  # noqa: E402
 
-FAR, NEAR = "127.0.0.2", "127.0.0.1"
-
-# Says what becomes of a connect to each address that it reads.
-PROGRAM = """
-print("ready", flush=True)
-while line := sys.stdin.readline():
-    # Sockets that were lent before they were wanted, and are by no later rule.
-    for early in [socket.socket() for _ in range(8)]:
-        early.close()
-    with socket.socket() as one:
-        one.settimeout(30)
-        error = error_of(one.connect, (line.strip(), PORT))
-    print(errno.errorcode.get(error, "fine"), flush=True)
-"""
+FAR, NEAR = rules_case.FAR, rules_case.NEAR
 
 
 def unified_hierarchy():
@@ -77,7 +63,7 @@ class ControlGroup:
             os.rmdir(folder)
 
 
-class ContainerRulesTest(preload_case.PreloadCase):
+class ContainerRulesTest(rules_case.RulesCase):
 
     def setUp(self):
         try:
@@ -93,42 +79,12 @@ class ContainerRulesTest(preload_case.PreloadCase):
         self.launchers = {None: [], self.one: self.group.launcher(self.one),
                           self.other: self.group.launcher(self.other)}
 
-    def flags(self):
-        flags = self.configuration("")
-        self.config = flags[1]
-        return flags
-
-    def rule(self, text):
-        """The rules are this from now on."""
-        seen = len(self.daemon.log)
-        with open(self.config, "w", encoding="utf-8") as file:
-            file.write(f"policy {{ {text} }}")
-        self.daemon.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + preload_case.DEADLINE
-        while not any("configuration read anew" in line
-                      for line in self.daemon.log[seen:]):
-            self.assertLess(time.monotonic(), deadline,
-                            self.daemon.log[seen:])
-            time.sleep(0.01)
-
     def command(self, container):
         """What runs a program in a container, without a network."""
         return [*self.launchers[container], *preload_case.bare_network()]
 
     def start_in(self, container):
-        self.bare_network = self.command(container)
-        program = self.start(PROGRAM)
-        self.addCleanup(self.end, program)
-        self.expect_line(program, "ready")
-        return program
-
-    def end(self, program):
-        program.kill()
-        program.communicate()
-
-    def ask(self, program, host):
-        self.go_on(program, host)
-        return program.stdout.readline().rstrip("\n")
+        return self.start_by(self.command(container))
 
     def wspcat_in(self, container, host):
         """What a client by libwsp.so says of a connect."""

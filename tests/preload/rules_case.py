@@ -84,7 +84,12 @@ class RulesCase(preload_case.PreloadCase):
 
     def start_under(self, launcher, body=CONNECTS, **settings):
         """A program without a network; a command ahead of it says whose."""
-        self.bare_network = [*preload_case.bare_network(), *launcher]
+        return self.start_by([*preload_case.bare_network(), *launcher], body,
+                             **settings)
+
+    def start_by(self, command, body=CONNECTS, **settings):
+        """A program that this command runs."""
+        self.bare_network = command
         program = self.start(body, **settings)
         self.addCleanup(self.end, program)
         self.expect_line(program, "ready")
