@@ -136,7 +136,7 @@ bool Settlement::Settle(int fd) {
   const Hint hint = before == Hint::kUnknown || before == Hint::kPlain
                         ? FindHint(fd)
                         : before;
-  if (asks_ && hint == Hint::kStream) {
+  if (asks_ && (hint == Hint::kStream || hint == Hint::kBegunStream)) {
     SettleStream(fd, name);
   } else if (needs_session_) {
     Address peer;

@@ -159,8 +159,8 @@ long AskForQueuedError(int fd, const relay::Name& name, msghdr* message) {
 
 int AskToConnectDatagrams(int fd, const relay::Name& name,
                           const relay::Address& peer) {
-  bool in_progress;
-  return ConnectRelayed(fd, name, FromWire(peer), 0, &in_progress);
+  ConnectAnswer answer;
+  return ConnectRelayed(fd, name, FromWire(peer), 0, false, &answer);
 }
 
 int AskToShutDownDatagrams(int fd, const relay::Name& name, int how) {

@@ -24,6 +24,9 @@ enum class Hint : uint8_t {
   // A stream of which connect() has said that it is under way, when it was
   // connected already: one more connect() succeeds.
   kConnectedStream,
+  // A stream of which connect() has said that it is under way, when the daemon
+  // had only been told to begin: what it has answered is with the session.
+  kBegunStream,
   // A stream of which the daemon has to be asked what it is by now.
   kStream,
   kListener,

@@ -25,7 +25,11 @@ std::atomic<bool> g_guarded{false};
 std::atomic<uint32_t> g_generation{0};
 
 // In the parent, before the child has its copy.
-void OnFork() { AgeHintsAtFork(); }
+void OnFork() {
+  void (*const settle)() = g_socket_session.settle_before_fork.load();
+  if (settle != nullptr) settle();
+  AgeHintsAtFork();
+}
 
 // In the child, before fork() returns. The shield notices and does it all, if a
 // child handler of somebody else's hasn't used the library before.

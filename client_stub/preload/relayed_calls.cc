@@ -95,23 +95,30 @@ bool IsWhatWasAsked(const Address& asked, const Address& bound) {
 // Told twice, the daemon would expect the filler twice.
 class ConnectCall final : public RelayedCall {
  public:
-  ConnectCall(const Address& address, uint32_t filler)
-      : address_(address), filler_(filler) {}
+  ConnectCall(const Address& address, uint32_t filler, bool may_go_unawaited)
+      : address_(address),
+        filler_(filler),
+        may_go_unawaited_(may_go_unawaited) {}
 
   void Append(ByteBuffer* call) const override {
-    AppendLinuxConnect(call, address_, filler_);
+    AppendLinuxConnect(call, address_, filler_, answer_.unawaited);
   }
   void Take(const Completion& result) override {
-    in_progress_ = result.linux_result.in_progress;
+    answer_.in_progress = result.linux_result.in_progress;
   }
+  const Address* MayGoUnawaited() const override {
+    return may_go_unawaited_ ? &address_ : nullptr;
+  }
+  void SetUnawaited(bool unawaited) override { answer_.unawaited = unawaited; }
   bool MayBeRepeated() const override { return filler_ == 0; }
 
-  bool in_progress() const { return in_progress_; }
+  const ConnectAnswer& answer() const { return answer_; }
 
  private:
   const Address& address_;
   const uint32_t filler_;
-  bool in_progress_ = false;
+  const bool may_go_unawaited_;
+  ConnectAnswer answer_;
 };
 
 }  // namespace
@@ -131,10 +138,11 @@ int BindRelayed(int fd, const relay::Name& name, const Address& address) {
 }
 
 int ConnectRelayed(int fd, const relay::Name& name, const Address& address,
-                   uint32_t filler, bool* in_progress) {
-  ConnectCall call(address, filler);
+                   uint32_t filler, bool may_go_unawaited,
+                   ConnectAnswer* answer) {
+  ConnectCall call(address, filler, may_go_unawaited);
   const int error = AskAboutSocket(fd, name, &call);
-  *in_progress = call.in_progress();
+  *answer = call.answer();
   return error;
 }
 

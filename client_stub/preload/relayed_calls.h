@@ -48,11 +48,21 @@ int AskRelayed(int fd, const relay::Name& name, const AppendFunction& append) {
 
 int BindRelayed(int fd, const relay::Name& name, const Address& address);
 
+// What the daemon has answered to an attempt, if that was waited for.
+struct ConnectAnswer {
+  // It hasn't ended.
+  bool in_progress = false;
+  // There is none yet: OutcomeOfConnect() has it later.
+  bool unawaited = false;
+};
+
 // Without a family: takes the connection back. `filler`: see LinuxConnect; with
 // one, ENETDOWN says as well that the answer was lost: whether the daemon has
-// been told is for its state to say.
+// been told is for its state to say. `may_go_unawaited`: the program is told in
+// any case that the attempt is under way.
 int ConnectRelayed(int fd, const relay::Name& name, const Address& address,
-                   uint32_t filler, bool* in_progress);
+                   uint32_t filler, bool may_go_unawaited,
+                   ConnectAnswer* answer);
 
 int ListenRelayed(int fd, const relay::Name& name, int backlog);
 

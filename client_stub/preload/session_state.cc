@@ -10,6 +10,7 @@ void ForgetSocketSessionAfterFork() {
   g_socket_session.mutex.ResetAfterFork();
   MutexLock lock(&g_socket_session.mutex);
   g_socket_session.session = nullptr;
+  g_socket_session.has_unanswered.store(false);
 }
 
 }  // namespace wsp

@@ -14,6 +14,10 @@ class SocketSession;
 struct SocketSessionState {
   Mutex mutex;
   SocketSession* session WSP_GUARDED_BY(mutex) = nullptr;
+  // The daemon has been told something that it hasn't answered.
+  std::atomic<bool> has_unanswered{false};
+  // What a fork has to come after; null: nothing yet.
+  std::atomic<void (*)()> settle_before_fork{nullptr};
 };
 extern SocketSessionState g_socket_session;
 

@@ -45,8 +45,10 @@ class SocketSession final : private LinuxAttachment::OtherResults {
 
   // Whether it can be asked, as far as that is known.
   bool MayBeAsked() const {
-    return credentials_ == CredentialsChanges() && attachment_.IsIntact() &&
-           descriptors_.IsIntact();
+    return credentials_ == CredentialsChanges() && IsIntact();
+  }
+  bool IsIntact() const {
+    return attachment_.IsIntact() && descriptors_.IsIntact();
   }
 
   // Of those that the welcome has put in force.
@@ -60,6 +62,14 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   int AskAbout(int fd, const relay::Name& name, RelayedCall* call,
                int64_t deadline_ms);
 
+  UnawaitedConnects::Outcome OutcomeOfConnect(uint64_t number);
+
+  // Waits for the answers that nobody has waited for: the daemon has done all
+  // that it was told to then.
+  void AwaitUnanswered(int64_t deadline_ms) {
+    (void)attachment_.AwaitOthers(&all_answered_, deadline_ms);
+  }
+
   // Not an errno: the daemon is to be asked again on another connection.
   static constexpr int kLost = -4096;
   // Nor is this: the connection is lost, and what came of the call with it.
@@ -67,7 +77,7 @@ class SocketSession final : private LinuxAttachment::OtherResults {
 
  private:
   // So many calls may be unanswered that nobody waits for.
-  static constexpr uint32_t kMostUnanswered = 16;
+  static constexpr uint32_t kMostUnanswered = UnawaitedConnects::kMost;
   static constexpr size_t kKnownNumbers = 256;
 
   uint64_t TakeSocketId();
@@ -80,7 +90,15 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   };
   Known& KnownOf(uint64_t number) { return known_[number % kKnownNumbers]; }
   // Of the call that was begun.
-  LinuxAttachment::Answer AwaitAnswer(int64_t deadline_ms);
+  LinuxAttachment::Answer AwaitAnswer(int64_t deadline_ms) {
+    return attachment_.AwaitAnswer(deadline_ms, nullptr);
+  }
+  // Whether the call, about a socket that `is_known`, goes without waiting.
+  bool GoesUnanswered(RelayedCall* call, bool is_known, int64_t now_ms);
+  // 0, kLost or kUnknown, of a call about the socket `number`.
+  int SendUnanswered(uint64_t number, Call* request, const RelayedCall& call,
+                     int64_t deadline_ms);
+  void CountUnanswered(int change);
 
   // A descriptor, a negative errno or kLost, for a call of its own.
   int AskForSocketNow(const LinuxSocketParams& params, bool close_on_exec,
@@ -98,7 +116,9 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   // sockets. False: the connection is lost.
   bool DropSocketsAhead(int64_t deadline_ms);
   void OnOtherResult(uint64_t call_id, const Completion& result) override {
-    ahead_.OnResult(call_id, result);
+    if (ahead_.OnResult(call_id, result)) return;
+    connects_.OnResult(call_id, result);
+    CountUnanswered(-1);
   }
 
   static constexpr int kNone = -4098;
@@ -109,8 +129,10 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   DescriptorChannel descriptors_;
   uint64_t next_socket_id_;
   SocketsAhead ahead_;
+  UnawaitedConnects connects_;
   Known known_[kKnownNumbers];
   uint32_t unanswered_ = 0;
+  bool all_answered_ = true;
   // The daemon's, as the names of its sockets have it; 0: none was seen yet.
   uint64_t instance_ = 0;
 };
@@ -127,13 +149,40 @@ uint64_t SocketSession::TakeSocketId() {
   return next_socket_id_++;
 }
 
-LinuxAttachment::Answer SocketSession::AwaitAnswer(int64_t deadline_ms) {
-  const LinuxAttachment::Answer answer =
-      attachment_.AwaitAnswer(deadline_ms, nullptr);
-  // Results come in the order of the calls of one socket, nearly always in that
-  // of all: few are left.
-  unanswered_ = 0;
-  return answer;
+void SocketSession::CountUnanswered(int change) {
+  unanswered_ += static_cast<uint32_t>(change);
+  all_answered_ = unanswered_ == 0;
+  g_socket_session.has_unanswered.store(!all_answered_,
+                                        std::memory_order_relaxed);
+}
+
+bool SocketSession::GoesUnanswered(RelayedCall* call, bool is_known,
+                                   int64_t now_ms) {
+  const Address* const to = call->MayGoUnawaited();
+  // In any case: it is one of a succession.
+  const bool unawaited = to != nullptr && connects_.Want(*to, now_ms) &&
+                         is_known && unanswered_ < kMostUnanswered;
+  call->SetUnawaited(unawaited);
+  return unawaited ||
+         (!call->NeedsAnswer() && is_known && unanswered_ < kMostUnanswered);
+}
+
+int SocketSession::SendUnanswered(uint64_t number, Call* request,
+                                  const RelayedCall& call,
+                                  int64_t deadline_ms) {
+  if (call.MayGoUnawaited() != nullptr) connects_.Add(request->id, number);
+  CountUnanswered(1);
+  if (attachment_.Send(request, deadline_ms)) return 0;
+  return call.MayBeRepeated() ? kLost : kUnknown;
+}
+
+UnawaitedConnects::Outcome SocketSession::OutcomeOfConnect(uint64_t number) {
+  const UnawaitedConnects::Outcome outcome = connects_.Take(number);
+  if (outcome != UnawaitedConnects::Outcome::kUnanswered ||
+      !attachment_.ReadWhatIsThere()) {
+    return outcome;
+  }
+  return connects_.Take(number);
 }
 
 uint32_t SocketSession::ChoosePlane(Plane wanted) const {
@@ -263,11 +312,11 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
       shown = true;
       continue;
     }
+    const bool unanswered = GoesUnanswered(call, is_known, now_ms);
     Call* const request = attachment_.NewCall(number);
     call->Append(&request->bytes);
-    if (!call->NeedsAnswer() && is_known && unanswered_ < kMostUnanswered) {
-      ++unanswered_;
-      return attachment_.Send(request, deadline_ms) ? 0 : kLost;
+    if (unanswered) {
+      return SendUnanswered(number, request, *call, deadline_ms);
     }
     attachment_.Begin(request);
     SubmitAhead(now_ms);
@@ -282,6 +331,7 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
       call->Take(result);
       return 0;
     }
+    if (call->MayGoUnawaited() != nullptr) connects_.EndSuccession();
     if (result.linux_errno == 0) return -EOPNOTSUPP;
     if (result.linux_errno != EBADF) {
       return -static_cast<int>(result.linux_errno);
@@ -302,6 +352,23 @@ std::atomic<uint32_t> g_silences{0};
 void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
   delete state->session;
   state->session = nullptr;
+  state->has_unanswered.store(false, std::memory_order_relaxed);
+}
+
+// Whoever else has the sockets, or who the process is from now on, is to find
+// done what it has said before.
+void AwaitUnanswered(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
+  if (state->session == nullptr || !state->session->IsIntact()) return;
+  state->session->AwaitUnanswered(kernel::NowMs() + kDaemonPatienceMs);
+}
+
+// In the parent, before there is a child.
+void SettleBeforeFork() {
+  if (!g_socket_session.has_unanswered.load(std::memory_order_relaxed)) return;
+  Shield shield;
+  if (shield.process() == ProcessKind::kVforked) return;
+  MutexLock lock(&g_socket_session.mutex);
+  AwaitUnanswered(&g_socket_session);
 }
 
 int OpenSession(SocketSessionState* state, int64_t deadline_ms)
@@ -309,6 +376,7 @@ int OpenSession(SocketSessionState* state, int64_t deadline_ms)
   if (!May(Means::kAttach)) return -ENETDOWN;
   uint64_t first_id;
   if (!GetRandomNumber(&first_id)) return -ENETDOWN;
+  state->settle_before_fork.store(&SettleBeforeFork);
   // Counted before the daemon looks at them.
   state->session = new SocketSession(first_id, CredentialsChanges());
   const int error = state->session->Open(deadline_ms);
@@ -323,6 +391,7 @@ int AskDaemon(SocketSessionState* state, int64_t deadline_ms, Ask ask)
     WSP_REQUIRES(state->mutex) {
   for (;;) {
     if (state->session != nullptr && !state->session->MayBeAsked()) {
+      AwaitUnanswered(state);
       DropSession(state);
     }
     const bool is_new = state->session == nullptr;
@@ -384,6 +453,20 @@ int MakeSocket(int family, int type, int protocol, Plane plane, bool* relayed) {
   });
   *relayed = params.plane == wire::PLANE_RELAYED;
   return fd;
+}
+
+UnawaitedConnects::Outcome OutcomeOfConnect(const relay::Name& name) {
+  if (!May(Means::kAsk)) return UnawaitedConnects::Outcome::kUnknown;
+  Shield shield;
+  if (shield.process() == ProcessKind::kVforked) {
+    return UnawaitedConnects::Outcome::kUnknown;
+  }
+  MutexLock lock(&g_socket_session.mutex);
+  SocketSession* const session = g_socket_session.session;
+  if (session == nullptr || !session->MayBeAsked()) {
+    return UnawaitedConnects::Outcome::kUnknown;
+  }
+  return session->OutcomeOfConnect(name.number);
 }
 
 int AskAboutSocket(int fd, const relay::Name& name, RelayedCall* call) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "client_stub/preload/settings.h"
+#include "client_stub/preload/unawaited_connects.h"
 #include "client_stub/transport/server_frame.h"
 #include "proto/relay_name.h"
 
@@ -40,6 +41,11 @@ class RelayedCall {
   // False: it can't fail on a socket that the daemon knows, and whatever is
   // asked next comes behind it.
   virtual bool NeedsAnswer() const { return true; }
+  // Where to, of an attempt to connect that the program is told is under way
+  // whatever the answer; else null. Before Append() it is decided whether
+  // anybody waits for that, and SetUnawaited() told.
+  virtual const Address* MayGoUnawaited() const { return nullptr; }
+  virtual void SetUnawaited(bool /*unawaited*/) {}
   // False: whether the daemon has done it isn't known if its answer is lost,
   // and to do it twice would be worse; ENETDOWN then.
   virtual bool MayBeRepeated() const { return true; }
@@ -56,6 +62,10 @@ class RelayedCall {
 // 0 or a negative errno: what the daemon says, ENETDOWN as above and if that
 // socket's daemon is gone.
 int AskAboutSocket(int fd, const relay::Name& name, RelayedCall* call);
+
+// What has come of the relayed socket's attempt to connect that nobody waited
+// for, as far as has been heard by now. Waits for nothing, but for the session.
+UnawaitedConnects::Outcome OutcomeOfConnect(const relay::Name& name);
 
 }  // namespace wsp
 

@@ -36,14 +36,16 @@ void SocketsAhead::Add(uint64_t call_id) {
   asked.call_id = call_id;
 }
 
-void SocketsAhead::OnResult(uint64_t call_id, const Completion& result) {
+bool SocketsAhead::OnResult(uint64_t call_id, const Completion& result) {
   for (size_t i = 0; i < size_; ++i) {
     Asked& asked = asked_[(first_ + i) % kMost];
     if (asked.call_id != call_id) continue;
     asked.answered = true;
     asked.succeeded = result.linux_errno == 0 && result.wsa_error == 0;
     asked.number = result.linux_result.number;
+    return true;
   }
+  return false;
 }
 
 SocketsAhead::Asked SocketsAhead::TakeOldest() {

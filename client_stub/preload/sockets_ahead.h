@@ -47,8 +47,8 @@ class SocketsAhead {
   const LinuxSocketParams& kind() const { return kind_; }
   // A call asks for it, after all those that are here.
   void Add(uint64_t call_id);
-  // What has come of any call.
-  void OnResult(uint64_t call_id, const Completion& result);
+  // What has come of any call. Whether it was one of these.
+  bool OnResult(uint64_t call_id, const Completion& result);
 
   bool empty() const { return size_ == 0; }
   // Which is the one to take next; there is one. Stays in place until then.

@@ -158,14 +158,17 @@ bool FindAttempt(int fd, const relay::Name& name, int* error,
 // Fills the program's end up and has the daemon connect, once. What the daemon
 // answers.
 int TellAttempt(int fd, const relay::Name& name, const Address& address,
-                bool* in_progress) {
+                bool may_go_unawaited, ConnectAnswer* answer) {
   uint32_t filler = FillUp(fd);
   for (;;) {
     const int64_t begin_ms = kernel::NowMs();
-    int error = ConnectRelayed(fd, name, address, filler, in_progress);
+    int error =
+        ConnectRelayed(fd, name, address, filler, may_go_unawaited, answer);
+    if (error != -ENETDOWN) return error;
+    answer->unawaited = false;
     // It is silent, not lost.
-    if (error != -ENETDOWN || kernel::NowMs() - begin_ms >= kDaemonPatienceMs ||
-        FindAttempt(fd, name, &error, in_progress)) {
+    if (kernel::NowMs() - begin_ms >= kDaemonPatienceMs ||
+        FindAttempt(fd, name, &error, &answer->in_progress)) {
       return error;
     }
     // The daemon has taken all off, or none.
@@ -190,11 +193,11 @@ int FindBeforeConnect(int fd, const relay::Name& name, RelayedState* state) {
 struct Beginning {
   // As it was before; an attempt has begun only if it was unconnected.
   uint32_t state = State::STATE_UNCONNECTED;
-  bool in_progress = false;
+  ConnectAnswer answer;
 };
 
 int BeginLocked(int fd, const relay::Name& name, const Address& address,
-                int address_error, Beginning* beginning) {
+                int address_error, bool waits, Beginning* beginning) {
   if (!IsNew(fd)) {
     RelayedState state;
     const int asked = FindBeforeConnect(fd, name, &state);
@@ -206,14 +209,18 @@ int BeginLocked(int fd, const relay::Name& name, const Address& address,
   if (address_error != 0) return address_error;
   MarkBegun(fd);
   SetHint(fd, Hint::kStream);
-  return TellAttempt(fd, name, address, &beginning->in_progress);
+  const int error = TellAttempt(fd, name, address, !waits, &beginning->answer);
+  if (error == 0 && beginning->answer.unawaited) {
+    ChangeHint(fd, Hint::kStream, Hint::kBegunStream);
+  }
+  return error;
 }
 
 // Looks at the socket and, if it isn't connected, begins an attempt, if
 // `address_error` isn't against it. One step: of two threads that connect the
 // same socket, the other would fill what is connected by then.
 int Begin(int fd, const relay::Name& name, const Address& address,
-          int address_error, Beginning* beginning) {
+          int address_error, bool waits, Beginning* beginning) {
   Shield shield;
   if (shield.process() == ProcessKind::kVforked) return -ENETDOWN;
   const uint32_t silences = g_connecting.silences.load();
@@ -221,7 +228,8 @@ int Begin(int fd, const relay::Name& name, const Address& address,
   // As AskAboutSocket().
   if (g_connecting.silences.load() != silences) return -ENETDOWN;
   const int64_t begin_ms = kernel::NowMs();
-  const int error = BeginLocked(fd, name, address, address_error, beginning);
+  const int error =
+      BeginLocked(fd, name, address, address_error, waits, beginning);
   if (error == -ENETDOWN && kernel::NowMs() - begin_ms >= kDaemonPatienceMs) {
     g_connecting.silences.fetch_add(1);
   }
@@ -229,8 +237,8 @@ int Begin(int fd, const relay::Name& name, const Address& address,
 }
 
 int TakeConnectionBack(int fd, const relay::Name& name) {
-  bool in_progress;
-  const int error = ConnectRelayed(fd, name, Address(), 0, &in_progress);
+  ConnectAnswer answer;
+  const int error = ConnectRelayed(fd, name, Address(), 0, false, &answer);
   if (error == 0) {
     MakeSmall(fd);
     SetHint(fd, Hint::kStream);
@@ -258,9 +266,9 @@ int ConnectStream(int fd, const relay::Name& name, const sockaddr* address,
   }
   Address target;
   error = ReadAddress(to, size, name.family, -EAFNOSUPPORT, &target);
-  Beginning beginning;
-  error = Begin(fd, name, target, error, &beginning);
   const bool waits = !IsNonBlocking(fd);
+  Beginning beginning;
+  error = Begin(fd, name, target, error, waits, &beginning);
   switch (beginning.state) {
     case State::STATE_UNCONNECTED:
       break;
@@ -270,14 +278,15 @@ int ConnectStream(int fd, const relay::Name& name, const sockaddr* address,
     default: {
       if (error != 0) return error;
       // For what the kernel says to that: 0 once after the end of an attempt.
-      bool in_progress;
-      return ConnectRelayed(fd, name, target, 0, &in_progress);
+      ConnectAnswer answer;
+      return ConnectRelayed(fd, name, target, 0, false, &answer);
     }
   }
   // Somebody else's, of another process, which has come before.
   if (error == -EALREADY && waits) return AwaitEnd(fd, name, -EALREADY);
   if (error != 0) return error;
-  if (beginning.in_progress) {
+  if (beginning.answer.unawaited) return -EINPROGRESS;
+  if (beginning.answer.in_progress) {
     return waits ? AwaitEnd(fd, name, -EINPROGRESS) : -EINPROGRESS;
   }
   if (waits) {

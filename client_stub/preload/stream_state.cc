@@ -110,6 +110,20 @@ void OpenStream(int fd) {
   SetHint(fd, Hint::kOpenStream);
 }
 
+void HearOfConnect(int fd) {
+  relay::Name name;
+  if (!IsRelayed(fd, &name)) return;
+  switch (OutcomeOfConnect(name)) {
+    case UnawaitedConnects::Outcome::kUnanswered:
+      return;
+    case UnawaitedConnects::Outcome::kConnected:
+      return OpenStream(fd);
+    case UnawaitedConnects::Outcome::kNotConnected:
+    case UnawaitedConnects::Outcome::kUnknown:
+      return ChangeHint(fd, Hint::kBegunStream, Hint::kStream);
+  }
+}
+
 int FindStreamState(int fd, const relay::Name& name, RelayedState* state) {
   const int error = StateOfRelayed(fd, name, state);
   if (error < 0) return error;

@@ -16,8 +16,14 @@ bool IsNonBlocking(int fd);
 // buffer, which was as small as could be, gets the size for that.
 void OpenStream(int fd);
 
-// That, of a stream that is known to be connected; whether it is.
+// Of a stream whose attempt to connect nobody has waited for: OpenStream(), if
+// it has been heard that it is connected; if something else has been, the
+// daemon is to be asked from now on.
+void HearOfConnect(int fd);
+
+// OpenStream(), of one that is known to be connected; whether it is.
 inline bool OpenIfConnected(int fd) {
+  if (HintOf(fd) == Hint::kBegunStream) HearOfConnect(fd);
   if (HintOf(fd) == Hint::kConnectedStream) OpenStream(fd);
   return HintOf(fd) == Hint::kOpenStream;
 }

@@ -36,10 +36,11 @@ void AppendLinuxBind(ByteBuffer* call, const Address& address) {
 }
 
 void AppendLinuxConnect(ByteBuffer* call, const Address& address,
-                        uint32_t filler) {
+                        uint32_t filler, bool unawaited) {
   AppendLinuxCall(call, Request::kConnect, [&](WireWriter& out) {
     WriteAddress(out, wire::LinuxConnect::kAddress, address);
     out.Varint(wire::LinuxConnect::kFiller, filler);
+    out.Bool(wire::LinuxConnect::kUnawaited, unawaited);
   });
 }
 

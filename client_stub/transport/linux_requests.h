@@ -21,7 +21,7 @@ void AppendLinuxSocket(ByteBuffer* call, const LinuxSocketParams& params);
 void AppendLinuxBind(ByteBuffer* call, const Address& address);
 // Without a family: the connection is taken back.
 void AppendLinuxConnect(ByteBuffer* call, const Address& address,
-                        uint32_t filler);
+                        uint32_t filler, bool unawaited);
 void AppendLinuxListen(ByteBuffer* call, int32_t backlog);
 void AppendLinuxName(ByteBuffer* call, bool peer);
 // `value`: what the caller's room holds; empty where that doesn't matter.

@@ -57,12 +57,14 @@ TEST(LinuxRequestsTest, BindAndConnect) {
   const v1::Call bind = Encode(AppendLinuxBind, Ipv4());
   EXPECT_EQ(bind.linux_call().bind().address().ipv4().address(), 0x7f000001u);
   EXPECT_EQ(bind.linux_call().bind().address().ipv4().port(), 80u);
-  const v1::Call connect = Encode(AppendLinuxConnect, Ipv4(), 7u);
+  const v1::Call connect = Encode(AppendLinuxConnect, Ipv4(), 7u, true);
   EXPECT_EQ(connect.linux_call().connect().address().ipv4().port(), 80u);
   EXPECT_EQ(connect.linux_call().connect().filler(), 7u);
-  const v1::Call dissolve = Encode(AppendLinuxConnect, Address(), 0u);
+  EXPECT_TRUE(connect.linux_call().connect().unawaited());
+  const v1::Call dissolve = Encode(AppendLinuxConnect, Address(), 0u, false);
   ASSERT_TRUE(dissolve.linux_call().has_connect());
   EXPECT_FALSE(dissolve.linux_call().connect().has_address());
+  EXPECT_FALSE(dissolve.linux_call().connect().unawaited());
 }
 
 TEST(LinuxRequestsTest, NegativeNumbersStayNegative) {

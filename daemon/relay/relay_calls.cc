@@ -49,13 +49,15 @@ int Connect(const wsp::v1::LinuxConnect& request, const SocketAccess& access,
     const bool datagram = socket->info().kind.type == SOCK_DGRAM;
     refused = access.Connect(address, datagram);
   }
+  int error = refused;
+  bool in_progress = false;
   if (refused != 0) {
     socket->RefuseConnect(request.filler());
-    return refused;
+  } else {
+    error = socket->Connect(address, request.filler(), &in_progress);
   }
-  bool in_progress = false;
-  const int error = socket->Connect(address, request.filler(), &in_progress);
   if (error == 0) result->mutable_connect()->set_in_progress(in_progress);
+  if (request.unawaited()) socket->NoteUnawaitedConnect(error);
   return error;
 }
 

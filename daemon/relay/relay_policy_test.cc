@@ -168,6 +168,27 @@ TEST_F(RelayPolicyTest, CallsOfStreamsAreDenied) {
   EXPECT_EQ(Listen(other), 0);
 }
 
+TEST_F(RelayPolicyTest, AnUnawaitedConnectIsDeniedAsOneThatFails) {
+  Apply(kDenyRule);
+  const Relayed stream = MakeRestricted(SOCK_STREAM);
+  LinuxCallRequest request;
+  EncodeAddress(At(kDenied, 1), request.mutable_connect()->mutable_address());
+  request.mutable_connect()->set_filler(Fill(stream));
+  request.mutable_connect()->set_unawaited(true);
+  EXPECT_EQ(Call(stream, request), EACCES);
+  EXPECT_NE(EventsNow(stream.program.get()) & POLLOUT, 0);
+  int error = 0;
+  EXPECT_EQ(stream.socket->TakeError(&error), 0);
+  EXPECT_EQ(error, EACCES);
+  // Whoever waits has been told.
+  request.mutable_connect()->set_unawaited(false);
+  request.mutable_connect()->set_filler(0);
+  const Relayed other = MakeRestricted(SOCK_STREAM);
+  EXPECT_EQ(Call(other, request), EACCES);
+  EXPECT_EQ(other.socket->TakeError(&error), 0);
+  EXPECT_EQ(error, 0);
+}
+
 // The peer of the next attempt isn't sent it, and the program may write.
 TEST_F(RelayPolicyTest, FillerOfADeniedConnectIsTakenOff) {
   Apply(kDenyRule);

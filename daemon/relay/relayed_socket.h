@@ -122,6 +122,10 @@ class RelayedSocket : public RelayHandler,
   // An attempt that isn't made, since the client may not: what it has put on
   // its end for it is taken off.
   virtual void RefuseConnect(uint32_t /*filler*/) {}
+  // Of the attempt that Connect() or RefuseConnect() was about the program has
+  // been told that it is under way, whatever came of it; `error`: why it can't
+  // begin, or 0.
+  virtual void NoteUnawaitedConnect(int /*error*/) {}
   virtual int Listen(int backlog);
   virtual int State(int filler_change, wsp::v1::LinuxStateResult* result) = 0;
   // The pending error, which is none afterwards; 0: none.

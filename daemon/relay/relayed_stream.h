@@ -31,6 +31,7 @@ class RelayedStream : public RelayedSocket {
   int Connect(const NetAddress& address, uint32_t filler,
               bool* in_progress) override;
   void RefuseConnect(uint32_t filler) override;
+  void NoteUnawaitedConnect(int error) override;
   int Listen(int backlog) override;
   int State(int filler_change, wsp::v1::LinuxStateResult* result) override;
   int TakeError(int* pending) override;

@@ -72,6 +72,20 @@ void RelayedStream::RefuseConnect(uint32_t filler) {
   }
 }
 
+void RelayedStream::NoteUnawaitedConnect(int error) {
+  absl::MutexLock lock(&mu_);
+  if (error == 0) {
+    connect_untold_ = state_ == LinuxState::STATE_CONNECTING ||
+                      state_ == LinuxState::STATE_CONNECTED;
+    return;
+  }
+  // Else it was another attempt that has begun, or ended.
+  if (state_ != LinuxState::STATE_UNCONNECTED || connect_failed_) return;
+  error_ = error;
+  connect_failed_ = true;
+  NoteError(error);
+}
+
 int RelayedStream::BeginConnectLocked(const NetAddress& address,
                                       bool* in_progress) {
   // As the kernel tells of the end of an attempt whose error nobody has asked

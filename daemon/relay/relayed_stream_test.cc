@@ -102,6 +102,32 @@ TEST_F(RelayedStreamTest, ARefusalIsToldOnceAndTheNextAttemptIsNew) {
   EXPECT_EQ(ReadBytes(relayed.program.get(), 1), "x");
 }
 
+TEST_F(RelayedStreamTest, AConnectAfterAnUnawaitedOneSaysThatItIsConnected) {
+  const TcpListener listener = ListenOnLoopback();
+  const Relayed relayed = Make();
+  ASSERT_EQ(Connect(relayed, listener.port), 0);
+  relayed.socket->NoteUnawaitedConnect(0);
+  bool in_progress = false;
+  EXPECT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            0);
+  EXPECT_FALSE(in_progress);
+  EXPECT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            EISCONN);
+}
+
+// The program believes that it is under way.
+TEST_F(RelayedStreamTest, WhyAnUnawaitedAttemptCannotBeginIsItsEnd) {
+  const Relayed relayed = Make();
+  relayed.socket->NoteUnawaitedConnect(ENETUNREACH);
+  EXPECT_EQ(TakeError(relayed), ENETUNREACH);
+  EXPECT_EQ(TakeError(relayed), 0);
+  // Another one has begun since, or is there.
+  const TcpListener listener = ListenOnLoopback();
+  ASSERT_EQ(Connect(relayed, listener.port), 0);
+  relayed.socket->NoteUnawaitedConnect(EISCONN);
+  EXPECT_EQ(TakeError(relayed), 0);
+}
+
 TEST_F(RelayedStreamTest, ConnectSaysWhatTheKernelWould) {
   TcpListener listener = ListenOnLoopback();
   const Relayed relayed = Make();

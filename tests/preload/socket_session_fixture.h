@@ -110,12 +110,15 @@ class SocketSessionTest : public ::testing::Test {
     return call.value_or(wsp::v1::Call());
   }
 
-  void Answer(const wsp::v1::Call& call, int linux_errno = 0) {
+  // `number`: of a relayed one.
+  void Answer(const wsp::v1::Call& call, int linux_errno = 0,
+              uint64_t number = 0) {
     wsp::v1::ServerFrame frame;
     wsp::v1::Completion* const result =
         daemon_->AddResult(&frame, call.call_id());
     if (linux_errno == 0) {
       result->mutable_linux_socket()->set_cookie(kCookie);
+      result->mutable_linux_socket()->set_number(number);
     } else {
       result->set_linux_errno(static_cast<uint32_t>(linux_errno));
       result->set_wsa_error(10000);
@@ -124,10 +127,10 @@ class SocketSessionTest : public ::testing::Test {
   }
 
   // A socket, as a daemon gives it. It is a Unix one: its family is its sign.
-  void Lend(const wsp::v1::Call& call) {
+  void Lend(const wsp::v1::Call& call, uint64_t number = 0) {
     const OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     daemon_->SendDescriptor(call.call_id(), kCookie, fd.get());
-    Answer(call);
+    Answer(call, 0, number);
   }
 
   static bool IsLent(int fd) {

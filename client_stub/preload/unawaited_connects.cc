@@ -1,0 +1,51 @@
+#include "client_stub/preload/unawaited_connects.h"
+
+#include <cstring>
+
+namespace wsp {
+namespace {
+
+bool AreAlike(const Address& a, const Address& b) {
+  return a.family == b.family && a.port == b.port &&
+         a.scope_id == b.scope_id && a.flow_info == b.flow_info &&
+         std::memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
+}
+
+}  // namespace
+
+bool UnawaitedConnects::Want(const Address& to, int64_t now_ms) {
+  if (!AreAlike(to, to_) || now_ms - wanted_ms_ > kSoonMs) wanted_ = 0;
+  if (wanted_ < kSuccession) ++wanted_;
+  to_ = to;
+  wanted_ms_ = now_ms;
+  return wanted_ >= kSuccession;
+}
+
+void UnawaitedConnects::Add(uint64_t call_id, uint64_t number) {
+  attempts_[next_] = {call_id, number, Outcome::kUnanswered};
+  next_ = (next_ + 1) % kMost;
+}
+
+void UnawaitedConnects::OnResult(uint64_t call_id, const Completion& result) {
+  for (Attempt& attempt : attempts_) {
+    if (attempt.call_id != call_id) continue;
+    const bool began = result.linux_errno == 0 && result.wsa_error == 0;
+    if (!began) EndSuccession();
+    attempt.outcome = began && !result.linux_result.in_progress
+                          ? Outcome::kConnected
+                          : Outcome::kNotConnected;
+    return;
+  }
+}
+
+UnawaitedConnects::Outcome UnawaitedConnects::Take(uint64_t number) {
+  for (Attempt& attempt : attempts_) {
+    if (attempt.call_id == 0 || attempt.number != number) continue;
+    const Outcome outcome = attempt.outcome;
+    if (outcome != Outcome::kUnanswered) attempt = Attempt();
+    return outcome;
+  }
+  return Outcome::kUnknown;
+}
+
+}  // namespace wsp
