@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -209,14 +208,30 @@ int RelayLoop::NextTimeoutMs() const {
                                               std::numeric_limits<int>::max()));
 }
 
+int RelayLoop::AwaitEvents(epoll_event* events, int timeout_ms) {
+  int count = 0;
+  const auto wait = [&](int ms) {
+    count = epoll_wait(epoll_.get(), events, kEventsPerWait, ms);
+    return count != 0;
+  };
+  if (timeout_ms == 0) {
+    wait(0);
+    return count;
+  }
+  if (spin_.Run([&] { return wait(0); })) return count;
+  const Clock::time_point begin = Clock::now();
+  wait(timeout_ms);
+  spin_.OnSlept(Clock::now() - begin);
+  return count;
+}
+
 void RelayLoop::TakeEvents() {
   std::array<epoll_event, kEventsPerWait> events;
   int timeout_ms = turns_.empty() ? NextTimeoutMs() : 0;
   // What is at the end of the kernel's list may be of a client that has had
   // less.
   for (int waits = 0; waits < kMostWaits; ++waits) {
-    const int count =
-        epoll_wait(epoll_.get(), events.data(), kEventsPerWait, timeout_ms);
+    const int count = AwaitEvents(events.data(), timeout_ms);
     bool asked = false;
     for (int i = 0; i < count; ++i) {
       const uint64_t data = events[i].data.u64;

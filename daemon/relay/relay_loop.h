@@ -1,6 +1,8 @@
 #ifndef WSPD_DAEMON_RELAY_RELAY_LOOP_H_
 #define WSPD_DAEMON_RELAY_RELAY_LOOP_H_
 
+#include <sys/epoll.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -20,6 +22,7 @@
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
 #include "daemon/relay/relay_turns.h"
+#include "daemon/relay/spin_wait.h"
 
 namespace wspd {
 
@@ -117,6 +120,9 @@ class RelayLoop {
   RelayLoop(OwnedFd epoll, OwnedFd programs, OwnedFd wake);
 
   void Run(const std::string& name);
+  // Of epoll_wait() with as much room, and a time other than 0 only where there
+  // is nothing else to do.
+  int AwaitEvents(epoll_event* events, int timeout_ms);
   // Waits for events if nobody waits for his turn, and has them wait for that.
   void TakeEvents();
   void RunTurns();
@@ -141,6 +147,7 @@ class RelayLoop {
   std::vector<std::function<void()>> asked_ ABSL_GUARDED_BY(mu_);
   // The thread's own.
   RelayTurns turns_;
+  SpinWait spin_;
   std::vector<std::shared_ptr<RelayHandler>> deferred_a_while_;
   // When these may have theirs.
   Clock::time_point a_while_at_;
