@@ -82,13 +82,15 @@ UserLimits UserLimitsOf(const Config& config) {
   limits.calls = config.limits().calls_per_uid();
   limits.queued_bytes = config.limits().queued_bytes_per_uid();
   limits.rates = {config.limits().bytes_per_second_per_uid(),
-                  config.limits().connections_per_second_per_uid()};
+                  config.limits().connections_per_second_per_uid(),
+                  config.limits().operations_per_second_per_uid()};
   return limits;
 }
 
 Rates ClientRatesOf(const Config& config) {
   return {config.limits().bytes_per_second_per_client(),
-          config.limits().connections_per_second_per_client()};
+          config.limits().connections_per_second_per_client(),
+          config.limits().operations_per_second_per_client()};
 }
 
 absl::StatusOr<Resolver::Options> ResolverOptionsOf(const Config& config) {

@@ -193,6 +193,8 @@ const std::vector<NumberRule>& NumberRules() {
       {"limits", "bytes_per_second_per_uid", 0, 0, 4000000000},
       {"limits", "connections_per_second_per_client", 0, 0, 1000000},
       {"limits", "connections_per_second_per_uid", 0, 0, 1000000},
+      {"limits", "operations_per_second_per_client", 0, 0, 100000000},
+      {"limits", "operations_per_second_per_uid", 0, 0, 100000000},
       {"limits", "lookups_per_client", 256, 1, 100000},
       {"limits", "lookups", 1024, 1, 100000},
       {"limits", "tickets_per_client", 256, 1, 100000},

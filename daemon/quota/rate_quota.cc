@@ -15,6 +15,10 @@ uint64_t ConnectionBurstOf(uint64_t per_second) {
   return std::max<uint64_t>(per_second, 1);
 }
 
+uint64_t OperationBurstOf(uint64_t per_second) {
+  return std::max<uint64_t>(per_second / 10, 1);
+}
+
 uint64_t TurnBytesOf(const RateBuckets* holder) {
   return holder == nullptr ? UINT64_MAX : holder->turn_bytes();
 }
@@ -43,13 +47,16 @@ bool IsFull(const TokenBucket& bucket, int64_t now_ns) {
 RateBuckets::RateBuckets(const Rates& rates)
     : sent(rates.bytes, ByteBurstOf(rates.bytes)),
       received(rates.bytes, ByteBurstOf(rates.bytes)),
-      connections(rates.connections, ConnectionBurstOf(rates.connections)) {}
+      connections(rates.connections, ConnectionBurstOf(rates.connections)),
+      operations(rates.operations, OperationBurstOf(rates.operations)) {}
 
 void RateBuckets::Set(const Rates& rates, int64_t now_ns) {
   sent.SetRate(rates.bytes, ByteBurstOf(rates.bytes), now_ns);
   received.SetRate(rates.bytes, ByteBurstOf(rates.bytes), now_ns);
   connections.SetRate(rates.connections, ConnectionBurstOf(rates.connections),
                       now_ns);
+  operations.SetRate(rates.operations, OperationBurstOf(rates.operations),
+                     now_ns);
 }
 
 uint64_t RateBuckets::ByteBurstOf(uint64_t per_second) {
@@ -58,7 +65,7 @@ uint64_t RateBuckets::ByteBurstOf(uint64_t per_second) {
 
 bool RateBuckets::full(int64_t now_ns) const {
   return IsFull(sent, now_ns) && IsFull(received, now_ns) &&
-         IsFull(connections, now_ns);
+         IsFull(connections, now_ns) && IsFull(operations, now_ns);
 }
 
 std::shared_ptr<RateQuota> RateQuota::Create(
@@ -127,6 +134,14 @@ absl::Duration RateQuota::ReceiveWait() const {
 
 absl::Duration RateQuota::ConnectionWait() const {
   return WaitFor(&RateBuckets::connections);
+}
+
+absl::Duration RateQuota::OperationWait() const {
+  return WaitFor(&RateBuckets::operations);
+}
+
+void RateQuota::CountOperations(uint64_t count) {
+  Count(&RateBuckets::operations, count);
 }
 
 void RateQuota::CountSent(uint64_t bytes) { Count(&RateBuckets::sent, bytes); }

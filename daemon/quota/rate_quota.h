@@ -18,10 +18,16 @@ struct Rates {
   uint64_t bytes = 0;
   // TCP connections that are begun or accepted.
   uint64_t connections = 0;
+  // Calls, and on the relayed plane datagrams and pieces of streams that are
+  // moved: what takes the daemon's time, however few bytes it has.
+  uint64_t operations = 0;
 
-  bool any() const { return bytes != 0 || connections != 0; }
+  bool any() const {
+    return bytes != 0 || connections != 0 || operations != 0;
+  }
   bool operator==(const Rates& other) const {
-    return bytes == other.bytes && connections == other.connections;
+    return bytes == other.bytes && connections == other.connections &&
+           operations == other.operations;
   }
 };
 
@@ -34,10 +40,13 @@ struct RateBuckets {
   // time.
   void Set(const Rates& rates, int64_t now_ns);
   // Whether there are any.
-  bool any() const { return sent.has_rate() || connections.has_rate(); }
+  bool any() const {
+    return sent.has_rate() || connections.has_rate() || operations.has_rate();
+  }
 
   // What goes at once after a pause: a tenth of a second's, or 16 KiB, of
-  // bytes, and a second's of connections.
+  // bytes, a tenth of a second's, or one, of operations, and a second's of
+  // connections.
   static uint64_t ByteBurstOf(uint64_t per_second);
 
   // Whether all are full: it is as if nothing had been used.
@@ -50,6 +59,7 @@ struct RateBuckets {
   TokenBucket sent;
   TokenBucket received;
   TokenBucket connections;
+  TokenBucket operations;
 };
 
 // What a client is held to: its own rates and those that it shares with its
@@ -59,7 +69,8 @@ struct RateBuckets {
 // Bytes are taken when they have gone: who finds that he needn't wait moves
 // what he has at hand, at most turn_bytes() or one operation's 64 KiB, and what
 // that was above the rate makes the next one wait. So nothing is ever moved
-// twice or given up. Connections are taken before.
+// twice or given up. So are operations, of which a turn does several at once.
+// Connections are taken before.
 //
 // Thread-safe, without a lock.
 class RateQuota {
@@ -98,6 +109,10 @@ class RateQuota {
   static constexpr uint64_t kDatagramHeaderBytes = 20 + 8;
   // What may be moved at a time.
   uint64_t turn_bytes() const;
+
+  // How long the next operation has to wait; not at all: zero.
+  absl::Duration OperationWait() const;
+  void CountOperations(uint64_t count);
 
   // What has to wait for `wait` waits for what BeginWait() says, which is
   // longer if others wait, and no more than about a second else: whoever looks

@@ -96,12 +96,33 @@ TEST(RateQuotaTest, AConnectionThatTheUserHasNoneOfCostsTheClientNothing) {
   EXPECT_EQ(one->TakeConnection(), absl::ZeroDuration());
 }
 
+TEST(RateQuotaTest, OperationsWaitForThoseThatWereMore) {
+  const auto user = Buckets({0, 0, 100});
+  const auto one = RateQuota::Create({0, 0, 1000000}, user);
+  const auto other = RateQuota::Create({}, user);
+  EXPECT_TRUE(user->any());
+  EXPECT_EQ(one->OperationWait(), absl::ZeroDuration());
+  one->CountOperations(kMany);
+  EXPECT_FALSE(user->full(RateQuota::NowNs()));
+  // Bytes are another matter.
+  EXPECT_EQ(one->SendWait(), absl::ZeroDuration());
+  EXPECT_EQ(one->TakeConnection(), absl::ZeroDuration());
+  EXPECT_GT(other->OperationWait(), absl::Seconds(1));
+  EXPECT_LE(other->OperationWait(), absl::Seconds(kMany / 100));
+  user->Set({}, RateQuota::NowNs());
+  EXPECT_EQ(other->OperationWait(), absl::ZeroDuration());
+}
+
 TEST(RateQuotaTest, BucketsAreFullAgainInTime) {
   const auto user = Buckets({1000, 10});
   EXPECT_TRUE(user->full(1));
   user->connections.TakeUpTo(1, 1);
   EXPECT_FALSE(user->full(1));
   EXPECT_TRUE(user->full(1000000000));
+  const auto operations = Buckets({0, 0, 10});
+  operations->operations.TakeUsed(1, 1);
+  EXPECT_FALSE(operations->full(1));
+  EXPECT_TRUE(operations->full(1000000000));
 }
 
 // The longest of a hundred waits for no time.

@@ -268,6 +268,52 @@ TEST_F(RelayQuotaTest, CallsThatSendAreToldToWait) {
   EXPECT_EQ(error, EAGAIN);
 }
 
+// However few bytes they have: they are what takes a loop's time.
+TEST_F(RelayQuotaTest, PiecesGoAtTheirRateEachWay) {
+  constexpr int kPieces = 300;
+  constexpr int kPiecesPerSecond = 1000;
+  // After a tenth of a second's.
+  constexpr absl::Duration kLeastOfPieces =
+      absl::Milliseconds(kPieces - kPiecesPerSecond / 10);
+  for (const bool back : {false, true}) {
+    limited_owners_ = SocketOwners::Create({}, {0, 0, kPiecesPerSecond});
+    limited_ = LimitedOwner(limited_owners_.get());
+    OwnedFd peer;
+    const Relayed relayed = MakeLimitedConnection(&peer);
+    const int from = back ? peer.get() : relayed.program.get();
+    const int to = back ? relayed.program.get() : peer.get();
+    const absl::Time begin = absl::Now();
+    for (int i = 0; i < kPieces; ++i) {
+      Send(from, "x");
+      ASSERT_EQ(ReadBytes(to, 1), "x");
+    }
+    EXPECT_GE(absl::Now() - begin, kLeastOfPieces) << back;
+  }
+}
+
+TEST_F(RelayQuotaTest, DatagramsAreOperationsEach) {
+  limited_owners_ = SocketOwners::Create({}, {0, 0, 1});
+  limited_ = LimitedOwner(limited_owners_.get());
+  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const NetAddress any = Loopback(0);
+  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  const Relayed relayed = MakeLimited(SOCK_DGRAM);
+  bool in_progress = false;
+  ASSERT_EQ(
+      relayed.socket->Connect(NetAddress::LocalOf(peer.get()), 0, &in_progress),
+      0);
+  const NetAddress real = relayed.socket->Report().local;
+  constexpr int kCount = 100;
+  for (int i = 0; i < kCount; ++i) {
+    ASSERT_EQ(sendto(peer.get(), "x", 1, 0, real.get(), real.size()), 1);
+  }
+  // The first may have come alone, and is what there was at once.
+  EXPECT_TRUE(Await(
+      [&] { return limited_->quota->OperationWait() > absl::ZeroDuration(); }));
+  wsp::v1::LinuxSendResult result;
+  EXPECT_EQ(relayed.socket->Send(wsp::v1::LinuxSend(), &result), EAGAIN);
+}
+
 TEST_F(RelayQuotaTest, OthersHaveNone) {
   OwnedFd limited_peer, peer;
   const Relayed limited = MakeLimitedConnection(&limited_peer);

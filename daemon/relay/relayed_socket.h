@@ -221,8 +221,9 @@ class RelayedSocket : public RelayHandler,
   // still be called in this round.
   void LeaveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // Bytes went from the program to the network, or back: also of its client's
-  // quota, which `datagrams` are counted for besides their payload.
+  // Bytes went from the program to the network, or back, in one piece or so
+  // many datagrams: also of its client's quota, which datagrams are counted for
+  // besides their payload.
   void CountSent(uint64_t bytes, uint64_t datagrams = 0);
   void CountReceived(uint64_t bytes, uint64_t datagrams = 0);
   // It has failed so, for listings.

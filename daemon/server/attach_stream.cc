@@ -7,7 +7,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "daemon/base/log.h"
+#include "daemon/quota/rate_quota.h"
 #include "daemon/session/limits.h"
 #include "daemon/wire/wire_reader.h"
 #include "proto/wire_fields.h"
@@ -102,6 +105,11 @@ void AttachStream::OnEvent(Tag::Event event, bool ok) {
       break;
     case Tag::Event::kTurn:
       RunCalls();
+      break;
+    case Tag::Event::kRate:
+      attachment_->quota()->EndWait();
+      // Else the alarm was called off.
+      if (ok) AwaitTurn();
       break;
     case Tag::Event::kFinish:
       break;
@@ -235,7 +243,23 @@ absl::Status AttachStream::Greet(const IncomingFrame& frame) {
   return absl::OkStatus();
 }
 
+bool AttachStream::WaitsForRate() {
+  RateQuota* const quota = attachment_->quota();
+  if (quota == nullptr) return false;
+  const absl::Duration wait = quota->OperationWait();
+  if (wait <= absl::ZeroDuration()) return false;
+  attachment_->WriteResults();
+  absl::MutexLock lock(&mu_);
+  if (finishing_) return true;
+  AddTagLocked();
+  rate_alarm_.Set(queue_->events.get(),
+                  absl::ToChronoTime(absl::Now() + quota->BeginWait(wait)),
+                  &rate_);
+  return true;
+}
+
 void AttachStream::RunCalls() {
+  if (WaitsForRate()) return;
   const bool contended =
       queue_->turns.IsContended(client_id(), std::chrono::steady_clock::now());
   absl::StatusOr<bool> more = attachment_->RunCalls(
@@ -303,6 +327,7 @@ void AttachStream::FinishLocked(const absl::Status& status) {
   if (finishing_) return;
   finishing_ = true;
   end_alarm_.Cancel();
+  rate_alarm_.Cancel();
   AddTagLocked();
   stream_.Finish(ToGrpc(status), &finish_);
 }

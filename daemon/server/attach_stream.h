@@ -81,7 +81,16 @@ class AttachStream : public FrameStream,
 
   // What goes through the completion queue, but for kTurn, which a turn is.
   struct Tag {
-    enum class Event { kStart, kRead, kWrite, kTurn, kFinish, kGiveUp, kDone };
+    enum class Event {
+      kStart,
+      kRead,
+      kWrite,
+      kTurn,
+      kRate,
+      kFinish,
+      kGiveUp,
+      kDone
+    };
     AttachStream* stream;
     Event event;
   };
@@ -106,6 +115,9 @@ class AttachStream : public FrameStream,
   absl::Status Greet(const IncomingFrame& frame);
   // Works on the frame as long as it is this stream's turn.
   void RunCalls();
+  // Whether it has to wait for its client's rate of operations; it will have a
+  // turn then.
+  bool WaitsForRate();
   // The rest of the frame has to wait for another.
   void AwaitTurn();
   void StartRead();
@@ -129,10 +141,12 @@ class AttachStream : public FrameStream,
   Tag start_{this, Tag::Event::kStart};
   Tag read_{this, Tag::Event::kRead};
   Tag write_{this, Tag::Event::kWrite};
+  Tag rate_{this, Tag::Event::kRate};
   Tag finish_{this, Tag::Event::kFinish};
   Tag give_up_{this, Tag::Event::kGiveUp};
   Tag done_{this, Tag::Event::kDone};
   grpc::Alarm end_alarm_;
+  grpc::Alarm rate_alarm_;
   grpc::ByteBuffer read_buffer_;
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<Attachment> attachment_;

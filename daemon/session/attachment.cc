@@ -225,6 +225,7 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream,
   }
   const bool more = next_call_ < calls_to_run_.size() ||
                     next_cancel_ < cancels_to_run_.size();
+  if (RateQuota* const held_to = quota()) held_to->CountOperations(calls);
   unwritten_.calls += calls;
   unwritten_.bytes += bytes;
   if (more && status.ok() && unwritten_.calls < kTurn.calls &&

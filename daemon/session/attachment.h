@@ -102,6 +102,9 @@ class Attachment : public CallSink,
   // Has those written that there are: it will be a while until RunCalls() is
   // called again.
   void WriteResults();
+  // Its client's, of which RunCalls() takes the operations that it has done; to
+  // wait for them is its caller's affair. Null: none ever. Ends with this.
+  RateQuota* quota() const { return client_->quota().get(); }
 
   // What was last written has gone out.
   void OnWritten(const FrameStream* stream);

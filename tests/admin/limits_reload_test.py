@@ -13,6 +13,7 @@ LOOPBACK = 0x7F000001
 WSAEMFILE = 10024
 WSAENOBUFS = 10055
 EMFILE = 24
+SOL_SOCKET, SO_TYPE = 0xffff, 0x1008
 CHUNK = 64 << 10
 RATE = 1000000
 BYTES = 2 * RATE
@@ -263,6 +264,56 @@ class RatesTest(ReloadCase):
         for _ in range(20):
             self.connected(client)
         self.assertGreaterEqual(time.monotonic() - begin, 0.9)
+
+    def options(self, client, number, frames, in_frame):
+        """Asks for an option so often; the errors."""
+        return {done.wsa_error for _ in range(frames) for done in client.calls(
+            [("get_sock_opt", number, {"level": SOL_SOCKET, "option": SO_TYPE})
+             for _ in range(in_frame)])}
+
+    def test_operations_of_the_forwarded_plane(self):
+        self.start()
+        client = self.started()
+        number, _ = self.connected(client)
+        for frames, in_frame in ((400, 1), (1, 400)):
+            self.reload("limits { operations_per_second_per_client: 0 }")
+            self.reload("limits { operations_per_second_per_client: 500 }")
+            begin = time.monotonic()
+            self.assertEqual(self.options(client, number, frames, in_frame),
+                             {0})
+            # A tenth of a second's are there at first, and what a turn does, at
+            # most 64 calls, may be more than there was.
+            self.assertGreaterEqual(time.monotonic() - begin,
+                                    (400 - 50 - 64) / 500)
+
+    def test_calls_that_wait_go_on_when_the_rate_is_gone(self):
+        self.start()
+        client = self.started()
+        number, _ = self.connected(client)
+        self.reload("limits { operations_per_second_per_client: 1 }")
+        errors = []
+        caller = threading.Thread(
+            target=lambda: errors.append(self.options(client, number, 1, 1000)),
+            daemon=True)
+        caller.start()
+        self.reload("limits { operations_per_second_per_client: 1000000 }")
+        caller.join(admin_case.DEADLINE)
+        self.assertEqual(errors, [{0}])
+
+    def test_who_goes_while_its_calls_wait_is_forgotten(self):
+        self.start()
+        other = self.started()
+        number, _ = self.connected(other)
+        client = self.started()
+        self.reload("limits { operations_per_second_per_client: 1 }")
+        for _ in range(200):
+            client.begin("get_sock_opt", number, level=SOL_SOCKET,
+                         option=SO_TYPE)
+        client.close()
+        self.reload("")
+        self.assertEqual(self.options(other, number, 1, 1), {0})
+        # It waits for all streams.
+        self.stop()
 
     def test_what_waits_goes_on_when_they_are_gone(self):
         self.start()

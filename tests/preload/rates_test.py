@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Rates of bytes and of connections, with processes that share them: what needs
+"""Rates of bytes, connections and operations, with processes that share them: what needs
 so many refills of a bucket hasn't ended before they have come. No more than
 that is asked of the time, which a busy machine may stretch.
 
@@ -229,6 +229,40 @@ class ClientsConnectionsTest(RatesCase):
         self.assertEqual(client.stdout.readline(),
                          b"holding %d\n" % self.COUNT)
         self.assert_waited(since)
+
+
+class UsersOperationsTest(RatesCase):
+
+    PER_SECOND = 200
+    config = f"limits {{ operations_per_second_per_uid: {PER_SECOND} }}"
+    # Of each of two, a byte to the server each, which waits for nothing.
+    COUNT = 150
+
+    def test_two_programs_share_those_of_the_bytes_that_they_send(self):
+        programs = [self.program(f"""
+one = connection()
+print("ready", flush=True)
+sys.stdin.readline()
+one.settimeout(None)
+one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for sent in range({self.COUNT}):
+    one.sendall(b"x")
+    # Until it has been moved.
+    left = ctypes.c_int(1)
+    while left.value:
+        fcntl.ioctl(one, 0x5411, left)
+print("done", flush=True)
+sys.stdin.readline()
+""") for _ in range(2)]
+        since = time.monotonic()
+        for program in programs:
+            self.go_on(program)
+        for program in programs:
+            self.expect_line(program, "done")
+        # A tenth of a second's at first, and the last of each may be owed. That
+        # they ask whether it was moved are operations, too.
+        self.assert_refilled(since, 2 * self.COUNT - 2, self.PER_SECOND / 10,
+                             self.PER_SECOND)
 
 
 class UsersConnectionsTest(RatesCase):
