@@ -11,6 +11,7 @@
 #include "client_stub/preload/relayed_calls.h"
 #include "client_stub/preload/relayed_name.h"
 #include "client_stub/preload/seccomp_filter.h"
+#include "client_stub/preload/session_state.h"
 #include "client_stub/preload/settings.h"
 #include "client_stub/preload/stream_state.h"
 #include "client_stub/preload/user_memory.h"
@@ -155,6 +156,7 @@ Confinement::Confinement(unsigned long mode, const void* filter) {
   // Without relayed sockets there is nothing to ask about.
   if (ProcessSettings().plane != Plane::kLent &&
       (denied_ & (kIdentifyBit | kAskBit | kAttachBit)) != 0) {
+    SettleSocketSession();
     Settlement(denied_).Run();
   }
   g_denied_means.fetch_or(denied_);

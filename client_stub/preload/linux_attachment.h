@@ -42,6 +42,10 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   // Which planes are in force.
   bool relays() const { return attachment_.relays(); }
   bool lends() const { return attachment_.lends(); }
+  // So many calls the daemon is handed before it has answered the first.
+  uint32_t outstanding_calls() const {
+    return attachment_.limits().outstanding_calls;
+  }
 
   // A new call, to which the caller appends the request.
   Call* NewCall(uint64_t socket_id);

@@ -26,8 +26,7 @@ std::atomic<uint32_t> g_generation{0};
 
 // In the parent, before the child has its copy.
 void OnFork() {
-  void (*const settle)() = g_socket_session.settle_before_fork.load();
-  if (settle != nullptr) settle();
+  SettleSocketSession();
   AgeHintsAtFork();
 }
 

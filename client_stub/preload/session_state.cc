@@ -5,6 +5,11 @@ namespace wsp {
 SocketSessionState g_socket_session;
 ConnectingState g_connecting;
 
+void SettleSocketSession() {
+  void (*const settle)() = g_socket_session.settle.load();
+  if (settle != nullptr) settle();
+}
+
 void ForgetSocketSessionAfterFork() {
   g_connecting.mutex.ResetAfterFork();
   g_socket_session.mutex.ResetAfterFork();

@@ -14,12 +14,16 @@ class SocketSession;
 struct SocketSessionState {
   Mutex mutex;
   SocketSession* session WSP_GUARDED_BY(mutex) = nullptr;
-  // The daemon has been told something that it hasn't answered.
+  // Of connects that nobody has waited for some aren't answered.
   std::atomic<bool> has_unanswered{false};
-  // What a fork has to come after; null: nothing yet.
-  std::atomic<void (*)()> settle_before_fork{nullptr};
+  // Waits for these; null: there never was one.
+  std::atomic<void (*)()> settle{nullptr};
 };
 extern SocketSessionState g_socket_session;
+
+// Whoever has the sockets besides from now on, or can't ask any more, is to
+// find begun what the program was told has begun. Waits for the daemon.
+void SettleSocketSession();
 
 // Held with signals blocked while a thread connects a relayed stream, until the
 // daemon has been told of it.

@@ -64,11 +64,15 @@ class SocketSession final : private LinuxAttachment::OtherResults {
 
   UnawaitedConnects::Outcome OutcomeOfConnect(uint64_t number);
 
-  // Waits for the answers that nobody has waited for: the daemon has done all
-  // that it was told to then.
-  void AwaitUnanswered(int64_t deadline_ms) {
-    (void)attachment_.AwaitOthers(&all_answered_, deadline_ms);
+  // Waits for the daemon to have begun all connects that nobody has waited for.
+  // False: it is lost, or silent.
+  bool AwaitConnects(int64_t deadline_ms) {
+    return attachment_.AwaitOthers(&connects_.all_answered(), deadline_ms) ==
+           LinuxAttachment::Answer::kResult;
   }
+  // Of those that aren't answered it isn't known whether they have begun, and
+  // nobody will tell: their programs are to see that they have come to nothing.
+  void FailConnects() const;
 
   // Not an errno: the daemon is to be asked again on another connection.
   static constexpr int kLost = -4096;
@@ -95,10 +99,13 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   }
   // Whether the call, about a socket that `is_known`, goes without waiting.
   bool GoesUnanswered(RelayedCall* call, bool is_known, int64_t now_ms);
-  // 0, kLost or kUnknown, of a call about the socket `number`.
-  int SendUnanswered(uint64_t number, Call* request, const RelayedCall& call,
-                     int64_t deadline_ms);
-  void CountUnanswered(int change);
+  // 0, kLost or kUnknown.
+  int SendUnanswered(const UnawaitedConnects::Socket& socket, Call* request,
+                     const RelayedCall& call, int64_t deadline_ms);
+  void NoteUnanswered() const {
+    g_socket_session.has_unanswered.store(!connects_.all_answered(),
+                                          std::memory_order_relaxed);
+  }
 
   // A descriptor, a negative errno or kLost, for a call of its own.
   int AskForSocketNow(const LinuxSocketParams& params, bool close_on_exec,
@@ -118,7 +125,8 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   void OnOtherResult(uint64_t call_id, const Completion& result) override {
     if (ahead_.OnResult(call_id, result)) return;
     connects_.OnResult(call_id, result);
-    CountUnanswered(-1);
+    --unanswered_;
+    NoteUnanswered();
   }
 
   static constexpr int kNone = -4098;
@@ -132,7 +140,6 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   UnawaitedConnects connects_;
   Known known_[kKnownNumbers];
   uint32_t unanswered_ = 0;
-  bool all_answered_ = true;
   // The daemon's, as the names of its sockets have it; 0: none was seen yet.
   uint64_t instance_ = 0;
 };
@@ -149,30 +156,37 @@ uint64_t SocketSession::TakeSocketId() {
   return next_socket_id_++;
 }
 
-void SocketSession::CountUnanswered(int change) {
-  unanswered_ += static_cast<uint32_t>(change);
-  all_answered_ = unanswered_ == 0;
-  g_socket_session.has_unanswered.store(!all_answered_,
-                                        std::memory_order_relaxed);
+void SocketSession::FailConnects() const {
+  if (!May(Means::kAsk)) return;
+  connects_.VisitUnanswered([](const UnawaitedConnects::Socket& socket) {
+    if (CookieOf(socket.fd) != socket.cookie) return;
+    kernel::Call(SYS_shutdown, socket.fd, SHUT_RDWR);
+  });
 }
 
 bool SocketSession::GoesUnanswered(RelayedCall* call, bool is_known,
                                    int64_t now_ms) {
   const Address* const to = call->MayGoUnawaited();
   // In any case: it is one of a succession.
-  const bool unawaited = to != nullptr && connects_.Want(*to, now_ms) &&
-                         is_known && unanswered_ < kMostUnanswered;
-  call->SetUnawaited(unawaited);
-  return unawaited ||
-         (!call->NeedsAnswer() && is_known && unanswered_ < kMostUnanswered);
+  const bool succeeds = to != nullptr && connects_.Want(*to, now_ms);
+  // What the daemon won't take before others are answered isn't handed to it
+  // before somebody waits.
+  const bool may_go =
+      is_known && unanswered_ < kMostUnanswered &&
+      unanswered_ + SocketsAhead::kMost + 1 < attachment_.outstanding_calls();
+  call->SetUnawaited(succeeds && may_go);
+  return may_go && (succeeds || !call->NeedsAnswer());
 }
 
-int SocketSession::SendUnanswered(uint64_t number, Call* request,
-                                  const RelayedCall& call,
+int SocketSession::SendUnanswered(const UnawaitedConnects::Socket& socket,
+                                  Call* request, const RelayedCall& call,
                                   int64_t deadline_ms) {
-  if (call.MayGoUnawaited() != nullptr) connects_.Add(request->id, number);
-  CountUnanswered(1);
+  if (call.MayGoUnawaited() != nullptr) connects_.Add(request->id, socket);
+  ++unanswered_;
+  NoteUnanswered();
   if (attachment_.Send(request, deadline_ms)) return 0;
+  // Its caller knows.
+  connects_.Forget(socket.number);
   return call.MayBeRepeated() ? kLost : kUnknown;
 }
 
@@ -316,7 +330,7 @@ int SocketSession::AskAbout(int fd, const relay::Name& name, RelayedCall* call,
     Call* const request = attachment_.NewCall(number);
     call->Append(&request->bytes);
     if (unanswered) {
-      return SendUnanswered(number, request, *call, deadline_ms);
+      return SendUnanswered({fd, number, cookie}, request, *call, deadline_ms);
     }
     attachment_.Begin(request);
     SubmitAhead(now_ms);
@@ -350,6 +364,7 @@ namespace {
 std::atomic<uint32_t> g_silences{0};
 
 void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
+  if (state->session != nullptr) state->session->FailConnects();
   delete state->session;
   state->session = nullptr;
   state->has_unanswered.store(false, std::memory_order_relaxed);
@@ -357,18 +372,26 @@ void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
 
 // Whoever else has the sockets, or who the process is from now on, is to find
 // done what it has said before.
-void AwaitUnanswered(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
+void AwaitConnects(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
   if (state->session == nullptr || !state->session->IsIntact()) return;
-  state->session->AwaitUnanswered(kernel::NowMs() + kDaemonPatienceMs);
+  const int64_t deadline_ms = kernel::NowMs() + kDaemonPatienceMs;
+  if (state->session->AwaitConnects(deadline_ms)) return;
+  DropSession(state);
+  if (kernel::NowMs() >= deadline_ms) g_silences.fetch_add(1);
 }
 
-// In the parent, before there is a child.
-void SettleBeforeFork() {
-  if (!g_socket_session.has_unanswered.load(std::memory_order_relaxed)) return;
+// Before there is a child, or a filter that forbids it.
+void SettleConnects() {
+  if (!g_socket_session.has_unanswered.load(std::memory_order_relaxed) ||
+      !May(Means::kAsk)) {
+    return;
+  }
   Shield shield;
   if (shield.process() == ProcessKind::kVforked) return;
+  const uint32_t silences = g_silences.load();
   MutexLock lock(&g_socket_session.mutex);
-  AwaitUnanswered(&g_socket_session);
+  // As AskShielded().
+  if (g_silences.load() == silences) AwaitConnects(&g_socket_session);
 }
 
 int OpenSession(SocketSessionState* state, int64_t deadline_ms)
@@ -376,7 +399,7 @@ int OpenSession(SocketSessionState* state, int64_t deadline_ms)
   if (!May(Means::kAttach)) return -ENETDOWN;
   uint64_t first_id;
   if (!GetRandomNumber(&first_id)) return -ENETDOWN;
-  state->settle_before_fork.store(&SettleBeforeFork);
+  state->settle.store(&SettleConnects);
   // Counted before the daemon looks at them.
   state->session = new SocketSession(first_id, CredentialsChanges());
   const int error = state->session->Open(deadline_ms);
@@ -391,7 +414,7 @@ int AskDaemon(SocketSessionState* state, int64_t deadline_ms, Ask ask)
     WSP_REQUIRES(state->mutex) {
   for (;;) {
     if (state->session != nullptr && !state->session->MayBeAsked()) {
-      AwaitUnanswered(state);
+      AwaitConnects(state);
       DropSession(state);
     }
     const bool is_new = state->session == nullptr;

@@ -6,8 +6,8 @@ namespace wsp {
 namespace {
 
 bool AreAlike(const Address& a, const Address& b) {
-  return a.family == b.family && a.port == b.port &&
-         a.scope_id == b.scope_id && a.flow_info == b.flow_info &&
+  return a.family == b.family && a.port == b.port && a.scope_id == b.scope_id &&
+         a.flow_info == b.flow_info &&
          std::memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;
 }
 
@@ -21,9 +21,23 @@ bool UnawaitedConnects::Want(const Address& to, int64_t now_ms) {
   return wanted_ >= kSuccession;
 }
 
-void UnawaitedConnects::Add(uint64_t call_id, uint64_t number) {
-  attempts_[next_] = {call_id, number, Outcome::kUnanswered};
+void UnawaitedConnects::Add(uint64_t call_id, const Socket& socket) {
+  Forget(socket.number);
+  attempts_[next_] = {call_id, socket, Outcome::kUnanswered};
   next_ = (next_ + 1) % kMost;
+  CountUnanswered();
+}
+
+void UnawaitedConnects::Forget(uint64_t number) {
+  for (Attempt& attempt : attempts_) {
+    if (attempt.socket.number == number) attempt = Attempt();
+  }
+  CountUnanswered();
+}
+
+void UnawaitedConnects::CountUnanswered() {
+  all_answered_ = true;
+  VisitUnanswered([this](const Socket&) { all_answered_ = false; });
 }
 
 void UnawaitedConnects::OnResult(uint64_t call_id, const Completion& result) {
@@ -34,13 +48,14 @@ void UnawaitedConnects::OnResult(uint64_t call_id, const Completion& result) {
     attempt.outcome = began && !result.linux_result.in_progress
                           ? Outcome::kConnected
                           : Outcome::kNotConnected;
+    CountUnanswered();
     return;
   }
 }
 
 UnawaitedConnects::Outcome UnawaitedConnects::Take(uint64_t number) {
   for (Attempt& attempt : attempts_) {
-    if (attempt.call_id == 0 || attempt.number != number) continue;
+    if (attempt.call_id == 0 || attempt.socket.number != number) continue;
     const Outcome outcome = attempt.outcome;
     if (outcome != Outcome::kUnanswered) attempt = Attempt();
     return outcome;

@@ -22,17 +22,6 @@ class UnawaitedConnects {
   // Of which each comes so soon after the last one, in milliseconds.
   static constexpr int64_t kSoonMs = 50;
 
-  // The program wants to connect to `to`, at `now_ms` of a steady clock.
-  // Whether it needn't wait.
-  bool Want(const Address& to, int64_t now_ms);
-  // One couldn't begin: the next ones wait, until several have begun well.
-  void EndSuccession() { wanted_ = 0; }
-
-  // The call tells of an attempt of the relayed socket `number`.
-  void Add(uint64_t call_id, uint64_t number);
-  // What has come of any call.
-  void OnResult(uint64_t call_id, const Completion& result);
-
   enum class Outcome {
     // Of an attempt that isn't remembered: the daemon knows.
     kUnknown,
@@ -42,6 +31,36 @@ class UnawaitedConnects {
     // It hasn't ended, or has failed: the daemon knows.
     kNotConnected,
   };
+
+  // The program wants to connect to `to`, at `now_ms` of a steady clock.
+  // Whether it needn't wait.
+  bool Want(const Address& to, int64_t now_ms);
+  // One couldn't begin: the next ones wait, until several have begun well.
+  void EndSuccession() { wanted_ = 0; }
+
+  struct Socket {
+    int fd = -1;
+    // As the daemon knows it.
+    uint64_t number = 0;
+    // Of the descriptor, whose number may become another's.
+    uint64_t cookie = 0;
+  };
+  // The call tells of an attempt of the relayed socket, whose earlier one is
+  // forgotten.
+  void Add(uint64_t call_id, const Socket& socket);
+  void Forget(uint64_t number);
+  // What has come of any call.
+  void OnResult(uint64_t call_id, const Completion& result);
+
+  const bool& all_answered() const { return all_answered_; }
+  // Calls `visit(const Socket&)` for each that isn't answered.
+  template <typename Visit>
+  void VisitUnanswered(Visit visit) const {
+    for (const Attempt& attempt : attempts_) {
+      if (attempt.outcome == Outcome::kUnanswered) visit(attempt.socket);
+    }
+  }
+
   // Of the socket's attempt, which is forgotten if there was an answer.
   Outcome Take(uint64_t number);
 
@@ -49,9 +68,11 @@ class UnawaitedConnects {
   struct Attempt {
     // 0: none.
     uint64_t call_id = 0;
-    uint64_t number = 0;
+    Socket socket;
     Outcome outcome = Outcome::kUnknown;
   };
+
+  void CountUnanswered();
 
   Address to_;
   // How many in succession; what is above the least that matters isn't counted.
@@ -59,6 +80,7 @@ class UnawaitedConnects {
   int64_t wanted_ms_ = 0;
   Attempt attempts_[kMost];
   size_t next_ = 0;
+  bool all_answered_ = true;
 };
 
 }  // namespace wsp

@@ -39,6 +39,10 @@ class UnawaitedConnectsTest : public ::testing::Test {
     return connects_.Want(Port(port), kBegin + ms);
   }
 
+  void Add(uint64_t call_id, uint64_t number) {
+    connects_.Add(call_id, {static_cast<int>(number), number, number});
+  }
+
   UnawaitedConnects connects_;
 };
 
@@ -69,7 +73,7 @@ TEST_F(UnawaitedConnectsTest, AnotherAddressEndsIt) {
 
 TEST_F(UnawaitedConnectsTest, OneThatCouldNotBeginEndsIt) {
   for (const int ms : {0, 1, 2}) (void)Want(1, ms);
-  connects_.Add(7, 70);
+  Add(7, 70);
   connects_.OnResult(7, Failed());
   EXPECT_EQ(connects_.Take(70), Outcome::kNotConnected);
   EXPECT_FALSE(Want(1, 3));
@@ -80,9 +84,9 @@ TEST_F(UnawaitedConnectsTest, OneThatCouldNotBeginEndsIt) {
 }
 
 TEST_F(UnawaitedConnectsTest, OutcomesAreOfTheirSocketsAndTakenOnce) {
-  connects_.Add(7, 70);
-  connects_.Add(8, 80);
-  connects_.Add(9, 90);
+  Add(7, 70);
+  Add(8, 80);
+  Add(9, 90);
   connects_.OnResult(8, Connected(false));
   connects_.OnResult(9, Connected(true));
   EXPECT_EQ(connects_.Take(70), Outcome::kUnanswered);
@@ -96,9 +100,38 @@ TEST_F(UnawaitedConnectsTest, OutcomesAreOfTheirSocketsAndTakenOnce) {
   EXPECT_EQ(connects_.Take(70), Outcome::kUnanswered);
 }
 
+TEST_F(UnawaitedConnectsTest, AnotherAttemptOfASocketIsAnotherOutcome) {
+  Add(7, 70);
+  connects_.OnResult(7, Connected(false));
+  Add(8, 70);
+  EXPECT_EQ(connects_.Take(70), Outcome::kUnanswered);
+  connects_.OnResult(8, Connected(true));
+  EXPECT_EQ(connects_.Take(70), Outcome::kNotConnected);
+  EXPECT_EQ(connects_.Take(70), Outcome::kUnknown);
+}
+
+TEST_F(UnawaitedConnectsTest, SaysWhichAreUnanswered) {
+  EXPECT_TRUE(connects_.all_answered());
+  Add(7, 70);
+  Add(8, 80);
+  connects_.OnResult(7, Connected(false));
+  EXPECT_FALSE(connects_.all_answered());
+  int visited = 0;
+  connects_.VisitUnanswered([&visited](const UnawaitedConnects::Socket& one) {
+    EXPECT_EQ(one.number, 80u);
+    EXPECT_EQ(one.fd, 80);
+    EXPECT_EQ(one.cookie, 80u);
+    ++visited;
+  });
+  EXPECT_EQ(visited, 1);
+  connects_.Forget(80);
+  EXPECT_TRUE(connects_.all_answered());
+  EXPECT_EQ(connects_.Take(80), Outcome::kUnknown);
+}
+
 TEST_F(UnawaitedConnectsTest, OfTooManyTheOldestAreForgotten) {
   for (uint64_t i = 1; i <= UnawaitedConnects::kMost + 1; ++i) {
-    connects_.Add(i, 10 * i);
+    Add(i, 10 * i);
   }
   EXPECT_EQ(connects_.Take(10), Outcome::kUnknown);
   EXPECT_EQ(connects_.Take(20), Outcome::kUnanswered);
