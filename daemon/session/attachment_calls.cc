@@ -48,8 +48,8 @@ bool IsSend(uint32_t request) {
   return request == wire::Call::kSend || request == wire::Call::kSendTo;
 }
 
-// Whether a call ends something that takes of limits: refused, it would keep
-// them used up, and its client may be unable to say so to anybody.
+// Whether a call ends something that takes of limits, or is to: refused, it
+// would keep them used up, and its client may be unable to say so to anybody.
 bool GivesBack(uint32_t request) {
   switch (request) {
     case wire::Call::kCleanup:
@@ -58,6 +58,10 @@ bool GivesBack(uint32_t request) {
     case wire::Call::kCancelBlockingCall:
     case wire::Call::kAcceptDecision:
     case wire::Call::kDisconnectEx:
+      return true;
+    // It ends at once; and one that connects has left bytes on the program's
+    // end that the daemon is to take off.
+    case wire::Call::kLinuxCall:
       return true;
     default:
       return false;
