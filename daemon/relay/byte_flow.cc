@@ -110,13 +110,14 @@ ByteFlow::Result ByteFlow::GiveRest(int sink, uint64_t* moved, int* error) {
   return Result::kIdle;
 }
 
-ByteFlow::Result ByteFlow::MoveUrgent(int source, int sink, uint64_t* moved,
-                                      int* error) {
+ByteFlow::Result ByteFlow::MoveUrgent(int source, int sink, size_t* budget,
+                                      uint64_t* moved, int* error) {
   urgent_ = false;
   char byte;
   bool stopped = false;
   const ssize_t received =
       ForeignDescriptors::Receive(source, &byte, 1, MSG_OOB, &stopped);
+  if (stopped) *budget = 0;
   // Announced and not there yet: another edge comes with it. It stands in the
   // stream's way until then.
   if (received < 0 && errno == EAGAIN) {
@@ -138,7 +139,7 @@ ByteFlow::Result ByteFlow::Move(int source, int sink, const Buffer& buffer,
       ForeignDescriptors::Receive(source, part.data, part.size, 0, &stopped);
   if (received < 0 && errno == EAGAIN) {
     // A receive has stepped over it before there was word of it.
-    if (urgent_) return MoveUrgent(source, sink, moved, error);
+    if (urgent_) return MoveUrgent(source, sink, budget, moved, error);
     ready_ = false;
     return Result::kIdle;
   }
@@ -149,6 +150,8 @@ ByteFlow::Result ByteFlow::Move(int source, int sink, const Buffer& buffer,
   if (received == 0) return Result::kEnd;
   const auto size = static_cast<size_t>(received);
   Spend(size, budget);
+  // There may be hundreds of descriptors, which take longer than bytes do.
+  if (stopped) *budget = 0;
   // Less than there was room for: no more at the moment. What comes behind it
   // is another edge, unless that has been told of already.
   if (size < part.size && !stopped && !urgent_ && !ends_) ready_ = false;
@@ -182,7 +185,7 @@ ByteFlow::Result ByteFlow::MoveNext(int source, int sink, const Buffer& buffer,
     if (result != Result::kIdle) return result;
     if (IsAtMark(source)) {
       Spend(1, budget);
-      result = MoveUrgent(source, sink, moved, error);
+      result = MoveUrgent(source, sink, budget, moved, error);
       if (result != Result::kIdle) return result;
       // It is at the mark until it has stepped over it, which receiving does.
       result = LookForOrdinary(source, error);
@@ -190,7 +193,8 @@ ByteFlow::Result ByteFlow::MoveNext(int source, int sink, const Buffer& buffer,
       return result;
     }
     if (!ready_) {
-      return urgent_ ? MoveUrgent(source, sink, moved, error) : Result::kIdle;
+      return urgent_ ? MoveUrgent(source, sink, budget, moved, error)
+                     : Result::kIdle;
     }
   }
   *may_be_at_mark = true;

@@ -72,7 +72,8 @@ class ByteFlow {
               uint64_t* moved, int* error);
   Result GiveRest(int sink, uint64_t* moved, int* error);
   // Gives on the urgent byte that the source is at. kIdle: it has none.
-  Result MoveUrgent(int source, int sink, uint64_t* moved, int* error);
+  Result MoveUrgent(int source, int sink, size_t* budget, uint64_t* moved,
+                    int* error);
   // Nothing more to do at the moment if there is no ordinary byte.
   Result LookForOrdinary(int source, int* error);
   // One receive.

@@ -32,9 +32,12 @@ void DatagramBatch::PrepareMessage(int slot) {
 }
 
 void DatagramBatch::DisposeOfDescriptors(int count) {
+  had_descriptors_ = false;
   for (int i = 0; i < count; ++i) {
     const msghdr& header = received_[i].msg_hdr;
-    if (header.msg_controllen > 0) ForeignDescriptors::Dispose(header);
+    if (header.msg_controllen == 0) continue;
+    had_descriptors_ = true;
+    ForeignDescriptors::Dispose(header);
   }
 }
 

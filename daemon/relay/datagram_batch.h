@@ -42,6 +42,9 @@ class DatagramBatch {
   // written.
   int ReceiveDatagrams(int fd);
 
+  // After ReceiveMessages() or TakeMessage(): whether there were descriptors.
+  bool had_descriptors() const { return had_descriptors_; }
+
   // After ReceiveMessages() or PeekMessage().
   char* message(int slot) { return Slot(slot); }
   size_t message_bytes(int slot) const { return received_[slot].msg_len; }
@@ -81,6 +84,7 @@ class DatagramBatch {
   mmsghdr received_[kSlots] = {};
   iovec pieces_[kSlots] = {};
   NetAddress senders_[kSlots];
+  bool had_descriptors_ = false;
 };
 
 }  // namespace wspd

@@ -154,6 +154,11 @@ DatagramRelay::Taken DatagramRelay::MoveBatchDown() {
     (void)Read(batch, i, &outgoing);
   }
   if (outgoing.count > 0) SendDown(&outgoing);
+  if (batch->had_descriptors()) {
+    // Hundreds with each, perhaps, which take longer than datagrams do.
+    one_by_one_ = DatagramBatch::kSlots;
+    taken.cost = std::max(taken.cost, kTurnBytes);
+  }
   return taken;
 }
 
@@ -176,6 +181,10 @@ DatagramRelay::Taken DatagramRelay::MoveOneDown() {
     }
   }
   batch->TakeMessage(end_);
+  if (batch->had_descriptors()) {
+    one_by_one_ = DatagramBatch::kSlots;
+    return {bytes, kTurnBytes};
+  }
   if (one_by_one_ > 0) --one_by_one_;
   return {bytes, std::max(bytes, kLeastCost)};
 }
