@@ -39,10 +39,10 @@ class RelayLoop {
  public:
   // What one turn of a socket may move before others have theirs, in bytes; and
   // while there are other clients.
-  static constexpr size_t kTurnBytes = 256 << 10;
+  static constexpr size_t kTurnBytes = 512 << 10;
   static constexpr size_t kShortTurnBytes = 64 << 10;
   // Of buffer().
-  static constexpr size_t kBufferBytes = 128 << 10;
+  static constexpr size_t kBufferBytes = 512 << 10;
 
   // Starts the thread, named `name` (at most 15 characters).
   static absl::StatusOr<std::unique_ptr<RelayLoop>> Create(
