@@ -48,15 +48,19 @@ RateBuckets::RateBuckets(const Rates& rates)
     : sent(rates.bytes, ByteBurstOf(rates.bytes)),
       received(rates.bytes, ByteBurstOf(rates.bytes)),
       connections(rates.connections, ConnectionBurstOf(rates.connections)),
-      operations(rates.operations, OperationBurstOf(rates.operations)) {}
+      calls(rates.operations, OperationBurstOf(rates.operations)),
+      sends(rates.operations, OperationBurstOf(rates.operations)),
+      receives(rates.operations, OperationBurstOf(rates.operations)) {}
 
 void RateBuckets::Set(const Rates& rates, int64_t now_ns) {
   sent.SetRate(rates.bytes, ByteBurstOf(rates.bytes), now_ns);
   received.SetRate(rates.bytes, ByteBurstOf(rates.bytes), now_ns);
   connections.SetRate(rates.connections, ConnectionBurstOf(rates.connections),
                       now_ns);
-  operations.SetRate(rates.operations, OperationBurstOf(rates.operations),
-                     now_ns);
+  for (TokenBucket* const bucket : {&calls, &sends, &receives}) {
+    bucket->SetRate(rates.operations, OperationBurstOf(rates.operations),
+                    now_ns);
+  }
 }
 
 uint64_t RateBuckets::ByteBurstOf(uint64_t per_second) {
@@ -65,7 +69,8 @@ uint64_t RateBuckets::ByteBurstOf(uint64_t per_second) {
 
 bool RateBuckets::full(int64_t now_ns) const {
   return IsFull(sent, now_ns) && IsFull(received, now_ns) &&
-         IsFull(connections, now_ns) && IsFull(operations, now_ns);
+         IsFull(connections, now_ns) && IsFull(calls, now_ns) &&
+         IsFull(sends, now_ns) && IsFull(receives, now_ns);
 }
 
 std::shared_ptr<RateQuota> RateQuota::Create(
@@ -136,12 +141,28 @@ absl::Duration RateQuota::ConnectionWait() const {
   return WaitFor(&RateBuckets::connections);
 }
 
-absl::Duration RateQuota::OperationWait() const {
-  return WaitFor(&RateBuckets::operations);
+absl::Duration RateQuota::CallWait() const {
+  return WaitFor(&RateBuckets::calls);
 }
 
-void RateQuota::CountOperations(uint64_t count) {
-  Count(&RateBuckets::operations, count);
+absl::Duration RateQuota::RelayedSendWait() const {
+  return std::max(SendWait(), WaitFor(&RateBuckets::sends));
+}
+
+absl::Duration RateQuota::RelayedReceiveWait() const {
+  return std::max(ReceiveWait(), WaitFor(&RateBuckets::receives));
+}
+
+void RateQuota::CountCalls(uint64_t count) {
+  Count(&RateBuckets::calls, count);
+}
+
+void RateQuota::CountRelayedSends(uint64_t count) {
+  Count(&RateBuckets::sends, count);
+}
+
+void RateQuota::CountRelayedReceives(uint64_t count) {
+  Count(&RateBuckets::receives, count);
 }
 
 void RateQuota::CountSent(uint64_t bytes) { Count(&RateBuckets::sent, bytes); }

@@ -18,13 +18,11 @@ struct Rates {
   uint64_t bytes = 0;
   // TCP connections that are begun or accepted.
   uint64_t connections = 0;
-  // Calls, and on the relayed plane datagrams and pieces of streams that are
-  // moved: what takes the daemon's time, however few bytes it has.
+  // Calls, and as many datagrams and pieces of streams each way that are
+  // relayed: what takes the daemon's time, however few bytes it has.
   uint64_t operations = 0;
 
-  bool any() const {
-    return bytes != 0 || connections != 0 || operations != 0;
-  }
+  bool any() const { return bytes != 0 || connections != 0 || operations != 0; }
   bool operator==(const Rates& other) const {
     return bytes == other.bytes && connections == other.connections &&
            operations == other.operations;
@@ -41,7 +39,7 @@ struct RateBuckets {
   void Set(const Rates& rates, int64_t now_ns);
   // Whether there are any.
   bool any() const {
-    return sent.has_rate() || connections.has_rate() || operations.has_rate();
+    return sent.has_rate() || connections.has_rate() || calls.has_rate();
   }
 
   // What goes at once after a pause: a tenth of a second's, or 16 KiB, of
@@ -59,7 +57,11 @@ struct RateBuckets {
   TokenBucket sent;
   TokenBucket received;
   TokenBucket connections;
-  TokenBucket operations;
+  // Those of operations, each for itself: what comes from elsewhere is not to
+  // hold up calls.
+  TokenBucket calls;
+  TokenBucket sends;
+  TokenBucket receives;
 };
 
 // What a client is held to: its own rates and those that it shares with its
@@ -110,9 +112,14 @@ class RateQuota {
   // What may be moved at a time.
   uint64_t turn_bytes() const;
 
-  // How long the next operation has to wait; not at all: zero.
-  absl::Duration OperationWait() const;
-  void CountOperations(uint64_t count);
+  // How long the next operation has to wait, a call or a relayed piece or
+  // datagram, for which its bytes count as well; not at all: zero.
+  absl::Duration CallWait() const;
+  absl::Duration RelayedSendWait() const;
+  absl::Duration RelayedReceiveWait() const;
+  void CountCalls(uint64_t count);
+  void CountRelayedSends(uint64_t count);
+  void CountRelayedReceives(uint64_t count);
 
   // What has to wait for `wait` waits for what BeginWait() says, which is
   // longer if others wait, and no more than about a second else: whoever looks

@@ -101,16 +101,40 @@ TEST(RateQuotaTest, OperationsWaitForThoseThatWereMore) {
   const auto one = RateQuota::Create({0, 0, 1000000}, user);
   const auto other = RateQuota::Create({}, user);
   EXPECT_TRUE(user->any());
-  EXPECT_EQ(one->OperationWait(), absl::ZeroDuration());
-  one->CountOperations(kMany);
+  EXPECT_EQ(one->CallWait(), absl::ZeroDuration());
+  one->CountCalls(kMany);
   EXPECT_FALSE(user->full(RateQuota::NowNs()));
-  // Bytes are another matter.
+  EXPECT_GT(other->CallWait(), absl::Seconds(1));
+  EXPECT_LE(other->CallWait(), absl::Seconds(kMany / 100));
+  // Others are another matter.
   EXPECT_EQ(one->SendWait(), absl::ZeroDuration());
+  EXPECT_EQ(one->RelayedSendWait(), absl::ZeroDuration());
+  EXPECT_EQ(one->RelayedReceiveWait(), absl::ZeroDuration());
   EXPECT_EQ(one->TakeConnection(), absl::ZeroDuration());
-  EXPECT_GT(other->OperationWait(), absl::Seconds(1));
-  EXPECT_LE(other->OperationWait(), absl::Seconds(kMany / 100));
   user->Set({}, RateQuota::NowNs());
-  EXPECT_EQ(other->OperationWait(), absl::ZeroDuration());
+  EXPECT_EQ(other->CallWait(), absl::ZeroDuration());
+}
+
+TEST(RateQuotaTest, WhatIsRelayedWaitsEachWay) {
+  const auto user = Buckets({0, 0, 100});
+  const auto one = RateQuota::Create({}, user);
+  one->CountRelayedReceives(kMany);
+  EXPECT_FALSE(user->full(RateQuota::NowNs()));
+  EXPECT_GT(one->RelayedReceiveWait(), absl::Seconds(1));
+  EXPECT_EQ(one->RelayedSendWait(), absl::ZeroDuration());
+  EXPECT_EQ(one->CallWait(), absl::ZeroDuration());
+  one->CountRelayedSends(kMany);
+  EXPECT_GT(one->RelayedSendWait(), absl::Seconds(1));
+  EXPECT_EQ(one->SendWait(), absl::ZeroDuration());
+}
+
+TEST(RateQuotaTest, WhatIsRelayedWaitsForItsBytes) {
+  const auto quota = RateQuota::Create({kPerSecond, 0, 1000000}, nullptr);
+  quota->CountSent(10000 * kBurst);
+  EXPECT_GT(quota->RelayedSendWait(), absl::Seconds(1));
+  EXPECT_EQ(quota->RelayedReceiveWait(), absl::ZeroDuration());
+  quota->CountReceived(10000 * kBurst);
+  EXPECT_GT(quota->RelayedReceiveWait(), absl::Seconds(1));
 }
 
 TEST(RateQuotaTest, BucketsAreFullAgainInTime) {
@@ -119,10 +143,6 @@ TEST(RateQuotaTest, BucketsAreFullAgainInTime) {
   user->connections.TakeUpTo(1, 1);
   EXPECT_FALSE(user->full(1));
   EXPECT_TRUE(user->full(1000000000));
-  const auto operations = Buckets({0, 0, 10});
-  operations->operations.TakeUsed(1, 1);
-  EXPECT_FALSE(operations->full(1));
-  EXPECT_TRUE(operations->full(1000000000));
 }
 
 // The longest of a hundred waits for no time.

@@ -135,6 +135,7 @@ void RelayedDatagrams::CountLocked() {
   receives_.fetch_add(counts.received, std::memory_order_relaxed);
   NoteError(counts.drop_error);
   if (counts.dropped == 0) return;
+  CountDropped(counts.dropped);
   dropped_.fetch_add(counts.dropped, std::memory_order_relaxed);
   static LogLimit limit(1);
   if (auto suppressed = limit.Admit()) {

@@ -291,14 +291,13 @@ void RelayedSocket::ScheduleLocked(bool closed, absl::Duration wait) {
 
 absl::Duration RelayedSocket::SendWait() const {
   const RateQuota* const held_to = quota();
-  if (held_to == nullptr) return absl::ZeroDuration();
-  return std::max(held_to->SendWait(), held_to->OperationWait());
+  return held_to == nullptr ? absl::ZeroDuration() : held_to->RelayedSendWait();
 }
 
 absl::Duration RelayedSocket::ReceiveWait() const {
   const RateQuota* const held_to = quota();
-  if (held_to == nullptr) return absl::ZeroDuration();
-  return std::max(held_to->ReceiveWait(), held_to->OperationWait());
+  return held_to == nullptr ? absl::ZeroDuration()
+                            : held_to->RelayedReceiveWait();
 }
 
 size_t RelayedSocket::TurnBytes() const {
@@ -310,16 +309,20 @@ size_t RelayedSocket::TurnBytes() const {
 void RelayedSocket::CountSent(uint64_t bytes, uint64_t datagrams) {
   if (RateQuota* const held_to = quota()) {
     held_to->CountSent(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
-    held_to->CountOperations(std::max<uint64_t>(datagrams, 1));
+    held_to->CountRelayedSends(std::max<uint64_t>(datagrams, 1));
   }
   bytes_sent_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
 }
 
+void RelayedSocket::CountDropped(uint64_t datagrams) {
+  if (RateQuota* const held_to = quota()) held_to->CountRelayedSends(datagrams);
+}
+
 void RelayedSocket::CountReceived(uint64_t bytes, uint64_t datagrams) {
   if (RateQuota* const held_to = quota()) {
     held_to->CountReceived(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
-    held_to->CountOperations(std::max<uint64_t>(datagrams, 1));
+    held_to->CountRelayedReceives(std::max<uint64_t>(datagrams, 1));
   }
   bytes_received_.fetch_add(bytes, std::memory_order_relaxed);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);

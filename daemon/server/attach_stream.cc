@@ -246,7 +246,7 @@ absl::Status AttachStream::Greet(const IncomingFrame& frame) {
 bool AttachStream::WaitsForRate() {
   RateQuota* const quota = attachment_->quota();
   if (quota == nullptr) return false;
-  const absl::Duration wait = quota->OperationWait();
+  const absl::Duration wait = quota->CallWait();
   if (wait <= absl::ZeroDuration()) return false;
   attachment_->WriteResults();
   absl::MutexLock lock(&mu_);

@@ -115,8 +115,8 @@ class AttachStream : public FrameStream,
   absl::Status Greet(const IncomingFrame& frame);
   // Works on the frame as long as it is this stream's turn.
   void RunCalls();
-  // Whether it has to wait for its client's rate of operations; it will have a
-  // turn then.
+  // Whether it has to wait for its client's rate of calls; it will have a turn
+  // then.
   bool WaitsForRate();
   // The rest of the frame has to wait for another.
   void AwaitTurn();

@@ -225,7 +225,10 @@ absl::StatusOr<bool> Attachment::RunCalls(const FrameStream* stream,
   }
   const bool more = next_call_ < calls_to_run_.size() ||
                     next_cancel_ < cancels_to_run_.size();
-  if (RateQuota* const held_to = quota()) held_to->CountOperations(calls);
+  if (RateQuota* const held_to = quota()) {
+    // A frame without any is one: it takes as much time.
+    held_to->CountCalls(std::max<size_t>(calls, 1));
+  }
   unwritten_.calls += calls;
   unwritten_.bytes += bytes;
   if (more && status.ok() && unwritten_.calls < kTurn.calls &&

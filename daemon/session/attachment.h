@@ -102,8 +102,8 @@ class Attachment : public CallSink,
   // Has those written that there are: it will be a while until RunCalls() is
   // called again.
   void WriteResults();
-  // Its client's, of which RunCalls() takes the operations that it has done; to
-  // wait for them is its caller's affair. Null: none ever. Ends with this.
+  // Its client's, of which RunCalls() takes the calls that it has done; to wait
+  // for them is its caller's affair. Null: none ever. Ends with this.
   RateQuota* quota() const { return client_->quota().get(); }
 
   // What was last written has gone out.

@@ -173,6 +173,7 @@ void Attachment::CallRelayedSocket(const Call& call) {
 }
 
 int Attachment::AdoptSocket(uint64_t number, int fd) {
+  if (RateQuota* const held_to = quota()) held_to->CountCalls(1);
   if (!relays()) return EBADF;
   RelayedSockets* const table = environment_->relayed_sockets();
   const std::shared_ptr<RelayedSocket> socket = table->Find(number);

@@ -37,7 +37,7 @@ CONFIG = """
 limits {
   bytes_per_second_per_uid: 10000000
   connections_per_second_per_uid: 100
-  operations_per_second_per_uid: 5000
+  operations_per_second_per_uid: 1000
 }
 """
 
