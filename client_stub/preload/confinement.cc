@@ -55,6 +55,7 @@ constexpr Need kNeeds[] = {
     {Bit(Means::kAttach), {SYS_prlimit64}},
     {Bit(Means::kAttach), {SYS_getrandom}},
     {Bit(Means::kProbe), {SYS_eventfd2}},
+    {Bit(Means::kShutDown), {SYS_shutdown}},
     {Bit(Means::kCopy), {SYS_process_vm_readv}},
     {Bit(Means::kCopy), {SYS_process_vm_writev}},
 };

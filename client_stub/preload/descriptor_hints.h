@@ -27,6 +27,9 @@ enum class Hint : uint8_t {
   // A stream of which connect() has said that it is under way, when the daemon
   // had only been told to begin: what it has answered is with the session.
   kBegunStream,
+  // Such a one, of which the daemon will say nothing: the attempt is lost, and
+  // the program is yet to be told.
+  kLostStream,
   // A stream of which the daemon has to be asked what it is by now.
   kStream,
   kListener,

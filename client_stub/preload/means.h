@@ -24,9 +24,11 @@ enum class Means : uint32_t {
   kProbe = 1 << 5,
   // process_vm_readv() and process_vm_writev(), which tell bad pointers.
   kCopy = 1 << 6,
+  // shutdown(), of what the daemon will say nothing about any more.
+  kShutDown = 1 << 7,
 };
 
-constexpr uint32_t kAllMeans = (1 << 7) - 1;
+constexpr uint32_t kAllMeans = (1 << 8) - 1;
 
 // Bits of Means, of the whole process: a filter of one thread counts for all,
 // as whoever it starts has it, too. Children have their parent's.

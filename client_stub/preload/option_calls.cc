@@ -65,6 +65,7 @@ int PendingError(int fd, const relay::Name& name) {
   if (!May(Means::kAsk)) return 0;
   // An open stream's error is behind its end.
   if (OpenIfConnected(fd) && !HasHungUp(fd)) return 0;
+  if (TellsOfLostConnect(fd)) return ENETDOWN;
   RelayedState state;
   const int asked = FindStreamState(fd, name, &state);
   if (asked == -ENETDOWN) return ENETDOWN;

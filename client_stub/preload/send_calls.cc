@@ -9,6 +9,7 @@
 #include "client_stub/preload/exported.h"
 #include "client_stub/preload/real_functions.h"
 #include "client_stub/preload/relayed_descriptor.h"
+#include "client_stub/preload/session_state.h"
 #include "client_stub/preload/stream_connect.h"
 #include "client_stub/preload/stream_send.h"
 #include "client_stub/preload/stream_state.h"
@@ -140,6 +141,15 @@ ssize_t SendStreamMessage(int fd, const msghdr* message, int flags) {
   return Real().sendmsg(fd, &bare, flags | MSG_NOSIGNAL);
 }
 
+// Descriptors that go along with it may be of sockets.
+void SettleBeforeGiving(const msghdr* message) {
+  msghdr copy;
+  if (HasToSettle() && CopyIn(&copy, message, sizeof copy) &&
+      copy.msg_controllen != 0) {
+    SettleSocketSession();
+  }
+}
+
 ssize_t SendMessage(int fd, const msghdr* message, int flags) {
   msghdr copy;
   if ((flags & MSG_FASTOPEN) != 0 && CopyIn(&copy, message, sizeof copy) &&
@@ -196,6 +206,7 @@ WSP_INTERPOSED ssize_t sendto(int fd, const void* data, size_t size, int flags,
 }
 
 WSP_INTERPOSED ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  wsp::SettleBeforeGiving(message);
   if (wsp::IsPlain(fd)) return wsp::Real().sendmsg(fd, message, flags);
   return wsp::SendMessage(fd, message, flags);
 }
@@ -205,6 +216,9 @@ WSP_INTERPOSED int sendmmsg(int fd, mmsghdr* messages, unsigned count,
   const auto real = [&]() -> ssize_t {
     return wsp::Real().sendmmsg(fd, messages, count, flags);
   };
+  for (unsigned i = 0; i < count && wsp::HasToSettle(); ++i) {
+    wsp::SettleBeforeGiving(&messages[i].msg_hdr);
+  }
   if (wsp::IsPlain(fd)) return static_cast<int>(real());
   return static_cast<int>(wsp::SendBy(
       fd, flags, real,

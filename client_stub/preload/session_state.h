@@ -24,6 +24,10 @@ extern SocketSessionState g_socket_session;
 // Whoever has the sockets besides from now on, or can't ask any more, is to
 // find begun what the program was told has begun. Waits for the daemon.
 void SettleSocketSession();
+// Else it waits for nothing.
+inline bool HasToSettle() {
+  return g_socket_session.has_unanswered.load(std::memory_order_relaxed);
+}
 
 // Held with signals blocked while a thread connects a relayed stream, until the
 // daemon has been told of it.

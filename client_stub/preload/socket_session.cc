@@ -9,6 +9,7 @@
 #include "client_stub/base/random_number.h"
 #include "client_stub/preload/credentials.h"
 #include "client_stub/preload/descriptor_channel.h"
+#include "client_stub/preload/descriptor_hints.h"
 #include "client_stub/preload/kernel_calls.h"
 #include "client_stub/preload/linux_attachment.h"
 #include "client_stub/preload/means.h"
@@ -72,7 +73,7 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   }
   // Of those that aren't answered it isn't known whether they have begun, and
   // nobody will tell: their programs are to see that they have come to nothing.
-  void FailConnects() const;
+  void FailConnects();
 
   // Not an errno: the daemon is to be asked again on another connection.
   static constexpr int kLost = -4096;
@@ -156,11 +157,16 @@ uint64_t SocketSession::TakeSocketId() {
   return next_socket_id_++;
 }
 
-void SocketSession::FailConnects() const {
-  if (!May(Means::kAsk)) return;
+void SocketSession::FailConnects() {
+  if (connects_.all_answered() || !May(Means::kAsk)) return;
+  // What came before the end counts.
+  if (IsIntact()) (void)attachment_.ReadWhatIsThere();
   connects_.VisitUnanswered([](const UnawaitedConnects::Socket& socket) {
     if (CookieOf(socket.fd) != socket.cookie) return;
-    kernel::Call(SYS_shutdown, socket.fd, SHUT_RDWR);
+    SetHint(socket.fd, Hint::kLostStream);
+    if (May(Means::kShutDown)) {
+      kernel::Call(SYS_shutdown, socket.fd, SHUT_RDWR);
+    }
   });
 }
 
@@ -186,7 +192,7 @@ int SocketSession::SendUnanswered(const UnawaitedConnects::Socket& socket,
   NoteUnanswered();
   if (attachment_.Send(request, deadline_ms)) return 0;
   // Its caller knows.
-  connects_.Forget(socket.number);
+  if (call.MayGoUnawaited() != nullptr) connects_.Forget(socket.number);
   return call.MayBeRepeated() ? kLost : kUnknown;
 }
 
@@ -382,10 +388,7 @@ void AwaitConnects(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
 
 // Before there is a child, or a filter that forbids it.
 void SettleConnects() {
-  if (!g_socket_session.has_unanswered.load(std::memory_order_relaxed) ||
-      !May(Means::kAsk)) {
-    return;
-  }
+  if (!HasToSettle() || !May(Means::kAsk)) return;
   Shield shield;
   if (shield.process() == ProcessKind::kVforked) return;
   const uint32_t silences = g_silences.load();

@@ -124,6 +124,12 @@ void HearOfConnect(int fd) {
   }
 }
 
+bool TellsOfLostConnect(int fd) {
+  if (HintOf(fd) != Hint::kLostStream) return false;
+  ChangeHint(fd, Hint::kLostStream, Hint::kStream);
+  return true;
+}
+
 int FindStreamState(int fd, const relay::Name& name, RelayedState* state) {
   const int error = StateOfRelayed(fd, name, state);
   if (error < 0) return error;
@@ -147,6 +153,7 @@ Preparation PrepareToReceive(int fd, bool wait) {
     relay::Name name;
     if (!IsRelayed(fd, &name)) return Preparation::kOther;
     if (OpenIfConnected(fd)) return Preparation::kOpen;
+    if (TellsOfLostConnect(fd)) return Fail(ENETDOWN);
     // An error comes behind what was received before it.
     if (HasBytes(fd)) return PrepareForBytes(fd, name);
     RelayedState state;
@@ -172,6 +179,7 @@ Preparation PrepareToSend(int fd, bool wait, bool signal) {
     relay::Name name;
     if (!IsRelayed(fd, &name)) return Preparation::kOther;
     if (OpenIfConnected(fd)) return Preparation::kOpen;
+    if (TellsOfLostConnect(fd)) return Fail(ENETDOWN);
     RelayedState state;
     const int error = FindStreamState(fd, name, &state);
     if (error < 0) return Fail(-error);

@@ -20,6 +20,8 @@ void OpenStream(int fd);
 // it has been heard that it is connected; if something else has been, the
 // daemon is to be asked from now on.
 void HearOfConnect(int fd);
+// Whether its attempt to connect is lost: tells so once.
+bool TellsOfLostConnect(int fd);
 
 // OpenStream(), of one that is known to be connected; whether it is.
 inline bool OpenIfConnected(int fd) {

@@ -1,17 +1,21 @@
 // Attempts to connect that the preloaded library tells the daemon of without
 // waiting for its answer, against a scripted daemon.
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <utility>
 #include <vector>
 
 #include "client_stub/preload/credentials.h"
+#include "client_stub/preload/descriptor_hints.h"
 #include "client_stub/preload/process.h"
 #include "client_stub/preload/relayed_calls.h"
 #include "client_stub/preload/unawaited_connects.h"
@@ -191,15 +195,18 @@ TEST_F(UnawaitedConnectsTest, AreHeardOfWhileSomethingElseIsWaitedFor) {
 }
 
 TEST_F(UnawaitedConnectsTest, AForkWaitsForThem) {
-  auto forked = std::async(std::launch::async, [] {
+  std::atomic<bool> answered{false};
+  auto forked = std::async(std::launch::async, [&answered] {
     const pid_t child = fork();
-    if (child == 0) _exit(0);
+    if (child == 0) _exit(answered.load() ? 0 : 1);
     int status = -1;
     EXPECT_EQ(waitpid(child, &status, 0), child);
     return status;
   });
+  // For it to come too early.
   EXPECT_EQ(forked.wait_for(std::chrono::milliseconds(50)),
             std::future_status::timeout);
+  answered.store(true);
   AnswerConnect(unanswered_, 0, false);
   EXPECT_EQ(forked.get(), 0);
   EXPECT_EQ(wsp::OutcomeOfConnect(NameOf(3)), Outcome::kConnected);
@@ -227,7 +234,28 @@ TEST_F(UnawaitedConnectsTest, WithoutTheDaemonNothingIsKnown) {
   EXPECT_EQ(wsp::OutcomeOfConnect(NameOf(3)), Outcome::kUnknown);
   // Nobody will say what has become of that.
   EXPECT_TRUE(IsShutDown(3));
+  EXPECT_EQ(wsp::HintOf(sockets_[2].get()), wsp::Hint::kLostStream);
   EXPECT_FALSE(IsShutDown(4));
+}
+
+// A call that needs no answer, of the same socket, goes the same way.
+TEST_F(UnawaitedConnectsTest, AnOptionThatCannotBeSetForgetsNone) {
+  daemon_->Break();
+  daemon_->BreakDescriptors();
+  auto set = std::async(std::launch::async, [fd = sockets_[2].get()] {
+    const int on = 1;
+    return wsp::SetRelayedOption(fd, NameOf(3), IPPROTO_TCP, TCP_NODELAY, &on,
+                                 sizeof on);
+  });
+  Attach();
+  EXPECT_TRUE(IsShutDown(3));
+  const wsp::v1::Call call =
+      NextOf([](const auto& one) { return one.linux_call().has_set_option(); });
+  AnswerConnect(call, EBADF, false);
+  OwnedFd shown;
+  EXPECT_EQ(daemon_->TakeShown(&shown), 3u);
+  daemon_->AnswerShown(3, EBADF);
+  EXPECT_EQ(set.get(), -ENETDOWN);
 }
 
 TEST_F(UnawaitedConnectsTest, AnotherSocketOfTheNumberIsLeftAlone) {
