@@ -24,7 +24,8 @@ struct Pair {
 // A byte with a descriptor, at which whoever receives has to stop.
 void SendOneByOne(int fd) { ASSERT_EQ(SendDescriptor(fd, fd), 1); }
 
-TEST(ByteFlowTest, BytesThatComeOneByOneUseUpATurn) {
+// There may be hundreds with each.
+TEST(ByteFlowTest, DescriptorsAreATurnEach) {
   const Pair source, sink;
   constexpr uint64_t kPieces = 100;
   for (uint64_t i = 0; i < kPieces; ++i) SendOneByOne(source.near.get());
@@ -41,11 +42,11 @@ TEST(ByteFlowTest, BytesThatComeOneByOneUseUpATurn) {
         flow.Run(source.far.get(), sink.near.get(), {data, sizeof(data)},
                  &budget, &moved, &error);
     ++turns;
-    EXPECT_LE(moved - before, 32u);
+    EXPECT_LE(moved - before, 1u);
     if (result != ByteFlow::Result::kMore) break;
   }
   EXPECT_EQ(moved, kPieces);
-  EXPECT_GE(turns, 4);
+  EXPECT_GE(turns, 100);
 }
 
 TEST(ByteFlowTest, UrgentBytesUseUpATurn) {

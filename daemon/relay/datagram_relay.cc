@@ -121,7 +121,7 @@ void DatagramRelay::MoveDown(size_t most_bytes, size_t most_cost) {
   Taken all;
   while (end_ready_ && !real_full_ && all.bytes < most_bytes &&
          all.cost < most_cost) {
-    const bool one = one_by_one_ > 0 || down_.IsScarce();
+    const bool one = one_by_one_ > 0 || down_.IsScarce() || has_descriptors_;
     const Taken taken = one ? MoveOneDown() : MoveBatchDown();
     all.bytes += taken.bytes;
     all.cost += taken.cost;
@@ -131,6 +131,11 @@ void DatagramRelay::MoveDown(size_t most_bytes, size_t most_cost) {
 void DatagramRelay::NoteFull() {
   real_full_ = true;
   one_by_one_ = DatagramBatch::kSlots;
+}
+
+size_t DatagramRelay::NoteDescriptors() {
+  has_descriptors_ = true;
+  return kMostFlushCost;
 }
 
 DatagramRelay::Taken DatagramRelay::MoveBatchDown() {
@@ -154,11 +159,7 @@ DatagramRelay::Taken DatagramRelay::MoveBatchDown() {
     (void)Read(batch, i, &outgoing);
   }
   if (outgoing.count > 0) SendDown(&outgoing);
-  if (batch->had_descriptors()) {
-    // Hundreds with each, perhaps, which take longer than datagrams do.
-    one_by_one_ = DatagramBatch::kSlots;
-    taken.cost = std::max(taken.cost, kTurnBytes);
-  }
+  if (batch->had_descriptors()) taken.cost = NoteDescriptors();
   return taken;
 }
 
@@ -181,10 +182,7 @@ DatagramRelay::Taken DatagramRelay::MoveOneDown() {
     }
   }
   batch->TakeMessage(end_);
-  if (batch->had_descriptors()) {
-    one_by_one_ = DatagramBatch::kSlots;
-    return {bytes, kTurnBytes};
-  }
+  if (batch->had_descriptors()) return {bytes, NoteDescriptors()};
   if (one_by_one_ > 0) --one_by_one_;
   return {bytes, std::max(bytes, kLeastCost)};
 }
@@ -379,6 +377,7 @@ void DatagramRelay::SendUp(DatagramBatch* batch, int count) {
       } else {
         // Full, or there is nobody any more: as a kernel's socket does it.
         Drop("no room at the program's end", ENOBUFS);
+        ++counts_.dropped_received;
       }
     }
     counts_.bytes_received += bytes;

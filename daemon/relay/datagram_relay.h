@@ -44,6 +44,8 @@ class DatagramRelay {
     // Datagrams that went neither way: malformed ones, those that the kernel
     // refused, those that found no room.
     uint64_t dropped = 0;
+    // Of these, those that came from the real socket.
+    uint64_t dropped_received = 0;
     // Of the last one, for the log.
     const char* drop_cause = nullptr;
     int drop_error = 0;
@@ -143,6 +145,10 @@ class DatagramRelay {
   int SendOne(const msghdr& message, int flags, int error_before);
   void SendDownBacklog();
   void NoteFull();
+  // The program has sent descriptors along: hundreds with each datagram,
+  // perhaps, which take longer than datagrams do. What that costs: the turn,
+  // and whatever else it was received for.
+  size_t NoteDescriptors();
 
   // To the program's end. False: it is full.
   bool SendUpBacklog();
@@ -169,6 +175,8 @@ class DatagramRelay {
   // Datagrams that go down one by one, each taken when it is sent, since the
   // real socket was full before.
   int one_by_one_ = 0;
+  // For good.
+  bool has_descriptors_ = false;
   // errno of an error that came between the datagrams, and that the program is
   // still to be told of; the newest, 0: none.
   int error_ = 0;

@@ -135,7 +135,8 @@ void RelayedDatagrams::CountLocked() {
   receives_.fetch_add(counts.received, std::memory_order_relaxed);
   NoteError(counts.drop_error);
   if (counts.dropped == 0) return;
-  CountDropped(counts.dropped);
+  CountDropped(counts.dropped - counts.dropped_received,
+               counts.dropped_received);
   dropped_.fetch_add(counts.dropped, std::memory_order_relaxed);
   static LogLimit limit(1);
   if (auto suppressed = limit.Admit()) {

@@ -315,8 +315,11 @@ void RelayedSocket::CountSent(uint64_t bytes, uint64_t datagrams) {
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
 }
 
-void RelayedSocket::CountDropped(uint64_t datagrams) {
-  if (RateQuota* const held_to = quota()) held_to->CountRelayedSends(datagrams);
+void RelayedSocket::CountDropped(uint64_t sent, uint64_t received) {
+  RateQuota* const held_to = quota();
+  if (held_to == nullptr) return;
+  held_to->CountRelayedSends(sent);
+  held_to->CountRelayedReceives(received);
 }
 
 void RelayedSocket::CountReceived(uint64_t bytes, uint64_t datagrams) {

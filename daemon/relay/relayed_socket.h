@@ -226,8 +226,8 @@ class RelayedSocket : public RelayHandler,
   // besides their payload.
   void CountSent(uint64_t bytes, uint64_t datagrams = 0);
   void CountReceived(uint64_t bytes, uint64_t datagrams = 0);
-  // Of the quota alone: that couldn't be sent.
-  void CountDropped(uint64_t datagrams);
+  // Of the quota alone, that came to nothing either way.
+  void CountDropped(uint64_t sent, uint64_t received);
   // It has failed so, for listings.
   void NoteError(int error) {
     if (error != 0) last_errno_.store(error, std::memory_order_relaxed);

@@ -25,6 +25,8 @@ constexpr absl::Duration kPause = absl::Milliseconds(100);
 // takes no more at a time than this.
 constexpr size_t kMostKeptBytes = 32 << 20;
 constexpr size_t kScarceBytes = 4 << 10;
+// The same at a quarter of that: what many that don't read may keep each.
+constexpr size_t kFewBytes = 128 << 10;
 
 bool MayHaveMore(uint32_t events) {
   return (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !=
@@ -272,11 +274,12 @@ bool RelayedStream::MayRun(const ByteFlow& flow, absl::Duration wait,
 }
 
 ByteFlow::Buffer RelayedStream::BufferLocked() const {
-  const bool scarce = info().owner->user->stream_bytes.load(
-                          std::memory_order_relaxed) > kMostKeptBytes;
-  return {
-      loop()->buffer(),
-      scarce ? kScarceBytes : std::min(RelayLoop::kBufferBytes, TurnBytes())};
+  const size_t kept =
+      info().owner->user->stream_bytes.load(std::memory_order_relaxed);
+  if (kept > kMostKeptBytes) return {loop()->buffer(), kScarceBytes};
+  const size_t most =
+      kept > kMostKeptBytes / 4 ? kFewBytes : RelayLoop::kBufferBytes;
+  return {loop()->buffer(), std::min(most, TurnBytes())};
 }
 
 void RelayedStream::CountKeptLocked() {
@@ -427,7 +430,9 @@ void RelayedStream::DrainLinkLocked() {
     bool stopped = false;
     const ssize_t received =
         ForeignDescriptors::Receive(link_.get(), bytes, most, 0, &stopped);
-    if (received <= 0) return;
+    // Descriptors take longer than bytes: whoever sends them along drops the
+    // rest himself.
+    if (received <= 0 || stopped) return;
     left -= static_cast<int>(received);
   }
 }

@@ -80,6 +80,10 @@ class RelayedStream : public RelayedSocket {
   void OnConnectedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // More of the filler is there, or to come; less if negative.
   void ExpectFillerLocked(int64_t change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The same as an attempt begins: nothing else can be on the link by then, so
+  // that what is there is filler, too, of one whose call never came.
+  void ExpectFirstFillerLocked(uint32_t filler)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes off the link what is there of the filler.
   void DrainFillerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The same, and expects no more: nobody waits for the attempt to end.

@@ -3,7 +3,10 @@
 // The program's end is kept from being writable by bytes that its client has
 // put there (the filler) until the attempt has ended; they are taken off then.
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+// After what it needs and doesn't include.
+#include <linux/sockios.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -42,7 +45,7 @@ int RelayedStream::Connect(const NetAddress& address, uint32_t filler,
       ExpectFillerLocked(filler);
       return EALREADY;
     case LinuxState::STATE_UNCONNECTED:
-      ExpectFillerLocked(filler);
+      ExpectFirstFillerLocked(filler);
       error = BeginConnectLocked(address, in_progress);
       break;
     case LinuxState::STATE_CONNECTED:
@@ -67,7 +70,7 @@ void RelayedStream::RefuseConnect(uint32_t filler) {
   if (state_ == LinuxState::STATE_CONNECTING) {
     ExpectFillerLocked(filler);
   } else if (state_ == LinuxState::STATE_UNCONNECTED) {
-    ExpectFillerLocked(filler);
+    ExpectFirstFillerLocked(filler);
     EndFillerLocked();
   }
 }
@@ -229,6 +232,15 @@ void RelayedStream::ExpectFillerLocked(int64_t change) {
   to_real_.Skip(std::min(change, kMostFiller - to_real_.skips()));
 }
 
+void RelayedStream::ExpectFirstFillerLocked(uint32_t filler) {
+  ExpectFillerLocked(filler);
+  int unread = 0;
+  if (ioctl(link_.get(), SIOCINQ, &unread) != 0) return;
+  if (unread > to_real_.skips()) {
+    ExpectFillerLocked(unread - to_real_.skips());
+  }
+}
+
 void RelayedStream::DrainFillerLocked() {
   char bytes[4096];
   while (to_real_.skips() > 0) {
@@ -238,6 +250,8 @@ void RelayedStream::DrainFillerLocked() {
         ForeignDescriptors::Receive(link_.get(), bytes, most, 0, &stopped);
     if (received <= 0) return;
     to_real_.Skip(-received);
+    // Descriptors take longer than bytes; the rest is left for turns.
+    if (stopped) return;
   }
 }
 

@@ -102,6 +102,21 @@ TEST_F(RelayedStreamTest, ARefusalIsToldOnceAndTheNextAttemptIsNew) {
   EXPECT_EQ(ReadBytes(relayed.program.get(), 1), "x");
 }
 
+// Of an attempt whose call never came.
+TEST_F(RelayedStreamTest, WhatIsThereBeforeAnAttemptIsFiller) {
+  const TcpListener listener = ListenOnLoopback();
+  const Relayed relayed = Make();
+  while (send(relayed.program.get(), "x", 1, MSG_DONTWAIT) == 1) {
+  }
+  bool in_progress = false;
+  ASSERT_EQ(relayed.socket->Connect(Loopback(listener.port), 0, &in_progress),
+            0);
+  const OwnedFd peer = AcceptFrom(listener);
+  EXPECT_NE(AwaitEvents(relayed.program.get(), POLLOUT) & POLLOUT, 0);
+  Send(relayed.program.get(), "first");
+  EXPECT_EQ(ReadBytes(peer.get(), 5), "first");
+}
+
 TEST_F(RelayedStreamTest, AConnectAfterAnUnawaitedOneSaysThatItIsConnected) {
   const TcpListener listener = ListenOnLoopback();
   const Relayed relayed = Make();
