@@ -2,7 +2,8 @@
 
 #include <chrono>
 
-#include "google/protobuf/descriptor.h"
+#include "absl/strings/str_cat.h"
+#include "proto/wsp/v1/linux.pb.h"
 
 namespace wspd {
 namespace {
@@ -33,12 +34,19 @@ SessionMetrics::SessionMetrics()
               std::array<std::atomic<uint64_t>, kErrorSlots>, kFunctions>>()) {
   static_assert(kOtherSlot < kErrorSlots);
   names_[0] = "unknown";
-  const auto* requests =
-      wsp::v1::Call::descriptor()->FindOneofByName("request");
+  SetNames(wsp::v1::Call::descriptor(), 0, "");
+  SetNames(wsp::v1::LinuxCallRequest::descriptor(), kLinuxFunctions, "linux_");
+}
+
+void SessionMetrics::SetNames(const google::protobuf::Descriptor* message,
+                              uint32_t first, absl::string_view prefix) {
+  const auto* requests = message->FindOneofByName("request");
   for (int i = 0; i < requests->field_count(); ++i) {
     const auto* request = requests->field(i);
-    const auto number = static_cast<uint32_t>(request->number());
-    if (number < kFunctions) names_[number] = request->name();
+    const uint32_t function = first + static_cast<uint32_t>(request->number());
+    if (function < kFunctions) {
+      names_[function] = absl::StrCat(prefix, request->name());
+    }
   }
 }
 
@@ -63,10 +71,9 @@ uint32_t SessionMetrics::ErrorOf(size_t slot) {
   return slot == kAbortedSlot ? kOperationAborted : 0;
 }
 
-void SessionMetrics::ObserveCall(uint32_t request, uint32_t wsa_error,
+void SessionMetrics::ObserveCall(uint32_t function, uint32_t wsa_error,
                                  int64_t ns) {
-  const uint32_t function =
-      request < kFunctions && !names_[request].empty() ? request : 0;
+  if (function >= kFunctions || names_[function].empty()) function = 0;
   (*shards_)[OwnShard(kShards)].calls[function].Observe(ns);
   if (wsa_error == 0) return;
   (*errors_)[function][SlotOf(wsa_error)].fetch_add(1,

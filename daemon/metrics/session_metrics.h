@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "daemon/metrics/duration_histogram.h"
+#include "google/protobuf/descriptor.h"
 #include "proto/wsp/v1/provider.pb.h"
 
 namespace wspd {
@@ -21,9 +23,16 @@ namespace wspd {
 // that observe calls have counters of their own, as long as there are few.
 class SessionMetrics {
  public:
-  // Calls are counted by the number of their request in wsp.v1.Call; numbers
-  // from here on, and those without a name, as 0.
-  static constexpr uint32_t kFunctions = 64;
+  // Calls are counted by the number of their request in wsp.v1.Call, those
+  // about relayed sockets by OfLinuxCall(); numbers from kFunctions on, and
+  // those without a name, as 0.
+  static constexpr uint32_t kLinuxFunctions = 64;
+  static constexpr uint32_t kFunctions = 96;
+  // Of a call whose request has that number in wsp.v1.LinuxCallRequest.
+  static constexpr uint32_t OfLinuxCall(uint32_t request) {
+    return request < kFunctions - kLinuxFunctions ? kLinuxFunctions + request
+                                                  : 0;
+  }
 
   SessionMetrics();
   SessionMetrics(const SessionMetrics&) = delete;
@@ -34,7 +43,7 @@ class SessionMetrics {
 
   // A call has ended, `ns` nanoseconds after it came. `wsa_error`: 0 for
   // success.
-  void ObserveCall(uint32_t request, uint32_t wsa_error, int64_t ns);
+  void ObserveCall(uint32_t function, uint32_t wsa_error, int64_t ns);
 
   // A registration has ended, for which everything that it had was ended in
   // `ns` nanoseconds.
@@ -47,8 +56,8 @@ class SessionMetrics {
     uint64_t count;
   };
 
-  // The name of a function's request, as "close_socket"; empty: there is none
-  // of that number. Of 0 it is "unknown".
+  // The name of a function's request, as "close_socket", or "linux_connect";
+  // empty: there is none of that number. Of 0 it is "unknown".
   const std::string& NameOf(uint32_t function) const {
     return names_[function];
   }
@@ -70,6 +79,8 @@ class SessionMetrics {
     std::array<DurationHistogram, kFunctions> calls;
   };
 
+  void SetNames(const google::protobuf::Descriptor* message, uint32_t first,
+                absl::string_view prefix);
   static size_t SlotOf(uint32_t wsa_error);
   static uint32_t ErrorOf(size_t slot);
 

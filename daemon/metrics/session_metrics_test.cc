@@ -12,6 +12,7 @@ namespace {
 
 using ::wsp::v1::RegistrationEnded;
 using Call = ::wsp::wire::Call;
+using LinuxCallRequest = ::wsp::wire::LinuxCallRequest;
 
 uint64_t CountOf(const DurationHistogram::Sum& sum) {
   uint64_t count = 0;
@@ -43,6 +44,14 @@ TEST(SessionMetricsTest, FunctionsHaveTheNamesOfTheirRequests) {
   EXPECT_EQ(metrics.NameOf(Call::kSend), "send");
   EXPECT_EQ(metrics.NameOf(0), "unknown");
   EXPECT_EQ(metrics.NameOf(Call::kSocketId), "");
+  EXPECT_EQ(metrics.NameOf(Call::kLinuxSocket), "linux_socket");
+  EXPECT_EQ(
+      metrics.NameOf(SessionMetrics::OfLinuxCall(LinuxCallRequest::kConnect)),
+      "linux_connect");
+  EXPECT_EQ(
+      metrics.NameOf(SessionMetrics::OfLinuxCall(LinuxCallRequest::kGetOption)),
+      "linux_get_option");
+  EXPECT_EQ(SessionMetrics::OfLinuxCall(~0u), 0u);
 }
 
 TEST(SessionMetricsTest, WhatHasNoNameIsUnknown) {

@@ -176,6 +176,8 @@ class Attachment : public CallSink,
     // When it came, as SessionMetrics::Now() has it.
     int64_t came_at_ns = 0;
     uint32_t request = 0;
+    // As SessionMetrics counts it.
+    uint32_t function = 0;
     uint64_t socket_id = 0;
     // Send payload that counts against the credits.
     uint32_t credit = 0;

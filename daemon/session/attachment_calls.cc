@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "daemon/metrics/session_metrics.h"
 #include "daemon/session/attachment.h"
 #include "daemon/session/limits.h"
 #include "daemon/session/startup.h"
@@ -48,10 +49,26 @@ bool IsSend(uint32_t request) {
   return request == wire::Call::kSend || request == wire::Call::kSendTo;
 }
 
+// As SessionMetrics counts it.
+uint32_t FunctionOf(const Call& call) {
+  if (call.request != wire::Call::kLinuxCall) return call.request;
+  WireReader request = call.body;
+  return request.Next() ? SessionMetrics::OfLinuxCall(request.field()) : 0;
+}
+
+// The same as below of a call about a relayed socket. One that connects has
+// left bytes on the program's end, which isn't writable until they are taken
+// off.
+bool GivesBackOfRelayed(WireReader call) {
+  if (!call.Next()) return false;
+  return call.field() == wire::LinuxCallRequest::kConnect ||
+         call.field() == wire::LinuxCallRequest::kShutdown;
+}
+
 // Whether a call ends something that takes of limits, or is to: refused, it
 // would keep them used up, and its client may be unable to say so to anybody.
-bool GivesBack(uint32_t request) {
-  switch (request) {
+bool GivesBack(const Call& call) {
+  switch (call.request) {
     case wire::Call::kCleanup:
     case wire::Call::kShutdown:
     case wire::Call::kCloseSocket:
@@ -59,10 +76,8 @@ bool GivesBack(uint32_t request) {
     case wire::Call::kAcceptDecision:
     case wire::Call::kDisconnectEx:
       return true;
-    // It ends at once; and one that connects has left bytes on the program's
-    // end that the daemon is to take off.
     case wire::Call::kLinuxCall:
-      return true;
+      return GivesBackOfRelayed(call.body);
     default:
       return false;
   }
@@ -149,12 +164,13 @@ absl::Status Attachment::Admit(const Call& call, int64_t now_ns, bool* run,
   CallRecord* record = entry->second.get();
   record->came_at_ns = now_ns;
   record->request = call.request;
+  record->function = FunctionOf(call);
   record->socket_id = call.socket_id;
   if (call.socket_id != 0) {
     auto found = sockets_.find(call.socket_id);
     if (found != sockets_.end()) *descriptor = found->second.descriptor;
   }
-  Client::Verdict verdict = client_->CountCall(GivesBack(call.request));
+  Client::Verdict verdict = client_->CountCall(GivesBack(call));
   if (verdict == Client::Verdict::kMisuse) {
     return absl::ResourceExhaustedError(
         absl::StrCat("more than ", 2 * uint64_t{client_->most_calls()},
@@ -177,7 +193,7 @@ void Attachment::RefuseLocked(const Call& call, CallRecord* record,
   client_->usage().kept_bytes.fetch_add(KeptBytes(record->result),
                                         std::memory_order_relaxed);
   if (SessionMetrics* const metrics = environment_->metrics()) {
-    metrics->ObserveCall(call.request, kWsaNoBufs, 0);
+    metrics->ObserveCall(record->function, kWsaNoBufs, 0);
   }
   QueueLocked(call.call_id, record);
   // What its client sends behind it, before it knows, isn't to close the gap.

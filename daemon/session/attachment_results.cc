@@ -82,7 +82,7 @@ void Attachment::Finish(uint64_t call_id, CallResult result) {
   CallRecord* record = found->second.get();
   record->done = true;
   if (metrics != nullptr) {
-    metrics->ObserveCall(record->request, result.wsa_error,
+    metrics->ObserveCall(record->function, result.wsa_error,
                          now_ns - record->came_at_ns);
   }
   record->result = std::move(result);

@@ -17,6 +17,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import metrics_case  # noqa: E402
+import linux_client  # noqa: E402 (found by metrics_case)
 from metrics_case import Scrape, await_true  # noqa: E402
 
 EX_UNAVAILABLE, EX_CONFIG = 69, 78
@@ -86,6 +87,28 @@ class MetricsTest(metrics_case.MetricsCase):
     def calls(self, scrape, function):
         return scrape.value("wspd_call_duration_seconds_count",
                             function=function)
+
+    def test_calls_about_relayed_sockets_are_counted_by_what_they_are(self):
+        daemon = self.start_daemon()
+        port = self.metrics_port(daemon)
+        client = linux_client.LinuxClient(self.protos,
+                                          daemon.provider_socket)
+        self.addCleanup(client.close)
+        client.attach()
+        client.connect_descriptors()
+        number, program = client.relay()
+        self.addCleanup(program.close)
+        linux = client.linux
+        for _ in range(3):
+            client.linux_call(number, name=linux.LinuxName())
+        refused = client.linux_call(number, shutdown=linux.LinuxShutdown(how=7))
+        self.assertNotEqual(refused.linux_errno, 0)
+        scrape = Scrape(port)
+        for function, count in [("linux_socket", 1), ("linux_name", 3),
+                                ("linux_shutdown", 1), ("linux_bind", 0)]:
+            self.assertEqual(self.calls(scrape, function), count, function)
+        self.assertEqual(scrape.values("wspd_call_errors_total",
+                                       function="linux_shutdown"), [1])
 
     def test_a_call_that_waits_is_as_long_as_that_takes(self):
         daemon = self.start_daemon()
