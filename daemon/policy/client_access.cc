@@ -27,16 +27,8 @@ bool ClientAccess::is_unrestricted() const {
 
 void ClientAccess::NoteResolved(absl::Span<const absl::string_view> names,
                                 absl::Span<const NetAddress> addresses) const {
-  if (free() || addresses.empty()) return;
-  {
-    const Published<ClientRules>::Reader rules(rules_);
-    if (rules.get() == nullptr) return;
-    bool wanted = false;
-    for (int i = 1; i < kActions; ++i) {
-      wanted |= rules.get()->NamesHosts(static_cast<Action>(i));
-    }
-    if (!wanted) return;
-  }
+  // Whatever the rules are: those of a reload know what was found before.
+  if (hosts_ == nullptr || addresses.empty()) return;
   std::vector<std::string> hosts;
   for (const absl::string_view name : names) {
     std::string host = CanonicalHost(name);

@@ -71,8 +71,8 @@ class ClientAccess {
   }
 
   // The daemon has found `addresses` for the client by these names, the one
-  // that it asked for and the canonical one. Dropped where no rule names any
-  // host.
+  // that it asked for and the canonical one. Remembered whether or not a rule
+  // names any host yet.
   void NoteResolved(absl::Span<const absl::string_view> names,
                     absl::Span<const NetAddress> addresses) const;
 

@@ -235,6 +235,19 @@ TEST_F(PolicyStoreTest, HostsAreThoseThatWereFoundForTheProcess) {
   EXPECT_EQ(Attach(1000, 77)->Connect(V4("192.0.2.1", 80), false), EACCES);
 }
 
+TEST_F(PolicyStoreTest, HostsThatWereFoundBeforeARuleNamesThemCount) {
+  Make("");
+  access_->NoteResolved({"www.example.com"}, {V4("192.0.2.1", 0)});
+  store_->Replace(
+      Parse("rules { name: 'no' verdict: DENY hosts: 'www.example.com' }"));
+  EXPECT_EQ(access_->Connect(V4("192.0.2.1", 80), false), EACCES);
+  EXPECT_EQ(access_->Connect(V4("192.0.2.2", 80), false), 0);
+  store_->Replace(
+      Parse("otherwise: DENY rules { name: 'yes' verdict: ALLOW hosts: "
+            "'www.example.com' }"));
+  EXPECT_EQ(access_->Connect(V4("192.0.2.1", 80), false), 0);
+}
+
 TEST_F(PolicyStoreTest, OtherRulesAreInForceAtOnce) {
   Make("");
   const auto other = Attach(1001);
