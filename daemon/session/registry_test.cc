@@ -403,7 +403,7 @@ TEST_F(RegistryTest, NothingIsLentToWhomRatesApply) {
   const uid_t own = geteuid();
   const uid_t other = own + 4711;
   EXPECT_TRUE(lends(other, {}, {}));
-  for (const Rates& rates : {Rates{1000, 0}, Rates{0, 10}}) {
+  for (const Rates& rates : {Rates{1000, 0}, Rates{0, 10}, Rates{0, 0, 10}}) {
     EXPECT_FALSE(lends(other, rates, {}));
     EXPECT_FALSE(lends(other, {}, rates));
     // Users' limits are none of the daemon's own user's.

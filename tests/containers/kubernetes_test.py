@@ -251,7 +251,7 @@ class KubernetesTest(unittest.TestCase):
             self.assertEqual(daemon[probe]["exec"]["command"],
                              ["wspctl", "health"])
         self.assertEqual(daemon["livenessProbe"]["exec"]["command"],
-                         ["wspctl", "info"])
+                         ["wspctl", "health", "wsp.v1.Admin"])
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             # wspctl waits for 5 at most.
             self.assertGreater(daemon[probe]["timeoutSeconds"], 5)
