@@ -12,7 +12,7 @@ expect() {
 }
 
 expect "exported symbols" \
-  "$(sed -n 's/^ *\([a-z0-9_]*\);$/\1/p' "$map" | sort | xargs)" \
+  "$(sed -n 's/^ *\([A-Za-z0-9_]*\);$/\1/p' "$map" | sort | xargs)" \
   "$(nm -D --defined-only --extern-only "$library" | awk '{print $3}' |
     sort | xargs)"
 expect "needed libraries besides libc, libm" "" \

@@ -73,6 +73,13 @@ void FindAll() {
   Find(&f->setresgid, RTLD_NEXT, "setresgid");
   Find(&f->setgroups, RTLD_NEXT, "setgroups");
   Find(&f->initgroups, RTLD_NEXT, "initgroups");
+  Find(&f->execve, RTLD_NEXT, "execve");
+  Find(&f->execv, RTLD_NEXT, "execv");
+  Find(&f->execvp, RTLD_NEXT, "execvp");
+  Find(&f->execvpe, RTLD_NEXT, "execvpe");
+  Find(&f->fexecve, RTLD_NEXT, "fexecve");
+  Find(&f->execveat, RTLD_NEXT, "execveat");
+  Find(&f->_exit, RTLD_NEXT, "_exit");
   Find(&f->getaddrinfo, RTLD_NEXT, "getaddrinfo");
   Find(&f->getnameinfo, RTLD_NEXT, "getnameinfo");
   Find(&f->gethostbyname, RTLD_NEXT, "gethostbyname");

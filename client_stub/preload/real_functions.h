@@ -74,6 +74,13 @@ struct RealFunctions {
   decltype(&::setresgid) setresgid;
   decltype(&::setgroups) setgroups;
   decltype(&::initgroups) initgroups;
+  decltype(&::execve) execve;
+  decltype(&::execv) execv;
+  decltype(&::execvp) execvp;
+  decltype(&::execvpe) execvpe;
+  decltype(&::fexecve) fexecve;
+  decltype(&::execveat) execveat;
+  decltype(&::_exit) _exit;
   decltype(&::getaddrinfo) getaddrinfo;
   decltype(&::getnameinfo) getnameinfo;
   decltype(&::gethostbyname) gethostbyname;

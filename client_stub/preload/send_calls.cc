@@ -144,7 +144,7 @@ ssize_t SendStreamMessage(int fd, const msghdr* message, int flags) {
 // Descriptors that go along with it may be of sockets.
 void SettleBeforeGiving(const msghdr* message) {
   msghdr copy;
-  if (HasToSettle() && CopyIn(&copy, message, sizeof copy) &&
+  if (HasConnectsToSettle() && CopyIn(&copy, message, sizeof copy) &&
       copy.msg_controllen != 0) {
     SettleSocketSession();
   }
@@ -216,7 +216,7 @@ WSP_INTERPOSED int sendmmsg(int fd, mmsghdr* messages, unsigned count,
   const auto real = [&]() -> ssize_t {
     return wsp::Real().sendmmsg(fd, messages, count, flags);
   };
-  for (unsigned i = 0; i < count && wsp::HasToSettle(); ++i) {
+  for (unsigned i = 0; i < count && wsp::HasConnectsToSettle(); ++i) {
     wsp::SettleBeforeGiving(&messages[i].msg_hdr);
   }
   if (wsp::IsPlain(fd)) return static_cast<int>(real());

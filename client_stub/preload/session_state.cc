@@ -16,6 +16,7 @@ void ForgetSocketSessionAfterFork() {
   MutexLock lock(&g_socket_session.mutex);
   g_socket_session.session = nullptr;
   g_socket_session.has_unanswered.store(false);
+  g_socket_session.has_unanswered_connects.store(false);
 }
 
 }  // namespace wsp

@@ -14,19 +14,25 @@ class SocketSession;
 struct SocketSessionState {
   Mutex mutex;
   SocketSession* session WSP_GUARDED_BY(mutex) = nullptr;
-  // Of connects that nobody has waited for some aren't answered.
+  // Of what nobody has waited for some isn't answered, and of that some tells
+  // of connects.
   std::atomic<bool> has_unanswered{false};
+  std::atomic<bool> has_unanswered_connects{false};
   // Waits for these; null: there never was one.
   std::atomic<void (*)()> settle{nullptr};
 };
 extern SocketSessionState g_socket_session;
 
-// Whoever has the sockets besides from now on, or can't ask any more, is to
-// find begun what the program was told has begun. Waits for the daemon.
+// Waits for the daemon to have done all that it was told to, if nobody has
+// waited for something: whoever has the sockets besides from now on, or can't
+// ask any more, is to find it so.
 void SettleSocketSession();
-// Else it waits for nothing.
 inline bool HasToSettle() {
   return g_socket_session.has_unanswered.load(std::memory_order_relaxed);
+}
+inline bool HasConnectsToSettle() {
+  return g_socket_session.has_unanswered_connects.load(
+      std::memory_order_relaxed);
 }
 
 // Held with signals blocked while a thread connects a relayed stream, until the

@@ -65,14 +65,15 @@ class SocketSession final : private LinuxAttachment::OtherResults {
 
   UnawaitedConnects::Outcome OutcomeOfConnect(uint64_t number);
 
-  // Waits for the daemon to have begun all connects that nobody has waited for.
-  // False: it is lost, or silent.
-  bool AwaitConnects(int64_t deadline_ms) {
-    return attachment_.AwaitOthers(&connects_.all_answered(), deadline_ms) ==
+  // Waits for the answers that nobody has waited for. False: it is lost, or
+  // silent.
+  bool AwaitUnanswered(int64_t deadline_ms) {
+    return attachment_.AwaitOthers(&all_answered_, deadline_ms) ==
            LinuxAttachment::Answer::kResult;
   }
-  // Of those that aren't answered it isn't known whether they have begun, and
-  // nobody will tell: their programs are to see that they have come to nothing.
+  // Of connects that aren't answered it isn't known whether they have begun,
+  // and nobody will tell: their programs are to see that they have come to
+  // nothing.
   void FailConnects();
 
   // Not an errno: the daemon is to be asked again on another connection.
@@ -103,10 +104,7 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   // 0, kLost or kUnknown.
   int SendUnanswered(const UnawaitedConnects::Socket& socket, Call* request,
                      const RelayedCall& call, int64_t deadline_ms);
-  void NoteUnanswered() const {
-    g_socket_session.has_unanswered.store(!connects_.all_answered(),
-                                          std::memory_order_relaxed);
-  }
+  void CountUnanswered(int change);
 
   // A descriptor, a negative errno or kLost, for a call of its own.
   int AskForSocketNow(const LinuxSocketParams& params, bool close_on_exec,
@@ -126,8 +124,7 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   void OnOtherResult(uint64_t call_id, const Completion& result) override {
     if (ahead_.OnResult(call_id, result)) return;
     connects_.OnResult(call_id, result);
-    --unanswered_;
-    NoteUnanswered();
+    CountUnanswered(-1);
   }
 
   static constexpr int kNone = -4098;
@@ -141,6 +138,7 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   UnawaitedConnects connects_;
   Known known_[kKnownNumbers];
   uint32_t unanswered_ = 0;
+  bool all_answered_ = true;
   // The daemon's, as the names of its sockets have it; 0: none was seen yet.
   uint64_t instance_ = 0;
 };
@@ -155,6 +153,15 @@ uint64_t SocketSession::TakeSocketId() {
   // 0 is no socket's.
   if (next_socket_id_ == 0) ++next_socket_id_;
   return next_socket_id_++;
+}
+
+void SocketSession::CountUnanswered(int change) {
+  unanswered_ += static_cast<uint32_t>(change);
+  all_answered_ = unanswered_ == 0;
+  g_socket_session.has_unanswered.store(!all_answered_,
+                                        std::memory_order_relaxed);
+  g_socket_session.has_unanswered_connects.store(!connects_.all_answered(),
+                                                 std::memory_order_relaxed);
 }
 
 void SocketSession::FailConnects() {
@@ -188,8 +195,7 @@ int SocketSession::SendUnanswered(const UnawaitedConnects::Socket& socket,
                                   Call* request, const RelayedCall& call,
                                   int64_t deadline_ms) {
   if (call.MayGoUnawaited() != nullptr) connects_.Add(request->id, socket);
-  ++unanswered_;
-  NoteUnanswered();
+  CountUnanswered(1);
   if (attachment_.Send(request, deadline_ms)) return 0;
   // Its caller knows.
   if (call.MayGoUnawaited() != nullptr) connects_.Forget(socket.number);
@@ -374,27 +380,29 @@ void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
   delete state->session;
   state->session = nullptr;
   state->has_unanswered.store(false, std::memory_order_relaxed);
+  state->has_unanswered_connects.store(false, std::memory_order_relaxed);
 }
 
 // Whoever else has the sockets, or who the process is from now on, is to find
 // done what it has said before.
-void AwaitConnects(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
+void AwaitUnanswered(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
   if (state->session == nullptr || !state->session->IsIntact()) return;
   const int64_t deadline_ms = kernel::NowMs() + kDaemonPatienceMs;
-  if (state->session->AwaitConnects(deadline_ms)) return;
+  if (state->session->AwaitUnanswered(deadline_ms)) return;
   DropSession(state);
   if (kernel::NowMs() >= deadline_ms) g_silences.fetch_add(1);
 }
 
-// Before there is a child, or a filter that forbids it.
-void SettleConnects() {
+// Before there is a child, another program or none, or a filter that forbids
+// it.
+void SettleUnanswered() {
   if (!HasToSettle() || !May(Means::kAsk)) return;
   Shield shield;
   if (shield.process() == ProcessKind::kVforked) return;
   const uint32_t silences = g_silences.load();
   MutexLock lock(&g_socket_session.mutex);
   // As AskShielded().
-  if (g_silences.load() == silences) AwaitConnects(&g_socket_session);
+  if (g_silences.load() == silences) AwaitUnanswered(&g_socket_session);
 }
 
 int OpenSession(SocketSessionState* state, int64_t deadline_ms)
@@ -402,7 +410,7 @@ int OpenSession(SocketSessionState* state, int64_t deadline_ms)
   if (!May(Means::kAttach)) return -ENETDOWN;
   uint64_t first_id;
   if (!GetRandomNumber(&first_id)) return -ENETDOWN;
-  state->settle.store(&SettleConnects);
+  state->settle.store(&SettleUnanswered);
   // Counted before the daemon looks at them.
   state->session = new SocketSession(first_id, CredentialsChanges());
   const int error = state->session->Open(deadline_ms);
@@ -417,7 +425,7 @@ int AskDaemon(SocketSessionState* state, int64_t deadline_ms, Ask ask)
     WSP_REQUIRES(state->mutex) {
   for (;;) {
     if (state->session != nullptr && !state->session->MayBeAsked()) {
-      AwaitConnects(state);
+      AwaitUnanswered(state);
       DropSession(state);
     }
     const bool is_new = state->session == nullptr;

@@ -132,6 +132,77 @@ class ProcessesTest(preload_case.PreloadCase):
                       str(kept.fileno()), str(gone.fileno()), str(PORT)])
         """)
 
+    # Nobody waits for the daemon's answers to these, and of what comes on a
+    # connection last the daemon may read nothing.
+    OPTIONS = """
+import socket, sys
+OPTIONS = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+           (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+           (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 77),
+           (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 7),
+           (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 5)]
+def set_options(one):
+    for level, name, value in OPTIONS:
+        one.setsockopt(level, name, value)
+def check_options(one):
+    for level, name, value in OPTIONS:
+        found = one.getsockopt(level, name)
+        assert found == value, (level, name, found)
+"""
+
+    def test_options_are_set_whoever_is_executed_next(self):
+        self.run_body(self.OPTIONS + """
+code = OPTIONS_CODE + "check_options(socket.socket(fileno=int(sys.argv[1])))"
+def become(execute):
+    one = connection()
+    one.set_inheritable(True)
+    set_options(one)
+    execute(sys.executable, [sys.executable, "-c", code, str(one.detach())])
+for turn in range(12):
+    in_child(lambda: become(os.execv))
+    in_child(lambda: become(os.execvp))
+    in_child(lambda: become(lambda path, arguments: os.execve(
+        path, arguments, os.environ)))
+    in_child(lambda: become(lambda path, arguments: os.execve(
+        os.open(path, os.O_RDONLY), arguments, os.environ)))
+""".replace("OPTIONS_CODE", repr(self.OPTIONS)))
+
+    def test_options_are_set_by_who_ends_next(self):
+        self.run_body(self.OPTIONS + """
+for end in os._exit, sys.exit, libc._exit, libc._Exit, libc.exit:
+    for turn in range(10):
+        with connection() as one:
+            child = os.fork()
+            if child == 0:
+                set_options(one)
+                end(0)
+            assert wait_for(child) == 0
+            check_options(one)
+""")
+
+    def test_options_are_set_before_another_user_asks(self):
+        self.run_body(self.OPTIONS + """
+for turn in range(20):
+    with connection() as one:
+        set_options(one)
+        os.setuid(os.getuid())
+        check_options(one)
+""")
+
+    def test_arguments_of_execl_are_those_that_were_given(self):
+        output = self.run_body("""
+def become(execute):
+    execute()
+path = sys.executable.encode()
+environment = (ctypes.c_char_p * 2)(b"LEFT=over", None)
+show = b"import os, sys; print(sys.argv[1:], os.environ.get('LEFT'))"
+in_child(lambda: libc.execl(path, path, b"-c", show, b"a", b"b", None))
+in_child(lambda: libc.execlp(path, path, b"-c", show, *[b"x"] * 20, None))
+in_child(lambda: libc.execle(path, path, b"-c", show, b"c", None, environment))
+""")
+        self.assertEqual(output.splitlines(), [
+            "['a', 'b'] None", str(["x"] * 20) + " None", "['c'] over"])
+
     def test_threads_fork_while_others_make_sockets(self):
         self.run_body("""
             failures = []

@@ -179,13 +179,10 @@ std::string WhyNotPreloadable(const std::string& file) {
   for (int i = 0; i < kMostScripts; ++i) {
     const File opened(path);
     if (!opened.is_open()) {
-      // One that may be executed and not read tells at least by its mode.
-      struct stat status;
-      if (stat(path.c_str(), &status) == 0 && (status.st_mode & S_ISUID) != 0 &&
-          status.st_uid != getuid()) {
-        return path + " is set-user-ID";
-      }
-      return "";
+      // One that isn't there is for whoever executes it to say. Of one that may
+      // be executed and not read nobody knows what it is.
+      if (access(path.c_str(), X_OK) != 0) return "";
+      return path + " can't be read, to see whether the library can be loaded";
     }
     const std::string start = opened.Read(kScriptLineBytes, 0);
     if (start.compare(0, SELFMAG, ELFMAG, SELFMAG) == 0) {

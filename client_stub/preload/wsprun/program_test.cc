@@ -168,6 +168,9 @@ TEST_F(ProgramTest, PrivilegedProgramsCannotUnlessTheyGainNothing) {
   EXPECT_EQ(WhyNotPreloadable(user), "");
   EXPECT_THAT(WhyNotForAnother(user), EndsWith("/user is set-user-ID"));
   EXPECT_THAT(WhyNotForAnother(group), EndsWith("/group is set-group-ID"));
+  // What it is, and what it would gain, nobody can say.
+  EXPECT_THAT(WhyNotForAnother(Write("unreadable", program, 0711)),
+              HasSubstr("/unreadable can't be read"));
   const std::string capable = Write("capable", program);
   EXPECT_EQ(WhyNotForAnother(capable), "");
   const std::string set_capability =
