@@ -16,7 +16,7 @@ namespace {
 // What execl() and its relatives are given, as execv() takes it.
 
 // How many there are, with the first, before the null.
-size_t CountArguments(const char* first, va_list& list) {
+size_t CountArguments(const char* first, va_list list) {
   size_t count = 0;
   for (const char* next = first; next != nullptr;
        next = va_arg(list, const char*)) {
@@ -26,7 +26,7 @@ size_t CountArguments(const char* first, va_list& list) {
 }
 
 // Those, and the null.
-void TakeArguments(const char* first, va_list& list, size_t count,
+void TakeArguments(const char* first, va_list list, size_t count,
                    char** arguments) {
   arguments[0] = const_cast<char*>(first);
   for (size_t i = 1; i <= count; ++i) arguments[i] = va_arg(list, char*);
@@ -109,7 +109,10 @@ WSP_INTERPOSED int execle(const char* path, const char* first, ...) noexcept {
       static_cast<char**>(__builtin_alloca((count + 1) * sizeof(char*)));
   va_start(list, first);
   wsp::TakeArguments(first, list, count, arguments);
+  va_end(list);
   // Behind the null.
+  va_start(list, first);
+  for (size_t i = 0; i < count; ++i) (void)va_arg(list, char*);
   char* const* const environment = va_arg(list, char* const*);
   va_end(list);
   return execve(path, arguments, environment);
