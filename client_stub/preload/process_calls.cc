@@ -13,23 +13,24 @@
 namespace wsp {
 namespace {
 
-// What execl() and its relatives are given, as execv() takes it.
-
-// How many there are, with the first, before the null.
-size_t CountArguments(const char* first, va_list list) {
+// execl() and its relatives: calls `execute(char** arguments, va_list rest)`
+// with the arguments as execv() takes them, and what stands behind their null.
+// They are on the stack, however many: a vfork child may call these.
+template <typename Execute>
+int ExecuteListed(const char* first, va_list list, Execute execute) {
   size_t count = 0;
+  va_list counted;
+  va_copy(counted, list);
   for (const char* next = first; next != nullptr;
-       next = va_arg(list, const char*)) {
+       next = va_arg(counted, const char*)) {
     ++count;
   }
-  return count;
-}
-
-// Those, and the null.
-void TakeArguments(const char* first, va_list list, size_t count,
-                   char** arguments) {
+  va_end(counted);
+  auto** const arguments =
+      static_cast<char**>(__builtin_alloca((count + 1) * sizeof(char*)));
   arguments[0] = const_cast<char*>(first);
   for (size_t i = 1; i <= count; ++i) arguments[i] = va_arg(list, char*);
+  return execute(arguments, list);
 }
 
 __attribute__((destructor)) void OnExit() { SettleSocketSession(); }
@@ -72,50 +73,33 @@ WSP_INTERPOSED int execveat(int folder, const char* path,
   return wsp::Real().execveat(folder, path, arguments, environment, flags);
 }
 
-// As many as there are, on the stack: a vfork child may call these.
-
 WSP_INTERPOSED int execl(const char* path, const char* first, ...) noexcept {
   va_list list;
   va_start(list, first);
-  const size_t count = wsp::CountArguments(first, list);
+  const int result = wsp::ExecuteListed(
+      first, list, [path](char** all, va_list) { return execv(path, all); });
   va_end(list);
-  auto** const arguments =
-      static_cast<char**>(__builtin_alloca((count + 1) * sizeof(char*)));
-  va_start(list, first);
-  wsp::TakeArguments(first, list, count, arguments);
-  va_end(list);
-  return execv(path, arguments);
+  return result;
 }
 
 WSP_INTERPOSED int execlp(const char* file, const char* first, ...) noexcept {
   va_list list;
   va_start(list, first);
-  const size_t count = wsp::CountArguments(first, list);
+  const int result = wsp::ExecuteListed(
+      first, list, [file](char** all, va_list) { return execvp(file, all); });
   va_end(list);
-  auto** const arguments =
-      static_cast<char**>(__builtin_alloca((count + 1) * sizeof(char*)));
-  va_start(list, first);
-  wsp::TakeArguments(first, list, count, arguments);
-  va_end(list);
-  return execvp(file, arguments);
+  return result;
 }
 
 WSP_INTERPOSED int execle(const char* path, const char* first, ...) noexcept {
   va_list list;
   va_start(list, first);
-  const size_t count = wsp::CountArguments(first, list);
+  const int result =
+      wsp::ExecuteListed(first, list, [path](char** all, va_list rest) {
+        return execve(path, all, va_arg(rest, char* const*));
+      });
   va_end(list);
-  auto** const arguments =
-      static_cast<char**>(__builtin_alloca((count + 1) * sizeof(char*)));
-  va_start(list, first);
-  wsp::TakeArguments(first, list, count, arguments);
-  va_end(list);
-  // Behind the null.
-  va_start(list, first);
-  for (size_t i = 0; i < count; ++i) (void)va_arg(list, char*);
-  char* const* const environment = va_arg(list, char* const*);
-  va_end(list);
-  return execve(path, arguments, environment);
+  return result;
 }
 
 WSP_INTERPOSED void _exit(int status) {

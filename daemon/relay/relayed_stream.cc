@@ -430,8 +430,8 @@ void RelayedStream::DrainLinkLocked() {
     bool stopped = false;
     const ssize_t received =
         ForeignDescriptors::Receive(link_.get(), bytes, most, 0, &stopped);
-    // Descriptors take longer than bytes: whoever sends them along drops the
-    // rest himself.
+    // Descriptors take longer than bytes: of who sends them along the rest
+    // stays.
     if (received <= 0 || stopped) return;
     left -= static_cast<int>(received);
   }
