@@ -1,6 +1,8 @@
 #include "daemon/relay/byte_flow.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 // After what it needs and doesn't include.
@@ -52,6 +54,29 @@ ssize_t SendSome(int fd, const char* data, size_t size, int flags) {
   return sent;
 }
 
+// One push, and so at most one small segment that Nagle's algorithm would have
+// held, for so many bytes; as many more as bytes were sent before may follow
+// each other.
+constexpr uint32_t kBytesAPush = 16 << 10;
+constexpr uint32_t kMostPushCredit = 16 * kBytesAPush;
+
+bool HasUnsent(int fd) {
+  int bytes = 0;
+  return ioctl(fd, SIOCOUTQNSD, &bytes) == 0 && bytes > 0;
+}
+
+// Whether it is on; also if that can't be told.
+bool IsOn(int fd, int option) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  return getsockopt(fd, IPPROTO_TCP, option, &value, &size) != 0 || value != 0;
+}
+
+// If it fails, what is held goes out with the peer's next acknowledgement.
+void SetNoDelay(int fd, int on) {
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 }  // namespace
 
 void ByteFlow::SetReady(bool urgent, bool ends) {
@@ -73,30 +98,32 @@ void ByteFlow::Discard() {
 void ByteFlow::Clear() { *this = ByteFlow(); }
 
 ByteFlow::Result ByteFlow::Give(int sink, const char* data, size_t size,
-                                bool urgent, uint64_t* moved, int* error) {
+                                int flags, uint64_t* moved, int* error) {
   if (discards_) return Result::kIdle;
-  ssize_t sent = SendSome(sink, data, size, urgent ? MSG_OOB : 0);
+  unpushed_ = (flags & MSG_MORE) != 0;
+  ssize_t sent = SendSome(sink, data, size, flags);
   if (sent < 0 && errno != EAGAIN) {
     *error = errno;
     return Result::kSinkFailed;
   }
   sent = std::max<ssize_t>(sent, 0);
   *moved += static_cast<uint64_t>(sent);
+  push_credit_ = static_cast<uint32_t>(std::min<size_t>(
+      push_credit_ + static_cast<size_t>(sent), kMostPushCredit));
   const size_t left = size - static_cast<size_t>(sent);
   if (left == 0) return Result::kIdle;
   rest_.reset(new char[left]);
   memcpy(rest_.get(), data + sent, left);
   rest_begin_ = 0;
   rest_end_ = static_cast<uint32_t>(left);
-  rest_urgent_ = urgent;
+  rest_flags_ = flags;
   return Result::kBlocked;
 }
 
 ByteFlow::Result ByteFlow::GiveRest(int sink, uint64_t* moved, int* error) {
   while (rest_begin_ < rest_end_) {
-    const ssize_t sent =
-        SendSome(sink, rest_.get() + rest_begin_, rest_end_ - rest_begin_,
-                 rest_urgent_ ? MSG_OOB : 0);
+    const ssize_t sent = SendSome(sink, rest_.get() + rest_begin_,
+                                  rest_end_ - rest_begin_, rest_flags_);
     if (sent < 0 && errno == EAGAIN) return Result::kBlocked;
     if (sent < 0) {
       *error = errno;
@@ -125,7 +152,7 @@ ByteFlow::Result ByteFlow::MoveUrgent(int source, int sink, size_t* budget,
     return Result::kIdle;
   }
   if (received != 1) return Result::kIdle;
-  return Give(sink, &byte, 1, true, moved, error);
+  return Give(sink, &byte, 1, MSG_OOB, moved, error);
 }
 
 ByteFlow::Result ByteFlow::Move(int source, int sink, const Buffer& buffer,
@@ -159,7 +186,8 @@ ByteFlow::Result ByteFlow::Move(int source, int sink, const Buffer& buffer,
     skips_ -= received;
     return Result::kIdle;
   }
-  return Give(sink, part.data, size, false, moved, error);
+  return Give(sink, part.data, size, size == part.size ? MSG_MORE : 0, moved,
+              error);
 }
 
 ByteFlow::Result ByteFlow::LookForOrdinary(int source, int* error) {
@@ -223,6 +251,17 @@ ByteFlow::Result ByteFlow::Run(int source, int sink, const Buffer& buffer,
     }
   }
   return Result::kIdle;
+}
+
+void ByteFlow::Push(int sink) {
+  const bool held = std::exchange(unpushed_, false);
+  if (!held && push_credit_ < kBytesAPush) return;
+  push_credit_ -= std::min(push_credit_, kBytesAPush);
+  if (!HasUnsent(sink) || IsOn(sink, TCP_CORK)) return;
+  const bool no_delay = IsOn(sink, TCP_NODELAY);
+  // Setting it is what sends, also if it was set.
+  SetNoDelay(sink, 1);
+  if (!no_delay) SetNoDelay(sink, 0);
 }
 
 }  // namespace wspd

@@ -14,6 +14,12 @@ namespace wspd {
 //
 // Made for edges: who owns it says when the source may have something, and
 // calls Run() then, and when the sink has room again. Not thread-safe.
+//
+// Where pieces end is chance, not the program's doing, and must not cost it
+// what Nagle's algorithm does to small segments: each waits until the peer has
+// acknowledged the one before, which it may put off for 40 ms. So TCP is told
+// that more follows a piece that filled its buffer (MSG_MORE), and Push() has
+// it send what it holds when nothing follows after all.
 class ByteFlow {
  public:
   enum class Result {
@@ -55,6 +61,11 @@ class ByteFlow {
   Result Run(int source, int sink, const Buffer& buffer, size_t* budget,
              uint64_t* moved, int* error);
 
+  // After kIdle, if the sink is TCP's: has it send what it holds back, if that
+  // may be by where pieces ended, and not since the program wrote little at a
+  // time. Its own TCP_CORK is respected.
+  void Push(int sink);
+
   // Whether Run() may find something to do.
   bool ready() const { return ready_ || rest_ != nullptr; }
   // What the sink hasn't taken yet.
@@ -67,8 +78,9 @@ class ByteFlow {
   bool blocked() const { return rest_ != nullptr; }
 
  private:
-  // Gives on what is at hand, and keeps what doesn't fit.
-  Result Give(int sink, const char* data, size_t size, bool urgent,
+  // Gives on what is at hand, and keeps what doesn't fit. `flags` of send():
+  // MSG_OOB or MSG_MORE.
+  Result Give(int sink, const char* data, size_t size, int flags,
               uint64_t* moved, int* error);
   Result GiveRest(int sink, uint64_t* moved, int* error);
   // Gives on the urgent byte that the source is at. kIdle: it has none.
@@ -88,8 +100,12 @@ class ByteFlow {
   uint32_t rest_begin_ = 0;
   uint32_t rest_end_ = 0;
   int64_t skips_ = 0;
-  // The last byte of the rest is urgent.
-  bool rest_urgent_ = false;
+  // Of send(), for the rest.
+  int rest_flags_ = 0;
+  // Sent lately, for which the sink may be looked at and pushed.
+  uint32_t push_credit_ = 0;
+  // The sink was told that more follows.
+  bool unpushed_ = false;
   bool ready_ = false;
   // Has left off amid what there was word of.
   bool resumes_ = false;

@@ -300,6 +300,8 @@ bool RelayedStream::PumpToRealLocked() {
   if (moved > 0) CountSent(moved);
   switch (result) {
     case ByteFlow::Result::kIdle:
+      to_real_.Push(real_.get());
+      return false;
     case ByteFlow::Result::kBlocked:
       return false;
     case ByteFlow::Result::kMore:
