@@ -253,10 +253,15 @@ class RelayedClient(linux_client.LinuxClient):
 
 
 def send_on_all(programs, data):
+    # Asks when nothing has room: to try again and again takes the machine's
+    # time, not the daemon's.
+    selector = selectors.DefaultSelector()
+    for program in programs:
+        selector.register(program, selectors.EVENT_WRITE)
     while True:
-        for program in programs:
+        for key, _ in selector.select():
             try:
-                program.send(data)
+                key.fileobj.send(data)
             except BlockingIOError:
                 pass
         yield
