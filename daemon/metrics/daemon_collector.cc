@@ -81,7 +81,8 @@ std::vector<prometheus::MetricFamily> DaemonCollector::Look() const {
   AddCalls(totals, &families);
   AddCleanups(&families);
   families.BeginCounter("wspd_policy_refusals_total",
-                        "Calls and connections that a rule has denied.");
+                        "Calls and connections that a rule or a default has "
+                        "denied.");
   for (int i = 1; i < kActions; ++i) {
     const auto action = static_cast<Action>(i);
     families.Add({{"action", ActionName(action)}},

@@ -18,6 +18,8 @@ const char* ActionName(Action action) {
       return "resolve";
     case Action::kRaw:
       return "raw";
+    case Action::kPrivilege:
+      return "privilege";
   }
   return "?";
 }

@@ -21,12 +21,17 @@ enum class Action : uint8_t {
   kSend = 5,
   // A name, or the name of an address.
   kResolve = 6,
-  // To make a raw socket, which nobody gets: the rules say whether that is
-  // told. It would be at all addresses of its family.
+  // To make a raw socket, which nobody gets. It would be at all addresses of
+  // its family.
   kRaw = 7,
+  // What takes a right that no rule gives: an option, ICMP echoes. No rule is
+  // about it; what is refused is told.
+  kPrivilege = 8,
 };
 
-inline constexpr int kActions = 8;
+// Of those that rules are about, and of all.
+inline constexpr int kRuleActions = 8;
+inline constexpr int kActions = 9;
 
 using ActionMask = uint32_t;
 
@@ -35,7 +40,7 @@ constexpr ActionMask MaskOf(Action action) {
 }
 
 inline constexpr ActionMask kAllActions =
-    ((uint32_t{1} << kActions) - 1) & ~uint32_t{1};
+    ((uint32_t{1} << kRuleActions) - 1) & ~uint32_t{1};
 
 // "connect", "bind" and so on, for logs and listings.
 const char* ActionName(Action action);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "daemon/policy/default_rules.h"
+#include "daemon/policy/echo_groups.h"
 #include "daemon/policy/host_pattern.h"
 #include "daemon/policy/policy_question.h"
 #include "daemon/policy/unprivileged_ports.h"
@@ -46,9 +48,34 @@ void ClientAccess::NoteResolved(absl::Span<const absl::string_view> names,
 
 int ClientAccess::Bind(const NetAddress& address,
                        const PolicySocket& socket) const {
+  const int denied = free() ? 0 : Check(Action::kBind, address, socket);
   // The kernel would ask for the daemon's privilege.
-  if (!MayBindPort(subject_, address.port())) return EACCES;
-  return free() ? 0 : Check(Action::kBind, address, socket);
+  if (denied != 0 || MayBindPort(subject_, address.port())) return denied;
+  return Refuse(kUnprivilegedPorts, Action::kBind, address, socket, EACCES);
+}
+
+int ClientAccess::Raw(int family, const PolicySocket& socket) const {
+  const NetAddress all = NetAddress::Any(family, 0);
+  if (!free() && Check(Action::kRaw, all, socket) != 0) return EPERM;
+  return Refuse(kNoRawSockets, Action::kRaw, all, socket, EPERM);
+}
+
+int ClientAccess::Echoes(const PolicySocket& socket) const {
+  if (this == Unrestricted().get() || MayHaveEchoes(subject_)) return 0;
+  return Refuse(kEchoGroups, Action::kPrivilege, NetAddress(), socket, EACCES);
+}
+
+int ClientAccess::Refuse(absl::string_view rule, Action action,
+                         const NetAddress& address, const PolicySocket& socket,
+                         int error) const {
+  PolicyEvent event;
+  event.action = action;
+  event.socket = socket;
+  event.address = address;
+  event.port = address.port();
+  event.error = error;
+  Tell(true, rule, &event);
+  return error;
 }
 
 int ClientAccess::CheckConnect(const NetAddress& address, bool datagram,
@@ -85,6 +112,7 @@ int ClientAccess::Check(Action action, const NetAddress& address,
   event.address = address;
   event.local = local;
   event.port = port;
+  if (action == Action::kRaw) event.error = EPERM;
   const auto hosts = hosts_of(ToIpAddress(address));
   if (!hosts.empty()) event.host = hosts[0];
   return Conclude(*rules.get(), decision, event);
@@ -103,20 +131,23 @@ int ClientAccess::CheckHost(absl::string_view name) const {
 
 int ClientAccess::Conclude(const ClientRules& rules, const Decision& decision,
                            PolicyEvent event) const {
-  const auto tell = [&](bool denied, Rank rank) {
-    if (observer_ == nullptr) return;
-    event.denied = denied;
-    event.rule = rules.rules().NameOf(rank);
-    observer_->OnPolicyEvent(event);
-  };
-  event.client_id =
-      client_id_ == nullptr ? 0 : client_id_->load(std::memory_order_relaxed);
-  event.pid = pid_;
-  event.uid = subject_.uid;
-  if (decision.log != kNoRank) tell(false, decision.log);
+  const RuleSet& all = rules.rules();
+  if (decision.log != kNoRank) Tell(false, all.NameOf(decision.log), &event);
   if (decision.allowed) return 0;
-  tell(true, decision.rule);
+  Tell(true, all.NameOf(decision.rule), &event);
   return EACCES;
+}
+
+void ClientAccess::Tell(bool denied, absl::string_view rule,
+                        PolicyEvent* event) const {
+  if (observer_ == nullptr) return;
+  event->client_id =
+      client_id_ == nullptr ? 0 : client_id_->load(std::memory_order_relaxed);
+  event->pid = pid_;
+  event->uid = subject_.uid;
+  event->denied = denied;
+  event->rule = rule;
+  observer_->OnPolicyEvent(*event);
 }
 
 }  // namespace wspd

@@ -43,7 +43,7 @@ class ClientAccess {
               const PolicySocket& socket = {}) const {
     return free() ? 0 : CheckConnect(address, datagram, socket);
   }
-  // Also what the user could not bind without the daemon: see MayBindPort().
+  // Nor what the user could not bind without the daemon: see MayBindPort().
   int Bind(const NetAddress& address, const PolicySocket& socket = {}) const;
   int Listen(const NetAddress& address, const PolicySocket& socket = {}) const {
     return free() ? 0 : Check(Action::kListen, address, socket);
@@ -56,19 +56,22 @@ class ClientAccess {
   int Send(const NetAddress& address, const PolicySocket& socket = {}) const {
     return free() ? 0 : Check(Action::kSend, address, socket);
   }
-  // EPERM: raw sockets are made for nobody. What the rules say is told.
-  int Raw(int family, const PolicySocket& socket) const {
-    if (!free()) {
-      (void)Check(Action::kRaw, NetAddress::Any(family, 0), socket);
-    }
-    return EPERM;
-  }
+  // EPERM: raw sockets are made for nobody. By the rule that denies them, or
+  // else by the default.
+  int Raw(int family, const PolicySocket& socket) const;
   int ResolveHost(absl::string_view name) const {
     return free() ? 0 : CheckHost(name);
   }
   int ResolveAddress(const NetAddress& address) const {
     return free() ? 0 : Check(Action::kResolve, address, {});
   }
+
+  // A socket for ICMP echoes: see MayHaveEchoes(). No rule is about that.
+  int Echoes(const PolicySocket& socket) const;
+  // Tells that a default (default_rules.h) refuses something, and returns
+  // `error`.
+  int Refuse(absl::string_view rule, Action action, const NetAddress& address,
+             const PolicySocket& socket, int error) const;
 
   // The daemon has found `addresses` for the client by these names, the one
   // that it asked for and the canonical one. Remembered whether or not a rule
@@ -105,6 +108,8 @@ class ClientAccess {
   // Tells what is to be told of a decision. 0 or EACCES.
   int Conclude(const ClientRules& rules, const Decision& decision,
                PolicyEvent event) const;
+  // Fills in whose the event is, and tells it.
+  void Tell(bool denied, absl::string_view rule, PolicyEvent* event) const;
 
   const PolicySubject subject_;
   const pid_t pid_;
@@ -137,6 +142,10 @@ class SocketAccess {
   }
   int Send(const NetAddress& address) const {
     return access_->Send(address, socket_);
+  }
+  int Refuse(absl::string_view rule, Action action, const NetAddress& address,
+             int error) const {
+    return access_->Refuse(rule, action, address, socket_, error);
   }
 
  private:

@@ -1,7 +1,5 @@
 #include "daemon/policy/policy_events.h"
 
-#include <errno.h>
-
 #include <algorithm>
 #include <limits>
 #include <utility>
@@ -29,7 +27,7 @@ EventRecord RecordOf(const PolicyEvent& event) {
     record.socket_id = event.socket.socket_id;
     record.cookie = event.socket.cookie;
   }
-  record.linux_errno = event.action == Action::kRaw ? EPERM : EACCES;
+  record.linux_errno = event.error;
   const bool local =
       event.action == Action::kBind || event.action == Action::kListen;
   record.local = local ? event.address : event.local;

@@ -82,6 +82,7 @@ TEST(PolicyEventsTest, ARawSocketHasNoAddresses) {
   events.SetJournal(&journal);
   PolicyEvent event = Denial();
   event.action = Action::kRaw;
+  event.error = EPERM;
   events.OnPolicyEvent(event);
   uint64_t sequence = 1;
   uint64_t lost = 0;

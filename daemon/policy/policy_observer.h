@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_POLICY_POLICY_OBSERVER_H_
 #define WSPD_DAEMON_POLICY_POLICY_OBSERVER_H_
 
+#include <errno.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -23,10 +24,12 @@ struct PolicySocket {
   uint64_t cookie = 0;
 };
 
-// Something that a rule has denied, or is to be logged by. The views live as
-// long as the call that brings them.
+// Something that a rule or a default has denied, or is to be logged by. The
+// views live as long as the call that brings them.
 struct PolicyEvent {
   bool denied = false;
+  // errno of what is denied.
+  int error = EACCES;
   // 0: not known, or a client no more.
   uint64_t client_id = 0;
   pid_t pid = 0;
@@ -34,7 +37,7 @@ struct PolicyEvent {
   Action action = Action::kConnect;
   // Of kAccept the listener.
   PolicySocket socket;
-  // Empty: a name was asked for.
+  // Empty: a name was asked for, or a privilege.
   NetAddress address;
   // Of kAccept, the connection's other end; else empty.
   NetAddress local;
@@ -43,7 +46,8 @@ struct PolicyEvent {
   // The name that was asked for, or by which the address is known; may be
   // empty.
   absl::string_view host;
-  // The rule's name; "otherwise" if none fitted.
+  // The rule's name; "otherwise" if none fitted; or that of the default
+  // (default_rules.h).
   absl::string_view rule;
 };
 

@@ -54,6 +54,7 @@ class Recorder : public PolicyObserver {
             ":" + std::to_string(event.port);
     client_id_ = event.client_id;
     socket_id_ = event.socket.socket_id;
+    error_ = event.error;
     ++count_;
   }
   std::string last() {
@@ -68,6 +69,10 @@ class Recorder : public PolicyObserver {
     absl::MutexLock lock(&mu_);
     return socket_id_;
   }
+  int error() {
+    absl::MutexLock lock(&mu_);
+    return error_;
+  }
   int count() {
     absl::MutexLock lock(&mu_);
     return count_;
@@ -78,6 +83,7 @@ class Recorder : public PolicyObserver {
   std::string last_ ABSL_GUARDED_BY(mu_);
   uint64_t client_id_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t socket_id_ ABSL_GUARDED_BY(mu_) = 0;
+  int error_ ABSL_GUARDED_BY(mu_) = 0;
   int count_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
@@ -141,28 +147,32 @@ TEST_F(PolicyStoreTest, ADenialNamesClientAndSocket) {
 
 TEST_F(PolicyStoreTest, RawSocketsAreForNobodyAndDenialsAreTold) {
   const PolicySocket socket;
-  Make("rules { verdict: ALLOW actions: RAW }");
-  EXPECT_EQ(access_->Raw(AF_INET, socket), EPERM);
-  EXPECT_EQ(recorder_.count(), 0);
-  Make("rules { name: 'no raw' verdict: DENY actions: RAW }");
-  EXPECT_EQ(access_->Raw(AF_INET, socket), EPERM);
-  EXPECT_EQ(recorder_.last(), "-no raw raw :0");
-  Make("otherwise: DENY");
-  EXPECT_EQ(access_->Raw(AF_INET6, socket), EPERM);
-  EXPECT_EQ(recorder_.last(), "-otherwise raw :0");
-  EXPECT_EQ(recorder_.count(), 2);
+  const auto told = [&](const char* rules, int family) {
+    Make(rules);
+    const int count = recorder_.count();
+    EXPECT_EQ(access_->Raw(family, socket), EPERM) << rules;
+    EXPECT_EQ(recorder_.count(), count + 1) << rules;
+    EXPECT_EQ(recorder_.error(), EPERM) << rules;
+    return recorder_.last();
+  };
+  const std::string by_default = "-wspd makes no raw sockets raw :0";
+  EXPECT_EQ(told("", AF_INET), by_default);
+  EXPECT_EQ(told("rules { verdict: ALLOW actions: RAW }", AF_INET), by_default);
+  EXPECT_EQ(
+      told("rules { name: 'no raw' verdict: DENY actions: RAW }", AF_INET),
+      "-no raw raw :0");
+  EXPECT_EQ(told("otherwise: DENY", AF_INET6), "-otherwise raw :0");
   // It would have any address of its family, and has no port.
-  Make("rules { verdict: DENY actions: RAW addresses: '10.0.0.0/8' }");
-  access_->Raw(AF_INET, socket);
-  EXPECT_EQ(recorder_.count(), 3);
-  access_->Raw(AF_INET6, socket);
-  EXPECT_EQ(recorder_.count(), 4);
-  Make("rules { verdict: DENY actions: RAW addresses: '2001:db8::/32' }");
-  access_->Raw(AF_INET, socket);
-  EXPECT_EQ(recorder_.count(), 4);
-  Make("rules { verdict: DENY actions: RAW ports: '0' }");
-  access_->Raw(AF_INET, socket);
-  EXPECT_EQ(recorder_.count(), 4);
+  const char* const ipv4 =
+      "rules { name: 'no' verdict: DENY actions: RAW addresses: '10.0.0.0/8' }";
+  EXPECT_EQ(told(ipv4, AF_INET), "-no raw :0");
+  EXPECT_EQ(told(ipv4, AF_INET6), "-no raw :0");
+  EXPECT_EQ(told("rules { name: 'no' verdict: DENY actions: RAW "
+                 "addresses: '2001:db8::/32' }",
+                 AF_INET),
+            by_default);
+  EXPECT_EQ(told("rules { verdict: DENY actions: RAW ports: '0' }", AF_INET),
+            by_default);
   EXPECT_EQ(ClientAccess::Unrestricted()->Raw(AF_INET, socket), EPERM);
 }
 
@@ -213,9 +223,16 @@ TEST_F(PolicyStoreTest, PortsOfPrivilegeNeedMoreThanAnAllow) {
   Make("rules { verdict: ALLOW }");
   PolicySubject user;
   user.uid = 4242;
-  EXPECT_EQ(Attach(4242)->Bind(V4("127.0.0.1", 1)),
-            MayBindPort(user, 1) ? 0 : EACCES);
   EXPECT_EQ(Attach(0)->Bind(V4("127.0.0.1", 1)), 0);
+  EXPECT_EQ(recorder_.count(), 0);
+  if (MayBindPort(user, 1)) GTEST_SKIP() << "no port needs a privilege here";
+  EXPECT_EQ(Attach(4242)->Bind(V4("127.0.0.1", 1)), EACCES);
+  EXPECT_EQ(recorder_.last(), "-low ports take CAP_NET_BIND_SERVICE bind :1");
+  EXPECT_EQ(recorder_.error(), EACCES);
+  // Whoever may nothing is told which rule says so.
+  Make("rules { name: 'no' verdict: DENY }");
+  EXPECT_EQ(Attach(4242)->Bind(V4("127.0.0.1", 1)), EACCES);
+  EXPECT_EQ(recorder_.last(), "-no bind :1");
 }
 
 TEST_F(PolicyStoreTest, HostsAreThoseThatWereFoundForTheProcess) {

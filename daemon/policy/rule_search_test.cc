@@ -81,7 +81,7 @@ Meaning AnyMeaning(Random* random) {
   Meaning rule;
   rule.verdict = static_cast<Policy::Verdict>(1 + random->Below(3));
   if (random->OneIn(2)) rule.uid = random->Below(3);
-  if (random->OneIn(2)) rule.actions = random->Below(1 << kActions) & ~1u;
+  if (random->OneIn(2)) rule.actions = random->Below(1 << kRuleActions) & ~1u;
   if (!random->OneIn(3)) {
     for (uint32_t i = random->Below(3) + 1; i > 0; --i) {
       rule.addresses.push_back(AnyPrefix(random));
@@ -108,7 +108,7 @@ Policy::Rule ToProto(const Meaning& rule) {
   Policy::Rule proto;
   proto.set_verdict(rule.verdict);
   if (rule.uid) proto.add_uids(absl::StrCat(*rule.uid));
-  for (int i = 1; i < kActions; ++i) {
+  for (int i = 1; i < kRuleActions; ++i) {
     if ((rule.actions >> i & 1) != 0) {
       proto.add_actions(static_cast<Policy::Action>(i));
     }
@@ -211,7 +211,8 @@ TEST(RuleSearchTest, FindsWhatReadingThemInOrderFinds) {
       const auto client = set->For(subject);
       bool denied = false;
       for (int question = 0; question < 200; ++question) {
-        const auto action = static_cast<Action>(1 + random.Below(kActions - 1));
+        const auto action =
+            static_cast<Action>(1 + random.Below(kRuleActions - 1));
         Where where;
         where.kind = static_cast<Where::Kind>(random.Below(3));
         where.address.v6 = random.OneIn(2);

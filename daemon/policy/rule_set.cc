@@ -56,7 +56,7 @@ ClientRules::ClientRules(std::shared_ptr<const RuleSet> rules,
   }
   if (passes && !rules_->allows_otherwise()) unrestricted_ = empty_ = false;
   Indexes indexes;
-  for (int i = 1; i < kActions; ++i) {
+  for (int i = 1; i < kRuleActions; ++i) {
     std::vector<Rank> decide;
     std::vector<Rank> log;
     for (const Rank rank : chosen) {

@@ -58,7 +58,7 @@ class ClientRules {
               const std::vector<Rank>& chosen);
 
   const std::shared_ptr<const RuleSet> rules_;
-  std::array<OfAction, kActions> actions_;
+  std::array<OfAction, kRuleActions> actions_;
   bool unrestricted_ = true;
   bool empty_ = true;
 };

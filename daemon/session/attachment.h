@@ -223,7 +223,12 @@ class Attachment : public CallSink,
   void DispatchLinux(const Call& call);
   void MakeLinuxSocket(const Call& call);
   // EPERM.
-  int RefuseRaw(const wsp::v1::LinuxSocketRequest& request) const;
+  // On the plane that was asked for, if the client may have such a socket.
+  // Returns errno.
+  int MakePermittedSocket(const Call& call,
+                          const wsp::v1::LinuxSocketRequest& request,
+                          DescriptorSink* sink,
+                          wsp::v1::LinuxSocketResult* result);
   // Makes a socket and gives it to the client, by `sink`; errno.
   int LendSocket(const Call& call, const wsp::v1::LinuxSocketRequest& request,
                  DescriptorSink* sink, wsp::v1::LinuxSocketResult* result);

@@ -1,11 +1,14 @@
 // Attachment: the calls of the LINUX personality.
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <memory>
 #include <utility>
 
 #include "daemon/linux/linux_socket.h"
+#include "daemon/policy/action.h"
+#include "daemon/policy/default_rules.h"
 #include "daemon/relay/relay_calls.h"
 #include "daemon/relay/relay_pair.h"
 #include "daemon/relay/relayed_sockets.h"
@@ -17,6 +20,15 @@ namespace wspd {
 namespace {
 
 namespace wire = wsp::wire;
+using wsp::v1::LinuxSocketRequest;
+
+// Of other combinations the kernel says what is wrong.
+bool IsForEchoes(const LinuxSocketRequest& request) {
+  const bool v6 = request.family() == LinuxSocketRequest::FAMILY_IPV6;
+  const int protocol = static_cast<int>(request.protocol());
+  return request.type() == LinuxSocketRequest::TYPE_DATAGRAM &&
+         (v6 ? protocol == IPPROTO_ICMPV6 : protocol == IPPROTO_ICMP);
+}
 
 }  // namespace
 
@@ -51,43 +63,57 @@ void Attachment::DispatchLinux(const Call& call) {
 }
 
 void Attachment::MakeLinuxSocket(const Call& call) {
-  wsp::v1::LinuxSocketRequest request;
+  LinuxSocketRequest request;
   wsp::v1::LinuxSocketResult message;
   std::shared_ptr<DescriptorSink> sink;
   {
     absl::MutexLock lock(&mu_);
     sink = descriptors_;
   }
-  int error = EPERM;
+  int error;
   if (!request.ParseFromString(call.body.RemainingString()) ||
       request.plane() == wsp::v1::PLANE_UNSPECIFIED || call.socket_id == 0) {
     error = EINVAL;
   } else if (environment_->draining()) {
     error = ENETDOWN;
-  } else if (request.type() == wsp::v1::LinuxSocketRequest::TYPE_RAW) {
-    error = RefuseRaw(request);
-  } else if (request.plane() == wsp::v1::PLANE_LENT && lends()) {
-    error = LendSocket(call, request, sink.get(), &message);
-  } else if (request.plane() == wsp::v1::PLANE_RELAYED && relays()) {
-    error = RelaySocket(call, request, sink.get(), &message);
+  } else {
+    error = MakePermittedSocket(call, request, sink.get(), &message);
   }
   CallResult result(WsaFromErrno(error), error);
   if (error == 0) result.body = message.SerializeAsString();
   Finish(call.call_id, std::move(result));
 }
 
-int Attachment::RefuseRaw(const wsp::v1::LinuxSocketRequest& request) const {
-  PolicySocket refused;
-  refused.plane = request.plane();
-  refused.protocol = static_cast<int>(request.protocol());
-  return access_->Raw(
-      request.family() == wsp::v1::LinuxSocketRequest::FAMILY_IPV6 ? AF_INET6
-                                                                   : AF_INET,
-      refused);
+int Attachment::MakePermittedSocket(const Call& call,
+                                    const LinuxSocketRequest& request,
+                                    DescriptorSink* sink,
+                                    wsp::v1::LinuxSocketResult* result) {
+  PolicySocket asked;
+  asked.plane = request.plane();
+  asked.protocol = static_cast<int>(request.protocol());
+  if (request.type() == LinuxSocketRequest::TYPE_RAW) {
+    return access_->Raw(request.family() == LinuxSocketRequest::FAMILY_IPV6
+                            ? AF_INET6
+                            : AF_INET,
+                        asked);
+  }
+  const bool echoes = IsForEchoes(request);
+  int error = echoes ? access_->Echoes(asked) : 0;
+  if (error != 0) return error;
+  error = EPERM;
+  if (request.plane() == wsp::v1::PLANE_LENT && lends()) {
+    error = LendSocket(call, request, sink, result);
+  } else if (request.plane() == wsp::v1::PLANE_RELAYED && relays()) {
+    error = RelaySocket(call, request, sink, result);
+  }
+  if (echoes && error == EACCES) {
+    access_->Refuse(kDaemonsEchoGroups, Action::kPrivilege, NetAddress(), asked,
+                    error);
+  }
+  return error;
 }
 
-int Attachment::LendSocket(const Call& call,
-                           const wsp::v1::LinuxSocketRequest& request,
+int Attachment::LendSocket(const Call& call, const LinuxSocketRequest& request,
                            DescriptorSink* sink,
                            wsp::v1::LinuxSocketResult* result) {
   // The rules or rates have changed: to be attached anew, and to have another
@@ -122,8 +148,7 @@ int Attachment::LendSocket(const Call& call,
   return 0;
 }
 
-int Attachment::RelaySocket(const Call& call,
-                            const wsp::v1::LinuxSocketRequest& request,
+int Attachment::RelaySocket(const Call& call, const LinuxSocketRequest& request,
                             DescriptorSink* sink,
                             wsp::v1::LinuxSocketResult* result) {
   if (sink == nullptr) return ENOTCONN;

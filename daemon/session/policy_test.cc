@@ -18,6 +18,8 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/policy/policy_store.h"
 #include "daemon/policy/rule_set.h"
+#include "daemon/policy/subject.h"
+#include "daemon/policy/unprivileged_ports.h"
 #include "daemon/resolver/resolver.h"
 #include "daemon/session/registry.h"
 #include "daemon/session/testing/session_client.h"
@@ -558,6 +560,33 @@ TEST_F(PolicyAttachTest, RawSocketsAreForNobodyByWhateverRule) {
   EXPECT_EQ(ask("otherwise: DENY"), "0 otherwise");
 }
 
+TEST_F(PolicyAttachTest, LowPortsAreForThePrivilegedByWhateverRule) {
+  PolicySubject user;
+  user.uid = 4712;
+  if (MayBindPort(user, 1)) GTEST_SKIP() << "no port needs a privilege here";
+  wsp::v1::TestPolicyRequest request;
+  request.set_action(wsp::v1::POLICY_ACTION_BIND);
+  const auto ask = [&](uid_t uid, int port, const char* rules) {
+    policy_->Replace(Parse(rules));
+    request.set_uid(uid);
+    SetV4(request.mutable_address(), 0x0a000001, port);
+    const auto response = registry_.TestPolicy(request).value();
+    return std::string(response.allowed() ? "+" : "-") +
+           std::to_string(response.rule_number()) + " " + response.rule();
+  };
+  const std::string by_default = "-0 low ports take CAP_NET_BIND_SERVICE";
+  const char* const allow = "rules { name: 'yes' verdict: ALLOW ports: '1' }";
+  EXPECT_EQ(ask(4712, 1, ""), by_default);
+  EXPECT_EQ(ask(4712, 1, allow), by_default);
+  EXPECT_EQ(ask(4712, 1, "rules { name: 'no' verdict: DENY }"), "-1 no");
+  EXPECT_EQ(ask(4712, 0, ""), "+0 otherwise");
+  EXPECT_EQ(ask(4712, 65535, ""), "+0 otherwise");
+  EXPECT_EQ(ask(0, 1, allow), "+1 yes");
+  // What is at another's port isn't one's own.
+  request.set_action(wsp::v1::POLICY_ACTION_CONNECT);
+  EXPECT_EQ(ask(4712, 1, ""), "+0 otherwise");
+}
+
 TEST_F(PolicyAttachTest, AQuestionHasToBeAboutSomething) {
   wsp::v1::TestPolicyRequest request;
   EXPECT_EQ(registry_.TestPolicy(request).status().code(),
@@ -567,6 +596,11 @@ TEST_F(PolicyAttachTest, AQuestionHasToBeAboutSomething) {
             absl::StatusCode::kInvalidArgument);
   request.set_host("example.com");
   EXPECT_TRUE(registry_.TestPolicy(request).ok());
+  // No rule is about that.
+  request.set_action(wsp::v1::POLICY_ACTION_PRIVILEGE);
+  SetV4(request.mutable_address(), 0x0a000001, 80);
+  EXPECT_EQ(registry_.TestPolicy(request).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

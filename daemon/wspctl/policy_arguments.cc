@@ -33,7 +33,8 @@ bool ParseAction(absl::string_view word, PolicyAction* action) {
   const std::string name =
       absl::StrCat("POLICY_ACTION_", absl::AsciiStrToUpper(word));
   return wsp::v1::PolicyAction_Parse(name, action) &&
-         *action != wsp::v1::POLICY_ACTION_UNSPECIFIED;
+         *action != wsp::v1::POLICY_ACTION_UNSPECIFIED &&
+         *action != wsp::v1::POLICY_ACTION_PRIVILEGE;
 }
 
 // An address alone.

@@ -179,6 +179,26 @@ class ReloadTest(admin_case.AdminCase):
                     f"denied{'' if answer[0] == ' ' else ': '}{answer}\n"
                     f"{lent}")
 
+    def test_low_ports_are_for_the_privileged_by_any_rule(self):
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as start:
+            if int(start.read()) < 1024:
+                self.skipTest("no port needs a privilege here")
+        self.write_config('policy { rules { verdict: ALLOW } }\n')
+        self.start()
+        lent = "sockets are lent, if planes and privileges say so\n"
+        other = str(os.getuid() + 4711)
+        self.assertEqual(
+            self.wspctl("policy", "test", "--uid", other, "bind",
+                        "127.0.0.1:80", code=2),
+            f"denied: low ports take CAP_NET_BIND_SERVICE\n{lent}")
+        for uid, port in (other, 8080), ("0", 80):
+            self.assertEqual(
+                self.wspctl("policy", "test", "--uid", uid, "bind",
+                            f"127.0.0.1:{port}"),
+                f"allowed by rule 1 (rule 1)\n{lent}")
+        self.assertIn('"privilege" is not an action', self.wspctl(
+            "policy", "test", "privilege", "127.0.0.1:80", code=64))
+
     def test_a_bad_file_changes_nothing(self):
         self.write_config('policy { rules { verdict: DENY ports: "7" } }\n')
         self.start()

@@ -13,10 +13,12 @@ import tempfile
 import unittest
 
 import hostile_case
+import admin_client
 import linux_client
 import other_user
 import relayed_case
 
+PROTOS = relayed_case.PROTOS
 LINUX = relayed_case.LINUX
 SOL_IP, SOL_IPV6 = 0, 41
 # What would need a privilege, or what nobody is to have of the daemon.
@@ -118,6 +120,16 @@ class RelayedRightsTest(relayed_case.RelayedCase):
                          [errno.EBADF])
         self.assertEqual(relayed.name(), port)
 
+    def refusals(self):
+        """What operators are told of so far: uid, action, errno, words."""
+        admin = PROTOS[2]
+        with admin_client.AdminClient(PROTOS, self.daemon.admin_socket) as one:
+            events = next(one.stream(
+                "WatchEvents", from_sequence=1,
+                kinds=[admin.JournalEvent.KIND_SOCKET_REFUSED])).events
+        return [(event.uid, admin.PolicyAction.Name(event.action),
+                 event.linux_errno, event.detail) for event in events]
+
     def errors_of_low_ports(self, uid):
         with open("/proc/sys/net/ipv4/ip_unprivileged_port_start") as start:
             if int(start.read()) < 1024:
@@ -128,6 +140,11 @@ class RelayedRightsTest(relayed_case.RelayedCase):
     def test_low_ports_without_the_capability(self):
         self.assertEqual(self.errors_of_low_ports(other_user.NOBODY),
                          {errno.EACCES})
+        told = [what for uid, *what in self.refusals()
+                if uid == other_user.NOBODY]
+        self.assertEqual(
+            told, 6 * [["POLICY_ACTION_BIND", errno.EACCES,
+                        "low ports take CAP_NET_BIND_SERVICE"]])
         # Root that has another capability alone, CAP_CHOWN.
         self.assertEqual(self.errors_of_low_ports("0+0"), {errno.EACCES})
 

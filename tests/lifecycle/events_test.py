@@ -133,6 +133,41 @@ class EventsCase(unittest.TestCase):
         self.addCleanup(peer.close)
         return socket_id, peer
 
+    def assert_raw_sockets_are_told(self, detail):
+        """Of every plane."""
+        watch = self.watch(kinds=[EVENT.KIND_SOCKET_REFUSED])
+        winsock = self.started()
+        completion = winsock.call(
+            "socket", winsock.new_socket_id(), protocol=1,
+            family=PROVIDER.SocketRequest.FAMILY_IPV4,
+            type=PROVIDER.SocketRequest.TYPE_RAW)
+        self.assertEqual((completion.wsa_error, completion.linux_errno),
+                         (10013, errno.EPERM))
+        linux = wire_client.WireClient(PROTOS, self.daemon.provider_socket)
+        self.addCleanup(linux.close)
+        linux.attach([TYPES.CAPABILITY_RELAYED, TYPES.CAPABILITY_LENT],
+                     personality=TYPES.PERSONALITY_LINUX)
+        planes = [TYPES.PLANE_UNSPECIFIED, TYPES.PLANE_RELAYED,
+                  TYPES.PLANE_LENT]
+        for plane in planes[1:]:
+            completion = linux.call(
+                "linux_socket", linux.new_socket_id(), plane=plane,
+                protocol=1, family=PROVIDER.SocketRequest.FAMILY_IPV4,
+                type=PROVIDER.SocketRequest.TYPE_RAW)
+            self.assertEqual(completion.linux_errno, errno.EPERM, completion)
+        for plane in planes:
+            (event,) = watch.until(lambda e: True)
+            self.assertEqual(
+                (event.action, event.plane, event.protocol, event.pid,
+                 words(event)),
+                (ADMIN.POLICY_ACTION_RAW, plane, 1, os.getpid(),
+                 f"refused EPERM {detail}"))
+            self.assertNotEqual(event.client_id, 0)
+            of_plane = self.watch(from_sequence=1, planes=[plane])
+            self.assertEqual(
+                [e.sequence for e in of_plane.events
+                 if e.kind == EVENT.KIND_SOCKET_REFUSED], [event.sequence])
+
 
 class EventsTest(EventsCase):
 
@@ -364,38 +399,7 @@ class RefusalsTest(EventsCase):
         self.assertFilters(number, stream, listener)
 
     def test_of_raw_sockets_on_every_plane(self):
-        watch = self.watch(kinds=[EVENT.KIND_SOCKET_REFUSED])
-        winsock = self.started()
-        completion = winsock.call(
-            "socket", winsock.new_socket_id(), protocol=1,
-            family=PROVIDER.SocketRequest.FAMILY_IPV4,
-            type=PROVIDER.SocketRequest.TYPE_RAW)
-        self.assertEqual((completion.wsa_error, completion.linux_errno),
-                         (10013, errno.EPERM))
-        linux = wire_client.WireClient(PROTOS, self.daemon.provider_socket)
-        self.addCleanup(linux.close)
-        linux.attach([TYPES.CAPABILITY_RELAYED, TYPES.CAPABILITY_LENT],
-                     personality=TYPES.PERSONALITY_LINUX)
-        planes = [TYPES.PLANE_UNSPECIFIED, TYPES.PLANE_RELAYED,
-                  TYPES.PLANE_LENT]
-        for plane in planes[1:]:
-            completion = linux.call(
-                "linux_socket", linux.new_socket_id(), plane=plane,
-                protocol=1, family=PROVIDER.SocketRequest.FAMILY_IPV4,
-                type=PROVIDER.SocketRequest.TYPE_RAW)
-            self.assertEqual(completion.linux_errno, errno.EPERM, completion)
-        for plane in planes:
-            (event,) = watch.until(lambda e: True)
-            self.assertEqual(
-                (event.action, event.plane, event.protocol, event.pid,
-                 words(event)),
-                (ADMIN.POLICY_ACTION_RAW, plane, 1, os.getpid(),
-                 "refused EPERM no raw"))
-            self.assertNotEqual(event.client_id, 0)
-            of_plane = self.watch(from_sequence=1, planes=[plane])
-            self.assertEqual(
-                [e.sequence for e in of_plane.events
-                 if e.kind == EVENT.KIND_SOCKET_REFUSED], [event.sequence])
+        self.assert_raw_sockets_are_told("no raw")
 
     def assertFilters(self, number, stream, listener):
         """Of the refusals those that fit are shown."""
@@ -417,6 +421,15 @@ class RefusalsTest(EventsCase):
             "client": everything, "no client": [],
             "plane": ["CONNECT", "BIND", "SEND", "ACCEPT"], "other plane": [],
             "socket": ["CONNECT", "BIND"], "listener": ["ACCEPT"]})
+
+
+class DefaultRefusalsTest(EventsCase):
+    """Without a rule, or with one that allows it."""
+
+    configuration = "policy { rules { verdict: ALLOW } }"
+
+    def test_of_raw_sockets_on_every_plane(self):
+        self.assert_raw_sockets_are_told("wspd makes no raw sockets")
 
 
 def die(path, port):

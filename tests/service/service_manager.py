@@ -26,6 +26,8 @@ class ServiceManager:
         self.process = None
         # The uid that wspd is started with; None: ours.
         self.start_as = None
+        # A command that runs it, in its own place.
+        self.within = []
 
     def __enter__(self):
         return self
@@ -50,7 +52,8 @@ class ServiceManager:
             variables["LISTEN_FDS"] = str(len(kept))
             variables["LISTEN_FDNAMES"] = ":".join(name for name, _ in passed)
             own_pid = "export LISTEN_PID=$$;"
-        command = [self.wspd, "--provider_socket", self.provider_socket,
+        command = [*self.within, self.wspd,
+                   "--provider_socket", self.provider_socket,
                    "--admin_socket", self.admin_socket, *flags]
         self.process = subprocess.Popen(
             ["/bin/bash", "-c", f'{own_pid} exec "$@" {redirections}', "sh",
