@@ -14,6 +14,8 @@
 #include <string>
 #include <utility>
 
+#include "daemon/policy/action.h"
+#include "daemon/policy/default_rules.h"
 #include "daemon/relay/datagram_message.h"
 #include "daemon/socket/udp_segments.h"
 #include "daemon/winsock/address_codec.h"
@@ -199,6 +201,9 @@ bool DatagramRelay::Read(DatagramBatch* batch, int slot, Outgoing* outgoing) {
       batch->is_cut(slot)
           ? EMSGSIZE
           : ReadDatagram(message, bytes, &outgoing->datagrams[outgoing->count]);
+  if (error == EPERM) {
+    access_.Refuse(kPrivilegedControl, Action::kPrivilege, NetAddress(), error);
+  }
   if (error != 0) {
     Drop("not what a relayed socket's message may be", error);
     return false;

@@ -90,17 +90,19 @@ AddressTable::Bind LocalAddress::EntryOf(int fd,
   return {PortsOf(kind_), address, v6_only, AddressTable::Use::kLinux, uid_};
 }
 
-int LocalAddress::Bind(int fd, const NetAddress& address) {
+int LocalAddress::Bind(int fd, const NetAddress& address, bool* anothers) {
+  if (anothers != nullptr) *anothers = false;
   // For the kernel to say so.
   if (HasPort(fd)) return BindKernel(fd, address);
   return address.port() == 0 ? BindToAnyPort(fd, address)
-                             : BindToPort(fd, address);
+                             : BindToPort(fd, address, anothers);
 }
 
-int LocalAddress::BindToPort(int fd, const NetAddress& address) {
+int LocalAddress::BindToPort(int fd, const NetAddress& address,
+                             bool* anothers) {
   AddressTable::Hold taken;
   if (!address.is_multicast() &&
-      !table_->Take(EntryOf(fd, address), &taken).ok()) {
+      !table_->Take(EntryOf(fd, address), &taken, anothers).ok()) {
     return EADDRINUSE;
   }
   if (kind_.type == SOCK_DGRAM) Share(fd, wanted_);

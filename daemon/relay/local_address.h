@@ -31,8 +31,9 @@ class LocalAddress {
   // `table` outlives this.
   LocalAddress(AddressTable* table, const LinuxSocketKind& kind, uid_t uid);
 
-  // Return errno. EADDRINUSE: another user's, too.
-  int Bind(int fd, const NetAddress& address);
+  // Return errno. EADDRINUSE: another user's, too. `anothers` may be null:
+  // whether it is that by the table, whatever the kernel would say.
+  int Bind(int fd, const NetAddress& address, bool* anothers = nullptr);
   int Listen(int fd, int backlog);
 
   // setsockopt() and getsockopt() of options that IsSharing(). Return errno.
@@ -57,7 +58,7 @@ class LocalAddress {
   Sharing Wanted(int fd) const;
   static void Share(int fd, const Sharing& sharing);
   AddressTable::Bind EntryOf(int fd, const NetAddress& address) const;
-  int BindToPort(int fd, const NetAddress& address);
+  int BindToPort(int fd, const NetAddress& address, bool* anothers);
   int BindToAnyPort(int fd, const NetAddress& address);
   // What the kernel has chosen. Whether it may be shared.
   bool TakeChosen(int fd);

@@ -12,6 +12,9 @@
 #include <cstring>
 #include <string>
 
+#include "daemon/policy/action.h"
+#include "daemon/policy/default_rules.h"
+#include "daemon/relay/datagram_message.h"
 #include "daemon/relay/relay_options.h"
 #include "daemon/winsock/address_codec.h"
 
@@ -36,7 +39,10 @@ int Bind(const wsp::v1::LinuxBind& request, const SocketAccess& access,
     return EINVAL;
   }
   if (const int denied = access.Bind(address); denied != 0) return denied;
-  return socket->Bind(address);
+  bool anothers = false;
+  const int error = socket->Bind(address, &anothers);
+  if (!anothers) return error;
+  return access.Refuse(kAnotherUsersAddress, Action::kBind, address, error);
 }
 
 int Connect(const wsp::v1::LinuxConnect& request, const SocketAccess& access,
@@ -73,11 +79,25 @@ int Listen(const wsp::v1::LinuxListen& request, const SocketAccess& access,
   return denied != 0 ? denied : socket->Listen(request.backlog());
 }
 
+// Whether a control block may go with a datagram of the socket, as far as that
+// is told: what else is wrong Send() says.
+int CheckWithDatagram(const std::string& control, const SocketAccess& access,
+                      RelayedSocket* socket) {
+  if (control.empty() || socket->info().kind.type != SOCK_DGRAM) return 0;
+  if (CheckControl(control.data(), control.size()) == EPERM) {
+    return access.Refuse(kPrivilegedControl, Action::kPrivilege, NetAddress(),
+                         EPERM);
+  }
+  return 0;
+}
+
 int Send(const wsp::v1::LinuxSend& request, const SocketAccess& access,
          RelayedSocket* socket, LinuxCallResult* result) {
   NetAddress to;
   if (!TakeAddress(request.has_to(), request.to(), &to)) return EINVAL;
-  const int denied = to.empty() ? 0 : access.Send(to);
+  int denied = to.empty() ? 0 : access.Send(to);
+  if (denied == 0)
+    denied = CheckWithDatagram(request.control(), access, socket);
   return denied != 0 ? denied : socket->Send(request, result->mutable_send());
 }
 
@@ -139,6 +159,9 @@ int SetOption(const wsp::v1::LinuxSetOption& request,
       return ENOPROTOOPT;
     case OptionRule::kRefused:
       return EPERM;
+    case OptionRule::kPrivileged:
+      return access.Refuse(PrivilegedOption(request.level(), request.name()),
+                           Action::kPrivilege, NetAddress(), EPERM);
     case OptionRule::kProgramsOwn:
       socket->SetProgramOption(request.name(), value);
       return 0;

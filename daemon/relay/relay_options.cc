@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "daemon/base/owned_fd.h"
+#include "daemon/socket/ip_header_options.h"
 
 namespace wspd {
 namespace {
@@ -76,14 +77,14 @@ constexpr Rule kRules[] = {
     {SOL_SOCKET, SO_RCVTIMEO, OptionRule::kProgramsOwn},
     {SOL_SOCKET, SO_SNDTIMEO, OptionRule::kProgramsOwn},
     {SOL_SOCKET, SO_PEEK_OFF, OptionRule::kProgramsOwn},
-    {SOL_SOCKET, SO_DEBUG, OptionRule::kRefused},
-    {SOL_SOCKET, SO_SNDBUFFORCE, OptionRule::kRefused},
-    {SOL_SOCKET, SO_RCVBUFFORCE, OptionRule::kRefused},
-    {SOL_SOCKET, SO_MARK, OptionRule::kRefused},
-    {SOL_SOCKET, kSoRcvMark, OptionRule::kRefused},
+    {SOL_SOCKET, SO_DEBUG, OptionRule::kPrivileged},
+    {SOL_SOCKET, SO_SNDBUFFORCE, OptionRule::kPrivileged},
+    {SOL_SOCKET, SO_RCVBUFFORCE, OptionRule::kPrivileged},
+    {SOL_SOCKET, SO_MARK, OptionRule::kPrivileged},
+    {SOL_SOCKET, kSoRcvMark, OptionRule::kPrivileged},
     {SOL_SOCKET, kSoReserveMem, OptionRule::kRefused},
-    {SOL_SOCKET, SO_BINDTODEVICE, OptionRule::kRefused},
-    {SOL_SOCKET, SO_BINDTOIFINDEX, OptionRule::kRefused},
+    {SOL_SOCKET, SO_BINDTODEVICE, OptionRule::kPrivileged},
+    {SOL_SOCKET, SO_BINDTOIFINDEX, OptionRule::kPrivileged},
     {SOL_SOCKET, SO_ATTACH_FILTER, OptionRule::kRefused},
     {SOL_SOCKET, SO_DETACH_FILTER, OptionRule::kRefused},
     {SOL_SOCKET, SO_LOCK_FILTER, OptionRule::kRefused},
@@ -91,14 +92,13 @@ constexpr Rule kRules[] = {
     {SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, OptionRule::kRefused},
     {SOL_SOCKET, SO_ATTACH_REUSEPORT_EBPF, OptionRule::kRefused},
     {SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, OptionRule::kRefused},
-    {SOL_SOCKET, SO_BUSY_POLL, OptionRule::kRefused},
-    {SOL_SOCKET, SO_PREFER_BUSY_POLL, OptionRule::kRefused},
-    {SOL_SOCKET, SO_BUSY_POLL_BUDGET, OptionRule::kRefused},
-    {SOL_SOCKET, SO_TXTIME, OptionRule::kRefused},
+    {SOL_SOCKET, SO_BUSY_POLL, OptionRule::kPrivileged},
+    {SOL_SOCKET, SO_PREFER_BUSY_POLL, OptionRule::kPrivileged},
+    {SOL_SOCKET, SO_BUSY_POLL_BUDGET, OptionRule::kPrivileged},
+    {SOL_SOCKET, SO_TXTIME, OptionRule::kPrivileged},
 
     {IPPROTO_IP, IP_TOS, OptionRule::kReal},
     {IPPROTO_IP, IP_TTL, OptionRule::kReal},
-    // Some need a privilege, which the kernel would ask the daemon for.
     {IPPROTO_IP, IP_OPTIONS, OptionRule::kRefused},
     {IPPROTO_IP, IP_RECVOPTS, OptionRule::kReal},
     {IPPROTO_IP, IP_RETOPTS, OptionRule::kReal},
@@ -134,9 +134,9 @@ constexpr Rule kRules[] = {
     {IPPROTO_IP, MCAST_MSFILTER, OptionRule::kReal},
     {IPPROTO_IP, IP_UNICAST_IF, OptionRule::kReal},
     {IPPROTO_IP, kIpLocalPortRange, OptionRule::kReal},
-    {IPPROTO_IP, IP_TRANSPARENT, OptionRule::kRefused},
-    {IPPROTO_IP, IP_IPSEC_POLICY, OptionRule::kRefused},
-    {IPPROTO_IP, IP_XFRM_POLICY, OptionRule::kRefused},
+    {IPPROTO_IP, IP_TRANSPARENT, OptionRule::kPrivileged},
+    {IPPROTO_IP, IP_IPSEC_POLICY, OptionRule::kPrivileged},
+    {IPPROTO_IP, IP_XFRM_POLICY, OptionRule::kPrivileged},
 
     {IPPROTO_IPV6, IPV6_V6ONLY, OptionRule::kReal},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, OptionRule::kReal},
@@ -146,7 +146,7 @@ constexpr Rule kRules[] = {
     {IPPROTO_IPV6, kIpv6MulticastAll, OptionRule::kReal},
     {IPPROTO_IPV6, IPV6_JOIN_GROUP, OptionRule::kReal},
     {IPPROTO_IPV6, IPV6_LEAVE_GROUP, OptionRule::kReal},
-    {IPPROTO_IPV6, IPV6_JOIN_ANYCAST, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_JOIN_ANYCAST, OptionRule::kPrivileged},
     {IPPROTO_IPV6, IPV6_LEAVE_ANYCAST, OptionRule::kRefused},
     {IPPROTO_IPV6, IPV6_MTU_DISCOVER, OptionRule::kReal},
     {IPPROTO_IPV6, IPV6_MTU, OptionRule::kReal},
@@ -183,13 +183,13 @@ constexpr Rule kRules[] = {
     {IPPROTO_IPV6, MCAST_MSFILTER, OptionRule::kReal},
     // It would make another socket of it than the pair's name says.
     {IPPROTO_IPV6, kIpv6Addrform, OptionRule::kRefused},
-    {IPPROTO_IPV6, IPV6_TRANSPARENT, OptionRule::kRefused},
-    {IPPROTO_IPV6, IPV6_IPSEC_POLICY, OptionRule::kRefused},
-    {IPPROTO_IPV6, IPV6_XFRM_POLICY, OptionRule::kRefused},
-    {IPPROTO_IPV6, IPV6_HOPOPTS, OptionRule::kRefused},
-    {IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, OptionRule::kRefused},
-    {IPPROTO_IPV6, IPV6_RTHDR, OptionRule::kRefused},
-    {IPPROTO_IPV6, IPV6_DSTOPTS, OptionRule::kRefused},
+    {IPPROTO_IPV6, IPV6_TRANSPARENT, OptionRule::kPrivileged},
+    {IPPROTO_IPV6, IPV6_IPSEC_POLICY, OptionRule::kPrivileged},
+    {IPPROTO_IPV6, IPV6_XFRM_POLICY, OptionRule::kPrivileged},
+    {IPPROTO_IPV6, IPV6_HOPOPTS, OptionRule::kPrivileged},
+    {IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, OptionRule::kPrivileged},
+    {IPPROTO_IPV6, IPV6_RTHDR, OptionRule::kPrivileged},
+    {IPPROTO_IPV6, IPV6_DSTOPTS, OptionRule::kPrivileged},
     {IPPROTO_IPV6, IPV6_FLOWLABEL_MGR, OptionRule::kRefused},
 
     {IPPROTO_TCP, TCP_NODELAY, OptionRule::kReal},
@@ -214,7 +214,7 @@ constexpr Rule kRules[] = {
     {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, OptionRule::kRefused},
     {IPPROTO_TCP, TCP_FASTOPEN_KEY, OptionRule::kRefused},
     {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, OptionRule::kRefused},
-    {IPPROTO_TCP, TCP_REPAIR, OptionRule::kRefused},
+    {IPPROTO_TCP, TCP_REPAIR, OptionRule::kPrivileged},
     {IPPROTO_TCP, TCP_REPAIR_QUEUE, OptionRule::kRefused},
     {IPPROTO_TCP, TCP_QUEUE_SEQ, OptionRule::kRefused},
     {IPPROTO_TCP, TCP_REPAIR_OPTIONS, OptionRule::kRefused},
@@ -303,11 +303,15 @@ bool IsPermittedCongestionControl(const void* value, size_t size) {
 OptionRule RuleOfSetting(int level, int name, const void* value, size_t size) {
   if (level == SOL_SOCKET && name == SO_PRIORITY) {
     return IsPermittedPriority(value, size) ? OptionRule::kReal
-                                            : OptionRule::kRefused;
+                                            : OptionRule::kPrivileged;
+  }
+  if (level == IPPROTO_IP && name == IP_OPTIONS &&
+      !AreForAnybody({static_cast<const char*>(value), size})) {
+    return OptionRule::kPrivileged;
   }
   if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
     return IsPermittedCongestionControl(value, size) ? OptionRule::kReal
-                                                     : OptionRule::kRefused;
+                                                     : OptionRule::kPrivileged;
   }
   for (const Rule& rule : kRules) {
     if (rule.level == level && rule.name == name) return rule.rule;

@@ -14,15 +14,18 @@ namespace wspd {
 enum class OptionRule {
   // ENOPROTOOPT: not known.
   kUnknown,
-  // EPERM: needs privileges, or would change how the daemon's end works.
+  // EPERM: would change how the daemon's end works.
   kRefused,
+  // EPERM: the kernel would ask for a privilege, which the daemon may have.
+  kPrivileged,
   // The program's end has it: nothing to do here.
   kProgramsOwn,
   // The real socket's.
   kReal,
 };
 
-// `value`, `size` bytes, makes a difference to SO_PRIORITY and TCP_CONGESTION.
+// `value`, `size` bytes, makes a difference to SO_PRIORITY, TCP_CONGESTION and
+// IP_OPTIONS.
 OptionRule RuleOfSetting(int level, int name, const void* value, size_t size);
 
 // Whether getsockopt() of the real socket may be asked for an option. SO_ERROR

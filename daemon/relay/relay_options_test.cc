@@ -56,23 +56,36 @@ TEST(RelayOptionsTest, WhatNeedsAPrivilegeIsRefused) {
     int level;
     int name;
   } options[] = {
-      {SOL_SOCKET, SO_MARK},          {SOL_SOCKET, SO_BINDTODEVICE},
-      {SOL_SOCKET, SO_RCVBUFFORCE},   {SOL_SOCKET, SO_SNDBUFFORCE},
-      {SOL_SOCKET, SO_ATTACH_FILTER}, {SOL_SOCKET, SO_ATTACH_BPF},
-      {SOL_SOCKET, SO_TXTIME},        {IPPROTO_IP, IP_TRANSPARENT},
-      {IPPROTO_IP, IP_OPTIONS},       {IPPROTO_IPV6, IPV6_TRANSPARENT},
-      {IPPROTO_IPV6, IPV6_HOPOPTS},   {IPPROTO_UDP, UDP_ENCAP},
+      {SOL_SOCKET, SO_MARK},
+      {SOL_SOCKET, SO_BINDTODEVICE},
+      {SOL_SOCKET, SO_RCVBUFFORCE},
+      {SOL_SOCKET, SO_SNDBUFFORCE},
+      {SOL_SOCKET, SO_TXTIME},
+      {IPPROTO_IP, IP_TRANSPARENT},
+      {IPPROTO_IPV6, IPV6_TRANSPARENT},
+      {IPPROTO_IPV6, IPV6_HOPOPTS},
   };
   for (const auto& [level, name] : options) {
-    EXPECT_EQ(RuleOf(level, name), OptionRule::kRefused)
+    EXPECT_EQ(RuleOf(level, name), OptionRule::kPrivileged)
         << level << " " << name;
   }
+  // These would take none.
+  EXPECT_EQ(RuleOf(SOL_SOCKET, SO_ATTACH_FILTER), OptionRule::kRefused);
+  EXPECT_EQ(RuleOf(SOL_SOCKET, SO_ATTACH_BPF), OptionRule::kRefused);
+  EXPECT_EQ(RuleOf(IPPROTO_UDP, UDP_ENCAP), OptionRule::kRefused);
+  // Of IP's header options it depends: a route is recorded, or chosen.
+  constexpr char kRecorded[] = {7, 7, 4, 0, 0, 0, 0};
+  constexpr char kChosen[] = {1, '\x83', 7, 4, 127, 0, 0, 1};
+  EXPECT_EQ(RuleOfSetting(IPPROTO_IP, IP_OPTIONS, kRecorded, sizeof(kRecorded)),
+            OptionRule::kRefused);
+  EXPECT_EQ(RuleOfSetting(IPPROTO_IP, IP_OPTIONS, kChosen, sizeof(kChosen)),
+            OptionRule::kPrivileged);
   int priority = 6;
   EXPECT_EQ(RuleOfSetting(SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)),
             OptionRule::kReal);
   priority = 7;
   EXPECT_EQ(RuleOfSetting(SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)),
-            OptionRule::kRefused);
+            OptionRule::kPrivileged);
 }
 
 TEST(RelayOptionsTest, WhatIsNotKnownIsNotThere) {

@@ -117,9 +117,21 @@ class RelayPolicyTest : public RelayFixture {
     return filler;
   }
 
-  int Send(const Relayed& relayed, const NetAddress& address) {
+  static std::string ControlItem(int level, int type, const std::string& data) {
+    std::string control(CMSG_SPACE(data.size()), '\0');
+    auto* const item = reinterpret_cast<cmsghdr*>(&control[0]);
+    item->cmsg_level = level;
+    item->cmsg_type = type;
+    item->cmsg_len = CMSG_LEN(data.size());
+    memcpy(CMSG_DATA(item), data.data(), data.size());
+    return control;
+  }
+
+  int Send(const Relayed& relayed, const NetAddress& address,
+           const std::string& control = "") {
     LinuxCallRequest request;
     EncodeAddress(address, request.mutable_send()->mutable_to());
+    request.mutable_send()->set_control(control);
     request.mutable_send()->set_data("called");
     return Call(relayed, request);
   }
@@ -132,12 +144,14 @@ class RelayPolicyTest : public RelayFixture {
 
   // As the program does, without a call.
   static void Write(const Relayed& relayed, const NetAddress& to,
-                    const std::string& payload) {
+                    const std::string& payload,
+                    const std::string& control = "") {
     wsp::relay::DatagramHeader header{};
     header.address = ToRelayAddress(to);
+    header.control_bytes = static_cast<uint32_t>(control.size());
     const std::string message =
         std::string(reinterpret_cast<const char*>(&header), sizeof(header)) +
-        payload;
+        control + payload;
     ASSERT_EQ(send(relayed.program.get(), message.data(), message.size(), 0),
               static_cast<ssize_t>(message.size()));
   }
@@ -361,6 +375,71 @@ TEST_F(RelayPolicyTest, RefusalsNameClientAndSocket) {
     EXPECT_EQ(event.cookie, info.cookie);
     EXPECT_EQ(WordsOf(event), "socket_refused 13 no");
   }
+}
+
+// Whatever the rules say, and by a name that stands in a rule's place.
+TEST_F(RelayPolicyTest, WhatTakesAPrivilegeIsTold) {
+  Apply("rules { verdict: ALLOW }");
+  const Relayed relayed = MakeRestricted(SOCK_DGRAM);
+  const int one = 1;
+  const std::string value(reinterpret_cast<const char*>(&one), sizeof(one));
+  const auto set = [&](int level, int name) {
+    LinuxCallRequest request;
+    request.mutable_set_option()->set_level(level);
+    request.mutable_set_option()->set_name(name);
+    request.mutable_set_option()->set_value(value);
+    return Call(relayed, request);
+  };
+  EventReader reader(&journal_);
+  (void)reader.Read();
+  EXPECT_EQ(set(IPPROTO_IP, IP_TRANSPARENT), EPERM);
+  EXPECT_EQ(set(SOL_SOCKET, SO_MARK), EPERM);
+  EXPECT_EQ(set(SOL_SOCKET, SO_BINDTODEVICE), EPERM);
+  // It takes none, nor does any rule of the policy's.
+  EXPECT_EQ(set(SOL_SOCKET, SO_ATTACH_FILTER), EPERM);
+  const std::string mark = ControlItem(SOL_SOCKET, SO_MARK, value);
+  EXPECT_EQ(Send(relayed, At(kAllowed, 4000), mark), EPERM);
+  std::vector<std::string> told;
+  for (const EventRecord& event : reader.Read()) {
+    EXPECT_EQ(event.action, wsp::v1::POLICY_ACTION_PRIVILEGE);
+    EXPECT_EQ(event.linux_errno, EPERM);
+    EXPECT_EQ(event.socket_id, relayed.socket->info().number);
+    told.push_back(std::string(event.detail()));
+  }
+  EXPECT_EQ(told, std::vector<std::string>(
+                      {"option 0/19 takes a privilege",
+                       "option 1/36 takes a privilege",
+                       "option 1/25 takes a privilege",
+                       "ancillary data that takes a privilege"}));
+  Write(relayed, At(kAllowed, 4000), "marked", mark);
+  const EventRecord dropped =
+      reader.AwaitKind(wsp::v1::JournalEvent::KIND_SOCKET_REFUSED).at(0);
+  EXPECT_EQ(dropped.action, wsp::v1::POLICY_ACTION_PRIVILEGE);
+  EXPECT_EQ(dropped.detail(), "ancillary data that takes a privilege");
+}
+
+TEST_F(RelayPolicyTest, AnotherUsersAddressIsTold) {
+  Apply("");
+  const Relayed first = MakeRestricted(SOCK_STREAM);
+  ASSERT_EQ(Bind(first, At(kAllowed, 0)), 0);
+  const int port = first.socket->Report().local.port();
+  EventReader reader(&journal_);
+  (void)reader.Read();
+  // One's own is the kernel's word.
+  EXPECT_EQ(Bind(MakeRestricted(SOCK_STREAM), At(kAllowed, port)), EADDRINUSE);
+  limited_ = std::make_shared<SocketOwner>(
+      43, geteuid() + 1, std::make_shared<SocketUser>(nullptr), nullptr);
+  EXPECT_EQ(Bind(MakeRestricted(SOCK_STREAM), At(kAllowed, port)), EADDRINUSE);
+  std::vector<EventRecord> refused;
+  for (const EventRecord& event : reader.Read()) {
+    if (event.kind != wsp::v1::JournalEvent::KIND_SOCKET_REFUSED) continue;
+    refused.push_back(event);
+  }
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].action, wsp::v1::POLICY_ACTION_BIND);
+  EXPECT_EQ(refused[0].linux_errno, EADDRINUSE);
+  EXPECT_EQ(refused[0].local.port(), port);
+  EXPECT_EQ(refused[0].detail(), "another user has the address");
 }
 
 // Whoever isn't let in would else use up what those who are need.

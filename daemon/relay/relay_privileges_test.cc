@@ -15,14 +15,14 @@ OptionRule RuleOfInt(int level, int name, int value) {
 }
 
 TEST(RelayPrivilegesTest, WhatNeedsPrivilegesIsRefused) {
-  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_MARK, 1), OptionRule::kRefused);
-  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_RCVBUFFORCE, 1), OptionRule::kRefused);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_MARK, 1), OptionRule::kPrivileged);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_RCVBUFFORCE, 1), OptionRule::kPrivileged);
   EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_ATTACH_FILTER, 1), OptionRule::kRefused);
-  EXPECT_EQ(RuleOfInt(IPPROTO_IP, IP_TRANSPARENT, 1), OptionRule::kRefused);
+  EXPECT_EQ(RuleOfInt(IPPROTO_IP, IP_TRANSPARENT, 1), OptionRule::kPrivileged);
   EXPECT_EQ(RuleOfInt(IPPROTO_TCP, TCP_ULP, 1), OptionRule::kRefused);
   EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_PRIORITY, 6), OptionRule::kReal);
-  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_PRIORITY, 7), OptionRule::kRefused);
-  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_PRIORITY, -1), OptionRule::kRefused);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_PRIORITY, 7), OptionRule::kPrivileged);
+  EXPECT_EQ(RuleOfInt(SOL_SOCKET, SO_PRIORITY, -1), OptionRule::kPrivileged);
 }
 
 TEST(RelayPrivilegesTest, WhatIsUnknownDoesNotGetToTheKernel) {
@@ -47,7 +47,7 @@ TEST(RelayPrivilegesTest, CongestionControlIsWhatProgramsMayHave) {
             OptionRule::kReal);
   for (const char* name : {"", "ren", "no-such", "reno cubic"}) {
     EXPECT_EQ(RuleOfSetting(IPPROTO_TCP, TCP_CONGESTION, name, strlen(name)),
-              OptionRule::kRefused);
+              OptionRule::kPrivileged);
   }
 }
 

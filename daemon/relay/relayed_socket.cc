@@ -147,10 +147,10 @@ RelayedSocketReport RelayedSocket::Report() const {
   return report;
 }
 
-int RelayedSocket::Bind(const NetAddress& address) {
+int RelayedSocket::Bind(const NetAddress& address, bool* anothers) {
   uint16_t port = 0;
   const auto bind_real = [&](int fd) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    const int refused = address_.Bind(fd, address);
+    const int refused = address_.Bind(fd, address, anothers);
     if (refused != 0) return refused;
     endpoints_.local = NetAddress::LocalOf(fd);
     port = endpoints_.local.port();

@@ -114,8 +114,8 @@ class RelayedSocket : public RelayHandler,
   int SetOption(int level, int name, const std::string& value);
   int GetOption(int level, int name, char* value, socklen_t* length);
   // bind(). Addresses of sockets that programs have closed are free; other
-  // users' are EADDRINUSE.
-  int Bind(const NetAddress& address);
+  // users' are EADDRINUSE, and `*anothers`, which may be null, says so.
+  int Bind(const NetAddress& address, bool* anothers = nullptr);
   // `address` is empty to take the connection back.
   virtual int Connect(const NetAddress& address, uint32_t filler,
                       bool* in_progress) = 0;

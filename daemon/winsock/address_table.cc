@@ -129,8 +129,8 @@ std::shared_ptr<AddressTable> AddressTable::Create() {
   return std::shared_ptr<AddressTable>(new AddressTable);
 }
 
-WsaError AddressTable::Take(const Bind& bind, Hold* hold) {
-  return Enter(bind, false, hold);
+WsaError AddressTable::Take(const Bind& bind, Hold* hold, bool* anothers) {
+  return Enter(bind, false, hold, anothers);
 }
 
 AddressTable::Hold AddressTable::TakeChosen(const Bind& bind, bool* alone) {
@@ -139,7 +139,8 @@ AddressTable::Hold AddressTable::TakeChosen(const Bind& bind, bool* alone) {
   return hold;
 }
 
-WsaError AddressTable::Enter(const Bind& bind, bool force, Hold* hold) {
+WsaError AddressTable::Enter(const Bind& bind, bool force, Hold* hold,
+                             bool* anothers) {
   const Key key = {bind.type, bind.address.port()};
   const Record added{Range::Of(bind), bind.use, bind.uid};
   // Goes outside the lock if it isn't to be.
@@ -149,7 +150,9 @@ WsaError AddressTable::Enter(const Bind& bind, bool force, Hold* hold) {
   std::vector<const Record*>& records = shard.records[key];
   WsaError error = 0;
   for (const Record* old : records) {
-    if (error = Judge(*old, added); !error.ok()) break;
+    if (error = Judge(*old, added); error.ok()) continue;
+    if (anothers != nullptr) *anothers = old->uid != added.uid;
+    break;
   }
   if (!error.ok() && !force) return error;
   records.push_back(&taken->record());

@@ -65,7 +65,9 @@ class AddressTable : public std::enable_shared_from_this<AddressTable> {
 
   // Takes the address, before the kernel's bind. 0; WSAEADDRINUSE; or
   // WSAEACCES, where it would be taken away from somebody who doesn't share it.
-  WsaError Take(const Bind& bind, Hold* hold);
+  // `anothers`, which may be null: whether it is refused since another user has
+  // it, or a part of it.
+  WsaError Take(const Bind& bind, Hold* hold, bool* anothers = nullptr);
   // After a kernel's bind that chose the port, so that nobody else has it.
   // `alone`: nobody who may not share it is about to bind to it. Else the
   // kernel's socket must not share its address with any, so that he can't.
@@ -112,7 +114,8 @@ class AddressTable : public std::enable_shared_from_this<AddressTable> {
   static WsaError Judge(const Record& old, const Record& added);
   Shard& ShardOf(const Key& key) { return shards_[key.second % kShards]; }
   // Enters it also if somebody has it, with `force`.
-  WsaError Enter(const Bind& bind, bool force, Hold* hold);
+  WsaError Enter(const Bind& bind, bool force, Hold* hold,
+                 bool* anothers = nullptr);
   void Remove(const Key& key, const Record* record);
 
   std::array<Shard, kShards> shards_;

@@ -2,13 +2,12 @@
 // 4.10).
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
 #include <sys/socket.h>
 
 #include <cstring>
 #include <string>
 
-#include "absl/strings/string_view.h"
+#include "daemon/socket/ip_header_options.h"
 #include "daemon/winsock/group_request.h"
 #include "daemon/winsock/option_rule.h"
 
@@ -174,40 +173,6 @@ WsaError GetIpv6Interface(const OptionRule&, const OptionTarget& target,
 }
 
 // -------------------------------------------------------------- IP_OPTIONS
-
-// Those that anybody may send (ip_options_compile); the others need
-// CAP_NET_RAW, which may be the daemon's. A source route, for one, takes
-// packets to an address that the rules aren't asked about, and older kernels
-// don't ask for a privilege.
-bool IsForAnybody(uint8_t type) {
-  switch (type) {
-    case IPOPT_RR:
-    case IPOPT_TIMESTAMP:
-    case IPOPT_RA:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool AreForAnybody(absl::string_view options) {
-  size_t at = 0;
-  while (at < options.size()) {
-    const auto type = static_cast<uint8_t>(options[at]);
-    if (type == IPOPT_EOL) return true;
-    if (type == IPOPT_NOP) {
-      ++at;
-      continue;
-    }
-    if (!IsForAnybody(type)) return false;
-    // The kernel says what is wrong with a length, and stops there.
-    if (at + 1 >= options.size()) return true;
-    const auto length = static_cast<uint8_t>(options[at + 1]);
-    if (length < 2) return true;
-    at += length;
-  }
-  return true;
-}
 
 WsaError SetHeaderOptions(const OptionRule&, const OptionTarget& target,
                           const Value& value) {

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "daemon/network/broadcast_address.h"
+#include "daemon/policy/action.h"
+#include "daemon/policy/default_rules.h"
 #include "daemon/winsock/address_codec.h"
 #include "daemon/winsock/address_table.h"
 #include "daemon/winsock/winsock_socket.h"
@@ -67,9 +69,10 @@ WsaError WinsockSocket::BindToAnyPort(int fd, AddressTable* table,
 
 WsaError WinsockSocket::BindToPort(int fd, AddressTable* table,
                                    const AddressTable::Bind& bind,
-                                   AddressTable::Hold* hold) {
+                                   AddressTable::Hold* hold, bool* anothers) {
   AddressTable::Hold taken;
-  if (WsaError error = table->Take(bind, &taken); !error.ok()) return error;
+  if (WsaError error = table->Take(bind, &taken, anothers); !error.ok())
+    return error;
   LetShare(fd, bind.type, true);
   if (const int error = BindKernel(fd, bind.address); error != 0) {
     // So that a port of the kernel's choice would be one that nobody has.
@@ -81,7 +84,7 @@ WsaError WinsockSocket::BindToPort(int fd, AddressTable* table,
 }
 
 WsaError WinsockSocket::BindLocked(const SocketCall& call,
-                                   const NetAddress& address) {
+                                   const NetAddress& address, bool* anothers) {
   AddressTable::Bind bind{type_, address, false, UseOf(options_),
                           call.from()->owner().uid};
   AddressTable* const table = environment_->addresses.get();
@@ -96,7 +99,7 @@ WsaError WinsockSocket::BindLocked(const SocketCall& call,
         bind.v6_only = IsV6Only(fd, family_);
         WsaError result = address.port() == 0
                               ? BindToAnyPort(fd, table, &bind, &hold)
-                              : BindToPort(fd, table, bind, &hold);
+                              : BindToPort(fd, table, bind, &hold, anothers);
         // A stream comes to share with its listen.
         if (result.ok() && type_ == SOCK_DGRAM) LetFirstHaveLocked(fd);
         return result;
@@ -130,6 +133,7 @@ void WinsockSocket::Bind(const SocketCall& call) {
   }
   WsaError error = WsaError::FromErrno(call.access().Bind(address));
   if (!error.ok()) return call.Finish(error);
+  bool anothers = false;
   {
     absl::MutexLock lock(&mu_);
     if (address.family() != family_) {
@@ -137,8 +141,12 @@ void WinsockSocket::Bind(const SocketCall& call) {
     } else if (bound_ || !MayBindLocked()) {
       error = kWsaInval;
     } else {
-      error = BindLocked(call, address);
+      error = BindLocked(call, address, &anothers);
     }
+  }
+  if (anothers) {
+    call.access().Refuse(kAnotherUsersAddress, Action::kBind, address,
+                         error.linux_errno);
   }
   if (!error.ok()) return call.Finish(error);
   wsp::v1::BindResult message;

@@ -1,4 +1,5 @@
 // WSPGetSockOpt, WSPSetSockOpt and WSPIoctl.
+#include <errno.h>
 #include <netinet/in.h>
 
 #include <cstring>
@@ -6,6 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "daemon/policy/action.h"
+#include "daemon/policy/default_rules.h"
+#include "daemon/socket/ip_header_options.h"
 #include "daemon/winsock/ioctls.h"
 #include "daemon/winsock/socket_options.h"
 #include "daemon/winsock/winsock_socket.h"
@@ -40,6 +44,13 @@ NetAddress JoinedGroup(const wsp::v1::SetSockOptRequest& request) {
     return NetAddress(group);
   }
   return NetAddress();
+}
+
+// Of IP's header options some take a privilege, which the daemon may have.
+bool TakesPrivilege(const wsp::v1::SetSockOptRequest& request) {
+  constexpr int kIpOptions = 1;
+  return request.level() == IPPROTO_IP && request.option() == kIpOptions &&
+         !AreForAnybody(request.value().raw());
 }
 
 bool IsOutOfBandInLine(const wsp::v1::SetSockOptRequest& request) {
@@ -81,6 +92,11 @@ void WinsockSocket::SetSockOpt(const SocketCall& call) {
   if (const NetAddress group = JoinedGroup(request); !group.empty()) {
     const int denied = call.access().Connect(group, false);
     if (denied != 0) return call.Finish(WsaError::FromErrno(denied));
+  }
+  if (TakesPrivilege(request)) {
+    return call.Finish(WsaError::FromErrno(call.access().Refuse(
+        PrivilegedOption(request.level(), request.option()), Action::kPrivilege,
+        NetAddress(), EACCES)));
   }
   WsaError error = 0;
   {

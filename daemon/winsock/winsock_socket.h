@@ -272,9 +272,10 @@ class WinsockSocket : public OperationSink,
   // As Poke(), for receives of the type's own.
   virtual void PokeHoldings() {}
 
-  // Binds the kernel's socket if the rules let `call`'s client have the
-  // address.
-  WsaError BindLocked(const SocketCall& call, const NetAddress& address)
+  // Binds the kernel's socket if the table lets `call`'s client have the
+  // address; `anothers` as of AddressTable::Take().
+  WsaError BindLocked(const SocketCall& call, const NetAddress& address,
+                      bool* anothers = nullptr)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Whether the kernel lets others have the address of `fd`, a socket of
@@ -400,7 +401,7 @@ class WinsockSocket : public OperationSink,
                                 AddressTable::Hold* hold);
   static WsaError BindToPort(int fd, AddressTable* table,
                              const AddressTable::Bind& bind,
-                             AddressTable::Hold* hold);
+                             AddressTable::Hold* hold, bool* anothers);
   // Takes the operations of `from`, which is closed, off a socket that others
   // go on with.
   std::vector<std::unique_ptr<Operation>> WithdrawOperations(

@@ -13,6 +13,7 @@ import tempfile
 import unittest
 
 import hostile_case
+import admin_client
 import daemon_process
 import other_user
 
@@ -61,6 +62,7 @@ class AddressesTest(unittest.TestCase):
         os.chmod(self.daemon.folder, 0o755)
         self.path = self.daemon.provider_socket
         os.chmod(self.path, 0o666)
+        self.events_seen = 0
 
     def user(self, uid, *what):
         user = other_user.OtherUser(self.path, uid, *what)
@@ -69,6 +71,7 @@ class AddressesTest(unittest.TestCase):
 
     def expect_refusals(self, answer):
         print(answer)
+        self.expect_events(answer)
         for what, error in answer.items():
             with self.subTest(what=what):
                 if what == "spi client":
@@ -77,6 +80,22 @@ class AddressesTest(unittest.TestCase):
                     self.assertEqual(error, self.LENT)
                 else:
                     self.assertEqual(error, errno.EADDRINUSE)
+
+    def expect_events(self, answer):
+        """Of each of Mallory's that the daemon itself refused."""
+        admin = hostile_case.PROTOS[2]
+        with admin_client.AdminClient(hostile_case.PROTOS,
+                                      self.daemon.admin_socket) as one:
+            response = next(one.stream(
+                "WatchEvents", from_sequence=self.events_seen + 1,
+                kinds=[admin.JournalEvent.KIND_SOCKET_REFUSED]))
+        self.events_seen = response.next_sequence - 1
+        self.assertEqual(
+            [(event.uid, event.action, event.detail)
+             for event in response.events],
+            [(MALLORY, admin.POLICY_ACTION_BIND,
+              "another user has the address")] *
+            sum(not what.startswith("lent") for what in answer))
 
     def test_nobody_shares_a_relayed_sockets_address(self):
         for kind in KINDS:

@@ -431,6 +431,21 @@ class DefaultRefusalsTest(EventsCase):
     def test_of_raw_sockets_on_every_plane(self):
         self.assert_raw_sockets_are_told("wspd makes no raw sockets")
 
+    def test_of_options_that_take_a_privilege(self):
+        watch = self.watch(kinds=[EVENT.KIND_SOCKET_REFUSED])
+        client = self.started()
+        stream = self.make(client)
+        # IP_OPTIONS: a strict source route by this host.
+        completion = client.call(
+            "set_sock_opt", stream, level=0, option=1,
+            value=PROVIDER.OptionValue(raw=b"\x89\7\4\x7f\0\0\1\0"))
+        self.assertEqual(completion.wsa_error, 10013)
+        (event,) = watch.until(lambda e: True)
+        self.assertEqual(
+            (event.action, event.socket_id, event.pid, words(event)),
+            (ADMIN.POLICY_ACTION_PRIVILEGE, stream, os.getpid(),
+             "refused EACCES option 0/1 takes a privilege"))
+
 
 def die(path, port):
     """Connects, and waits to be killed."""
