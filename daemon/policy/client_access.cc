@@ -54,6 +54,12 @@ int ClientAccess::Bind(const NetAddress& address,
   return Refuse(kUnprivilegedPorts, Action::kBind, address, socket, EACCES);
 }
 
+bool ClientAccess::AsksAboutSources() const {
+  if (free()) return false;
+  const Published<ClientRules>::Reader rules(rules_);
+  return rules.get() != nullptr && rules.get()->MayDecide(Action::kBind);
+}
+
 int ClientAccess::Raw(int family, const PolicySocket& socket) const {
   const NetAddress all = NetAddress::Any(family, 0);
   if (!free() && Check(Action::kRaw, all, socket) != 0) return EPERM;

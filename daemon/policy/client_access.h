@@ -56,6 +56,13 @@ class ClientAccess {
   int Send(const NetAddress& address, const PolicySocket& socket = {}) const {
     return free() ? 0 : Check(Action::kSend, address, socket);
   }
+  // Whether Source() has to be asked: a rule is about binding.
+  bool AsksAboutSources() const;
+  // The source that a datagram is to have, with its socket's port: as binding
+  // there, but for the port, which the socket has already.
+  int Source(const NetAddress& address, const PolicySocket& socket) const {
+    return free() ? 0 : Check(Action::kBind, address, socket);
+  }
   // EPERM: raw sockets are made for nobody. By the rule that denies them, or
   // else by the default.
   int Raw(int family, const PolicySocket& socket) const;
@@ -142,6 +149,10 @@ class SocketAccess {
   }
   int Send(const NetAddress& address) const {
     return access_->Send(address, socket_);
+  }
+  bool AsksAboutSources() const { return access_->AsksAboutSources(); }
+  int Source(const NetAddress& address) const {
+    return access_->Source(address, socket_);
   }
   int Refuse(absl::string_view rule, Action action, const NetAddress& address,
              int error) const {

@@ -87,6 +87,12 @@ Decision ClientRules::Decide(Action action,
   return decision;
 }
 
+bool ClientRules::MayDecide(Action action) const {
+  const OfAction& of = actions_[static_cast<int>(action)];
+  return of.decide != nullptr || of.log != nullptr ||
+         !rules_->allows_otherwise();
+}
+
 bool ClientRules::NamesHosts(Action action) const {
   const OfAction& of = actions_[static_cast<int>(action)];
   return (of.decide != nullptr && of.decide->names_hosts()) ||

@@ -40,6 +40,8 @@ class ClientRules {
   bool is_unrestricted() const { return unrestricted_; }
   // Whether nothing is denied or logged, so that Decide() need not be asked.
   bool is_empty() const { return empty_; }
+  // Whether anything about the action is denied or logged, perhaps.
+  bool MayDecide(Action action) const;
   // Whether any rule about the action names a host.
   bool NamesHosts(Action action) const;
 

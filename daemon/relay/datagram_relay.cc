@@ -16,6 +16,7 @@
 
 #include "daemon/policy/action.h"
 #include "daemon/policy/default_rules.h"
+#include "daemon/policy/source_addresses.h"
 #include "daemon/relay/datagram_message.h"
 #include "daemon/socket/udp_segments.h"
 #include "daemon/winsock/address_codec.h"
@@ -208,8 +209,8 @@ bool DatagramRelay::Read(DatagramBatch* batch, int slot, Outgoing* outgoing) {
     Drop("not what a relayed socket's message may be", error);
     return false;
   }
-  const NetAddress& to = outgoing->datagrams[outgoing->count].to;
-  if (!to.empty() && access_.Send(to) != 0) {
+  const DatagramMessage& datagram = outgoing->datagrams[outgoing->count];
+  if (!MaySend(datagram)) {
     // The program hears of it with its next call.
     error_ = EACCES;
     Drop("denied by policy", EACCES);
@@ -217,6 +218,13 @@ bool DatagramRelay::Read(DatagramBatch* batch, int slot, Outgoing* outgoing) {
   }
   outgoing->Add(message, bytes);
   return true;
+}
+
+bool DatagramRelay::MaySend(const DatagramMessage& datagram) const {
+  if (!datagram.to.empty() && access_.Send(datagram.to) != 0) return false;
+  return CheckSources(access_, {datagram.control, datagram.control_bytes},
+                      [this] { return NetAddress::LocalOf(real_).port(); }) ==
+         0;
 }
 
 void DatagramRelay::SendDown(Outgoing* outgoing) {

@@ -13,6 +13,8 @@
 
 namespace wspd {
 
+struct DatagramMessage;
+
 // Moves datagrams between a real socket and the daemon's end of a relayed one's
 // pair (proto/relay_wire.h), and does with the real socket what the program
 // asks of it by calls.
@@ -137,6 +139,8 @@ class DatagramRelay {
   // Reads a message that is in `batch`. False: it was dropped, for what it says
   // or where it was to go.
   bool Read(DatagramBatch* batch, int slot, Outgoing* outgoing);
+  // Whether the rules have it go, there and from where it says.
+  bool MaySend(const DatagramMessage& datagram) const;
   void SendDown(Outgoing* outgoing);
   // One went.
   void CountDown(const msghdr& message, uint64_t bytes);

@@ -14,6 +14,7 @@
 
 #include "daemon/policy/action.h"
 #include "daemon/policy/default_rules.h"
+#include "daemon/policy/source_addresses.h"
 #include "daemon/relay/datagram_message.h"
 #include "daemon/relay/relay_options.h"
 #include "daemon/winsock/address_codec.h"
@@ -79,6 +80,16 @@ int Listen(const wsp::v1::LinuxListen& request, const SocketAccess& access,
   return denied != 0 ? denied : socket->Listen(request.backlog());
 }
 
+// Of the real socket; 0: none, or it has ended.
+uint16_t PortOf(RelayedSocket* socket) {
+  uint16_t port = 0;
+  (void)socket->UseReal([&port](int fd) {
+    port = NetAddress::LocalOf(fd).port();
+    return 0;
+  });
+  return port;
+}
+
 // Whether a control block may go with a datagram of the socket, as far as that
 // is told: what else is wrong Send() says.
 int CheckWithDatagram(const std::string& control, const SocketAccess& access,
@@ -88,7 +99,7 @@ int CheckWithDatagram(const std::string& control, const SocketAccess& access,
     return access.Refuse(kPrivilegedControl, Action::kPrivilege, NetAddress(),
                          EPERM);
   }
-  return 0;
+  return CheckSources(access, control, [socket] { return PortOf(socket); });
 }
 
 int Send(const wsp::v1::LinuxSend& request, const SocketAccess& access,
@@ -170,7 +181,12 @@ int SetOption(const wsp::v1::LinuxSetOption& request,
   }
   // Joining is connecting, as by WSPJoinLeaf.
   const NetAddress group = JoinedGroup(request.level(), request.name(), value);
-  const int denied = group.empty() ? 0 : access.Connect(group, false);
+  int denied = group.empty() ? 0 : access.Connect(group, false);
+  if (denied != 0) return denied;
+  const NetAddress source = GroupSource(request.level(), request.name(), value);
+  if (!source.empty() && access.AsksAboutSources()) {
+    denied = access.Source(source.WithPort(PortOf(socket)));
+  }
   if (denied != 0) return denied;
   const int error = socket->SetOption(request.level(), request.name(), value);
   if (error == 0 && request.level() == SOL_SOCKET &&

@@ -366,4 +366,17 @@ NetAddress JoinedGroup(int level, int name, absl::string_view value) {
   }
 }
 
+NetAddress GroupSource(int level, int name, absl::string_view value) {
+  if (level != IPPROTO_IP || name != IP_MULTICAST_IF) return NetAddress();
+  // An address, or a group's, which counts for nothing, before it.
+  const size_t at =
+      value.size() >= sizeof(ip_mreq) ? offsetof(ip_mreq, imr_interface) : 0;
+  sockaddr_in source{};
+  source.sin_family = AF_INET;
+  if (value.size() < at + sizeof(source.sin_addr)) return NetAddress();
+  memcpy(&source.sin_addr, value.data() + at, sizeof(source.sin_addr));
+  return source.sin_addr.s_addr == INADDR_ANY ? NetAddress()
+                                              : NetAddress(source);
+}
+
 }  // namespace wspd

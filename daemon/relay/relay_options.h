@@ -36,6 +36,10 @@ bool IsReadable(int level, int name);
 // too short for one.
 NetAddress JoinedGroup(int level, int name, absl::string_view value);
 
+// The address that datagrams to groups have as their source by IP_MULTICAST_IF
+// of this value; empty: another option, or the interface's own.
+NetAddress GroupSource(int level, int name, absl::string_view value);
+
 }  // namespace wspd
 
 #endif  // WSPD_DAEMON_RELAY_RELAY_OPTIONS_H_

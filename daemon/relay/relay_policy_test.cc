@@ -377,6 +377,59 @@ TEST_F(RelayPolicyTest, RefusalsNameClientAndSocket) {
   }
 }
 
+// With a call and without, by the datagram itself and by the option.
+TEST_F(RelayPolicyTest, SourcesThatAreNamedAreBoundTo) {
+  Apply(
+      "rules { name: 'no' verdict: DENY actions: BIND addresses: '127.0.0.2' "
+      "}");
+  OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const NetAddress any = At(kAllowed, 0);
+  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  SetDeadline(peer.get());
+  const NetAddress to = NetAddress::LocalOf(peer.get());
+  const Relayed relayed = MakeRestricted(SOCK_DGRAM);
+  const auto from = [](uint32_t host) {
+    in_pktinfo info{};
+    info.ipi_spec_dst.s_addr = htonl(host);
+    return ControlItem(
+        IPPROTO_IP, IP_PKTINFO,
+        std::string(reinterpret_cast<const char*>(&info), sizeof(info)));
+  };
+  EventReader reader(&journal_);
+  EXPECT_EQ(Send(relayed, to, from(kDenied)), EACCES);
+  EXPECT_EQ(Send(relayed, to, from(kAllowed)), 0);
+  EXPECT_EQ(WordsOf(reader.Read().at(0)), "socket_refused 13 no");
+  char buffer[16] = {};
+  ASSERT_EQ(recv(peer.get(), buffer, sizeof(buffer), 0), 6);
+  Write(relayed, to, "denied", from(kDenied));
+  Write(relayed, to, "allowed", from(kAllowed));
+  ASSERT_EQ(recv(peer.get(), buffer, sizeof(buffer), 0), 7);
+  EXPECT_STREQ(buffer, "allowed");
+  const EventRecord refused =
+      reader.AwaitKind(wsp::v1::JournalEvent::KIND_SOCKET_REFUSED).at(0);
+  EXPECT_EQ(refused.action, wsp::v1::POLICY_ACTION_BIND);
+  // That of the socket, which its first datagram has given it.
+  EXPECT_EQ(refused.local.port(), relayed.socket->Report().local.port());
+  EXPECT_NE(refused.local.port(), 0);
+  const auto set_interface = [&](uint32_t host, size_t before) {
+    const in_addr address{htonl(host)};
+    LinuxCallRequest request;
+    auto* option = request.mutable_set_option();
+    option->set_level(IPPROTO_IP);
+    option->set_name(IP_MULTICAST_IF);
+    option->set_value(
+        std::string(before, '\0') +
+        std::string(reinterpret_cast<const char*>(&address), sizeof(address)) +
+        std::string(before, '\0'));
+    return Call(relayed, request);
+  };
+  for (const size_t before : {0, 4}) {
+    EXPECT_EQ(set_interface(kDenied, before), EACCES) << before;
+    EXPECT_EQ(set_interface(kAllowed, before), 0) << before;
+    EXPECT_EQ(set_interface(0, before), 0) << before;
+  }
+}
+
 // Whatever the rules say, and by a name that stands in a rule's place.
 TEST_F(RelayPolicyTest, WhatTakesAPrivilegeIsTold) {
   Apply("rules { verdict: ALLOW }");

@@ -301,6 +301,58 @@ TEST_F(PolicyTest, MessagesWithAncillaryDataAreDenied) {
   }
 }
 
+TEST_F(PolicyTest, SourcesThatAreNamedAreBoundTo) {
+  client_->MakeSocket(kUdp, SocketRequest::TYPE_DATAGRAM);
+  Apply("rules { verdict: DENY actions: BIND addresses: '127.0.0.2' }");
+  for (const uint32_t host : {kDenied, kAllowed}) {
+    // IP_PKTINFO has the address, and an interface's number.
+    const uint32_t info[] = {htonl(host), 0};
+    EXPECT_EQ(Run(kUdp,
+                  [&](Call* call) {
+                    auto* send = call->mutable_send_to();
+                    SetV4(send->mutable_to(), kAllowed, 4000);
+                    auto* control = send->add_control();
+                    control->set_level(0);
+                    control->set_type(19);
+                    control->set_data(
+                        std::string(reinterpret_cast<const char*>(info), 8));
+                    send->set_data("x");
+                  }),
+              host == kDenied ? kWsaAcces : 0u);
+    // IP_MULTICAST_IF.
+    EXPECT_EQ(Run(kUdp,
+                  [&](Call* call) {
+                    auto* request = call->mutable_set_sock_opt();
+                    request->set_level(IPPROTO_IP);
+                    request->set_option(9);
+                    request->mutable_value()->set_number(htonl(host));
+                  }),
+              host == kDenied ? kWsaAcces : 0u);
+  }
+}
+
+TEST_F(PolicyTest, SourcesThatAreNamedInIPv6AreBoundTo) {
+  MakeIPv6Datagrams();
+  const auto send_from_loopback = [this] {
+    return Run(kUdp, [](Call* call) {
+      auto* send = call->mutable_send_to();
+      std::string loopback(16, '\0');
+      loopback[15] = 1;
+      send->mutable_to()->mutable_ipv6()->set_address(loopback);
+      send->mutable_to()->mutable_ipv6()->set_port(4000);
+      auto* control = send->add_control();
+      control->set_level(41);
+      control->set_type(19);
+      control->set_data(loopback + std::string(4, '\0'));
+      send->set_data("x");
+    });
+  };
+  Apply("rules { verdict: DENY actions: BIND addresses: '::1' }");
+  EXPECT_EQ(send_from_loopback(), kWsaAcces);
+  Apply("rules { verdict: DENY actions: BIND addresses: '::2' }");
+  EXPECT_EQ(send_from_loopback(), 0u);
+}
+
 TEST_F(PolicyTest, MappedDatagramsAreDenied) {
   Apply(kDenyRule);
   auto* request = client_->Add(kUdp)->mutable_socket();

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/policy/source_addresses.h"
 #include "daemon/winsock/address_codec.h"
 #include "daemon/winsock/control_messages.h"
 #include "daemon/winsock/datagram_socket.h"
@@ -102,6 +103,11 @@ void DatagramSocket::SubmitSend(const SocketCall& call, bool to_named,
                                 Message message) {
   if (message.has_address) {
     const int denied = call.access().Send(message.address);
+    if (denied != 0) return call.Finish(WsaError::FromErrno(denied));
+  }
+  if (message.control != nullptr) {
+    const int denied = CheckSources(call.access(), *message.control,
+                                    [this] { return LocalPort(); });
     if (denied != 0) return call.Finish(WsaError::FromErrno(denied));
   }
   std::unique_ptr<Operation> operation;

@@ -10,6 +10,7 @@
 #include "daemon/policy/action.h"
 #include "daemon/policy/default_rules.h"
 #include "daemon/socket/ip_header_options.h"
+#include "daemon/winsock/group_request.h"
 #include "daemon/winsock/ioctls.h"
 #include "daemon/winsock/socket_options.h"
 #include "daemon/winsock/winsock_socket.h"
@@ -44,6 +45,23 @@ NetAddress JoinedGroup(const wsp::v1::SetSockOptRequest& request) {
     return NetAddress(group);
   }
   return NetAddress();
+}
+
+// Whose address datagrams to groups have as their source; empty: of whatever
+// interface.
+NetAddress GroupSource(const wsp::v1::SetSockOptRequest& request) {
+  constexpr int kMulticastInterface = 9;
+  if (request.level() != IPPROTO_IP ||
+      request.option() != kMulticastInterface) {
+    return NetAddress();
+  }
+  sockaddr_in source{};
+  source.sin_family = AF_INET;
+  source.sin_addr =
+      MakeGroupRequest(in_addr{}, in_addr{request.value().number()})
+          .imr_address;
+  return source.sin_addr.s_addr == INADDR_ANY ? NetAddress()
+                                              : NetAddress(source);
 }
 
 // Of IP's header options some take a privilege, which the daemon may have.
@@ -91,6 +109,13 @@ void WinsockSocket::SetSockOpt(const SocketCall& call) {
   // As WSPJoinLeaf does for who only receives.
   if (const NetAddress group = JoinedGroup(request); !group.empty()) {
     const int denied = call.access().Connect(group, false);
+    if (denied != 0) return call.Finish(WsaError::FromErrno(denied));
+  }
+  if (const NetAddress source = GroupSource(request); !source.empty()) {
+    const SocketAccess access = call.access();
+    const int denied = access.AsksAboutSources()
+                           ? access.Source(source.WithPort(LocalPort()))
+                           : 0;
     if (denied != 0) return call.Finish(WsaError::FromErrno(denied));
   }
   if (TakesPrivilege(request)) {

@@ -307,6 +307,10 @@ class WinsockSocket : public OperationSink,
   static bool IsErrno(uint32_t number) { return number > 0 && number < 4096; }
 
   Socket* engine() const { return engine_.get(); }
+  // 0: none yet.
+  uint16_t LocalPort() const {
+    return engine_->WithFd(&NetAddress::LocalOf).port();
+  }
   const Environment* environment() const { return environment_; }
   int family() const { return family_; }
   int type() const { return type_; }

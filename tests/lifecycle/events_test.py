@@ -20,6 +20,7 @@ import grpc
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "python"))
 import daemon_process  # noqa: E402
+import linux_client  # noqa: E402
 import wire_client  # noqa: E402
 
 WSPD = os.path.abspath(sys.argv[1])
@@ -397,6 +398,45 @@ class RefusalsTest(EventsCase):
                 (number, ADMIN.POLICY_ACTION_ACCEPT, 0, listener,
                  bound.local.ipv4.port, peer.getsockname()[1]))
         self.assertFilters(number, stream, listener)
+
+    def test_of_sources_that_are_named(self):
+        watch = self.watch(kinds=[EVENT.KIND_SOCKET_REFUSED])
+        client = self.started()
+        datagrams = self.make(client, PROVIDER.SocketRequest.TYPE_DATAGRAM,
+                              IPPROTO_UDP)
+        to = client.ipv4(LOOPBACK, self.port)
+        for host in "127.0.0.1", "127.0.0.2":
+            # IP_PKTINFO, as Winsock has it.
+            control = PROVIDER.ControlMessage(
+                level=0, type=19, data=socket.inet_aton(host) + bytes(4))
+            request = dict(to=to, data=b"x", control=[control])
+            if host == "127.0.0.1":
+                self.succeed(client, "send_to", datagrams, **request)
+            else:
+                self.refuse(client, "send_to", datagrams, **request)
+        linux = linux_client.LinuxClient(PROTOS, self.daemon.provider_socket)
+        self.addCleanup(linux.close)
+        linux.attach()
+        linux.connect_descriptors()
+        number, program = linux.relay(
+            type=PROTOS.linux.LinuxSocketRequest.TYPE_DATAGRAM)
+        self.addCleanup(program.close)
+        for host, error in ("127.0.0.1", 0), ("127.0.0.2", errno.EACCES):
+            # The same as the kernel has it.
+            ip_pktinfo = 8
+            info = struct.pack("i4s4s", 0, socket.inet_aton(host), bytes(4))
+            control = struct.pack("Nii", 16 + len(info), socket.IPPROTO_IP,
+                                  ip_pktinfo) + info + bytes(4)
+            self.assertEqual(linux.linux_call(
+                number, send=PROTOS.linux.LinuxSend(
+                    to=to, data=b"x", control=control)).linux_errno, error)
+        for plane in TYPES.PLANE_UNSPECIFIED, TYPES.PLANE_RELAYED:
+            event = self.refused(watch)
+            self.assertEqual(
+                (event.action, event.plane, event.local.ipv4.address,
+                 event.detail),
+                (ADMIN.POLICY_ACTION_BIND, plane, LOOPBACK + 1, "no two"))
+            self.assertNotEqual(event.local.ipv4.port, 0)
 
     def test_of_raw_sockets_on_every_plane(self):
         self.assert_raw_sockets_are_told("no raw")

@@ -111,6 +111,8 @@ class WireClient:
             for name, value in fields.items():
                 if hasattr(getattr(body, name), "CopyFrom"):
                     getattr(body, name).CopyFrom(value)
+                elif isinstance(value, list):
+                    getattr(body, name).extend(value)
                 else:
                     setattr(body, name, value)
         self._frames.put(frame)
