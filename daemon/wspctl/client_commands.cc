@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "daemon/wspctl/admin_client.h"
 #include "daemon/wspctl/ask_all.h"
+#include "daemon/wspctl/field_table.h"
 #include "daemon/wspctl/format.h"
 #include "daemon/wspctl/name_table.h"
 #include "daemon/wspctl/values.h"
@@ -79,7 +80,7 @@ absl::StatusOr<int> ClientCommand::Run(const Console& console) {
   }
   if (names->names_size() > 0) {
     *console.out << "\n"
-                 << NamePrinter(false, console.style)
+                 << NamePrinter(NameTable(), false, console.style)
                         .Format(*names, {absl::Now(), console.names.get()});
   }
   return kExitOk;

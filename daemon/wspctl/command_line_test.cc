@@ -268,8 +268,12 @@ TEST(CommandLineTest, FiltersThatAreNoneSayWhatWouldBe) {
     EXPECT_THAT(ErrorOf({"sockets", "--peer-port", wrong}),
                 HasSubstr("is not a port, which is 1 to 65535"));
   }
-  EXPECT_THAT(ErrorOf({"sockets", "--page-size=10001"}),
-              HasSubstr("1 to 10000"));
+  EXPECT_THAT(ErrorOf({"names", "--fields=pid,port"}),
+              HasSubstr("no field \"port\"; there are client_id, pid, "));
+  for (const char* command : {"sockets", "names"}) {
+    EXPECT_THAT(ErrorOf({command, "--page-size=10001"}),
+                HasSubstr("1 to 10000"));
+  }
 }
 
 TEST(CommandLineTest, HelpStatesTheExitCodes) {

@@ -49,7 +49,7 @@ std::string Rates(const wsp::v1::GetServerInfoResponse& info,
                        });
 }
 
-std::string UserText(const wsp::v1::Client& client, const SocketView& view) {
+std::string UserText(const wsp::v1::Client& client, const CellView& view) {
   return view.names == nullptr ? absl::StrCat(client.uid())
                                : view.names->User(client.uid());
 }
@@ -97,7 +97,7 @@ std::vector<Column> HeadingsOf(const ClientColumns& columns) {
 }
 
 Row ClientRow(const wsp::v1::Client& client, const std::string& endpoint,
-              const ClientColumns& columns, const SocketView& view) {
+              const ClientColumns& columns, const CellView& view) {
   Row row;
   if (columns.endpoint) row.push_back(endpoint);
   row.insert(row.end(),
@@ -119,12 +119,12 @@ Row ClientRow(const wsp::v1::Client& client, const std::string& endpoint,
 }  // namespace
 
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
-                          const SocketView& view, TextStyle style) {
+                          const CellView& view, TextStyle style) {
   return FormatClients(std::vector<ClientList>{{"", response}}, view, style);
 }
 
 std::string FormatClients(const std::vector<ClientList>& lists,
-                          const SocketView& view, TextStyle style) {
+                          const CellView& view, TextStyle style) {
   const ClientColumns columns = ColumnsFor(lists);
   std::vector<Row> rows;
   for (const ClientList& list : lists) {
@@ -136,8 +136,7 @@ std::string FormatClients(const std::vector<ClientList>& lists,
 }
 
 std::string FormatClient(const wsp::v1::Client& client,
-                         const wsp::v1::Limits& limits,
-                         const SocketView& view) {
+                         const wsp::v1::Limits& limits, const CellView& view) {
   return FormatLines({
       {"client", absl::StrCat(client.client_id())},
       {"pid", client.pid() == 0 ? kNothing : absl::StrCat(client.pid())},
@@ -162,8 +161,8 @@ std::string FormatClient(const wsp::v1::Client& client,
 }
 
 std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
-                          const SocketView& view, TextStyle style) {
-  return SocketPrinter::Create({}, false, style)->Format(response, view);
+                          const CellView& view, TextStyle style) {
+  return SocketPrinter(SocketTable(), false, style).Format(response, view);
 }
 
 std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,

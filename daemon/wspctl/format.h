@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "daemon/wspctl/socket_table.h"
+#include "daemon/wspctl/field_table.h"
 #include "daemon/wspctl/text_style.h"
 #include "proto/wsp/v1/admin.pb.h"
 
@@ -23,18 +23,15 @@ struct ClientList {
 };
 
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
-                          const SocketView& view,
-                          TextStyle style = TextStyle());
+                          const CellView& view, TextStyle style = TextStyle());
 // Those of several, with a column of their endpoints if these have names.
 std::string FormatClients(const std::vector<ClientList>& lists,
-                          const SocketView& view,
-                          TextStyle style = TextStyle());
+                          const CellView& view, TextStyle style = TextStyle());
 // All of one client but its sockets, a line each.
 std::string FormatClient(const wsp::v1::Client& client,
-                         const wsp::v1::Limits& limits, const SocketView& view);
+                         const wsp::v1::Limits& limits, const CellView& view);
 std::string FormatSockets(const wsp::v1::ListSocketsResponse& response,
-                          const SocketView& view,
-                          TextStyle style = TextStyle());
+                          const CellView& view, TextStyle style = TextStyle());
 std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
                        absl::Time now);
 

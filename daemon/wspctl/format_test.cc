@@ -162,7 +162,7 @@ TEST(FormatSocketsTest, EveryFieldHasAColumn) {
   socket->mutable_tcp()->set_rtt_us(1500);
   socket->mutable_tcp()->set_congestion_window(10);
   const auto show = [&response](const std::string& field) {
-    return SocketPrinter::Create({field}, false, TextStyle())
+    return SocketPrinter::Create(SocketTable(), {field}, false, TextStyle())
         ->Format(response, kNow);
   };
   EXPECT_EQ(show("sends"), "SENDS\n    3\n");
@@ -174,7 +174,7 @@ TEST(FormatSocketsTest, EveryFieldHasAColumn) {
   EXPECT_EQ(show("sends"), "SENDS\n    -\n");
   const auto* type = wsp::v1::Socket::descriptor();
   for (int i = 0; i < type->field_count(); ++i) {
-    EXPECT_NE(FindSocketColumn(type->field(i)->name()), nullptr)
+    EXPECT_NE(SocketTable().Find(type->field(i)->name()), nullptr)
         << type->field(i)->name();
   }
 }
@@ -202,7 +202,8 @@ TEST(FormatSocketsTest, NamesAreWaitedForOnceAndNotAtEachPage) {
     answer->WaitForNotification();
     return "";
   });
-  auto printer = *SocketPrinter::Create({"peer"}, false, TextStyle());
+  auto printer =
+      *SocketPrinter::Create(SocketTable(), {"peer"}, false, TextStyle());
   wsp::v1::ListSocketsResponse page = OneSocket();
   // A wait for each would be minutes.
   constexpr int kPages = 100;

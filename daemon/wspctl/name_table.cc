@@ -1,36 +1,16 @@
 #include "daemon/wspctl/name_table.h"
 
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "daemon/base/escape.h"
-#include "daemon/wspctl/daemon_address.h"
-#include "daemon/wspctl/json.h"
 #include "daemon/wspctl/value_text.h"
 
 namespace wspd {
 namespace {
 
 using ::wsp::v1::LookedUpName;
-
-std::vector<Column> Headings(bool endpoints) {
-  std::vector<Column> headings;
-  if (endpoints) headings.push_back({"ENDPOINT"});
-  headings.insert(headings.end(), {{"CLIENT", true},
-                                   {"PID", true},
-                                   {"UID", true},
-                                   {"NAME", false, true},
-                                   {"FAMILY"},
-                                   {"LOOKUPS", true},
-                                   {"FAILED", true},
-                                   {"LAST", true},
-                                   {"FOUND", true},
-                                   {"ERROR"},
-                                   {"ADDRESSES", false, true}});
-  return headings;
-}
 
 // "any", "ipv4".
 std::string FamilyName(LookedUpName::Family family) {
@@ -50,20 +30,104 @@ std::string AddressesText(const LookedUpName& name) {
   return text;
 }
 
-Row RowOf(const LookedUpName& name, const SocketView& view) {
-  const std::string error = LookupErrorName(name.wsa_error());
-  return {absl::StrCat(name.client_id()),
-          name.pid() == 0 ? kNothing : absl::StrCat(name.pid()),
-          view.names == nullptr ? absl::StrCat(name.uid())
-                                : view.names->User(name.uid()),
-          Escape(name.name()),
-          FamilyName(name.family()),
-          absl::StrCat(name.lookups()),
-          absl::StrCat(name.failures()),
-          AgeSince(name.last_at_ns(), view.now),
-          AgeSince(name.found_at_ns(), view.now),
-          Cell(error, name.wsa_error() == 0 ? Color::kPlain : Color::kRed),
-          AddressesText(name)};
+std::vector<FieldColumn<LookedUpName>> Columns() {
+  return {
+      {"client_id",
+       {"CLIENT", true},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(absl::StrCat(name.client_id()));
+       }},
+      {"pid",
+       {"PID", true},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(name.pid() == 0 ? kNothing : absl::StrCat(name.pid()));
+       }},
+      {"uid",
+       {"UID", true},
+       {},
+       [](const LookedUpName& name, const CellView& view) {
+         return Cell(view.names == nullptr ? absl::StrCat(name.uid())
+                                           : view.names->User(name.uid()));
+       }},
+      {"name",
+       {"NAME", false, true},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(Escape(name.name()));
+       }},
+      {"family",
+       {"FAMILY"},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(FamilyName(name.family()));
+       }},
+      {"lookups",
+       {"LOOKUPS", true},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(absl::StrCat(name.lookups()));
+       }},
+      {"failures",
+       {"FAILED", true},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(absl::StrCat(name.failures()));
+       }},
+      {"last_at_ns",
+       {"LAST", true},
+       {},
+       [](const LookedUpName& name, const CellView& view) {
+         return Cell(AgeSince(name.last_at_ns(), view.now));
+       }},
+      {"found_at_ns",
+       {"FOUND", true},
+       {},
+       [](const LookedUpName& name, const CellView& view) {
+         return Cell(AgeSince(name.found_at_ns(), view.now));
+       }},
+      {"wsa_error",
+       {"ERROR"},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(LookupErrorName(name.wsa_error()),
+                     name.wsa_error() == 0 ? Color::kPlain : Color::kRed);
+       }},
+      {"addresses",
+       {"ADDRESSES", false, true},
+       {"address_count"},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(AddressesText(name));
+       }},
+      // By default not in the table.
+      {"number",
+       {"NUMBER", true},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(absl::StrCat(name.number()));
+       }},
+      {"canonical_name",
+       {"CANONICAL NAME", false, true},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(name.canonical_name().empty()
+                         ? kNothing
+                         : Escape(name.canonical_name()));
+       }},
+      {"address_count",
+       {"COUNT", true},
+       {},
+       [](const LookedUpName& name, const CellView&) {
+         return Cell(absl::StrCat(name.address_count()));
+       }},
+      {"first_at_ns",
+       {"FIRST", true},
+       {},
+       [](const LookedUpName& name, const CellView& view) {
+         return Cell(AgeSince(name.first_at_ns(), view.now));
+       }},
+  };
 }
 
 }  // namespace
@@ -91,27 +155,10 @@ std::string LookupErrorName(uint32_t wsa_error) {
   }
 }
 
-NamePrinter::NamePrinter(bool json, TextStyle style, bool endpoints)
-    : json_(json), endpoints_(endpoints), table_(Headings(endpoints), style) {}
-
-std::string NamePrinter::Format(const wsp::v1::ListNamesResponse& page,
-                                const SocketView& view,
-                                const std::string& endpoint) {
-  if (json_) {
-    std::string text;
-    for (const LookedUpName& name : page.names()) {
-      absl::StrAppend(&text, WithEndpoint(ToJson(name), endpoint), "\n");
-    }
-    return text;
-  }
-  std::vector<Row> rows;
-  rows.reserve(page.names_size());
-  for (const LookedUpName& name : page.names()) {
-    Row row = RowOf(name, view);
-    if (endpoints_) row.insert(row.begin(), endpoint);
-    rows.push_back(std::move(row));
-  }
-  return table_.Format(rows);
+const NameFields& NameTable() {
+  static const auto* const table = new NameFields{
+      Columns(), "addresses", &wsp::v1::ListNamesResponse::names};
+  return *table;
 }
 
 }  // namespace wspd

@@ -4,29 +4,19 @@
 #include <cstdint>
 #include <string>
 
-#include "daemon/wspctl/socket_table.h"
-#include "daemon/wspctl/table.h"
-#include "daemon/wspctl/text_style.h"
+#include "daemon/wspctl/field_table.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
 
-// Looked-up names as they come, page by page, in text or in JSON. What clients
-// and name servers say is escaped, so that it can't reach the terminal.
-class NamePrinter {
- public:
-  // `endpoints`: which daemon has it is shown first.
-  NamePrinter(bool json, TextStyle style, bool endpoints = false);
+using NameFields =
+    FieldTable<wsp::v1::ListNamesResponse, wsp::v1::LookedUpName>;
+using NamePrinter =
+    FieldPrinter<wsp::v1::ListNamesResponse, wsp::v1::LookedUpName>;
 
-  // Whole lines. A table has a heading at the first time.
-  std::string Format(const wsp::v1::ListNamesResponse& page,
-                     const SocketView& view, const std::string& endpoint = "");
-
- private:
-  const bool json_;
-  const bool endpoints_;
-  Table table_;
-};
+// How looked-up names are shown. What clients and name servers say is escaped,
+// so that it can't reach the terminal.
+const NameFields& NameTable();
 
 // "WSAHOST_NOT_FOUND"; the number of one without a name here.
 std::string LookupErrorName(uint32_t wsa_error);

@@ -4,22 +4,23 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "absl/time/clock.h"
-#include "daemon/wspctl/ask_all.h"
+#include "daemon/wspctl/admin_client.h"
+#include "daemon/wspctl/name_table.h"
 #include "daemon/wspctl/values.h"
 
 namespace wspd {
 namespace {
-
-using ::wsp::v1::ListNamesRequest;
 
 // With all their addresses well below what gRPC's clients take, 4 MiB.
 constexpr uint32_t kPageSize = 1000;
 
 }  // namespace
 
+NamesCommand::NamesCommand()
+    : ListingCommand(NameTable(), &AdminClient::ListNames, kPageSize) {}
+
 std::vector<Option> NamesCommand::options() {
-  return {
+  std::vector<Option> options = {
       {"--uid", "USERS", "of these, by name or number, separated by commas",
        [this](absl::string_view value) {
          const auto uids = ParseUsers(value);
@@ -42,6 +43,8 @@ std::vector<Option> NamesCommand::options() {
          return absl::OkStatus();
        }},
   };
+  for (Option& option : ListingOptions()) options.push_back(std::move(option));
+  return options;
 }
 
 absl::Status NamesCommand::TakeWords(const std::vector<std::string>& words) {
@@ -51,54 +54,6 @@ absl::Status NamesCommand::TakeWords(const std::vector<std::string>& words) {
     request_.add_pids(*pid);
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<int> NamesCommand::Run(const Console& console) {
-  const bool endpoints = !console.daemons.front().endpoint.empty();
-  NamePrinter printer(console.json, console.style, endpoints);
-  Failures failures;
-  ListNamesRequest request = request_;
-  request.set_page_size(kPageSize);
-  AskAll(
-      console.daemons,
-      [&request](const DaemonAddress& daemon) {
-        return FirstPage(daemon, request);
-      },
-      [&](const DaemonAddress& daemon, absl::StatusOr<Pages> pages) {
-        absl::Status status = pages.status();
-        if (pages.ok()) {
-          status = Print(daemon, console, request, &*pages, &printer);
-        }
-        if (!status.ok()) failures.Add(daemon, status);
-      });
-  if (auto status = failures.ToStatus(); !status.ok()) return status;
-  return kExitOk;
-}
-
-absl::StatusOr<NamesCommand::Pages> NamesCommand::FirstPage(
-    const DaemonAddress& daemon, const ListNamesRequest& request) {
-  auto client = AdminClient::Connect(daemon);
-  if (!client.ok()) return client.status();
-  auto page = (*client)->ListNames(request);
-  if (!page.ok()) return page.status();
-  return Pages{*std::move(client), *std::move(page)};
-}
-
-absl::Status NamesCommand::Print(const DaemonAddress& daemon,
-                                 const Console& console,
-                                 ListNamesRequest request, Pages* pages,
-                                 NamePrinter* printer) {
-  for (;;) {
-    *console.out << printer->Format(
-        pages->page, {absl::Now(), console.names.get()}, daemon.endpoint);
-    if (pages->page.next_page_token().empty() || !console.out->good()) {
-      return absl::OkStatus();
-    }
-    request.set_page_token(pages->page.next_page_token());
-    auto next = pages->client->ListNames(request);
-    if (!next.ok()) return next.status();
-    pages->page = *std::move(next);
-  }
 }
 
 }  // namespace wspd

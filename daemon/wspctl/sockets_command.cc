@@ -3,11 +3,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
 #include "daemon/wspctl/admin_client.h"
-#include "daemon/wspctl/ask_all.h"
 #include "daemon/wspctl/socket_table.h"
 #include "daemon/wspctl/value_text.h"
 #include "daemon/wspctl/values.h"
@@ -18,7 +15,6 @@ namespace {
 using ::wsp::v1::ListSocketsRequest;
 
 constexpr uint32_t kPageSize = 2000;
-constexpr uint32_t kMostPageSize = 10000;
 
 absl::Status TakeUids(absl::string_view names, ListSocketsRequest* request) {
   const auto uids = ParseUsers(names);
@@ -68,21 +64,12 @@ absl::Status TakeStates(absl::string_view names, ListSocketsRequest* request) {
   return absl::OkStatus();
 }
 
-absl::Status TakeNumber(absl::string_view text, absl::string_view what,
-                        uint32_t most, uint32_t* number) {
-  if (absl::SimpleAtoi(text, number) && *number >= 1 && *number <= most) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", text, "\" is not ", what, ", which is 1 to ", most));
-}
-
 Option PortOption(const char* name, const char* help,
                   ListSocketsRequest* request,
                   void (ListSocketsRequest::*set)(uint32_t)) {
   return {name, "PORT", help, [request, set](absl::string_view text) {
             uint32_t port = 0;
-            absl::Status status = TakeNumber(text, "a port", 65535, &port);
+            absl::Status status = ParseNumber(text, "a port", 65535, &port);
             if (status.ok()) (request->*set)(port);
             return status;
           }};
@@ -121,27 +108,12 @@ std::vector<Option> SocketFilterOptions(ListSocketsRequest* request) {
   };
 }
 
+SocketsCommand::SocketsCommand()
+    : ListingCommand(SocketTable(), &AdminClient::ListSockets, kPageSize) {}
+
 std::vector<Option> SocketsCommand::options() {
   std::vector<Option> options = SocketFilterOptions(&request_);
-  options.push_back(
-      {"--fields", "FIELDS",
-       "what is shown, in this order: names of the fields of Socket in "
-       "proto/wsp/v1/admin.proto, separated by commas",
-       [this](absl::string_view value) {
-         for (const absl::string_view name : absl::StrSplit(value, ',')) {
-           fields_.emplace_back(name);
-         }
-         return SocketPrinter::Create(fields_, false, TextStyle()).status();
-       }});
-  options.push_back(
-      {"--page-size", "COUNT", "fetches so many at a time; default: 2000",
-       [this](absl::string_view value) {
-         uint32_t size = 0;
-         absl::Status status =
-             TakeNumber(value, "a page's size", kMostPageSize, &size);
-         request_.set_page_size(size);
-         return status;
-       }});
+  for (Option& option : ListingOptions()) options.push_back(std::move(option));
   return options;
 }
 
@@ -152,59 +124,6 @@ absl::Status SocketsCommand::TakeWords(const std::vector<std::string>& words) {
   if (!pid.ok()) return pid.status();
   request_.set_pid(*pid);
   return absl::OkStatus();
-}
-
-absl::StatusOr<int> SocketsCommand::Run(const Console& console) {
-  const bool endpoints = !console.daemons.front().endpoint.empty();
-  auto printer =
-      SocketPrinter::Create(fields_, console.json, console.style, endpoints);
-  if (!printer.ok()) return printer.status();
-  Failures failures;
-  ListSocketsRequest request = request_;
-  if (request.page_size() == 0) request.set_page_size(kPageSize);
-  for (const std::string& field : printer->needed_fields()) {
-    request.add_fields(field);
-  }
-  AskAll(
-      console.daemons,
-      [&request](const DaemonAddress& daemon) {
-        return FirstPage(daemon, request);
-      },
-      [&](const DaemonAddress& daemon, absl::StatusOr<Pages> pages) {
-        absl::Status status = pages.status();
-        if (pages.ok()) {
-          status = Print(daemon, console, request, &*pages, &*printer);
-        }
-        if (!status.ok()) failures.Add(daemon, status);
-      });
-  if (auto status = failures.ToStatus(); !status.ok()) return status;
-  return kExitOk;
-}
-
-absl::StatusOr<SocketsCommand::Pages> SocketsCommand::FirstPage(
-    const DaemonAddress& daemon, const ListSocketsRequest& request) {
-  auto client = AdminClient::Connect(daemon);
-  if (!client.ok()) return client.status();
-  auto page = (*client)->ListSockets(request);
-  if (!page.ok()) return page.status();
-  return Pages{*std::move(client), *std::move(page)};
-}
-
-absl::Status SocketsCommand::Print(const DaemonAddress& daemon,
-                                   const Console& console,
-                                   ListSocketsRequest request, Pages* pages,
-                                   SocketPrinter* printer) {
-  for (;;) {
-    *console.out << printer->Format(
-        pages->page, {absl::Now(), console.names.get()}, daemon.endpoint);
-    if (pages->page.next_page_token().empty() || !console.out->good()) {
-      return absl::OkStatus();
-    }
-    request.set_page_token(pages->page.next_page_token());
-    auto next = pages->client->ListSockets(request);
-    if (!next.ok()) return next.status();
-    pages->page = *std::move(next);
-  }
 }
 
 }  // namespace wspd

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "daemon/base/escape.h"
+#include "daemon/wspctl/field_table.h"
 #include "daemon/wspctl/json.h"
 #include "daemon/wspctl/socket_table.h"
 #include "daemon/wspctl/value_text.h"
@@ -58,11 +59,11 @@ bool Has(const Row& row, const std::string& text) {
   });
 }
 
-Cell CellOf(const char* field, const Socket& socket, const SocketView& view) {
-  return FindSocketColumn(field)->cell(socket, view);
+Cell CellOf(const char* field, const Socket& socket, const CellView& view) {
+  return SocketTable().Find(field)->cell(socket, view);
 }
 
-Column ColumnOf(const char* field) { return FindSocketColumn(field)->column; }
+Column ColumnOf(const char* field) { return SocketTable().Find(field)->column; }
 
 // What a client's sockets come to.
 struct Sum {
@@ -173,7 +174,7 @@ std::vector<TopView::Entry> TopView::SocketEntries() const {
   std::vector<Entry> entries;
   entries.reserve(sample_->sockets.size());
   const absl::Time now = sample_->at;
-  const SocketView view(now, names_);
+  const CellView view(now, names_);
   for (const Socket& socket : sample_->sockets) {
     Entry& entry = entries.emplace_back();
     entry.rates = difference.Of(socket);

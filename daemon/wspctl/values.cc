@@ -21,6 +21,15 @@ absl::StatusOr<int> ParsePid(absl::string_view text) {
       absl::StrCat("\"", text, "\" is not a pid"));
 }
 
+absl::Status ParseNumber(absl::string_view text, absl::string_view what,
+                         uint32_t most, uint32_t* number) {
+  if (absl::SimpleAtoi(text, number) && *number >= 1 && *number <= most) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text, "\" is not ", what, ", which is 1 to ", most));
+}
+
 absl::StatusOr<std::vector<uint32_t>> ParseUsers(absl::string_view text) {
   std::vector<uint32_t> uids;
   for (const absl::string_view name : absl::StrSplit(text, ',')) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -13,6 +14,10 @@ namespace wspd {
 // a line for the user.
 
 absl::StatusOr<int> ParsePid(absl::string_view text);
+
+// From 1 to `most`; `what` says what it is: "a port".
+absl::Status ParseNumber(absl::string_view text, absl::string_view what,
+                         uint32_t most, uint32_t* number);
 
 // Names or numbers of users, separated by commas.
 absl::StatusOr<std::vector<uint32_t>> ParseUsers(absl::string_view text);

@@ -119,6 +119,19 @@ TEST_F(WspctlTest, ListsNamesByPagesThatAreOneTable) {
   StartServer();
   const Result result = Run({"names"});
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2501);
+  EXPECT_EQ(Run({"names", "--page-size=400"}).out, result.out);
+}
+
+TEST_F(WspctlTest, ListsTheFieldsOfNamesThatAreAskedFor) {
+  inventory_.AddName(1, 11, 70001, "a.example");
+  inventory_.AddName(2, 22, 70002, "b.example");
+  StartServer();
+  EXPECT_EQ(Run({"names", "--fields=name,pid", "--page-size=1"}).out,
+            "NAME       PID\n"
+            "a.example   11\n"
+            "b.example   22\n");
+  EXPECT_EQ(Run({"--json", "names", "22", "--fields=name"}).out,
+            "{\"name\":\"b.example\"}\n");
 }
 
 TEST_F(WspctlTest, ListsSocketsByPagesThatAreOneTable) {
