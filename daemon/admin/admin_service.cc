@@ -137,12 +137,8 @@ absl::StatusOr<wsp::v1::ListClientsResponse> AdminService::ListClients(
   const auto query = ClientQuery::Parse(request);
   if (!query.ok()) return query.status();
   InventoryFilter filter = VisibleTo(caller);
-  if (request.uid() != 0) {
-    if (filter.uid && *filter.uid != request.uid()) {
-      return wsp::v1::ListClientsResponse();
-    }
-    filter.uid = request.uid();
-  }
+  filter.client_id = request.client_id();
+  if (request.pids_size() == 1) filter.pid = request.pids(0);
   wsp::v1::ListClientsResponse response =
       query->Answer(inventory_->ListClients(filter));
   for (wsp::v1::Client& client : *response.mutable_clients()) {

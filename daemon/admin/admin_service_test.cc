@@ -47,9 +47,10 @@ class AdminServiceTest : public ::testing::Test {
     return options;
   }
 
-  std::vector<int> ClientPids(uid_t caller, uint32_t uid = 0) {
+  std::vector<int> ClientPids(uid_t caller,
+                              const std::vector<uid_t>& uids = {}) {
     wsp::v1::ListClientsRequest request;
-    request.set_uid(uid);
+    for (const uid_t uid : uids) request.add_uids(uid);
     std::vector<int> pids;
     const auto response = service_.ListClients(caller, request);
     for (const auto& client : response.value().clients()) {
@@ -220,8 +221,22 @@ TEST_F(AdminServiceTest, OthersSeeTheirOwn) {
 }
 
 TEST_F(AdminServiceTest, FiltersNarrowAndNeverWiden) {
-  EXPECT_THAT(ClientPids(kRoot, kBob), ElementsAre(22));
-  EXPECT_THAT(ClientPids(kAlice, kBob), IsEmpty());
+  EXPECT_THAT(ClientPids(kRoot, {kBob}), ElementsAre(22));
+  EXPECT_THAT(ClientPids(kAlice, {kBob}), IsEmpty());
+  EXPECT_THAT(ClientPids(kAlice, {kAlice, kBob}), ElementsAre(11));
+  inventory_.AddClient(3, 33, kRoot);
+  EXPECT_THAT(ClientPids(kRoot, {kRoot}), ElementsAre(33));
+  wsp::v1::ListClientsRequest request;
+  request.set_client_id(2);
+  EXPECT_EQ(service_.ListClients(kRoot, request)->clients(0).pid(), 22);
+  EXPECT_EQ(service_.ListClients(kRoot, request)->clients_size(), 1);
+  EXPECT_EQ(service_.ListClients(kAlice, request)->clients_size(), 0);
+  request.Clear();
+  request.add_pids(22);
+  EXPECT_EQ(service_.ListClients(kRoot, request)->clients_size(), 1);
+  request.add_pids(33);
+  EXPECT_EQ(service_.ListClients(kRoot, request)->clients_size(), 2);
+  EXPECT_EQ(service_.ListClients(kBob, request)->clients_size(), 1);
   EXPECT_THAT(SocketPids(kRoot, 22), ElementsAre(22));
   EXPECT_THAT(SocketPids(kAlice, 22), IsEmpty());
 }

@@ -2,6 +2,7 @@
 #define WSPD_DAEMON_ADMIN_CLIENT_QUERY_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,7 +12,7 @@
 
 namespace wspd {
 
-// Which part of the clients a ListClientsRequest asks for, but for the user.
+// Which of the clients a ListClientsRequest asks for, but for the client_id.
 // Not to be changed, so that any thread may use it.
 class ClientQuery {
  public:
@@ -28,9 +29,13 @@ class ClientQuery {
  private:
   static constexpr uint32_t kMostPerPage = 10000;
 
+  bool Matches(const wsp::v1::Client& client) const;
+
+  wsp::v1::ListClientsRequest request_;
+  // Without slashes at its end, and in small letters; none: any.
+  absl::optional<std::string> cgroup_;
+  std::string container_id_;
   FieldSelection fields_;
-  // 0: all at once.
-  uint32_t page_size_ = 0;
   // The client_id of the last one on the page before.
   absl::optional<uint64_t> after_;
 };

@@ -1,21 +1,14 @@
 #include "daemon/admin/event_filter.h"
 
-#include <algorithm>
 #include <utility>
 
+#include "daemon/admin/is_wanted.h"
 #include "daemon/winsock/address_codec.h"
 
 namespace wspd {
 namespace {
 
 using ::wsp::v1::JournalEvent;
-
-// None, or one of them.
-template <typename Values, typename Value>
-bool IsWanted(const Values& wanted, const Value& value) {
-  return wanted.empty() ||
-         std::find(wanted.begin(), wanted.end(), value) != wanted.end();
-}
 
 wsp::v1::SocketAddress Encode(const NetAddress& address) {
   wsp::v1::SocketAddress encoded;

@@ -7,20 +7,12 @@
 #include "absl/algorithm/container.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "daemon/admin/is_wanted.h"
 #include "daemon/base/error_details.h"
 
 namespace wspd {
-namespace {
 
 using ::wsp::v1::LookedUpName;
-
-// None, or one of them.
-template <typename Values, typename Value>
-bool IsWanted(const Values& wanted, const Value& value) {
-  return wanted.empty() || absl::c_linear_search(wanted, value);
-}
-
-}  // namespace
 
 absl::StatusOr<NameQuery> NameQuery::Parse(
     const wsp::v1::ListNamesRequest& request) {

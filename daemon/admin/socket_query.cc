@@ -7,22 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "daemon/admin/is_wanted.h"
 #include "daemon/base/error_details.h"
 
 namespace wspd {
-namespace {
 
 using ::wsp::v1::ListSocketsRequest;
 using ::wsp::v1::Socket;
-
-// None, or one of them.
-template <typename Values, typename Value>
-bool IsWanted(const Values& wanted, const Value& value) {
-  return wanted.empty() ||
-         std::find(wanted.begin(), wanted.end(), value) != wanted.end();
-}
-
-}  // namespace
 
 // ------------------------------------------------------------------ parsing
 

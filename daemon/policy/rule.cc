@@ -30,18 +30,12 @@ Met OfGroups(const Rule& rule, const PolicySubject& subject) {
   return found ? Met::kYes : Met::kNo;
 }
 
-// The cgroup itself, and all below.
-bool IsWithin(absl::string_view cgroup, absl::string_view path) {
-  return absl::StartsWith(cgroup, path) &&
-         (cgroup.size() == path.size() || cgroup[path.size()] == '/');
-}
-
 Met OfCgroup(const Rule& rule, const PolicySubject& subject) {
   if (rule.cgroups.empty()) return Met::kYes;
   if (subject.cgroup.empty()) return Met::kUnknown;
   const bool found =
       absl::c_any_of(rule.cgroups, [&subject](const std::string& path) {
-        return IsWithin(subject.cgroup, path);
+        return IsWithinCgroup(subject.cgroup, path);
       });
   return found ? Met::kYes : Met::kNo;
 }

@@ -1,6 +1,7 @@
 #include "daemon/policy/subject.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
@@ -42,6 +43,11 @@ std::string ContainerOf(absl::string_view cgroup) {
     if (IsId(id)) return absl::AsciiStrToLower(id);
   }
   return "";
+}
+
+bool IsWithinCgroup(absl::string_view cgroup, absl::string_view path) {
+  return absl::StartsWith(cgroup, path) &&
+         (cgroup.size() == path.size() || cgroup[path.size()] == '/');
 }
 
 }  // namespace wspd

@@ -39,6 +39,10 @@ PolicySubject SubjectOf(const PeerIdentity& identity);
 // is none.
 std::string ContainerOf(absl::string_view cgroup);
 
+// Whether a cgroup, which is known, is that of `path` or below it. The path has
+// no slash at its end: the root's is empty.
+bool IsWithinCgroup(absl::string_view cgroup, absl::string_view path);
+
 }  // namespace wspd
 
 #endif  // WSPD_DAEMON_POLICY_SUBJECT_H_

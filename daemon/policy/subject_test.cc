@@ -36,6 +36,15 @@ TEST(ContainerOfTest, NothingElseIsAnId) {
   EXPECT_EQ(ContainerOf("/" + id.substr(1)), "");
 }
 
+TEST(IsWithinCgroupTest, ItselfAndAllBelow) {
+  EXPECT_TRUE(IsWithinCgroup("/a/b", "/a/b"));
+  EXPECT_TRUE(IsWithinCgroup("/a/b", "/a"));
+  EXPECT_TRUE(IsWithinCgroup("/a/b", ""));
+  EXPECT_TRUE(IsWithinCgroup("/", ""));
+  EXPECT_FALSE(IsWithinCgroup("/a", "/a/b"));
+  EXPECT_FALSE(IsWithinCgroup("/ab", "/a"));
+}
+
 TEST(SubjectOfTest, HasWhatTheKernelSaid) {
   PeerIdentity identity;
   identity.uid = 7;

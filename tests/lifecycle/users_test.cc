@@ -261,6 +261,7 @@ TEST_F(OperatorTest, EachUserSeesTheirOwnAndRootSeesAll) {
   EXPECT_THAT(root.ListClients(kAlice),
               UnorderedElementsAre(hers.pid(), also_hers.pid()));
   EXPECT_THAT(root.ListClients(kBob), ElementsAre(his.pid()));
+  EXPECT_THAT(root.ListClients(0), ElementsAre(getpid()));
 
   const std::string hers_only = Join({hers.pid(), also_hers.pid()});
   EXPECT_EQ(Ask(kAlice, "clients"), hers_only);

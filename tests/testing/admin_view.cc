@@ -47,11 +47,11 @@ std::optional<AdminView::Client> AdminView::FindClient(pid_t pid) {
                 client.pending_calls()};
 }
 
-std::vector<pid_t> AdminView::ListClients(uid_t user) {
+std::vector<pid_t> AdminView::ListClients(std::optional<uid_t> user) {
   Context context;
   pb::ListClientsRequest request;
   pb::ListClientsResponse response;
-  request.set_uid(user);
+  if (user) request.add_uids(*user);
   const grpc::Status status =
       stub_->admin->ListClients(&context, request, &response);
   EXPECT_TRUE(status.ok()) << status.error_message();

@@ -30,8 +30,8 @@ class AdminView {
 
   // The pids of the clients, and of the clients of all sockets, closed ones
   // that still send among them; sorted. What the caller may see of them; of one
-  // user's, if that isn't 0.
-  std::vector<pid_t> ListClients(uid_t user = 0);
+  // user's, if there is one.
+  std::vector<pid_t> ListClients(std::optional<uid_t> user = std::nullopt);
   std::vector<pid_t> ListSockets();
 
   struct Totals {
