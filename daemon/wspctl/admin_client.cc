@@ -28,8 +28,6 @@ namespace wspd {
 namespace {
 
 constexpr auto kDeadline = std::chrono::seconds(5);
-// A client may have some kilobytes of arguments.
-constexpr uint32_t kClientsPerPage = 1000;
 constexpr auto kReloadDeadline = std::chrono::minutes(1);
 
 absl::Status ConnectError(int error, const std::string& socket) {
@@ -183,18 +181,10 @@ AdminClient::AdminClient(DaemonAddress daemon,
       admin_(wsp::v1::Admin::NewStub(channel)),
       health_(grpc::health::v1::Health::NewStub(std::move(channel))) {}
 
-absl::StatusOr<wsp::v1::ListClientsResponse> AdminClient::ListClients() {
-  wsp::v1::ListClientsRequest request;
-  request.set_page_size(kClientsPerPage);
-  wsp::v1::ListClientsResponse all;
-  do {
-    auto page = Call(daemon_, admin_.get(), &wsp::v1::Admin::Stub::ListClients,
-                     request);
-    if (!page.ok()) return page.status();
-    all.mutable_clients()->MergeFrom(page->clients());
-    request.set_page_token(page->next_page_token());
-  } while (!request.page_token().empty());
-  return all;
+absl::StatusOr<wsp::v1::ListClientsResponse> AdminClient::ListClients(
+    const wsp::v1::ListClientsRequest& request) {
+  return Call(daemon_, admin_.get(), &wsp::v1::Admin::Stub::ListClients,
+              request);
 }
 
 absl::StatusOr<wsp::v1::GetClientResponse> AdminClient::GetClient(int pid) {

@@ -24,8 +24,8 @@ class AdminClient {
   static absl::StatusOr<std::unique_ptr<AdminClient>> Connect(
       const DaemonAddress& daemon);
 
-  // Of all pages.
-  absl::StatusOr<wsp::v1::ListClientsResponse> ListClients();
+  absl::StatusOr<wsp::v1::ListClientsResponse> ListClients(
+      const wsp::v1::ListClientsRequest& request);
   absl::StatusOr<wsp::v1::GetClientResponse> GetClient(int pid);
   absl::StatusOr<wsp::v1::ListSocketsResponse> ListSockets(
       const wsp::v1::ListSocketsRequest& request);

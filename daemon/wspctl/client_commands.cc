@@ -1,12 +1,14 @@
 #include "daemon/wspctl/client_commands.h"
 
+#include <cstdint>
 #include <utility>
-#include <vector>
 
-#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "daemon/wspctl/admin_client.h"
-#include "daemon/wspctl/ask_all.h"
+#include "daemon/wspctl/client_table.h"
 #include "daemon/wspctl/field_table.h"
 #include "daemon/wspctl/format.h"
 #include "daemon/wspctl/name_table.h"
@@ -14,30 +16,67 @@
 
 namespace wspd {
 
-absl::StatusOr<int> ClientsCommand::Run(const Console& console) {
-  std::vector<ClientList> lists;
-  Failures failures;
-  using Answer = absl::StatusOr<wsp::v1::ListClientsResponse>;
-  AskAll(
-      console.daemons,
-      [](const DaemonAddress& daemon) -> Answer {
-        auto client = AdminClient::Connect(daemon);
-        if (!client.ok()) return client.status();
-        return (*client)->ListClients();
-      },
-      [&](const DaemonAddress& daemon, Answer answer) {
-        if (!answer.ok()) return failures.Add(daemon, answer.status());
-        lists.push_back({daemon.endpoint, *std::move(answer)});
-      });
-  if (!lists.empty()) {
-    *console.out << (console.json
-                         ? FormatClientsJson(lists)
-                         : FormatClients(lists,
-                                         {absl::Now(), console.names.get()},
-                                         console.style));
+namespace {
+
+using ::wsp::v1::ListClientsRequest;
+
+// A client may have some kilobytes of arguments.
+constexpr uint32_t kPageSize = 1000;
+
+absl::Status TakeKind(absl::string_view name, ListClientsRequest* request) {
+  wsp::v1::Personality personality;
+  if (!wsp::v1::Personality_Parse(
+          absl::StrCat("PERSONALITY_", absl::AsciiStrToUpper(name)),
+          &personality) ||
+      personality == wsp::v1::PERSONALITY_UNSPECIFIED) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "there is no kind \"", name, "\"; there are winsock, linux"));
   }
-  if (auto status = failures.ToStatus(); !status.ok()) return status;
-  return kExitOk;
+  request->set_personality(personality);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ClientsCommand::ClientsCommand()
+    : ListingCommand(ClientTable(), &AdminClient::ListClients, kPageSize) {}
+
+std::vector<Option> ClientsCommand::options() {
+  std::vector<Option> options = {
+      UsersOption(&request_),
+      {"--client", "CLIENT", "the one of this number",
+       [this](absl::string_view value) {
+         const auto client = ParseClientNumber(value);
+         if (!client.ok()) return client.status();
+         request_.set_client_id(*client);
+         return absl::OkStatus();
+       }},
+      {"--kind", "KIND", "of the SPI's clients, winsock, or of Linux programs, linux",
+       [this](absl::string_view value) { return TakeKind(value, &request_); }},
+      // The daemon says what is wrong with one of these.
+      {"--cgroup", "PATH",
+       "in this control group or below it: /system.slice/backup.service",
+       [this](absl::string_view value) {
+         request_.set_cgroup(std::string(value));
+         return absl::OkStatus();
+       }},
+      {"--container", "ID", "in the container whose id begins so",
+       [this](absl::string_view value) {
+         request_.set_container_id(std::string(value));
+         return absl::OkStatus();
+       }},
+      {"--executable", "PATH", "that run this program",
+       [this](absl::string_view value) {
+         request_.set_executable(std::string(value));
+         return absl::OkStatus();
+       }},
+  };
+  for (Option& option : ListingOptions()) options.push_back(std::move(option));
+  return options;
+}
+
+absl::Status ClientsCommand::TakeWords(const std::vector<std::string>& words) {
+  return TakePids(words, &request_);
 }
 
 absl::Status ClientCommand::TakeWords(const std::vector<std::string>& words) {

@@ -7,14 +7,20 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/wspctl/command.h"
+#include "daemon/wspctl/listing_command.h"
+#include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
 
-// `clients`.
-class ClientsCommand : public Command {
+// `clients [PID...]`.
+class ClientsCommand
+    : public ListingCommand<wsp::v1::ListClientsRequest,
+                            wsp::v1::ListClientsResponse, wsp::v1::Client> {
  public:
-  bool asks_many() const override { return true; }
-  absl::StatusOr<int> Run(const Console& console) override;
+  ClientsCommand();
+
+  std::vector<Option> options() override;
+  absl::Status TakeWords(const std::vector<std::string>& words) override;
 };
 
 // `client PID`: all of one, with its sockets and the names it looked up.

@@ -113,6 +113,21 @@ TEST(CommandLineTest, WatchTakesWhatSocketsDoes) {
   EXPECT_EQ(ErrorOf({"watch", "--state=open"}), "watch has no option --state");
 }
 
+TEST(CommandLineTest, WatchTakesOneClient) {
+  const auto client_of = [](const std::vector<std::string>& arguments) {
+    return ParseAs<WatchCommand>(arguments)->request().client_id();
+  };
+  EXPECT_EQ(client_of({"watch", "--client", "4"}), 4u);
+  // Whichever comes first.
+  EXPECT_EQ(client_of({"watch", "--client=4", "--id=1f"}), 4u);
+  EXPECT_EQ(client_of({"watch", "--id=1f", "--client=4"}), 4u);
+  EXPECT_EQ(client_of({"watch", "--id=4/1f", "--client=4"}), 4u);
+  EXPECT_EQ(ErrorOf({"watch", "--client=4", "--id=3/1f"}),
+            "of which client, 4 or 3? There may be one");
+  EXPECT_EQ(ErrorOf({"watch", "--id=3/1f", "--client=4"}),
+            "of which client, 3 or 4? There may be one");
+}
+
 TEST(CommandLineTest, ASocketIsNamedAsItIsListed) {
   const auto named = [](const std::string& word) {
     return ParseAs<ResetCommand>({"reset", word})->request();
@@ -198,7 +213,7 @@ TEST(CommandLineTest, ErrorsSayWhat) {
   EXPECT_EQ(ErrorOf({"sockets", "x"}), "\"x\" is not a pid");
   EXPECT_EQ(ErrorOf({"sockets", "0"}), "\"0\" is not a pid");
   EXPECT_EQ(ErrorOf({"sockets", "1", "2"}), "what is \"2\"?");
-  EXPECT_EQ(ErrorOf({"clients", "1"}), "what is \"1\"?");
+  EXPECT_EQ(ErrorOf({"clients", "1", "x"}), "\"x\" is not a pid");
   EXPECT_EQ(ErrorOf({"watch", "--kind"}), "--kind needs a value: --kind KINDS");
   EXPECT_THAT(ErrorOf({"watch", "--kind=client_dies"}),
               HasSubstr("no kind \"client_dies\"; there are client_attached, "
@@ -253,6 +268,23 @@ TEST(CommandLineTest, SocketsTakesEveryFilter) {
   EXPECT_THAT(command->fields(), ElementsAre("peer", "bytes_sent"));
 }
 
+TEST(CommandLineTest, ClientsTakesEveryFilter) {
+  const auto command = ParseAs<ClientsCommand>(
+      {"clients", "7", "8", "--uid=5,0", "--client", "3", "--kind=winsock",
+       "--cgroup", "/a", "--container=0123456789ab", "--executable", "/bin/x",
+       "--fields", "pid,cgroup", "--page-size=10"});
+  const wsp::v1::ListClientsRequest& request = command->request();
+  EXPECT_THAT(request.pids(), ElementsAre(7, 8));
+  EXPECT_THAT(request.uids(), ElementsAre(5u, 0u));
+  EXPECT_EQ(request.client_id(), 3u);
+  EXPECT_EQ(request.personality(), wsp::v1::PERSONALITY_WINSOCK);
+  EXPECT_EQ(request.cgroup(), "/a");
+  EXPECT_EQ(request.container_id(), "0123456789ab");
+  EXPECT_EQ(request.executable(), "/bin/x");
+  EXPECT_EQ(request.page_size(), 10u);
+  EXPECT_THAT(command->fields(), ElementsAre("pid", "cgroup"));
+}
+
 TEST(CommandLineTest, FiltersThatAreNoneSayWhatWouldBe) {
   EXPECT_THAT(ErrorOf({"sockets", "--plane=borrowed"}),
               HasSubstr("there are forwarded, relayed, lent"));
@@ -270,7 +302,21 @@ TEST(CommandLineTest, FiltersThatAreNoneSayWhatWouldBe) {
   }
   EXPECT_THAT(ErrorOf({"names", "--fields=pid,port"}),
               HasSubstr("no field \"port\"; there are client_id, pid, "));
-  for (const char* command : {"sockets", "names"}) {
+  EXPECT_THAT(ErrorOf({"clients", "--fields=pid,port"}),
+              HasSubstr("no field \"port\"; there are client_id, pid, "));
+  EXPECT_THAT(ErrorOf({"clients", "--uid=no-such-user"}),
+              HasSubstr("\"no-such-user\" is not a user"));
+  for (const char* wrong : {"windows", "unspecified", ""}) {
+    EXPECT_THAT(ErrorOf({"clients", "--kind", wrong}),
+                HasSubstr("; there are winsock, linux"));
+  }
+  for (const char* command : {"clients", "watch", "disconnect"}) {
+    for (const char* wrong : {"0", "x", "-1", ""}) {
+      EXPECT_THAT(ErrorOf({command, "--client", wrong}),
+                  HasSubstr("is no client's number"));
+    }
+  }
+  for (const char* command : {"clients", "sockets", "names"}) {
     EXPECT_THAT(ErrorOf({command, "--page-size=10001"}),
                 HasSubstr("1 to 10000"));
   }
@@ -335,7 +381,7 @@ TEST(CommandLineTest, APolicyTestThatSaysTooLittleIsRefused) {
            Words{"policy", "test", "--uid", "no-such-user", "connect",
                  "192.0.2.1:1"},
            Words{"policy", "test", "connect", "192.0.2.1:1", "--uid"},
-           Words{"clients", "--uid", "5"},
+           Words{"clients", "--plane", "lent"},
            Words{"check-config"},
            Words{"check-config", "a", "b"},
        }) {

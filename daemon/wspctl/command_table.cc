@@ -22,7 +22,8 @@ std::unique_ptr<Command> Make() {
 
 const std::vector<CommandEntry>& CommandTable() {
   static const auto* const table = new std::vector<CommandEntry>{
-      {"clients", "", "the attached processes", Make<ClientsCommand>},
+      {"clients", "[PID...]", "the attached processes, or such",
+       Make<ClientsCommand>},
       {"client", "PID", "all of one of them, with its sockets and names",
        Make<ClientCommand>},
       {"sockets", "[PID]", "their sockets, or those of one process",

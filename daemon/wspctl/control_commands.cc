@@ -49,13 +49,9 @@ std::vector<Option> DisconnectCommand::options() {
   return {{"--client", "CLIENT",
            "the client by its number, where the pid isn't known",
            [this](absl::string_view value) {
-             uint64_t client = 0;
-             if (!absl::SimpleAtoi(value, &client) || client == 0) {
-               return absl::InvalidArgumentError(absl::StrCat(
-                   "\"", value,
-                   "\" is no client's number, as \"clients\" shows it"));
-             }
-             request_.set_client_id(client);
+             const auto client = ParseClientNumber(value);
+             if (!client.ok()) return client.status();
+             request_.set_client_id(*client);
              return absl::OkStatus();
            }}};
 }

@@ -2,17 +2,20 @@
 #define WSPD_DAEMON_WSPCTL_FIELD_TABLE_H_
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "daemon/base/steady_time.h"
 #include "daemon/wspctl/daemon_address.h"
 #include "daemon/wspctl/json.h"
@@ -35,6 +38,10 @@ struct CellView {
   Names* names;
 };
 
+inline std::string UserText(uint32_t uid, const CellView& view) {
+  return view.names == nullptr ? absl::StrCat(uid) : view.names->User(uid);
+}
+
 // A column of a listing: a field of its entries as people read it.
 template <typename Entry>
 struct FieldColumn {
@@ -44,6 +51,9 @@ struct FieldColumn {
   // Fields that it needs beside that.
   std::vector<const char*> also;
   Cell (*cell)(const Entry& entry, const CellView& view);
+  // Whether an entry has anything to show. By default a table has the column
+  // from the first page on that has such an entry; null: always.
+  bool (*is_there)(const Entry& entry) = nullptr;
 };
 
 // How a listing is shown, which comes in pages.
@@ -82,6 +92,7 @@ class FieldPrinter {
       : FieldPrinter(table, DefaultColumns(table), json, style, endpoints) {
     if (json) return;
     AskForColumns();
+    HideColumns();
   }
 
   // INVALID_ARGUMENT with a line for the user if there is no such field.
@@ -93,8 +104,9 @@ class FieldPrinter {
   // Which fields the daemon is to be asked for; none: all.
   const std::vector<std::string>& needed_fields() const { return needed_; }
 
-  // Whole lines. A table has a heading at the first time. Names are waited for,
-  // as long as somebody would who has asked for them: 2 s for all pages.
+  // Whole lines. A table has a heading at the first time, and again where a
+  // column is added. Names are waited for, as long as somebody would who has
+  // asked for them: 2 s for all pages.
   std::string Format(const Page& page, const CellView& view,
                      const std::string& endpoint = "");
 
@@ -106,24 +118,30 @@ class FieldPrinter {
       : fields_of_(&table),
         json_(json),
         endpoints_(endpoints),
-        columns_(std::move(columns)),
-        table_(HeadingsOf(columns_, endpoints), style) {}
+        style_(style),
+        columns_(std::move(columns)) {}
 
   static Columns DefaultColumns(const FieldTable<Page, Entry>& table);
-  static std::vector<Column> HeadingsOf(const Columns& columns, bool endpoints);
 
   void AskForColumns();
+  // Those that aren't in the table until ShowColumns() finds something to show.
+  void HideColumns();
+  void ShowColumns(const Page& page);
+  std::vector<Column> Headings() const;
   std::string FormatJson(const Page& page, const std::string& endpoint) const;
   void FindNames(const Page& page, Names* names);
 
   const FieldTable<Page, Entry>* fields_of_;
   bool json_;
   bool endpoints_;
+  TextStyle style_;
   std::vector<std::string> needed_;
   Columns columns_;
+  Columns hidden_;
   // Of JSON; none: all.
   std::vector<const google::protobuf::FieldDescriptor*> json_fields_;
-  Table table_;
+  // None before its heading.
+  absl::optional<Table> table_;
   // How long names are still waited for.
   absl::Duration names_wait_ = absl::Seconds(2);
 };
@@ -183,11 +201,37 @@ FieldPrinter<Page, Entry>::DefaultColumns(
 }
 
 template <typename Page, typename Entry>
-std::vector<Column> FieldPrinter<Page, Entry>::HeadingsOf(
-    const Columns& columns, bool endpoints) {
+void FieldPrinter<Page, Entry>::HideColumns() {
+  const auto hidden = std::stable_partition(
+      columns_.begin(), columns_.end(),
+      [](const FieldColumn<Entry>* column) { return !column->is_there; });
+  hidden_.assign(hidden, columns_.end());
+  columns_.erase(hidden, columns_.end());
+}
+
+template <typename Page, typename Entry>
+void FieldPrinter<Page, Entry>::ShowColumns(const Page& page) {
+  const auto& entries = (page.*fields_of_->entries)();
+  const auto shown =
+      std::remove_if(hidden_.begin(), hidden_.end(),
+                     [&entries](const FieldColumn<Entry>* column) {
+                       return absl::c_any_of(entries, column->is_there);
+                     });
+  if (shown == hidden_.end()) return;
+  hidden_.erase(shown, hidden_.end());
+  // In their places.
+  columns_.clear();
+  for (const FieldColumn<Entry>* column : DefaultColumns(*fields_of_)) {
+    if (!absl::c_linear_search(hidden_, column)) columns_.push_back(column);
+  }
+  table_.reset();
+}
+
+template <typename Page, typename Entry>
+std::vector<Column> FieldPrinter<Page, Entry>::Headings() const {
   std::vector<Column> headings;
-  if (endpoints) headings.push_back({"ENDPOINT"});
-  for (const FieldColumn<Entry>* column : columns) {
+  if (endpoints_) headings.push_back({"ENDPOINT"});
+  for (const FieldColumn<Entry>* column : columns_) {
     headings.push_back(column->column);
   }
   return headings;
@@ -199,6 +243,8 @@ std::string FieldPrinter<Page, Entry>::Format(const Page& page,
                                               const std::string& endpoint) {
   if (json_) return FormatJson(page, endpoint);
   if (view.names != nullptr) FindNames(page, view.names);
+  ShowColumns(page);
+  if (!table_) table_.emplace(Headings(), style_);
   std::vector<Row> rows;
   for (const Entry& entry : (page.*fields_of_->entries)()) {
     Row& row = rows.emplace_back();
@@ -207,7 +253,7 @@ std::string FieldPrinter<Page, Entry>::Format(const Page& page,
       row.push_back(column->cell(entry, view));
     }
   }
-  return table_.Format(rows);
+  return table_->Format(rows);
 }
 
 template <typename Page, typename Entry>

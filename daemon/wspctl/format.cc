@@ -11,11 +11,10 @@
 #include "absl/strings/string_view.h"
 #include "daemon/base/escape.h"
 #include "daemon/wspctl/address_text.h"
-#include "daemon/wspctl/daemon_address.h"
+#include "daemon/wspctl/client_table.h"
 #include "daemon/wspctl/event_names.h"
 #include "daemon/wspctl/json.h"
 #include "daemon/wspctl/socket_table.h"
-#include "daemon/wspctl/table.h"
 #include "daemon/wspctl/value_text.h"
 
 namespace wspd {
@@ -49,98 +48,19 @@ std::string Rates(const wsp::v1::GetServerInfoResponse& info,
                        });
 }
 
-std::string UserText(const wsp::v1::Client& client, const CellView& view) {
-  return view.names == nullptr ? absl::StrCat(client.uid())
-                               : view.names->User(client.uid());
-}
-
-// As much of it as `podman ps` and `docker ps` show.
-std::string ContainerText(const wsp::v1::Client& client) {
-  constexpr size_t kDigits = 12;
-  return client.container_id().empty()
-             ? kNothing
-             : Escape(client.container_id().substr(0, kDigits));
-}
-
-// What FormatClients shows beside what there always is.
-struct ClientColumns {
-  bool endpoint = false;
-  bool container = false;
-};
-
-ClientColumns ColumnsFor(const std::vector<ClientList>& lists) {
-  ClientColumns columns;
-  for (const ClientList& list : lists) {
-    columns.endpoint = columns.endpoint || !list.endpoint.empty();
-    for (const wsp::v1::Client& client : list.response.clients()) {
-      columns.container = columns.container || !client.container_id().empty();
-    }
-  }
-  return columns;
-}
-
-std::vector<Column> HeadingsOf(const ClientColumns& columns) {
-  std::vector<Column> headings;
-  if (columns.endpoint) headings.push_back({"ENDPOINT"});
-  headings.insert(headings.end(),
-                  {{"CLIENT", true}, {"PID", true}, {"UID", true}});
-  if (columns.container) headings.push_back({"CONTAINER"});
-  headings.insert(headings.end(), {{"KIND"},
-                                   {"WIRE"},
-                                   {"STARTUPS", true},
-                                   {"SOCKETS", true},
-                                   {"PENDING", true},
-                                   {"ATTACHED", true},
-                                   {"LAST CALL", true},
-                                   {"COMMAND", false, true}});
-  return headings;
-}
-
-Row ClientRow(const wsp::v1::Client& client, const std::string& endpoint,
-              const ClientColumns& columns, const CellView& view) {
-  Row row;
-  if (columns.endpoint) row.push_back(endpoint);
-  row.insert(row.end(),
-             {absl::StrCat(client.client_id()),
-              client.pid() == 0 ? kNothing : absl::StrCat(client.pid()),
-              UserText(client, view)});
-  if (columns.container) row.push_back(ContainerText(client));
-  row.insert(
-      row.end(),
-      {ShortName(wsp::v1::Personality_Name(client.personality()),
-                 "PERSONALITY_"),
-       VersionText(client.version()), absl::StrCat(client.startups()),
-       absl::StrCat(client.sockets()), absl::StrCat(client.pending_calls()),
-       AgeSince(client.attached_at_ns(), view.now),
-       AgeSince(client.last_call_at_ns(), view.now), CommandText(client)});
-  return row;
-}
-
 }  // namespace
 
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
                           const CellView& view, TextStyle style) {
-  return FormatClients(std::vector<ClientList>{{"", response}}, view, style);
-}
-
-std::string FormatClients(const std::vector<ClientList>& lists,
-                          const CellView& view, TextStyle style) {
-  const ClientColumns columns = ColumnsFor(lists);
-  std::vector<Row> rows;
-  for (const ClientList& list : lists) {
-    for (const wsp::v1::Client& client : list.response.clients()) {
-      rows.push_back(ClientRow(client, list.endpoint, columns, view));
-    }
-  }
-  return Table(HeadingsOf(columns), style).Format(rows);
+  return ClientPrinter(ClientTable(), false, style).Format(response, view);
 }
 
 std::string FormatClient(const wsp::v1::Client& client,
                          const wsp::v1::Limits& limits, const CellView& view) {
   return FormatLines({
       {"client", absl::StrCat(client.client_id())},
-      {"pid", client.pid() == 0 ? kNothing : absl::StrCat(client.pid())},
-      {"uid", UserText(client, view)},
+      {"pid", PidText(client.pid())},
+      {"uid", UserText(client.uid(), view)},
       {"gid", absl::StrCat(client.gid())},
       {"command", absl::StrJoin(client.command_line(), " ")},
       {"executable", client.executable()},
@@ -208,15 +128,9 @@ std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
 }
 
 std::string FormatClientsJson(const wsp::v1::ListClientsResponse& response) {
-  return FormatClientsJson(std::vector<ClientList>{{"", response}});
-}
-
-std::string FormatClientsJson(const std::vector<ClientList>& lists) {
   std::string text;
-  for (const ClientList& list : lists) {
-    for (const wsp::v1::Client& client : list.response.clients()) {
-      absl::StrAppend(&text, WithEndpoint(ToJson(client), list.endpoint), "\n");
-    }
+  for (const wsp::v1::Client& client : response.clients()) {
+    absl::StrAppend(&text, ToJson(client), "\n");
   }
   return text;
 }

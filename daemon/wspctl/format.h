@@ -2,7 +2,6 @@
 #define WSPD_DAEMON_WSPCTL_FORMAT_H_
 
 #include <string>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "daemon/wspctl/field_table.h"
@@ -15,17 +14,7 @@ namespace wspd {
 // from a client is escaped, so that it can't reach the terminal. Every function
 // returns whole lines.
 
-// What one daemon has.
-struct ClientList {
-  // As it was named; empty: the one on this system.
-  std::string endpoint;
-  wsp::v1::ListClientsResponse response;
-};
-
 std::string FormatClients(const wsp::v1::ListClientsResponse& response,
-                          const CellView& view, TextStyle style = TextStyle());
-// Those of several, with a column of their endpoints if these have names.
-std::string FormatClients(const std::vector<ClientList>& lists,
                           const CellView& view, TextStyle style = TextStyle());
 // All of one client but its sockets, a line each.
 std::string FormatClient(const wsp::v1::Client& client,
@@ -38,7 +27,6 @@ std::string FormatInfo(const wsp::v1::GetServerInfoResponse& info,
 // One object a line, snake_case, every field present; addresses as by
 // FormatAddress.
 std::string FormatClientsJson(const wsp::v1::ListClientsResponse& response);
-std::string FormatClientsJson(const std::vector<ClientList>& lists);
 // {"client":{...},"sockets":[...],"names":[...]}
 std::string FormatClientJson(const wsp::v1::Client& client,
                              const wsp::v1::ListSocketsResponse& sockets,

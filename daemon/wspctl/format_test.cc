@@ -9,6 +9,7 @@
 #include "absl/synchronization/notification.h"
 #include "daemon/base/steady_time.h"
 #include "daemon/wspctl/address_text.h"
+#include "daemon/wspctl/client_table.h"
 #include "daemon/wspctl/names.h"
 #include "daemon/wspctl/socket_table.h"
 #include "daemon/wspctl/value_text.h"
@@ -19,6 +20,7 @@ namespace wspd {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -101,6 +103,44 @@ TEST(FormatClientsTest, ContainersAreShownWhereThereAreAny) {
               HasSubstr("container             " + id + "\n"));
   EXPECT_THAT(FormatClientsJson(response),
               HasSubstr("\"container_id\":\"" + id + "\""));
+}
+
+TEST(FormatClientsTest, AContainerOnALaterPageAddsItsColumn) {
+  ClientPrinter printer(ClientTable(), false, TextStyle());
+  EXPECT_THAT(printer.needed_fields(), Contains("container_id"));
+  wsp::v1::ListClientsResponse page;
+  page.add_clients()->set_pid(11);
+  EXPECT_THAT(printer.Format(page, kNow), HasSubstr("  PID  UID  KIND  "));
+  EXPECT_THAT(printer.Format(page, kNow), Not(HasSubstr("PID")));
+  page.mutable_clients(0)->set_container_id(std::string(64, '7'));
+  EXPECT_THAT(printer.Format(page, kNow),
+              AllOf(HasSubstr("  PID  UID  CONTAINER     KIND  "),
+                    HasSubstr("   11    0  777777777777  -     ")));
+  page.mutable_clients(0)->clear_container_id();
+  EXPECT_THAT(printer.Format(page, kNow),
+              AllOf(HasSubstr("   11    0  -             -     "),
+                    Not(HasSubstr("CONTAINER"))));
+}
+
+TEST(FormatClientsTest, EveryFieldHasAColumn) {
+  wsp::v1::ListClientsResponse response;
+  auto* client = response.add_clients();
+  client->set_cgroup("/a\nb");
+  client->set_executable("/bin/x");
+  client->set_client_name("\x1b[2J");
+  client->set_kept_result_bytes(7);
+  EXPECT_EQ(ClientPrinter::Create(ClientTable(),
+                                  {"kept_result_bytes", "cgroup", "client_name",
+                                   "container_id", "command_line"},
+                                  false, TextStyle())
+                ->Format(response, kNow),
+            "KEPT  CONTROL GROUP  CALLS ITSELF  CONTAINER  COMMAND\n"
+            "   7  /a\\nb          \\x1b[2J       -          /bin/x\n");
+  const auto* type = wsp::v1::Client::descriptor();
+  for (int i = 0; i < type->field_count(); ++i) {
+    EXPECT_NE(ClientTable().Find(type->field(i)->name()), nullptr)
+        << type->field(i)->name();
+  }
 }
 
 TEST(FormatClientsTest, AClientsWordsCannotReachTheTerminal) {

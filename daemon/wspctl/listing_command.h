@@ -22,6 +22,29 @@
 
 namespace wspd {
 
+// Of which users, for the `uids` of a request.
+template <typename Request>
+Option UsersOption(Request* request) {
+  return {"--uid", "USERS", "of these, by name or number, separated by commas",
+          [request](absl::string_view value) {
+            const auto uids = ParseUsers(value);
+            if (!uids.ok()) return uids.status();
+            for (const uint32_t uid : *uids) request->add_uids(uid);
+            return absl::OkStatus();
+          }};
+}
+
+// Words that are processes, for the `pids` of a request.
+template <typename Request>
+absl::Status TakePids(const std::vector<std::string>& words, Request* request) {
+  for (const std::string& word : words) {
+    const auto pid = ParsePid(word);
+    if (!pid.ok()) return pid.status();
+    request->add_pids(*pid);
+  }
+  return absl::OkStatus();
+}
+
 // A command that lists what daemons have: fetches and prints page by page, so
 // that neither side holds more at a time. Which entries is what its class says
 // in request_.

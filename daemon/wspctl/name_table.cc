@@ -42,14 +42,13 @@ std::vector<FieldColumn<LookedUpName>> Columns() {
        {"PID", true},
        {},
        [](const LookedUpName& name, const CellView&) {
-         return Cell(name.pid() == 0 ? kNothing : absl::StrCat(name.pid()));
+         return Cell(PidText(name.pid()));
        }},
       {"uid",
        {"UID", true},
        {},
        [](const LookedUpName& name, const CellView& view) {
-         return Cell(view.names == nullptr ? absl::StrCat(name.uid())
-                                           : view.names->User(name.uid()));
+         return Cell(UserText(name.uid(), view));
        }},
       {"name",
        {"NAME", false, true},

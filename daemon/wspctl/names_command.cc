@@ -6,7 +6,6 @@
 #include "absl/strings/string_view.h"
 #include "daemon/wspctl/admin_client.h"
 #include "daemon/wspctl/name_table.h"
-#include "daemon/wspctl/values.h"
 
 namespace wspd {
 namespace {
@@ -21,13 +20,7 @@ NamesCommand::NamesCommand()
 
 std::vector<Option> NamesCommand::options() {
   std::vector<Option> options = {
-      {"--uid", "USERS", "of these, by name or number, separated by commas",
-       [this](absl::string_view value) {
-         const auto uids = ParseUsers(value);
-         if (!uids.ok()) return uids.status();
-         for (const uint32_t uid : *uids) request_.add_uids(uid);
-         return absl::OkStatus();
-       }},
+      UsersOption(&request_),
       // The daemon says what is wrong with one of these.
       {"--host", "HOST",
        "such names, or canonical ones, as rules have them: example.com, "
@@ -48,12 +41,7 @@ std::vector<Option> NamesCommand::options() {
 }
 
 absl::Status NamesCommand::TakeWords(const std::vector<std::string>& words) {
-  for (const std::string& word : words) {
-    const auto pid = ParsePid(word);
-    if (!pid.ok()) return pid.status();
-    request_.add_pids(*pid);
-  }
-  return absl::OkStatus();
+  return TakePids(words, &request_);
 }
 
 }  // namespace wspd

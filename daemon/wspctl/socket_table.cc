@@ -75,14 +75,13 @@ std::vector<SocketColumn> Columns() {
        {"PID", true},
        {},
        [](const Socket& socket, const CellView&) {
-         return Cell(socket.pid() == 0 ? kNothing : absl::StrCat(socket.pid()));
+         return Cell(PidText(socket.pid()));
        }},
       {"uid",
        {"UID", true},
        {},
        [](const Socket& socket, const CellView& view) {
-         return Cell(view.names == nullptr ? absl::StrCat(socket.uid())
-                                           : view.names->User(socket.uid()));
+         return Cell(UserText(socket.uid(), view));
        }},
       {"socket_id",
        {"SOCKET"},

@@ -16,13 +16,6 @@ using ::wsp::v1::ListSocketsRequest;
 
 constexpr uint32_t kPageSize = 2000;
 
-absl::Status TakeUids(absl::string_view names, ListSocketsRequest* request) {
-  const auto uids = ParseUsers(names);
-  if (!uids.ok()) return uids.status();
-  for (const uint32_t uid : *uids) request->add_uids(uid);
-  return absl::OkStatus();
-}
-
 absl::Status TakePlanes(absl::string_view names, ListSocketsRequest* request) {
   for (const absl::string_view name : absl::StrSplit(names, ',')) {
     wsp::v1::Plane plane = wsp::v1::PLANE_UNSPECIFIED;
@@ -79,8 +72,7 @@ Option PortOption(const char* name, const char* help,
 
 std::vector<Option> SocketFilterOptions(ListSocketsRequest* request) {
   return {
-      {"--uid", "USERS", "of these, by name or number, separated by commas",
-       [request](absl::string_view value) { return TakeUids(value, request); }},
+      UsersOption(request),
       {"--plane", "PLANES", "on these: forwarded,relayed,lent",
        [request](absl::string_view value) {
          return TakePlanes(value, request);

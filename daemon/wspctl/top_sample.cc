@@ -8,6 +8,8 @@ namespace wspd {
 namespace {
 
 // As large as they come: the daemon looks at all sockets for each page.
+// A client may have some kilobytes of arguments.
+constexpr uint32_t kClientsPerPage = 1000;
 constexpr uint32_t kPageSize = 10000;
 
 // All fields but that for which the kernel would be asked about each socket.
@@ -30,11 +32,16 @@ absl::StatusOr<TopSample> TakeTopSample(AdminClient* client) {
   auto info = client->GetServerInfo();
   if (!info.ok()) return info.status();
   sample.info = *std::move(info);
-  auto clients = client->ListClients();
-  if (!clients.ok()) return clients.status();
-  for (wsp::v1::Client& one : *clients->mutable_clients()) {
-    sample.clients.push_back(std::move(one));
-  }
+  wsp::v1::ListClientsRequest of_clients;
+  of_clients.set_page_size(kClientsPerPage);
+  do {
+    auto page = client->ListClients(of_clients);
+    if (!page.ok()) return page.status();
+    for (wsp::v1::Client& one : *page->mutable_clients()) {
+      sample.clients.push_back(std::move(one));
+    }
+    of_clients.set_page_token(page->next_page_token());
+  } while (!of_clients.page_token().empty());
   wsp::v1::ListSocketsRequest request;
   request.set_page_size(kPageSize);
   AskForFields(&request);

@@ -14,6 +14,8 @@
 
 namespace wspd {
 
+std::string PidText(int pid) { return pid == 0 ? kNothing : absl::StrCat(pid); }
+
 std::string ShortName(absl::string_view name, absl::string_view prefix) {
   absl::ConsumePrefix(&name, prefix);
   return name.empty() || name == "UNSPECIFIED" ? kNothing

@@ -16,6 +16,9 @@ namespace wspd {
 // What stands where there is nothing.
 inline constexpr char kNothing[] = "-";
 
+// kNothing of a process that the daemon can't see.
+std::string PidText(int pid);
+
 // "PERSONALITY_WINSOCK" as "winsock".
 std::string ShortName(absl::string_view name, absl::string_view prefix);
 

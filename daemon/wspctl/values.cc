@@ -43,6 +43,13 @@ absl::StatusOr<std::vector<uint32_t>> ParseUsers(absl::string_view text) {
   return uids;
 }
 
+absl::StatusOr<uint64_t> ParseClientNumber(absl::string_view text) {
+  uint64_t client = 0;
+  if (absl::SimpleAtoi(text, &client) && client != 0) return client;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", text, "\" is no client's number, as \"clients\" shows it"));
+}
+
 absl::StatusOr<SocketName> ParseSocketName(absl::string_view text) {
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(text, absl::MaxSplits('/', 1));

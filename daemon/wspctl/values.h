@@ -22,6 +22,9 @@ absl::Status ParseNumber(absl::string_view text, absl::string_view what,
 // Names or numbers of users, separated by commas.
 absl::StatusOr<std::vector<uint32_t>> ParseUsers(absl::string_view text);
 
+// A client's number, as `clients` shows it.
+absl::StatusOr<uint64_t> ParseClientNumber(absl::string_view text);
+
 // A socket as `sockets` shows it: by its number or its cookie, the other is 0.
 struct SocketName {
   // 0: not said.

@@ -26,6 +26,11 @@ std::vector<Option> WatchCommand::options() {
        [this](absl::string_view value) { return TakeFrom(value); }},
       {"--uid", "USER", "of this one, by name or number",
        [this](absl::string_view value) { return TakeUid(value); }},
+      {"--client", "CLIENT", "of this one, by its number",
+       [this](absl::string_view value) {
+         const auto client = ParseClientNumber(value);
+         return client.ok() ? TakeClient(*client) : client.status();
+       }},
       {"--id", "SOCKET",
        "of this one, as \"sockets\" shows it, and of what it accepts",
        [this](absl::string_view value) { return TakeSocket(value); }},
@@ -75,9 +80,19 @@ absl::Status WatchCommand::TakeUid(absl::string_view user) {
 absl::Status WatchCommand::TakeSocket(absl::string_view name) {
   const auto socket = ParseSocketName(name);
   if (!socket.ok()) return socket.status();
-  request_.set_client_id(socket->client_id);
   request_.set_socket_id(socket->socket_id);
   request_.set_cookie(socket->cookie);
+  return socket->client_id == 0 ? absl::OkStatus()
+                                : TakeClient(socket->client_id);
+}
+
+absl::Status WatchCommand::TakeClient(uint64_t client_id) {
+  if (request_.client_id() != 0 && request_.client_id() != client_id) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("of which client, ", request_.client_id(), " or ",
+                     client_id, "? There may be one"));
+  }
+  request_.set_client_id(client_id);
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_WSPCTL_WATCH_COMMAND_H_
 #define WSPD_DAEMON_WSPCTL_WATCH_COMMAND_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ class WatchCommand : public Command {
   absl::Status TakeFrom(absl::string_view number);
   absl::Status TakeUid(absl::string_view user);
   absl::Status TakeSocket(absl::string_view name);
+  absl::Status TakeClient(uint64_t client_id);
 
   wsp::v1::WatchEventsRequest request_;
   // What is said of sockets as `sockets` says it.

@@ -85,6 +85,50 @@ TEST_F(WspctlTest, ListsClientsAndSockets) {
   EXPECT_EQ(Run({"sockets", "22", "--json"}).out, "");
 }
 
+TEST_F(WspctlTest, ListsClientsByPagesThatAreOneTable) {
+  for (int i = 0; i < 25; ++i) inventory_.AddClient(100 + i, 22, 70002);
+  StartServer();
+  const Result whole = Run({"clients"});
+  EXPECT_EQ(std::count(whole.out.begin(), whole.out.end(), '\n'), 28);
+  EXPECT_EQ(Run({"clients", "--page-size=10"}).out, whole.out);
+  EXPECT_EQ(Run({"--json", "clients", "--page-size=1"}).out,
+            Run({"--json", "clients"}).out);
+}
+
+TEST_F(WspctlTest, ListsTheFieldsAndClientsThatAreAskedFor) {
+  wsp::v1::Client client;
+  client.set_client_id(7);
+  client.set_pid(77);
+  client.set_cgroup("/a/b");
+  client.set_container_id(std::string(64, 'c'));
+  client.set_executable("/bin/x");
+  client.set_personality(wsp::v1::PERSONALITY_LINUX);
+  inventory_.AddClient(client);
+  StartServer();
+  EXPECT_EQ(Run({"clients", "--fields=uid,client_id", "--uid=0,70001"}).out,
+            "  UID  CLIENT\n"
+            "70001       1\n"
+            "    0       7\n");
+  for (const std::vector<std::string>& filter :
+       {std::vector<std::string>{"--uid=0"},
+        {"--client=7"},
+        {"--cgroup=/a"},
+        {"--container=CCCCCCCCCCCC"},
+        {"--executable=/bin/x"},
+        {"--kind=linux"},
+        {"77"},
+        {"77", "11", "--uid=0"}}) {
+    std::vector<std::string> words = {"--json", "clients", "--fields=pid"};
+    words.insert(words.end(), filter.begin(), filter.end());
+    EXPECT_EQ(Run(words).out, "{\"pid\":77}\n") << filter[0];
+  }
+  EXPECT_EQ(Run({"--json", "clients", "--fields=pid", "22", "11"}).out,
+            "{\"pid\":11}\n{\"pid\":22}\n");
+  const Result wrong = Run({"clients", "--cgroup=a"});
+  EXPECT_EQ(wrong.code, kExitFailed);
+  EXPECT_THAT(wrong.err, HasSubstr("cgroup is \"a\""));
+}
+
 TEST_F(WspctlTest, ListsNames) {
   inventory_.AddName(1, 11, 70001, "a.example");
   inventory_.AddName(2, 22, 70002, "b.example");

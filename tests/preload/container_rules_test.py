@@ -7,7 +7,6 @@ Usage: container_rules_test.py WSPRUN WSPD WSPCTL WSPCAT --plane=auto
 
 import json
 import os
-import secrets
 import subprocess
 import sys
 import unittest
@@ -15,59 +14,16 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import preload_case  # noqa: E402
 import rules_case  # noqa: E402
+import control_group  # noqa: E402
 
 FAR, NEAR = rules_case.FAR, rules_case.NEAR
-
-
-def unified_hierarchy():
-    """Where the control group of this process is in the file system, and its
-    path as /proc/PID/cgroup has it."""
-    with open("/proc/self/cgroup", encoding="ascii") as file:
-        own = next(line[3:].rstrip("\n") for line in file
-                   if line.startswith("0::"))
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        for line in file:
-            fields, _, kind = line.partition(" - ")
-            root, point = fields.split()[3:5]
-            if kind.split()[0] == "cgroup2" and root == "/":
-                return point + own.rstrip("/"), own.rstrip("/")
-    raise OSError("no unified hierarchy of control groups is mounted")
-
-
-class ControlGroup:
-    """One with groups of containers in it; each goes when it is empty."""
-
-    def __init__(self):
-        folder, path = unified_hierarchy()
-        name = f"wspd-test-{os.getpid()}.slice"
-        self.folder = os.path.join(folder, name)
-        self.path = f"{path}/{name}"
-        self.containers = []
-        os.mkdir(self.folder)
-
-    def add(self, prefix):
-        """A container's id."""
-        container = secrets.token_hex(32)
-        folder = os.path.join(self.folder, f"{prefix}-{container}.scope")
-        os.mkdir(folder)
-        self.containers.append(folder)
-        return container
-
-    def launcher(self, container):
-        """The command that runs a program in it."""
-        folder, = [folder for folder in self.containers if container in folder]
-        return ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', folder]
-
-    def close(self):
-        for folder in (*self.containers, self.folder):
-            os.rmdir(folder)
 
 
 class ContainerRulesTest(rules_case.RulesCase):
 
     def setUp(self):
         try:
-            self.group = ControlGroup()
+            self.group = control_group.ControlGroup()
         except OSError as error:
             print(f"skipped: no control groups can be made here: {error}",
                   flush=True)

@@ -46,6 +46,12 @@ expect --host in wspctl names --
 expect --json in wspctl --
 expect --peer-port in wspctl sockets --
 expect --peer-port not-in wspctl clients --
+expect --container in wspctl clients --
+expect --fields in wspctl clients --
+expect --client in wspctl watch --
+expect winsock in wspctl clients --kind w
+expect winsock not-in wspctl watch --kind w
+expect a_file in wspctl clients --executable a
 expect always in wspctl --color a
 expect a_file in wspctl --socket a
 expect relayed in wspctl sockets --plane re
