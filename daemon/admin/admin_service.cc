@@ -203,8 +203,7 @@ absl::StatusOr<wsp::v1::ListNamesResponse> AdminService::ListNames(
   const auto query = NameQuery::Parse(request);
   if (!query.ok()) return query.status();
   InventoryFilter filter = VisibleTo(caller);
-  filter.client_id = request.client_id();
-  if (request.pids_size() == 1) filter.pid = request.pids(0);
+  query->Narrow(&filter);
   wsp::v1::ListNamesResponse response =
       query->Answer(inventory_->ListNames(filter));
   for (wsp::v1::LookedUpName& name : *response.mutable_names()) {

@@ -1,6 +1,7 @@
 #ifndef WSPD_DAEMON_ADMIN_INVENTORY_H_
 #define WSPD_DAEMON_ADMIN_INVENTORY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -21,6 +22,10 @@ struct InventoryFilter {
   // Whether Socket.tcp is wanted, for which the kernel has to be asked about
   // each connection, beside whoever uses it.
   bool with_tcp = false;
+  // Of names: those with a higher number, and at least the first so many of
+  // these, if there are any more; 0: all.
+  uint64_t after_number = 0;
+  size_t most_names = 0;
 
   bool Matches(int of_pid, uint32_t of_uid, uint64_t of_client_id) const {
     return (pid == 0 || pid == of_pid) && (!uid || *uid == of_uid) &&

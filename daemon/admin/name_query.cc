@@ -46,6 +46,21 @@ absl::StatusOr<NameQuery> NameQuery::Parse(
   return query;
 }
 
+size_t NameQuery::page_size() const {
+  return std::min(request_.page_size(), kMostPerPage);
+}
+
+void NameQuery::Narrow(InventoryFilter* filter) const {
+  filter->client_id = request_.client_id();
+  if (request_.pids_size() == 1) filter->pid = request_.pids(0);
+  filter->after_number = after_.value_or(0);
+  // Of what only Matches() knows it can't be told how much makes a page.
+  const bool knows_all = (request_.pids().empty() || filter->pid != 0) &&
+                         request_.uids().empty() && !host_ && !network_;
+  // One more says that there is another page.
+  if (knows_all && page_size() != 0) filter->most_names = page_size() + 1;
+}
+
 bool NameQuery::Matches(const LookedUpName& name) const {
   return IsWanted(request_.pids(), name.pid()) &&
          IsWanted(request_.uids(), name.uid()) &&
@@ -68,7 +83,7 @@ wsp::v1::ListNamesResponse NameQuery::Answer(
     return a->number() < b->number();
   });
   wsp::v1::ListNamesResponse response;
-  const size_t most = std::min(request_.page_size(), kMostPerPage);
+  const size_t most = page_size();
   if (most != 0 && found.size() > most) {
     found.resize(most);
     response.set_next_page_token(absl::StrCat(found.back()->number()));

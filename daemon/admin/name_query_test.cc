@@ -1,6 +1,7 @@
 #include "daemon/admin/name_query.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -111,6 +112,47 @@ TEST(NameQueryTest, PagesLeaveNoneOutThatStays) {
   page = Ask(request, {Name(5, "e"), Name(3, "c")});
   EXPECT_THAT(Numbers(page), ElementsAre(5));
   EXPECT_EQ(page.next_page_token(), "");
+}
+
+TEST(NameQueryTest, APageOfAllNeedsNoMoreThanThat) {
+  const auto narrowed = [](const ListNamesRequest& request) {
+    InventoryFilter filter;
+    filter.uid = 70001;
+    NameQuery::Parse(request)->Narrow(&filter);
+    EXPECT_EQ(filter.uid, 70001u);
+    return filter;
+  };
+  ListNamesRequest request;
+  EXPECT_EQ(narrowed(request).most_names, 0u);
+  request.set_page_size(5);
+  request.set_page_token("12");
+  request.set_client_id(3);
+  request.add_pids(11);
+  InventoryFilter filter = narrowed(request);
+  EXPECT_EQ(filter.after_number, 12u);
+  EXPECT_EQ(filter.most_names, 6u);
+  EXPECT_EQ(filter.client_id, 3u);
+  EXPECT_EQ(filter.pid, 11);
+  // How many of others make one isn't known.
+  request.set_pids(0, 0);
+  EXPECT_EQ(narrowed(request).most_names, 0u);
+  request.set_pids(0, 11);
+  request.add_pids(22);
+  filter = narrowed(request);
+  EXPECT_EQ(filter.most_names, 0u);
+  EXPECT_EQ(filter.pid, 0);
+  EXPECT_EQ(filter.after_number, 12u);
+  for (const auto& set :
+       {std::function<void(ListNamesRequest*)>(
+            [](ListNamesRequest* one) { one->add_uids(1000); }),
+        {[](ListNamesRequest* one) { one->set_host("a.example"); }},
+        {[](ListNamesRequest* one) { one->set_network("192.0.2.1"); }}}) {
+    request.clear_pids();
+    EXPECT_EQ(narrowed(request).most_names, 6u);
+    ListNamesRequest other = request;
+    set(&other);
+    EXPECT_EQ(narrowed(other).most_names, 0u);
+  }
 }
 
 TEST(NameQueryTest, OnlyTheFieldsThatAreWanted) {

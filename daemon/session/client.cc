@@ -281,9 +281,10 @@ void Client::Describe(wsp::v1::Client* out) const {
   for (const auto& attachment : all) attachment->Describe(out);
 }
 
-void Client::DescribeNames(std::vector<wsp::v1::LookedUpName>* out) const {
+void Client::DescribeNames(uint64_t after, uint64_t last,
+                           std::vector<wsp::v1::LookedUpName>* out) const {
   if (names_ == nullptr) return;
-  for (const LookedUpName& name : names_->List()) {
+  for (const LookedUpName& name : names_->List(after, last)) {
     wsp::v1::LookedUpName& entry = out->emplace_back();
     DescribeName(name, &entry);
     entry.set_client_id(id_);

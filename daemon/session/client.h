@@ -152,7 +152,9 @@ class Client {
 
   // For listings.
   void Describe(wsp::v1::Client* out) const;
-  void DescribeNames(std::vector<wsp::v1::LookedUpName>* out) const;
+  // Those with numbers above `after` and up to `last`.
+  void DescribeNames(uint64_t after, uint64_t last,
+                     std::vector<wsp::v1::LookedUpName>* out) const;
 
  private:
   bool HasLocked(const Attachment* attachment) const

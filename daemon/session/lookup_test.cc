@@ -125,7 +125,7 @@ TEST_F(LookupTest, WhatWasLookedUpIsRemembered) {
   Look(harness_->Attach(), 1, Host("f"));
 
   std::vector<wsp::v1::LookedUpName> names;
-  harness_->client()->DescribeNames(&names);
+  harness_->client()->DescribeNames(0, UINT64_MAX, &names);
   ASSERT_THAT(names, SizeIs(2));
   EXPECT_EQ(names[0].name(), "f");
   EXPECT_EQ(names[0].canonical_name(), "files.example");

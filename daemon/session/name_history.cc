@@ -107,17 +107,28 @@ void ClientNames::Note(absl::string_view name, int family, uint32_t wsa_error,
   record.address_count = kept.address_count;
 }
 
-std::vector<LookedUpName> ClientNames::List() const {
+std::vector<LookedUpName> ClientNames::List(uint64_t after,
+                                            uint64_t last) const {
   std::vector<LookedUpName> names;
   {
     absl::MutexLock lock(&history_->mu_);
-    names.reserve(entries_.size());
-    for (const auto& [key, entry] : entries_) names.push_back(entry->name);
+    for (const auto& [key, entry] : entries_) {
+      const LookedUpName& name = entry->name;
+      if (name.number > after && name.number <= last) names.push_back(name);
+    }
   }
   absl::c_sort(names, [](const LookedUpName& one, const LookedUpName& other) {
     return one.number < other.number;
   });
   return names;
+}
+
+void ClientNames::AddNumbers(uint64_t after,
+                             std::vector<uint64_t>* numbers) const {
+  absl::MutexLock lock(&history_->mu_);
+  for (const auto& [key, entry] : entries_) {
+    if (entry->name.number > after) numbers->push_back(entry->name.number);
+  }
 }
 
 }  // namespace wspd

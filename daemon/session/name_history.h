@@ -113,8 +113,11 @@ class ClientNames {
   void Note(absl::string_view name, int family, uint32_t wsa_error,
             const LookupAnswer& answer, absl::Time now);
 
-  // By their numbers.
-  std::vector<LookedUpName> List() const;
+  // Those with numbers above `after` and up to `last`, by their numbers.
+  std::vector<LookedUpName> List(uint64_t after = 0,
+                                 uint64_t last = UINT64_MAX) const;
+  // The numbers above `after`, in no order.
+  void AddNumbers(uint64_t after, std::vector<uint64_t>* numbers) const;
 
  private:
   friend class NameHistory;

@@ -5,6 +5,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -33,6 +36,21 @@ std::string RandomBytes() {
 bool Matches(const InventoryFilter& filter, const Client& client) {
   const PeerIdentity& identity = client.identity();
   return filter.Matches(identity.pid, identity.uid, client.id());
+}
+
+// The highest number of the first `count` names above `after`, UINT64_MAX if
+// there are no more of them.
+uint64_t LastOfFirst(size_t count,
+                     const std::vector<std::shared_ptr<Client>>& clients,
+                     uint64_t after) {
+  std::vector<uint64_t> numbers;
+  for (const auto& client : clients) {
+    client->names()->AddNumbers(after, &numbers);
+  }
+  if (numbers.size() <= count) return UINT64_MAX;
+  const auto last = numbers.begin() + static_cast<ptrdiff_t>(count) - 1;
+  std::nth_element(numbers.begin(), last, numbers.end());
+  return *last;
 }
 
 void FillLimits(const SessionLimits& limits, wsp::v1::Limits* out) {
@@ -497,10 +515,25 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(
 
 std::vector<wsp::v1::LookedUpName> Registry::ListNames(
     const InventoryFilter& filter) const {
+  std::vector<std::shared_ptr<Client>> wanted = clients();
+  wanted.erase(std::remove_if(wanted.begin(), wanted.end(),
+                              [&filter](const std::shared_ptr<Client>& client) {
+                                return client->names() == nullptr ||
+                                       !Matches(filter, *client);
+                              }),
+               wanted.end());
   std::vector<wsp::v1::LookedUpName> out;
-  for (const auto& client : clients()) {
-    if (Matches(filter, *client)) client->DescribeNames(&out);
-  }
+  uint64_t after = filter.after_number;
+  uint64_t last = 0;
+  // Again if some of the first were forgotten before they were described.
+  do {
+    last = UINT64_MAX;
+    if (filter.most_names != 0) {
+      last = LastOfFirst(filter.most_names - out.size(), wanted, after);
+    }
+    for (const auto& client : wanted) client->DescribeNames(after, last, &out);
+    after = last;
+  } while (last != UINT64_MAX && out.size() < filter.most_names);
   return out;
 }
 

@@ -26,6 +26,8 @@ namespace wspd {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 using wsp::v1::Hello;
 using wsp::v1::Welcome;
 
@@ -331,6 +333,34 @@ TEST_F(RegistryTest, TheListingsLeaveOutWhatTheFilterDoes) {
     EXPECT_EQ(registry_->ListClients(filter).size(), count);
     EXPECT_EQ(registry_->ListSockets(filter).size(), count);
   }
+}
+
+TEST_F(RegistryTest, OfNamesTheFirstAreListedWhosesoeverTheyAre) {
+  Make();
+  const Attached clients[] = {Attach(ProcessOf(1)), Attach(ProcessOf(2))};
+  for (int i = 0; i < 10; ++i) {
+    clients[i % 2].attachment->client()->names()->Note(
+        absl::StrCat(i, ".example"), AF_UNSPEC, 0, {}, absl::Now());
+  }
+  const auto numbers = [this](const InventoryFilter& filter) {
+    std::vector<uint64_t> listed;
+    for (const auto& name : registry_->ListNames(filter)) {
+      listed.push_back(name.number());
+    }
+    return listed;
+  };
+  InventoryFilter filter;
+  EXPECT_THAT(numbers(filter), SizeIs(10));
+  filter.most_names = 3;
+  EXPECT_THAT(numbers(filter), UnorderedElementsAre(1, 2, 3));
+  filter.after_number = 3;
+  EXPECT_THAT(numbers(filter), UnorderedElementsAre(4, 5, 6));
+  filter.after_number = 8;
+  EXPECT_THAT(numbers(filter), UnorderedElementsAre(9, 10));
+  filter = OfPid(2);
+  filter.most_names = 3;
+  filter.after_number = 2;
+  EXPECT_THAT(numbers(filter), UnorderedElementsAre(4, 6, 8));
 }
 
 TEST_F(RegistryTest, TheControlGroupSaysWhichContainerAClientIsIn) {
