@@ -126,13 +126,12 @@ void RelayedDatagrams::CountLocked() {
     // As many as they can be by the socket's option.
     const size_t segment = HasQuota() ? SegmentBytesOf(real_.get()) : 0;
     if (segment > 0) datagrams += counts.bytes_sent / segment;
-    CountSent(counts.bytes_sent, datagrams);
+    CountSentLocked(counts.bytes_sent, counts.sent, datagrams);
   }
   if (counts.received > 0) {
-    CountReceived(counts.bytes_received, counts.received);
+    CountReceivedLocked(counts.bytes_received, counts.received,
+                        counts.received);
   }
-  sends_.fetch_add(counts.sent, std::memory_order_relaxed);
-  receives_.fetch_add(counts.received, std::memory_order_relaxed);
   NoteError(counts.drop_error);
   if (counts.dropped == 0) return;
   CountDropped(counts.dropped - counts.dropped_received,

@@ -32,10 +32,6 @@ class RelayedDatagrams final : public RelayedSocket {
   uint64_t dropped() const override {
     return dropped_.load(std::memory_order_relaxed);
   }
-  std::optional<Operations> operations() const override {
-    return Operations{sends_.load(std::memory_order_relaxed),
-                      receives_.load(std::memory_order_relaxed)};
-  }
 
   // RelayHandler.
   void OnEvents(RelayEnd end, uint32_t events) override;
@@ -65,8 +61,6 @@ class RelayedDatagrams final : public RelayedSocket {
   void RearmLink() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   std::atomic<uint64_t> dropped_{0};
-  std::atomic<uint64_t> sends_{0};
-  std::atomic<uint64_t> receives_{0};
   // The loop's thread's own: events that nothing was done about yet, whether
   // Work() has asked for a turn, and whether one has come.
   uint32_t real_events_ = 0;

@@ -316,8 +316,8 @@ TEST_F(RelayedDatagramsTest, WhatIsDroppedIsCounted) {
   SendTo(relayed, there, "good");
   EXPECT_EQ(Receive(peer), "good");
   EXPECT_TRUE(Await([&] { return relayed.socket->dropped() == 1; }));
-  EXPECT_TRUE(Await([&] { return relayed.socket->operations()->sends == 1; }));
-  EXPECT_EQ(relayed.socket->operations()->receives, 0u);
+  EXPECT_TRUE(Await([&] { return relayed.socket->operations().sends == 1; }));
+  EXPECT_EQ(relayed.socket->operations().receives, 0u);
 }
 
 TEST_F(RelayedDatagramsTest, ManySocketsAtOnce) {

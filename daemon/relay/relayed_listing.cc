@@ -48,12 +48,11 @@ void Describe(const RelayedSocket& socket, int64_t now_ns, bool with_tcp,
   }
   out->set_active_at_ns(now_ns - report.idle_ns);
   out->set_last_errno(report.last_errno);
-  if (const auto operations = socket.operations()) {
-    out->set_sends(operations->sends);
-    out->set_receives(operations->receives);
-  } else {
-    out->set_operations_unknown(true);
-  }
+  const RelayedSocket::Operations operations = socket.operations();
+  out->set_sends(operations.sends);
+  out->set_receives(operations.receives);
+  // No other call of the program's waits in the daemon.
+  if (report.state == State::STATE_CONNECTING) out->set_pending_calls(1);
   if (report.local.port() != 0) {
     EncodeAddress(report.local, out->mutable_local());
   }

@@ -83,11 +83,56 @@ TEST_F(RelayedListingTest, TellsOfTcpAndTheLastError) {
   wsp::v1::Socket socket = Find(relayed, true);
   EXPECT_GT(socket.tcp().congestion_window(), 0u);
   EXPECT_FALSE(Find(relayed).has_tcp());
-  EXPECT_TRUE(socket.operations_unknown());
   EXPECT_EQ(socket.last_errno(), 0);
   ResetAndClose(std::move(peer));
   EXPECT_TRUE(Await([&] { return Find(relayed).last_errno() == ECONNRESET; }));
   EXPECT_FALSE(Find(relayed, true).has_tcp());
+}
+
+TEST_F(RelayedListingTest, CountsThePiecesThatItMoves) {
+  OwnedFd peer;
+  const Relayed relayed = MakeConnected(&peer);
+  wsp::v1::Socket socket = Find(relayed);
+  EXPECT_EQ(socket.sends(), 0u);
+  EXPECT_EQ(socket.receives(), 0u);
+  EXPECT_FALSE(socket.operations_unknown());
+  // Each by itself, since the one before has arrived.
+  for (const char* bytes : {"one", "two"}) {
+    Send(relayed.program.get(), bytes);
+    EXPECT_EQ(ReadBytes(peer.get(), 3), bytes);
+  }
+  Send(peer.get(), "answer");
+  EXPECT_EQ(ReadBytes(relayed.program.get(), 6), "answer");
+  EXPECT_TRUE(Await([&] { return Find(relayed).receives() == 1; }));
+  socket = Find(relayed);
+  EXPECT_EQ(socket.sends(), 2u);
+  EXPECT_EQ(socket.bytes_sent(), 6u);
+  EXPECT_EQ(socket.bytes_received(), 6u);
+}
+
+TEST_F(RelayedListingTest, AnAttemptToConnectIsPending) {
+  // Nobody answers a connection that its queue has no room for.
+  const OwnedFd full(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const NetAddress any = Loopback(0);
+  ASSERT_EQ(bind(full.get(), any.get(), any.size()), 0);
+  ASSERT_EQ(listen(full.get(), 0), 0);
+  const int port = NetAddress::LocalOf(full.get()).port();
+  const OwnedFd first = ConnectToLoopback(port);
+  const Relayed relayed = Make();
+  EXPECT_EQ(Find(relayed).pending_calls(), 0u);
+  bool in_progress = false;
+  ASSERT_EQ(relayed.socket->Connect(Loopback(port), 0, &in_progress), 0);
+  ASSERT_TRUE(in_progress);
+  wsp::v1::Socket socket = Find(relayed);
+  EXPECT_EQ(socket.state(), wsp::v1::SOCKET_STATE_CONNECTING);
+  EXPECT_EQ(socket.pending_calls(), 1u);
+  EXPECT_EQ(socket.peer().ipv4().port(), port);
+  // Room for it; its SYN is sent again within a second.
+  const OwnedFd taken(accept(full.get(), nullptr, nullptr));
+  EXPECT_TRUE(Await([&] { return Find(relayed).pending_calls() == 0; }));
+  socket = Find(relayed);
+  EXPECT_EQ(socket.state(), wsp::v1::SOCKET_STATE_CONNECTED);
+  EXPECT_EQ(socket.peer().ipv4().port(), port);
 }
 
 TEST_F(RelayedListingTest, KnowsBoundFromListening) {

@@ -25,6 +25,12 @@ int64_t CoarseNowNs() {
   return int64_t{1000000000} * now.tv_sec + now.tv_nsec;
 }
 
+// Who has the lock is the only one to write.
+void Add(uint64_t more, std::atomic<uint64_t>* count) {
+  count->store(count->load(std::memory_order_relaxed) + more,
+               std::memory_order_relaxed);
+}
+
 }  // namespace
 
 PolicySocket InQuestion(const RelayedSocketInfo& info) {
@@ -143,7 +149,10 @@ RelayedSocketReport RelayedSocket::Report() const {
   report.state = StateLocked();
   if (!real_.valid()) return report;
   report.local = NetAddress::LocalOf(real_.get());
-  report.peer = NetAddress::PeerOf(real_.get());
+  // The kernel knows none before there is a connection.
+  report.peer = report.state == wsp::v1::LinuxStateResult::STATE_CONNECTING
+                    ? endpoints_.peer
+                    : NetAddress::PeerOf(real_.get());
   return report;
 }
 
@@ -306,12 +315,14 @@ size_t RelayedSocket::TurnBytes() const {
   return std::min<size_t>(loop_->turn_bytes(), held_to->turn_bytes());
 }
 
-void RelayedSocket::CountSent(uint64_t bytes, uint64_t datagrams) {
+void RelayedSocket::CountSentLocked(uint64_t bytes, uint64_t operations,
+                                    uint64_t datagrams) {
   if (RateQuota* const held_to = quota()) {
     held_to->CountSent(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
     held_to->CountRelayedSends(std::max<uint64_t>(datagrams, 1));
   }
-  bytes_sent_.fetch_add(bytes, std::memory_order_relaxed);
+  Add(bytes, &bytes_sent_);
+  Add(operations, &sends_);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
 }
 
@@ -322,12 +333,14 @@ void RelayedSocket::CountDropped(uint64_t sent, uint64_t received) {
   held_to->CountRelayedReceives(received);
 }
 
-void RelayedSocket::CountReceived(uint64_t bytes, uint64_t datagrams) {
+void RelayedSocket::CountReceivedLocked(uint64_t bytes, uint64_t operations,
+                                        uint64_t datagrams) {
   if (RateQuota* const held_to = quota()) {
     held_to->CountReceived(bytes + datagrams * RateQuota::kDatagramHeaderBytes);
     held_to->CountRelayedReceives(std::max<uint64_t>(datagrams, 1));
   }
-  bytes_received_.fetch_add(bytes, std::memory_order_relaxed);
+  Add(bytes, &bytes_received_);
+  Add(operations, &receives_);
   active_at_ns_.store(CoarseNowNs(), std::memory_order_relaxed);
 }
 

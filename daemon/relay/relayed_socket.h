@@ -149,12 +149,16 @@ class RelayedSocket : public RelayHandler,
 
   // Datagrams that went neither way.
   virtual uint64_t dropped() const { return 0; }
-  // Of datagrams, how many went each way; none: of a stream nobody counts.
+  // What went each way, as a limit of operations counts it: datagrams, or of a
+  // stream pieces, each as much as was given on at a time.
   struct Operations {
     uint64_t sends;
     uint64_t receives;
   };
-  virtual std::optional<Operations> operations() const { return std::nullopt; }
+  Operations operations() const {
+    return {sends_.load(std::memory_order_relaxed),
+            receives_.load(std::memory_order_relaxed)};
+  }
 
   // The first port that a program knew it to have, by which RelayedSockets
   // finds it; 0: none.
@@ -221,11 +225,15 @@ class RelayedSocket : public RelayHandler,
   // still be called in this round.
   void LeaveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // Bytes went from the program to the network, or back, in one piece or so
-  // many datagrams: also of its client's quota, which datagrams are counted for
-  // besides their payload.
-  void CountSent(uint64_t bytes, uint64_t datagrams = 0);
-  void CountReceived(uint64_t bytes, uint64_t datagrams = 0);
+  // Bytes went from the program to the network, or back, by so many operations:
+  // also of its client's quota, for which there are perhaps more `datagrams`,
+  // which are counted besides their payload.
+  void CountSentLocked(uint64_t bytes, uint64_t operations,
+                       uint64_t datagrams = 0)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountReceivedLocked(uint64_t bytes, uint64_t operations,
+                           uint64_t datagrams = 0)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Of the quota alone, that came to nothing either way.
   void CountDropped(uint64_t sent, uint64_t received);
   // It has failed so, for listings.
@@ -277,8 +285,11 @@ class RelayedSocket : public RelayHandler,
   RelayLoop* const loop_;
   RelayedSockets* const table_;
   std::atomic<uint16_t> port_{0};
+  // Written with the lock held, read without.
   std::atomic<uint64_t> bytes_sent_{0};
   std::atomic<uint64_t> bytes_received_{0};
+  std::atomic<uint64_t> sends_{0};
+  std::atomic<uint64_t> receives_{0};
   std::atomic<int> last_errno_{0};
   // That of the client if it applies, else null.
   RateQuota* quota() const { return RateQuota::InForce(info_.owner->quota); }

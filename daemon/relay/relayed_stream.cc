@@ -297,7 +297,7 @@ bool RelayedStream::PumpToRealLocked() {
   int error = 0;
   const ByteFlow::Result result = to_real_.Run(
       link_.get(), real_.get(), BufferLocked(), &budget, &moved, &error);
-  if (moved > 0) CountSent(moved);
+  if (moved > 0) CountSentLocked(moved, 1);
   switch (result) {
     case ByteFlow::Result::kIdle:
       to_real_.Push(real_.get());
@@ -346,7 +346,7 @@ bool RelayedStream::PumpToProgramLocked() {
   int error = 0;
   const ByteFlow::Result result = to_program_.Run(
       real_.get(), link_.get(), BufferLocked(), &budget, &moved, &error);
-  if (moved > 0) CountReceived(moved);
+  if (moved > 0) CountReceivedLocked(moved, 1);
   switch (result) {
     case ByteFlow::Result::kIdle:
     case ByteFlow::Result::kBlocked:
