@@ -61,6 +61,7 @@ void AddAdmin(const AdminService* admin, RpcTable* table) {
   AddAdminMethod(admin, "DisconnectClient", &AdminService::DisconnectClient,
                  table);
   AddAdminMethod(admin, "ResetSocket", &AdminService::ResetSocket, table);
+  AddAdminMethod(admin, "EndSocket", &AdminService::EndSocket, table);
   AddAdminStream(admin, "WatchEvents", &AdminService::WatchEvents, table);
   AddAdminMethod(admin, "TestPolicy", &AdminService::TestPolicy, table);
   AddAdminStream(admin, "Reload", &AdminService::Reload, table);

@@ -285,9 +285,13 @@ absl::StatusOr<std::unique_ptr<RpcSource>> AdminService::WatchEvents(
       journal, *std::move(filter), request.from_sequence(), std::move(counted));
 }
 
-absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
-    const Caller& caller, const wsp::v1::ResetSocketRequest& request) const {
-  auto allowed = CheckAdministrator(caller, "reset sockets");
+template <typename Response, typename Request>
+absl::StatusOr<Response> AdminService::ForceEnd(const Caller& caller,
+                                                const Request& request,
+                                                ForcedEnd how) const {
+  const bool resets = how == ForcedEnd::kReset;
+  auto allowed =
+      CheckAdministrator(caller, resets ? "reset sockets" : "close sockets");
   if (!allowed.ok()) return allowed;
   SocketSelector selector;
   selector.client_id = request.client_id();
@@ -298,24 +302,38 @@ absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
                       "is 0, and so is cookie; socket_id or cookie, as "
                       "ListSockets says them, has to be set");
   }
-  auto reset = inventory_->ResetSocket(selector);
-  Log(LogLevel::kInfo, "administrator resets a socket",
-      {{"client", reset.ok() ? reset->client_id() : selector.client_id},
+  auto ended = inventory_->EndSocket(selector, how);
+  Log(LogLevel::kInfo,
+      resets ? "administrator resets a socket"
+             : "administrator closes a socket",
+      {{"client", ended.ok() ? ended->client_id() : selector.client_id},
        {"socket",
-        absl::Hex(reset.ok() ? reset->socket_id() : selector.socket_id,
+        absl::Hex(ended.ok() ? ended->socket_id() : selector.socket_id,
                   absl::kZeroPad16)},
-       {"cookie", reset.ok() ? reset->cookie() : selector.cookie},
-       {"pid", reset.ok() ? reset->pid() : 0},
+       {"cookie", ended.ok() ? ended->cookie() : selector.cookie},
+       {"pid", ended.ok() ? ended->pid() : 0},
        {"caller", caller.text()},
-       {"result", reset.status().ToString()}});
-  if (!reset.ok()) {
+       {"result", ended.status().ToString()}});
+  if (!ended.ok()) {
     return About(
-        reset.status(), kSocketType,
+        ended.status(), kSocketType,
         SocketName(selector.client_id, selector.socket_id, selector.cookie));
   }
-  wsp::v1::ResetSocketResponse response;
-  *response.mutable_socket() = *std::move(reset);
+  Response response;
+  *response.mutable_socket() = *std::move(ended);
   return response;
+}
+
+absl::StatusOr<wsp::v1::ResetSocketResponse> AdminService::ResetSocket(
+    const Caller& caller, const wsp::v1::ResetSocketRequest& request) const {
+  return ForceEnd<wsp::v1::ResetSocketResponse>(caller, request,
+                                                ForcedEnd::kReset);
+}
+
+absl::StatusOr<wsp::v1::EndSocketResponse> AdminService::EndSocket(
+    const Caller& caller, const wsp::v1::EndSocketRequest& request) const {
+  return ForceEnd<wsp::v1::EndSocketResponse>(caller, request,
+                                              ForcedEnd::kOrderly);
 }
 
 absl::StatusOr<wsp::v1::TestPolicyResponse> AdminService::TestPolicy(

@@ -81,6 +81,8 @@ class AdminService {
       const Caller& caller, const wsp::v1::WatchEventsRequest& request) const;
   absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
       const Caller& caller, const wsp::v1::ResetSocketRequest& request) const;
+  absl::StatusOr<wsp::v1::EndSocketResponse> EndSocket(
+      const Caller& caller, const wsp::v1::EndSocketRequest& request) const;
   absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
       const Caller& caller, const wsp::v1::TestPolicyRequest& request) const;
   // Its one answer.
@@ -103,6 +105,10 @@ class AdminService {
   absl::Status CheckControl(const Caller& caller, absl::string_view what) const;
   // Of clients, sockets or names, what the caller may see.
   InventoryFilter VisibleTo(const Caller& caller) const;
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> ForceEnd(const Caller& caller,
+                                    const Request& request,
+                                    ForcedEnd how) const;
   // Whether that is new.
   bool SetDraining(const Caller& caller, bool draining) const;
 

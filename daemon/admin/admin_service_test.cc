@@ -346,6 +346,25 @@ TEST_F(AdminServiceTest, OnlyThePrivilegedReset) {
             absl::StatusCode::kNotFound);
 }
 
+TEST_F(AdminServiceTest, OnlyThePrivilegedClose) {
+  wsp::v1::EndSocketRequest request;
+  request.set_socket_id(100);
+  const auto denied = service_.EndSocket(kBob, request).status();
+  EXPECT_EQ(denied.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(denied.message()), HasSubstr("close sockets"));
+  EXPECT_THAT(inventory_.closed(), IsEmpty());
+  request.set_client_id(2);
+  EXPECT_EQ(service_.EndSocket(kRoot, request)->socket().pid(), 22);
+  EXPECT_THAT(inventory_.closed(), ElementsAre(100));
+  EXPECT_THAT(inventory_.reset(), IsEmpty());
+  request.set_socket_id(101);
+  EXPECT_EQ(service_.EndSocket(kRoot, request).status().code(),
+            absl::StatusCode::kNotFound);
+  request.clear_socket_id();
+  EXPECT_EQ(service_.EndSocket(kRoot, request).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(AdminServiceTest, AClientAloneIsNoSocketToReset) {
   wsp::v1::ResetSocketRequest request;
   request.set_client_id(2);

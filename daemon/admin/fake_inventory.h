@@ -43,6 +43,7 @@ class FakeInventory : public Inventory {
   }
   const std::vector<int>& disconnected() const { return disconnected_; }
   const std::vector<uint64_t>& reset() const { return reset_; }
+  const std::vector<uint64_t>& closed() const { return closed_; }
   // Of the last listing of sockets.
   bool asked_for_tcp() const { return asked_for_tcp_; }
 
@@ -73,11 +74,12 @@ class FakeInventory : public Inventory {
     }
     return absl::NotFoundError("there is no such client");
   }
-  absl::StatusOr<wsp::v1::Socket> ResetSocket(
-      const SocketSelector& selector) override {
+  absl::StatusOr<wsp::v1::Socket> EndSocket(const SocketSelector& selector,
+                                            ForcedEnd how) override {
     for (const auto& socket : sockets_) {
       if (!selector.Matches(socket)) continue;
-      reset_.push_back(socket.socket_id());
+      (how == ForcedEnd::kReset ? reset_ : closed_)
+          .push_back(socket.socket_id());
       return socket;
     }
     return absl::NotFoundError("there is no such socket");
@@ -111,6 +113,7 @@ class FakeInventory : public Inventory {
   std::vector<int> disconnected_;
   EventJournal events_;
   std::vector<uint64_t> reset_;
+  std::vector<uint64_t> closed_;
   mutable bool asked_for_tcp_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/optional.h"
 #include "daemon/journal/event_journal.h"
+#include "daemon/socket/forced_end.h"
 #include "proto/wsp/v1/admin.pb.h"
 
 namespace wspd {
@@ -85,10 +86,10 @@ class Inventory {
   virtual absl::StatusOr<wsp::v1::Client> DisconnectClient(
       const ClientSelector& selector) = 0;
 
-  // Resets a socket, of whichever plane, and says what it was. Errors as those
-  // of wsp.v1.Admin.ResetSocket.
-  virtual absl::StatusOr<wsp::v1::Socket> ResetSocket(
-      const SocketSelector& selector) = 0;
+  // Ends a socket, of whichever plane, and says what it was. Errors as those of
+  // wsp.v1.Admin.ResetSocket and EndSocket.
+  virtual absl::StatusOr<wsp::v1::Socket> EndSocket(
+      const SocketSelector& selector, ForcedEnd how) = 0;
 
   // What the rules in force say. INVALID_ARGUMENT as of
   // wsp.v1.Admin.TestPolicy.

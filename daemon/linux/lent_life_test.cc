@@ -151,8 +151,11 @@ TEST_F(LentLifeTest, AnAdministratorsReset) {
   OwnedFd peer;
   Lent lent = Connect(&peer);
   const LentSocket& entry = lent.entry;
-  ASSERT_TRUE(table_->Reset(entry.family, entry.protocol, entry.cookie).ok());
-  EXPECT_FALSE(table_->Reset(entry.family, entry.protocol, 1).ok());
+  ASSERT_TRUE(
+      table_->End(ForcedEnd::kReset, entry.family, entry.protocol, entry.cookie)
+          .ok());
+  EXPECT_FALSE(
+      table_->End(ForcedEnd::kReset, entry.family, entry.protocol, 1).ok());
   lent.fd.Reset();
   EXPECT_THAT(EventReader::ToWords(AwaitClosed(lent)),
               ElementsAre("socket_opened",

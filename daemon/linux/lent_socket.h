@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <memory>
 
+#include "absl/types/optional.h"
 #include "daemon/linux/socket_owners.h"
+#include "daemon/socket/forced_end.h"
 
 namespace wspd {
 
@@ -22,8 +24,8 @@ struct LentSocket {
   // Unix time, nanoseconds.
   int64_t opened_at_ns = 0;
   std::shared_ptr<SocketOwner> owner;
-  // An administrator is resetting it.
-  bool resetting = false;
+  // An administrator is ending it.
+  absl::optional<ForcedEnd> ending;
 };
 
 }  // namespace wspd

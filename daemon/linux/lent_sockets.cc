@@ -140,7 +140,8 @@ void LentSockets::Note(wsp::v1::JournalEvent::Kind kind,
   record.kind = kind;
   record.socket_id = socket.socket_id;
   record.cookie = socket.cookie;
-  if (kind == wsp::v1::JournalEvent::KIND_SOCKET_RESET) {
+  if (kind == wsp::v1::JournalEvent::KIND_SOCKET_RESET ||
+      kind == wsp::v1::JournalEvent::KIND_SOCKET_ENDED) {
     // No other resets are known.
     record.linux_errno = ECONNABORTED;
     record.SetDetail(kByAdministrator);
@@ -172,10 +173,8 @@ void LentSockets::NoteAcceptedEnd(const LentSocket& listener,
 
 void LentSockets::NoteEnd(const LentSocket& socket,
                           const SocketReport* report) const {
-  // Reset() has yet to say so.
-  if (socket.resetting) {
-    Note(wsp::v1::JournalEvent::KIND_SOCKET_RESET, socket, report);
-  }
+  // End() has yet to say so.
+  if (socket.ending) Note(EventOf(*socket.ending), socket, report);
   Note(wsp::v1::JournalEvent::KIND_SOCKET_CLOSED, socket, report);
 }
 
@@ -237,7 +236,8 @@ size_t LentSockets::size() const {
   return sockets_.size();
 }
 
-absl::Status LentSockets::Reset(int family, int protocol, uint64_t cookie) {
+absl::Status LentSockets::End(ForcedEnd how, int family, int protocol,
+                              uint64_t cookie) {
   if (!options_.resets) {
     return absl::FailedPreconditionError(
         "lent sockets aren't reset by this daemon: \"planes { reset_lent: true "
@@ -247,17 +247,15 @@ absl::Status LentSockets::Reset(int family, int protocol, uint64_t cookie) {
   {
     absl::MutexLock lock(&mu_);
     auto found = sockets_.find(cookie);
-    if (found != sockets_.end()) found->second.resetting = true;
+    if (found != sockets_.end()) found->second.ending = how;
   }
   absl::Status status = DestroySocket(family, protocol, cookie);
   absl::MutexLock lock(&mu_);
   auto found = sockets_.find(cookie);
   // Else its end has come, which says so.
   if (found != sockets_.end()) {
-    found->second.resetting = false;
-    if (status.ok()) {
-      Note(wsp::v1::JournalEvent::KIND_SOCKET_RESET, found->second);
-    }
+    found->second.ending.reset();
+    if (status.ok()) Note(EventOf(how), found->second);
   }
   return status;
 }

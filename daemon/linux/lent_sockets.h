@@ -20,6 +20,7 @@
 #include "daemon/linux/lent_socket.h"
 #include "daemon/linux/socket_ends.h"
 #include "daemon/linux/socket_owners.h"
+#include "daemon/socket/forced_end.h"
 
 namespace wspd {
 
@@ -45,7 +46,7 @@ class LentSockets : public SocketEndObserver,
     // How often at most it is looked who listens, as long as connections end
     // that may have been a lent listener's.
     absl::Duration settle_time = absl::Seconds(1);
-    // Whether Reset() may be called: it needs CAP_NET_ADMIN.
+    // Whether End() may be called: it needs CAP_NET_ADMIN.
     bool resets = false;
     // Where the sockets' lives are written down, as far as they are known here,
     // outliving them; null: nowhere.
@@ -71,8 +72,9 @@ class LentSockets : public SocketEndObserver,
   // is entered here, or a connection that such a listener has accepted. Errors
   // are for the administrator: besides DestroySocket()'s FAILED_PRECONDITION
   // where the configuration doesn't allow it. What the socket was used for ends
-  // so; its entry when it is closed.
-  absl::Status Reset(int family, int protocol, uint64_t cookie);
+  // so; its entry when it is closed. `how`: as what it is written down, since
+  // the kernel does nothing else to one that isn't connected either.
+  absl::Status End(ForcedEnd how, int family, int protocol, uint64_t cookie);
 
   // In no order.
   std::vector<LentSocket> List() const;

@@ -337,7 +337,7 @@ TEST_F(LentSocketsTest, IsResetOnlyWhereTheConfigurationSaysSo) {
   OwnedFd peer;
   const Lent lent = Connect(&peer);
   const absl::Status status =
-      table_->Reset(AF_INET, IPPROTO_TCP, lent.entry.cookie);
+      table_->End(ForcedEnd::kReset, AF_INET, IPPROTO_TCP, lent.entry.cookie);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(status.message().find("reset_lent"), std::string::npos);
   char byte;
@@ -357,8 +357,9 @@ TEST_F(LentSocketsTest, TheEndOfOneThatWasResetComesWithItsCounts) {
   char buffer[100] = {};
   ASSERT_EQ(send(lent.fd.get(), buffer, 100, 0), 100);
   ASSERT_EQ(recv(peer.get(), buffer, 100, MSG_WAITALL), 100);
-  EXPECT_EQ(table_->Reset(AF_INET, IPPROTO_TCP, lent.entry.cookie),
-            absl::OkStatus());
+  EXPECT_EQ(
+      table_->End(ForcedEnd::kReset, AF_INET, IPPROTO_TCP, lent.entry.cookie),
+      absl::OkStatus());
   EXPECT_EQ(recv(peer.get(), buffer, 1, 0), -1);
   EXPECT_EQ(errno, ECONNRESET);
   // It is its program's as long as that has it.

@@ -245,14 +245,13 @@ int RelayedDatagrams::Shutdown(int how) {
   return error;
 }
 
-int RelayedDatagrams::Reset() {
+int RelayedDatagrams::End(ForcedEnd how) {
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
   const int error = relay_.Abort();
   if (error == 0) {
     address_.Look(real_.get());
-    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, ECONNABORTED,
-               kByAdministrator);
+    NoteLocked(EventOf(how), ECONNABORTED, kByAdministrator);
     endpoints_.peer = NetAddress();
   }
   HandOnLocked();

@@ -23,7 +23,7 @@ class RelayedDatagrams final : public RelayedSocket {
   int State(int filler_change, wsp::v1::LinuxStateResult* result) override;
   int TakeError(int* pending) override;
   int Shutdown(int how) override;
-  int Reset() override;
+  int End(ForcedEnd how) override;
   int Send(const wsp::v1::LinuxSend& request,
            wsp::v1::LinuxSendResult* result) override;
   int ReceiveError(const wsp::v1::LinuxReceiveError& request,

@@ -123,7 +123,7 @@ TEST_F(RelayedLifeTest, ThePeersReset) {
 TEST_F(RelayedLifeTest, AnAdministratorsReset) {
   OwnedFd peer;
   Relayed relayed = MakeConnected(&peer);
-  ASSERT_EQ(relayed.socket->Reset(), 0);
+  ASSERT_EQ(relayed.socket->End(ForcedEnd::kReset), 0);
   relayed.program.Reset();
   EXPECT_THAT(WordsToClosed(),
               ElementsAre("socket_opened", "socket_connected",
@@ -148,7 +148,7 @@ TEST_F(RelayedLifeTest, OfDatagrams) {
   Relayed relayed = Make(SOCK_DGRAM);
   ASSERT_EQ(relayed.socket->Bind(Loopback(0)), 0);
   ASSERT_EQ(Connect(relayed, 9), 0);
-  ASSERT_EQ(relayed.socket->Reset(), 0);
+  ASSERT_EQ(relayed.socket->End(ForcedEnd::kReset), 0);
   relayed.program.Reset();
   const std::vector<EventRecord> all = AwaitClosed();
   ASSERT_THAT(EventReader::ToWords(all),

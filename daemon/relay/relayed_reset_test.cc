@@ -31,7 +31,7 @@ TEST_F(RelayedResetTest, AConnectionIsResetToItsPeerAndAbortedToItsProgram) {
   const Relayed relayed = MakeConnected(&peer);
   Send(relayed.program.get(), "ping");
   EXPECT_EQ(ReadBytes(peer.get(), 4), "ping");
-  ASSERT_EQ(relayed.socket->Reset(), 0);
+  ASSERT_EQ(relayed.socket->End(ForcedEnd::kReset), 0);
   EXPECT_EQ(ReceiveError(peer.get()), ECONNRESET);
   // The end, and the error, once.
   char byte;
@@ -40,18 +40,18 @@ TEST_F(RelayedResetTest, AConnectionIsResetToItsPeerAndAbortedToItsProgram) {
   EXPECT_EQ(TakeError(relayed), 0);
   EXPECT_EQ(send(relayed.program.get(), "x", 1, MSG_NOSIGNAL), -1);
   EXPECT_EQ(errno, EPIPE);
-  EXPECT_EQ(relayed.socket->Reset(), ENOTCONN);
+  EXPECT_EQ(relayed.socket->End(ForcedEnd::kReset), ENOTCONN);
 }
 
 TEST_F(RelayedResetTest, ItsSocketEndsWhenItIsClosed) {
   OwnedFd peer;
   Relayed relayed = MakeConnected(&peer);
-  ASSERT_EQ(relayed.socket->Reset(), 0);
+  ASSERT_EQ(relayed.socket->End(ForcedEnd::kReset), 0);
   EXPECT_EQ(table_->size(), 1u);
   relayed.program.Reset();
   EXPECT_TRUE(Await([&] { return table_->size() == 0; }));
   EXPECT_EQ(owner_->sockets, 0u);
-  EXPECT_EQ(relayed.socket->Reset(), EBADF);
+  EXPECT_EQ(relayed.socket->End(ForcedEnd::kReset), EBADF);
 }
 
 TEST_F(RelayedResetTest, BytesThatNobodyReadsAreNoObstacle) {
@@ -62,7 +62,7 @@ TEST_F(RelayedResetTest, BytesThatNobodyReadsAreNoObstacle) {
     while (send(fd, much.data(), much.size(), MSG_DONTWAIT) > 0) {
     }
   }
-  ASSERT_EQ(relayed.socket->Reset(), 0);
+  ASSERT_EQ(relayed.socket->End(ForcedEnd::kReset), 0);
   EXPECT_EQ(TakeError(relayed), ECONNABORTED);
   EXPECT_TRUE(Await([&] {
     char bytes[4096];
@@ -75,7 +75,7 @@ TEST_F(RelayedResetTest, AListenerListensNoMore) {
   ASSERT_EQ(listener.socket->Bind(Loopback(0)), 0);
   ASSERT_EQ(listener.socket->Listen(4), 0);
   const NetAddress address = listener.socket->Report().local;
-  ASSERT_EQ(listener.socket->Reset(), 0);
+  ASSERT_EQ(listener.socket->End(ForcedEnd::kReset), 0);
   char byte;
   EXPECT_EQ(recv(listener.program.get(), &byte, 1, 0), 0);
   EXPECT_EQ(TakeError(listener), ECONNABORTED);
@@ -88,7 +88,7 @@ TEST_F(RelayedResetTest, AListenerListensNoMore) {
 
 TEST_F(RelayedResetTest, WithoutAConnectionThereIsNothingToReset) {
   const Relayed relayed = Make();
-  EXPECT_EQ(relayed.socket->Reset(), ENOTCONN);
+  EXPECT_EQ(relayed.socket->End(ForcedEnd::kReset), ENOTCONN);
   EXPECT_EQ(TakeError(relayed), 0);
 }
 
@@ -98,7 +98,7 @@ TEST_F(RelayedResetTest, DatagramsLoseTheirPeerAndTheProgramIsTold) {
   const NetAddress any = Loopback(0);
   ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
   ASSERT_EQ(Connect(relayed, NetAddress::LocalOf(peer.get()).port()), 0);
-  ASSERT_EQ(relayed.socket->Reset(), 0);
+  ASSERT_EQ(relayed.socket->End(ForcedEnd::kReset), 0);
   EXPECT_TRUE(relayed.socket->Report().peer.empty());
   wsp::relay::DatagramHeader header{};
   ASSERT_EQ(recv(relayed.program.get(), &header, sizeof(header), 0),

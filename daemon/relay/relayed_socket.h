@@ -20,6 +20,7 @@
 #include "daemon/policy/client_access.h"
 #include "daemon/relay/local_address.h"
 #include "daemon/relay/relay_loop.h"
+#include "daemon/socket/forced_end.h"
 #include "daemon/socket/net_address.h"
 #include "proto/wsp/v1/admin.pb.h"
 #include "proto/wsp/v1/linux.pb.h"
@@ -143,9 +144,11 @@ class RelayedSocket : public RelayHandler,
   // SO_LINGER of the real socket was set or inherited.
   virtual void OnLingerSet() {}
 
-  // An administrator resets it, whoever has the program's end: that finds
-  // ECONNABORTED. Besides EBADF, ENOTCONN: there is nothing to reset.
-  virtual int Reset() = 0;
+  // An administrator ends it, whoever has the program's end: that finds
+  // ECONNABORTED. Of a connection that ends in order what its program has sent
+  // goes its way, for the table's linger_time. Besides EBADF, ENOTCONN: there
+  // is nothing to end; EALREADY: it ends in order already.
+  virtual int End(ForcedEnd how) = 0;
 
   // Datagrams that went neither way.
   virtual uint64_t dropped() const { return 0; }
@@ -251,9 +254,9 @@ class RelayedSocket : public RelayHandler,
   void WaitForQuotaLocked(absl::Duration wait)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // At the end of each turn: `closed`, the program's end is, and what it has
-  // sent has the table's linger_time to go; `wait`: for a quota, infinite if
-  // nothing waits. OnTimeLocked() comes for either.
+  // At the end of each turn: `closed`, the socket is, by its program or an
+  // administrator, and what was sent has the table's linger_time to go; `wait`:
+  // for a quota, infinite if nothing waits. OnTimeLocked() comes for either.
   void ScheduleLocked(bool closed, absl::Duration wait)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // That time is over.

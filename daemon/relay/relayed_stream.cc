@@ -154,7 +154,8 @@ void RelayedStream::OnEvents(RelayEnd end, uint32_t events) {
 
 void RelayedStream::NoteRealErrorLocked() {
   // Else receiving or sending finds it, in its place.
-  if (state_ != LinuxState::STATE_CONNECTED || !to_program_ended_) return;
+  if (!to_program_ended_) return;
+  if (state_ != LinuxState::STATE_CONNECTED && !IsConcludingLocked()) return;
   int error = 0;
   socklen_t size = sizeof(error);
   getsockopt(real_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
@@ -174,10 +175,14 @@ void RelayedStream::OnTurn() {
 
 void RelayedStream::OnTimeLocked() {
   pauses_ = false;
-  if (!gone_ || !IsTimeOverLocked()) return WorkLocked();
+  // What was concluded may wait for the peer's end as long as it likes.
+  const bool sends_on = gone_ || (concluded_ && !to_real_ended_);
+  if (!sends_on || !IsTimeOverLocked()) return WorkLocked();
   Log(LogLevel::kDebug, "closed relayed socket reset",
       {{"pid", info().owner->pid}, {"number", info().number}});
-  ResetLocked(kTimeOver);
+  if (gone_) return ResetLocked(kTimeOver);
+  (void)DissolveRealLocked();
+  BreakLocked(ECONNABORTED, kTimeOver);
 }
 
 void RelayedStream::DeferLocked() {
@@ -199,6 +204,7 @@ void RelayedStream::WorkLocked() {
       (HasError(link_.get()) || (accepts_ != nullptr && accepts_->has_one()))) {
     table()->TellAccepted(info().number);
   }
+  if (IsConcludingLocked()) return PumpLocked();
   if (gone_ && state_ != LinuxState::STATE_CONNECTED) {
     // Ends the one that found no room, whoever else still knows the listener.
     accepts_ = nullptr;
@@ -243,7 +249,7 @@ void RelayedStream::AcceptLocked() {
 }
 
 void RelayedStream::PumpLocked() {
-  if (gone_) {
+  if (gone_ && !concluded_) {
     const std::optional<bool> unaccepted = IsUnacceptedLocked();
     if (aborts_ || unaccepted.value_or(false)) return ResetLocked(kByClient);
     if (!unaccepted) return DeferLocked();
@@ -263,7 +269,7 @@ void RelayedStream::PumpLocked() {
   SetLinkEventsLocked(true, to_program_.blocked());
   if (to_real_.blocked()) WatchRealForRoomLocked();
   if (more) DeferLocked();
-  ScheduleLocked(gone_, wake);
+  ScheduleLocked(gone_ || concluded_, wake);
 }
 
 bool RelayedStream::MayRun(const ByteFlow& flow, absl::Duration wait,
@@ -307,20 +313,12 @@ bool RelayedStream::PumpToRealLocked() {
     case ByteFlow::Result::kMore:
       return true;
     case ByteFlow::Result::kEnd:
-      // The end may be here before the word of the hang-up that it is.
-      if (aborts_ && IsHungUp(link_.get()) && IsProgramGoneLocked()) {
-        ResetLocked(kByClient);
-        return false;
-      }
-      to_real_ended_ = true;
-      // Closing does it, too.
-      if (!gone_) shutdown(real_.get(), SHUT_WR);
-      if (to_program_ended_) state_ = LinuxState::STATE_ENDED;
+      OnProgramEndedLocked();
       return false;
     case ByteFlow::Result::kSourceFailed:
       // ECONNRESET: the program has closed it with bytes unread, for which TCP
-      // resets.
-      ResetLocked(kByClient);
+      // resets; unless it was ended before.
+      concluded_ ? OnProgramEndedLocked() : ResetLocked(kByClient);
       return false;
     case ByteFlow::Result::kSinkFailed:
       to_real_ended_ = true;
@@ -338,6 +336,18 @@ bool RelayedStream::PumpToRealLocked() {
       return false;
   }
   return false;
+}
+
+void RelayedStream::OnProgramEndedLocked() {
+  // The end may be here before the word of the hang-up that it is.
+  if (aborts_ && !concluded_ && IsHungUp(link_.get()) &&
+      IsProgramGoneLocked()) {
+    return ResetLocked(kByClient);
+  }
+  to_real_ended_ = true;
+  // Closing does it, too.
+  if (!gone_) shutdown(real_.get(), SHUT_WR);
+  if (to_program_ended_) state_ = LinuxState::STATE_ENDED;
 }
 
 bool RelayedStream::PumpToProgramLocked() {
@@ -383,11 +393,15 @@ void RelayedStream::OnRealEndedLocked(int error) {
   if (to_real_ended_) state_ = LinuxState::STATE_ENDED;
 }
 
-void RelayedStream::BreakLocked(int error, absl::string_view reason) {
-  NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, error, reason);
+void RelayedStream::BreakLocked(int error, absl::string_view reason,
+                                ForcedEnd how) {
+  NoteLocked(EventOf(how), error, reason);
   state_ = LinuxState::STATE_ENDED;
-  NoteError(error);
-  error_ = error;
+  // Else the program has been told.
+  if (!concluded_) {
+    NoteError(error);
+    error_ = error;
+  }
   broken_ = true;
   to_real_ended_ = true;
   to_program_ended_ = true;
@@ -399,27 +413,6 @@ void RelayedStream::BreakLocked(int error, absl::string_view reason) {
   // What was still to be sent is lost with the connection. Who waits for room
   // on the program's end is woken by it.
   DrainLinkLocked();
-}
-
-int RelayedStream::Reset() {
-  absl::MutexLock lock(&mu_);
-  if (!real_.valid()) return EBADF;
-  if (state_ != LinuxState::STATE_CONNECTING &&
-      state_ != LinuxState::STATE_CONNECTED &&
-      state_ != LinuxState::STATE_LISTENING) {
-    return ENOTCONN;
-  }
-  // connect(2): dissolves a connection with a reset, and ends a listener.
-  const sockaddr none{AF_UNSPEC, {}};
-  if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
-  address_.Look(real_.get());
-  if (state_ == LinuxState::STATE_CONNECTING) {
-    FailConnectLocked(ECONNABORTED);
-    return 0;
-  }
-  accepts_ = nullptr;
-  BreakLocked(ECONNABORTED, kByAdministrator);
-  return 0;
 }
 
 void RelayedStream::DrainLinkLocked() {

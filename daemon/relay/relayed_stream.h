@@ -38,7 +38,7 @@ class RelayedStream : public RelayedSocket {
   void CloseIfLeft(int* looks) override;
   void OnListenerLeft() override { unaccepted_.store(true); }
   int Shutdown(int how) override;
-  int Reset() override;
+  int End(ForcedEnd how) override;
   int CountUnsent(int* bytes) override;
   void SetProgramOption(int name, const std::string& value) override;
   void OnLingerSet() override;
@@ -104,13 +104,23 @@ class RelayedStream : public RelayedSocket {
   bool PumpToRealLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool PumpToProgramLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AcceptLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Nothing more comes from the program: the end is passed on.
+  void OnProgramEndedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Nothing more comes from the real socket, with an error or without.
   void OnRealEndedLocked(int error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The connection is no more: the program sees the end of both directions, and
   // asks for the error.
   // `reason` is for operators.
-  void BreakLocked(int error, absl::string_view reason)
+  void BreakLocked(int error, absl::string_view reason,
+                   ForcedEnd how = ForcedEnd::kReset)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // An administrator ends a connection in order (relayed_stream_end.cc).
+  void ConcludeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // And it hasn't come to its end.
+  bool IsConcludingLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return concluded_ && !(to_real_ended_ && to_program_ended_);
+  }
+  int DissolveRealLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether this was accepted and never by a program. None: its listener's
   // thread is about to say.
   std::optional<bool> IsUnacceptedLocked() const
@@ -161,6 +171,9 @@ class RelayedStream : public RelayedSocket {
   bool hung_up_ ABSL_GUARDED_BY(mu_) = false;
   // It is.
   bool gone_ ABSL_GUARDED_BY(mu_) = false;
+  // By an administrator, in order: the program has been told of the end, and
+  // what it had sent goes its way.
+  bool concluded_ ABSL_GUARDED_BY(mu_) = false;
   // SO_LINGER of the program's: a close resets.
   bool aborts_ ABSL_GUARDED_BY(mu_) = false;
   // SO_LINGER is on: the kernel would make the daemon wait.

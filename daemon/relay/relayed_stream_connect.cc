@@ -146,7 +146,7 @@ void RelayedStream::TakeTurnLocked() {
 
 int RelayedStream::DissolveLocked() {
   // The link's ends can't be taken back.
-  if (to_real_ended_ || to_program_ended_) return EOPNOTSUPP;
+  if (to_real_ended_ || to_program_ended_ || concluded_) return EOPNOTSUPP;
   const sockaddr none{AF_UNSPEC, {}};
   if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
   address_.Look(real_.get());
@@ -169,6 +169,8 @@ int RelayedStream::DissolveLocked() {
 int RelayedStream::Shutdown(int how) {
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
+  // To the program it is no connection any more.
+  if (IsConcludingLocked()) return ENOTCONN;
   // The kernel doesn't know of an attempt that hasn't begun.
   if (connects_to_.empty() && shutdown(real_.get(), how) != 0) return errno;
   switch (state_) {

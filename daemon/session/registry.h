@@ -92,8 +92,8 @@ class Registry : public Inventory {
   EventJournal* events() override { return environment_->events(); }
   absl::StatusOr<wsp::v1::Client> DisconnectClient(
       const ClientSelector& selector) override;
-  absl::StatusOr<wsp::v1::Socket> ResetSocket(
-      const SocketSelector& selector) override;
+  absl::StatusOr<wsp::v1::Socket> EndSocket(const SocketSelector& selector,
+                                            ForcedEnd how) override;
   absl::StatusOr<wsp::v1::TestPolicyResponse> TestPolicy(
       const wsp::v1::TestPolicyRequest& request) const override;
 
@@ -145,10 +145,10 @@ class Registry : public Inventory {
                  wsp::v1::RegistrationEnded::Reason reason,
                  const absl::Status& status, absl::string_view event);
   std::vector<std::shared_ptr<Client>> clients() const;
-  // Resets one that is listed, by what it is.
-  absl::Status ResetListed(const wsp::v1::Socket& socket);
+  // Ends one that is listed, by what it is.
+  absl::Status EndListed(const wsp::v1::Socket& socket, ForcedEnd how);
   // The same for a WINSOCK client's that is open; errno.
-  int ResetOpen(const wsp::v1::Socket& socket);
+  int EndOpen(const wsp::v1::Socket& socket, ForcedEnd how);
 
   const Options options_;
   const std::shared_ptr<LimitsInForce> limits_;

@@ -494,7 +494,7 @@ TEST_F(RegistryTest, OneClientsSocketIdsAreNothingToAnother) {
   EXPECT_EQ(registry_->ListSockets(OfPid(2)).size(), 1u);
 }
 
-TEST_F(RegistryTest, ResetsTheSocketThatIsMeantAlone) {
+TEST_F(RegistryTest, EndsTheSocketThatIsMeantAlone) {
   Make();
   const Attached one = Attach(ProcessOf(1));
   const Attached other = Attach(ProcessOf(2));
@@ -518,13 +518,14 @@ TEST_F(RegistryTest, ResetsTheSocketThatIsMeantAlone) {
   }
   SocketSelector selector;
   selector.socket_id = 77;
-  const absl::Status several = registry_->ResetSocket(selector).status();
+  const absl::Status several =
+      registry_->EndSocket(selector, ForcedEnd::kReset).status();
   EXPECT_EQ(several.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(several.message().find("there are 2 of that number"),
             std::string::npos)
       << several;
   selector.client_id = other.attachment->client_id();
-  const auto reset = registry_->ResetSocket(selector);
+  const auto reset = registry_->EndSocket(selector, ForcedEnd::kReset);
   ASSERT_TRUE(reset.ok()) << reset.status();
   EXPECT_EQ(reset->pid(), 2);
   char byte;
@@ -534,8 +535,16 @@ TEST_F(RegistryTest, ResetsTheSocketThatIsMeantAlone) {
   EXPECT_EQ(errno, EAGAIN);
   // It is there until it is closed.
   EXPECT_EQ(registry_->ListSockets(OfPid(2)).size(), 1u);
+  selector.client_id = one.attachment->client_id();
+  EXPECT_TRUE(registry_->EndSocket(selector, ForcedEnd::kOrderly).ok());
+  EXPECT_EQ(recv(peers[0].get(), &byte, 1, 0), 0);
+  const absl::Status twice =
+      registry_->EndSocket(selector, ForcedEnd::kOrderly).status();
+  EXPECT_EQ(twice.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(twice.message().find("it has been closed"), std::string::npos)
+      << twice;
   selector.socket_id = 78;
-  EXPECT_EQ(registry_->ResetSocket(selector).status().code(),
+  EXPECT_EQ(registry_->EndSocket(selector, ForcedEnd::kReset).status().code(),
             absl::StatusCode::kNotFound);
 }
 

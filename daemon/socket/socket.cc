@@ -147,6 +147,9 @@ void Socket::Submit(std::unique_ptr<Operation> operation) {
     bool done = true;
     if (!fd_.valid() || sink->closed()) {
       outcome.error = EBADF;
+    } else if (concluded_ &&
+               operation->direction() == Operation::Direction::kIn) {
+      outcome.error = ECONNABORTED;
     } else if (operation->is_urgent_receive()) {
       TryUrgentLocked(*operation, &outcome);
     } else if (!QueueFor(*operation).empty()) {
@@ -541,17 +544,36 @@ int Socket::Abort() {
     const int error = DissolveLocked();
     if (error != 0) return error;
     shutdown_pending_ = false;
-    for (Queue* queue : {&in_, &out_}) {
-      while (!queue->empty()) {
-        Finished& one = finished.emplace_back();
-        one.operation = queue->Pop();
-        one.outcome.error = ECONNABORTED;
-        StopTimer(one.operation.get());
-      }
-    }
+    AbortQueueLocked(&in_, &finished);
+    AbortQueueLocked(&out_, &finished);
   }
   Deliver(&finished);
   return 0;
+}
+
+int Socket::Conclude() {
+  std::vector<Finished> finished;
+  int error = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!fd_.valid()) return EBADF;
+    concluded_ = true;
+    if (lent_) (void)shutdown(fd_.get(), SHUT_RD);
+    shutdown_pending_ = !out_.empty();
+    if (!shutdown_pending_) error = EndSendingLocked();
+    AbortQueueLocked(&in_, &finished);
+  }
+  Deliver(&finished);
+  return error;
+}
+
+void Socket::AbortQueueLocked(Queue* queue, std::vector<Finished>* finished) {
+  while (!queue->empty()) {
+    Finished& one = finished->emplace_back();
+    one.operation = queue->Pop();
+    one.outcome.error = ECONNABORTED;
+    StopTimer(one.operation.get());
+  }
 }
 
 std::vector<std::unique_ptr<Operation>> Socket::Withdraw(
@@ -597,7 +619,7 @@ std::pair<OwnedFd, std::vector<std::unique_ptr<Operation>>> Socket::Exchange(
   shutdown_pending_ = false;
   received_ = received;
   lost_error_ = 0;
-  lent_ = client_receives_ = sending_ended_ = false;
+  lent_ = client_receives_ = sending_ended_ = concluded_ = false;
   urgent_.reset();
   std::swap(fd_, fd);
   // For the observers, which stay.

@@ -62,6 +62,12 @@ class Socket : public EventHandler,
   // ECONNABORTED.
   int Abort();
 
+  // A connection, in order: what waits to be sent is sent, then sending is shut
+  // down; all else that waits ends with ECONNABORTED. A client that has a
+  // descriptor of it, too, finds its end by that. What the peer has sent stays
+  // unread. Returns errno or 0.
+  int Conclude();
+
   // Puts an accepted connection back: the next accept, perhaps one that waits,
   // gets it before any newer one. On a closed socket it is reset, as are those
   // that nobody has accepted when the socket is closed.
@@ -342,6 +348,9 @@ class Socket : public EventHandler,
   bool RunQueueLocked(Queue* queue, std::vector<Finished>* finished)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FinishShutdownLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ends all that waits there with ECONNABORTED.
+  void AbortQueueLocked(Queue* queue, std::vector<Finished>* finished)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void StopTimer(Operation* operation);
   // Tells the sinks and empties the list.
   static void Deliver(std::vector<Finished>* finished);
@@ -379,6 +388,8 @@ class Socket : public EventHandler,
   bool client_receives_ ABSL_GUARDED_BY(mu_) = false;
   // Sending has been shut down.
   bool sending_ended_ ABSL_GUARDED_BY(mu_) = false;
+  // By Conclude(): nothing is received any more.
+  bool concluded_ ABSL_GUARDED_BY(mu_) = false;
   // A receive waits because its sink holds it back, not for the kernel.
   bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
   // For the quota.

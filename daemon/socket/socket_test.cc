@@ -413,6 +413,21 @@ TEST_F(SocketTest, AResetEndsWhatWaits) {
   EXPECT_EQ(sink_->Await(1).error, ECONNRESET);
 }
 
+TEST_F(SocketTest, AConclusionLetsSendsThatWaitGoOnAndReceivesNothing) {
+  const size_t kSize = 16 << 20;
+  Receive(1, 10);
+  Send(2, std::make_shared<std::string>(kSize, 'x'));
+  ASSERT_FALSE(sink_->Has(2));
+  ASSERT_EQ(socket_->Conclude(), 0);
+  EXPECT_EQ(sink_->Await(1).error, ECONNABORTED);
+  // As one does that was on its way here: there is something to receive.
+  ASSERT_EQ(send(peer_.get(), "late", 4, 0), 4);
+  Receive(3, 10);
+  EXPECT_EQ(sink_->Await(3).error, ECONNABORTED);
+  EXPECT_EQ(ReadBytes(peer_.get(), kSize + 1).size(), kSize);
+  EXPECT_EQ(sink_->Await(2).error, 0);
+}
+
 TEST_F(SocketTest, AbandonGivesBackWhatWaitsWithoutAnOutcome) {
   Receive(1, 10);
   Send(2, std::make_shared<std::string>(64 << 20, 'x'));

@@ -120,13 +120,12 @@ void DatagramSocket::Describe(bool with_tcp, wsp::v1::Socket* out) const {
   }
 }
 
-int DatagramSocket::Reset() {
+int DatagramSocket::End(ForcedEnd how) {
   {
     absl::MutexLock lock(&mu_);
-    NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, ECONNABORTED,
-               kByAdministrator);
+    NoteLocked(EventOf(how), ECONNABORTED, kByAdministrator);
   }
-  return WinsockSocket::Reset();
+  return WinsockSocket::End(how);
 }
 
 // ------------------------------------------------------- binding, connecting

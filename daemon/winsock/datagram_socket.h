@@ -20,7 +20,7 @@ class DatagramSocket final : public WinsockSocket {
   CallResult ResultOf(SocketDescriptor* from, const Operation& operation,
                       Outcome outcome) override;
   void ForgetWait(SocketDescriptor* /*from*/) override {}
-  int Reset() override;
+  int End(ForcedEnd how) override;
   int Lend(uid_t uid, OwnedFd* fd) override;
   void Describe(bool with_tcp, wsp::v1::Socket* out) const override;
 
@@ -46,7 +46,9 @@ class DatagramSocket final : public WinsockSocket {
   bool CloseWouldBlockLocked() const override { return false; }
   void CancelWait(SocketDescriptor* /*from*/, uint64_t /*call_id*/) override {}
   void FinishClose(const SocketCall& call, Remains remains) override;
-  void FinishAbort(Remains remains) override { GiveUp(std::move(remains)); }
+  void FinishAbort(Remains remains, const Lingerer::Owner& /*owner*/) override {
+    GiveUp(std::move(remains));
+  }
   void FinishDrop(Remains remains, const Lingerer::Owner& /*owner*/) override {
     GiveUp(std::move(remains));
   }

@@ -33,7 +33,7 @@ TEST_F(SocketResetTest, AConnectionIsResetToItsPeerAndAbortedToItsClient) {
   receive.set_overlapped(true);
   const uint64_t first = Begin(socket.get(), receive);
   const uint64_t second = Begin(socket.get(), receive);
-  EXPECT_EQ(socket->socket()->Reset(), 0);
+  EXPECT_EQ(socket->socket()->End(ForcedEnd::kReset), 0);
   EXPECT_EQ(sink_->Await(first).wsa_error, kWsaConnAborted);
   EXPECT_EQ(sink_->Await(second).wsa_error, kWsaConnAborted);
   char byte;
@@ -55,7 +55,7 @@ TEST_F(SocketResetTest, AListenerListensNoMore) {
   wsp::v1::Call accept_call;
   accept_call.mutable_accept()->set_accepted_socket_id(9);
   const uint64_t waiting = Begin(listener.get(), accept_call);
-  EXPECT_EQ(listener->socket()->Reset(), 0);
+  EXPECT_EQ(listener->socket()->End(ForcedEnd::kReset), 0);
   EXPECT_EQ(sink_->Await(waiting).wsa_error, kWsaConnAborted);
   auto late = Make(8);
   EXPECT_EQ(Run(late.get(), ConnectCall(port)).wsa_error, kWsaConnRefused);
@@ -69,18 +69,18 @@ TEST_F(SocketResetTest, DatagramsLoseTheirPeerAndWhatWaitsIsAborted) {
   receive.mutable_recv_from()->set_max_bytes(10);
   receive.set_overlapped(true);
   const uint64_t waiting = Begin(socket.get(), receive);
-  EXPECT_EQ(socket->socket()->Reset(), 0);
+  EXPECT_EQ(socket->socket()->End(ForcedEnd::kReset), 0);
   EXPECT_EQ(sink_->Await(waiting).wsa_error, kWsaConnAborted);
 }
 
 TEST_F(SocketResetTest, WithoutAConnectionThereIsNothingToReset) {
   auto socket = Make(kSocket);
-  EXPECT_EQ(socket->socket()->Reset(), ENOTCONN);
+  EXPECT_EQ(socket->socket()->End(ForcedEnd::kReset), ENOTCONN);
   const std::shared_ptr<WinsockSocket> closed = socket->socket();
   wsp::v1::Call close_call;
   close_call.mutable_close_socket();
   EXPECT_EQ(Run(socket.get(), close_call).wsa_error, 0u);
-  EXPECT_NE(closed->Reset(), 0);
+  EXPECT_NE(closed->End(ForcedEnd::kReset), 0);
 }
 
 }  // namespace

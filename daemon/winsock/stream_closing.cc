@@ -56,19 +56,34 @@ void StreamSocket::AbortConnection(const SocketCall& call) {
   call.Finish(CallResult());
 }
 
-int StreamSocket::Reset() {
+int StreamSocket::End(ForcedEnd how) {
   {
     absl::MutexLock lock(&mu_);
     if (state_ == State::kOpen) return ENOTCONN;
+    if (how == ForcedEnd::kOrderly && lost_ != 0) {
+      return concluded_ ? EALREADY : ENOTCONN;
+    }
     // Of an attempt its end is told.
     if (state_ == State::kConnected) {
-      LoseLocked(kWsaConnAborted, ECONNABORTED, kByAdministrator);
+      LoseToAdministratorLocked(how);
     } else if (state_ == State::kListening) {
-      NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, ECONNABORTED,
-                 kByAdministrator);
+      NoteLocked(EventOf(how), ECONNABORTED, kByAdministrator);
     }
+    if (!concluded_) how = ForcedEnd::kReset;
   }
-  return WinsockSocket::Reset();
+  if (how == ForcedEnd::kReset) return WinsockSocket::End(how);
+  const int error = engine()->Conclude();
+  NotifyObservers();
+  // The peer may have reset it.
+  return error == ENOTCONN ? 0 : error;
+}
+
+void StreamSocket::LoseToAdministratorLocked(ForcedEnd how) {
+  if (lost_ == 0 || concluded_) {
+    NoteLocked(EventOf(how), ECONNABORTED, kByAdministrator);
+  }
+  if (lost_ == 0) lost_ = kWsaConnAborted;
+  concluded_ = how == ForcedEnd::kOrderly;
 }
 
 void StreamSocket::AwaitUnwantedData() {
@@ -100,6 +115,7 @@ bool StreamSocket::CloseWouldBlockLocked() const {
 
 StreamSocket::Closure StreamSocket::ClosureNow() const {
   absl::MutexLock lock(&mu_);
+  if (concluded_) return {CloseKind::kInBackground};
   if (state_ != State::kConnected || lost_ != 0) return {CloseKind::kNothing};
   if (!options_.linger_on) return {CloseKind::kInBackground};
   if (options_.linger_seconds == 0) return {CloseKind::kReset};
@@ -191,7 +207,13 @@ void StreamSocket::ForgetWait(SocketDescriptor* from) {
   if (linger != 0) environment()->lingerer->StopWaiting(linger);
 }
 
-void StreamSocket::FinishAbort(Remains remains) {
+void StreamSocket::FinishAbort(Remains remains, const Lingerer::Owner& owner) {
+  bool concluded;
+  {
+    absl::MutexLock lock(&mu_);
+    concluded = concluded_;
+  }
+  if (concluded) return FinishDrop(std::move(remains), owner);
   ResetRemains(std::move(remains.fd), kAtClientsEnd);
 }
 

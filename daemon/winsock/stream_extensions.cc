@@ -264,6 +264,7 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
     peer_ = NetAddress();
     send_shut_ = receive_shut_ = lent_ = false;
     lost_ = 0;
+    concluded_ = false;
     connect_ended_ = false;
     connect_error_ = 0;
   }

@@ -155,7 +155,8 @@ void StreamSocket::Describe(bool with_tcp, wsp::v1::Socket* out) const {
       out->set_state(wsp::v1::SOCKET_STATE_CONNECTING);
       break;
     case State::kConnected:
-      out->set_state(wsp::v1::SOCKET_STATE_CONNECTED);
+      out->set_state(concluded_ ? wsp::v1::SOCKET_STATE_CLOSING
+                                : wsp::v1::SOCKET_STATE_CONNECTED);
       break;
   }
 }

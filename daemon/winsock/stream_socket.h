@@ -23,7 +23,7 @@ class StreamSocket final : public WinsockSocket {
   CallResult ResultOf(SocketDescriptor* from, const Operation& operation,
                       Outcome outcome) override;
   void ForgetWait(SocketDescriptor* from) override;
-  int Reset() override;
+  int End(ForcedEnd how) override;
   void Describe(bool with_tcp, wsp::v1::Socket* out) const override;
   int Lend(uid_t uid, OwnedFd* fd) override;
 
@@ -65,7 +65,7 @@ class StreamSocket final : public WinsockSocket {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CancelWait(SocketDescriptor* from, uint64_t call_id) override;
   void FinishClose(const SocketCall& call, Remains remains) override;
-  void FinishAbort(Remains remains) override;
+  void FinishAbort(Remains remains, const Lingerer::Owner& owner) override;
   void FinishDrop(Remains remains, const Lingerer::Owner& owner) override;
   void ReleaseHoldings(SocketDescriptor* from, bool last) override;
   void OnWithdrawn(SocketDescriptor* from, const Operation& operation) override;
@@ -96,6 +96,9 @@ class StreamSocket final : public WinsockSocket {
   // The connection is lost, with a Winsock code and errno; the first loss
   // counts.
   void LoseLocked(uint32_t wsa, int error, absl::string_view reason)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The same since an administrator ends it.
+  void LoseToAdministratorLocked(ForcedEnd how)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Resets the connection and gives `fd` back, whoever else has it.
   void ResetRemains(OwnedFd fd, absl::string_view reason);
@@ -193,6 +196,9 @@ class StreamSocket final : public WinsockSocket {
   // The Winsock code with which the connection was lost; 0: it was not. Stays,
   // where Linux says it once.
   uint32_t lost_ ABSL_GUARDED_BY(mu_) = 0;
+  // By an administrator, in order: what was sent goes its way, however the
+  // client ends it.
+  bool concluded_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time connected_at_ ABSL_GUARDED_BY(mu_);
   // The connection was accepted, not made.
   bool accepted_ ABSL_GUARDED_BY(mu_) = false;

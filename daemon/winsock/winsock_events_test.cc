@@ -74,7 +74,7 @@ class SlowSocket : public WinsockSocket {
   bool CloseWouldBlockLocked() const override { return false; }
   void CancelWait(SocketDescriptor*, uint64_t) override {}
   void FinishClose(const SocketCall&, Remains) override {}
-  void FinishAbort(Remains) override {}
+  void FinishAbort(Remains, const Lingerer::Owner&) override {}
   void FinishDrop(Remains, const Lingerer::Owner&) override {}
   void ReleaseHoldings(SocketDescriptor*, bool) override {}
   NetworkConditions ConditionsLocked() override

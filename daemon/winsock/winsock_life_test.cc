@@ -173,8 +173,8 @@ TEST_F(WinsockLifeTest, AnAdministratorsReset) {
   auto socket = Connect(&peer);
   auto datagrams = Make(8, SOCK_DGRAM);
   std::shared_ptr<SocketDescriptor> listener;
-  EXPECT_EQ(socket->socket()->Reset(), 0);
-  EXPECT_EQ(datagrams->socket()->Reset(), 0);
+  EXPECT_EQ(socket->socket()->End(ForcedEnd::kReset), 0);
+  EXPECT_EQ(datagrams->socket()->End(ForcedEnd::kReset), 0);
   EXPECT_EQ(Run(socket.get(), ReceiveCall(10)).wsa_error, kWsaConnAborted);
   EXPECT_EQ(Run(socket.get(), CloseCall()).wsa_error, 0u);
   const std::string reset =
@@ -190,7 +190,7 @@ TEST_F(WinsockLifeTest, AnAdministratorsReset) {
 TEST_F(WinsockLifeTest, AListenersResetByAnAdministrator) {
   std::shared_ptr<SocketDescriptor> listener;
   Listen(&listener);
-  EXPECT_EQ(listener->socket()->Reset(), 0);
+  EXPECT_EQ(listener->socket()->End(ForcedEnd::kReset), 0);
   EXPECT_THAT(reader_.ReadWords(),
               ElementsAre("socket_opened", "socket_bound", "socket_listening",
                           absl::StrCat("socket_reset ", ECONNABORTED,

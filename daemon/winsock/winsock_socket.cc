@@ -229,7 +229,7 @@ void WinsockSocket::DropHold(const Lingerer::Owner& owner, HoldEnd end) {
   WithdrawChanges(nullptr, true, true);
   Remains remains = TakeRemains(engine_->Abandon().first);
   if (end == HoldEnd::kReset) {
-    FinishAbort(std::move(remains));
+    FinishAbort(std::move(remains), owner);
   } else {
     FinishDrop(std::move(remains), owner);
   }
@@ -290,7 +290,7 @@ void WinsockSocket::Abort(SocketDescriptor* from) {
   auto [fd, operations] = engine_->Abandon();
   ReleaseHoldings(from, true);
   WithdrawChanges(from, true, true);
-  FinishAbort(TakeRemains(std::move(fd)));
+  FinishAbort(TakeRemains(std::move(fd)), from->owner());
   NoteClosed(from);
 }
 
@@ -328,7 +328,7 @@ void WinsockSocket::GetPeerName(const SocketCall& call) {
 
 // ---------------------------------------------------------------- listings
 
-int WinsockSocket::Reset() {
+int WinsockSocket::End(ForcedEnd /*how*/) {
   const int error = engine_->Abort();
   if (error == 0) NotifyObservers();
   return error;

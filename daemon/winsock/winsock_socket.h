@@ -20,6 +20,7 @@
 #include "daemon/journal/event_journal.h"
 #include "daemon/network/change_monitor.h"
 #include "daemon/quota/rate_quota.h"
+#include "daemon/socket/forced_end.h"
 #include "daemon/socket/lingerer.h"
 #include "daemon/socket/operation.h"
 #include "daemon/socket/socket.h"
@@ -177,10 +178,12 @@ class WinsockSocket : public OperationSink,
   // SocketObserver, for network events.
   void OnStateChange() override { ReviewEvents(0); }
 
-  // An administrator resets it, for all who have it: what waits, and what comes
-  // after it on a connection, ends with WSAECONNABORTED. Returns errno:
-  // ENOTCONN if there is nothing to reset, EBADF if it was closed before.
-  virtual int Reset();
+  // An administrator ends it, for all who have it: what waits, and what comes
+  // after it on a connection, ends with WSAECONNABORTED; but for the sends that
+  // wait if a connection ends in order. Returns errno: ENOTCONN if there is
+  // nothing to end, EALREADY if it ends in order already, EBADF if it was
+  // closed before.
+  virtual int End(ForcedEnd how);
 
   // The operation of a call has ended so. For listings.
   void CountOperation(Operation::Kind kind, int error);
@@ -228,7 +231,7 @@ class WinsockSocket : public OperationSink,
   // The last descriptor was closed by `call`, which this ends.
   virtual void FinishClose(const SocketCall& call, Remains remains) = 0;
   // The same without a call: by the final cleanup, and orderly, as for `owner`.
-  virtual void FinishAbort(Remains remains) = 0;
+  virtual void FinishAbort(Remains remains, const Lingerer::Owner& owner) = 0;
   virtual void FinishDrop(Remains remains, const Lingerer::Owner& owner) = 0;
   // What the closed `from` held besides operations goes with it, such as
   // connections that it was offered.

@@ -210,6 +210,11 @@ absl::StatusOr<wsp::v1::ResetSocketResponse> AdminClient::ResetSocket(
               request);
 }
 
+absl::StatusOr<wsp::v1::EndSocketResponse> AdminClient::EndSocket(
+    const wsp::v1::EndSocketRequest& request) {
+  return Call(daemon_, admin_.get(), &wsp::v1::Admin::Stub::EndSocket, request);
+}
+
 absl::StatusOr<wsp::v1::GetServerInfoResponse> AdminClient::GetServerInfo() {
   return Call(daemon_, admin_.get(), &wsp::v1::Admin::Stub::GetServerInfo,
               wsp::v1::GetServerInfoRequest());

@@ -33,6 +33,8 @@ class AdminClient {
       const wsp::v1::ListNamesRequest& request);
   absl::StatusOr<wsp::v1::ResetSocketResponse> ResetSocket(
       const wsp::v1::ResetSocketRequest& request);
+  absl::StatusOr<wsp::v1::EndSocketResponse> EndSocket(
+      const wsp::v1::EndSocketRequest& request);
   absl::StatusOr<wsp::v1::DisconnectClientResponse> DisconnectClient(
       const wsp::v1::DisconnectClientRequest& request);
   absl::StatusOr<wsp::v1::GetServerInfoResponse> GetServerInfo();

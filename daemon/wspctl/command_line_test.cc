@@ -10,7 +10,7 @@
 #include "daemon/wspctl/client_commands.h"
 #include "daemon/wspctl/daemon_commands.h"
 #include "daemon/wspctl/policy_command.h"
-#include "daemon/wspctl/reset_command.h"
+#include "daemon/wspctl/socket_end_commands.h"
 #include "daemon/wspctl/sockets_command.h"
 #include "daemon/wspctl/watch_command.h"
 #include "gmock/gmock.h"
@@ -130,21 +130,22 @@ TEST(CommandLineTest, WatchTakesOneClient) {
 
 TEST(CommandLineTest, ASocketIsNamedAsItIsListed) {
   const auto named = [](const std::string& word) {
-    return ParseAs<ResetCommand>({"reset", word})->request();
+    return ParseAs<ResetCommand>({"reset", word})->name();
   };
-  auto request = named("000000000000001f");
-  EXPECT_EQ(request.client_id(), 0u);
-  EXPECT_EQ(request.socket_id(), 0x1fu);
-  EXPECT_EQ(request.cookie(), 0u);
-  request = named("12/ffffffffffffffff");
-  EXPECT_EQ(request.client_id(), 12u);
-  EXPECT_EQ(request.socket_id(), UINT64_MAX);
-  request = named("sk:A0");
-  EXPECT_EQ(request.socket_id(), 0u);
-  EXPECT_EQ(request.cookie(), 0xa0u);
-  request = named("0/sk:1");
-  EXPECT_EQ(request.client_id(), 0u);
-  EXPECT_EQ(request.cookie(), 1u);
+  SocketName name = named("000000000000001f");
+  EXPECT_EQ(name.client_id, 0u);
+  EXPECT_EQ(name.socket_id, 0x1fu);
+  EXPECT_EQ(name.cookie, 0u);
+  name = named("12/ffffffffffffffff");
+  EXPECT_EQ(name.client_id, 12u);
+  EXPECT_EQ(name.socket_id, UINT64_MAX);
+  name = named("sk:A0");
+  EXPECT_EQ(name.socket_id, 0u);
+  EXPECT_EQ(name.cookie, 0xa0u);
+  name = named("0/sk:1");
+  EXPECT_EQ(name.client_id, 0u);
+  EXPECT_EQ(name.cookie, 1u);
+  EXPECT_EQ(ParseAs<CloseCommand>({"close", "1/2"})->name().socket_id, 2u);
 }
 
 TEST(CommandLineTest, OptionsStandAnywhere) {
@@ -223,6 +224,7 @@ TEST(CommandLineTest, ErrorsSayWhat) {
   EXPECT_EQ(ErrorOf({"info", "--from=1"}), "info has no option --from");
   EXPECT_EQ(ErrorOf({"reset"}), "which socket?");
   EXPECT_EQ(ErrorOf({"reset", "1", "2"}), "what is \"2\"?");
+  EXPECT_EQ(ErrorOf({"close"}), "which socket?");
   for (const char* wrong : {"", "0", "x", "0x1", " 1", "/1", "a/1", "1/",
                             "sk:", "sk:0", "1/2/3", "11112222333344445"}) {
     EXPECT_THAT(ErrorOf({"reset", wrong}), HasSubstr("is not a socket: "))

@@ -5,7 +5,7 @@
 #include "daemon/wspctl/daemon_commands.h"
 #include "daemon/wspctl/names_command.h"
 #include "daemon/wspctl/policy_command.h"
-#include "daemon/wspctl/reset_command.h"
+#include "daemon/wspctl/socket_end_commands.h"
 #include "daemon/wspctl/sockets_command.h"
 #include "daemon/wspctl/top_command.h"
 #include "daemon/wspctl/watch_command.h"
@@ -41,6 +41,10 @@ const std::vector<CommandEntry>& CommandTable() {
        "resets a socket, whoever has it: SOCKET as \"sockets\" shows it, if "
        "that isn't the only one of its number as CLIENT/SOCKET",
        Make<ResetCommand>},
+      {"close", "SOCKET",
+       "the same in order: what its program has sent is still delivered, and "
+       "the peer of a connection gets its end; not of one that is lent",
+       Make<CloseCommand>},
       {"disconnect", "PID",
        "ends a client as its last WSPCleanup would, and its streams",
        Make<DisconnectCommand>},

@@ -14,8 +14,8 @@ constexpr size_t kIndent = 17;
 constexpr char kWhoMay[] =
     R"(
 Root, the daemon's own user and the members of the configuration's admin_group
-see everything and may reset, disconnect, drain, reload and set the log level;
-others see their own processes.
+see everything and may reset, close, disconnect, drain, reload and set the log
+level; others see their own processes.
 )";
 
 constexpr char kExitCodes[] =

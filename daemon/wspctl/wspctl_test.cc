@@ -309,6 +309,16 @@ TEST_F(WspctlTest, ResetsASocketAndSaysWhichItWas) {
   EXPECT_EQ(Run({"reset", "nothing"}).code, kExitUsage);
 }
 
+TEST_F(WspctlTest, ClosesASocketAndSaysWhichItWas) {
+  StartServer();
+  const Result result = Run({"close", "1/64"});
+  EXPECT_EQ(result.code, kExitOk) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("0000000000000064"));
+  EXPECT_EQ(inventory_.closed(), (std::vector<uint64_t>{100}));
+  EXPECT_TRUE(inventory_.reset().empty());
+  EXPECT_EQ(Run({"close", "65"}).err, "wspctl: there is no such socket\n");
+}
+
 TEST_F(WspctlTest, ShowsInfo) {
   StartServer();
   EXPECT_THAT(

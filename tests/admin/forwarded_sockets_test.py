@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What wspctl says of a forwarded socket, of a real daemon and by its admin
-socket, and that it resets one."""
+socket, and that it resets or closes one."""
 
 import errno
 import json
@@ -164,6 +164,41 @@ class ForwardedSocketsTest(admin_case.AdminCase):
         self.assertEqual(self.error(self.client, "connect", self.make(),
                                     address=self.address(port)),
                          WSAECONNREFUSED)
+
+    def test_a_connection_is_closed(self):
+        number, peer = self.connected()
+        peer.sendall(b"unread")
+        receive = self.client.begin("recv", number, max_bytes=6)
+        self.assertEqual(self.client.finish(receive).recv.data, b"unread")
+        receive, = self.begin_receives(number, 1)
+        peer_bytes = b"answer" * 1000
+        self.assertEqual(
+            self.error(self.client, "send", number, data=peer_bytes), 0)
+        name = self.name_of(number)
+        self.assertIn(name, self.wspctl("close", name))
+        self.assertEqual(self.client.finish(receive).wsa_error,
+                         WSAECONNABORTED)
+        self.assertEqual(self.error(self.client, "send", number, data=b"x"),
+                         WSAECONNABORTED)
+        self.await_listed(number, state="SOCKET_STATE_CLOSING")
+        self.assertIsNotNone(self.daemon.await_line(
+            "administrator closes a socket", "result=OK"))
+        self.assertIn("it has been closed",
+                      self.wspctl("close", name, code=1))
+        # It sends on, and nothing is reset until the client closes; nor then.
+        peer.sendall(b"more")
+        self.assertEqual(self.error(self.client, "close_socket", number), 0)
+        self.assertIn("it has been closed",
+                      self.wspctl("close", name, code=1))
+        received = b""
+        while chunk := peer.recv(10000):
+            received += chunk
+        self.assertEqual(received, peer_bytes)
+
+    def test_what_has_nothing_to_close_says_so(self):
+        name = self.name_of(self.make())
+        self.assertIn("there is nothing to close",
+                      self.wspctl("close", name, code=1))
 
     def test_what_has_nothing_to_reset_says_so(self):
         number = self.make()

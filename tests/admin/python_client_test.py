@@ -123,6 +123,7 @@ class PythonClientTest(admin_case.AdminCase):
                          "3/0000000000000007")
         for name, fields, field in (
                 ("ResetSocket", {}, "socket_id"),
+                ("EndSocket", {}, "socket_id"),
                 ("DisconnectClient", {}, "pid"),
                 ("ListSockets", {"local_port": 70000}, "local_port"),
                 ("ListSockets", {"peer_network": "ten"}, "peer_network"),
@@ -150,12 +151,14 @@ class PythonClientTest(admin_case.AdminCase):
         # One that can't be reset in this state.
         client = self.started()
         number = self.make_socket(client)[1]
-        details = self.fails(code.FAILED_PRECONDITION, "ResetSocket",
-                             socket_id=number)
-        violation = details["PreconditionFailure"].violations[0]
-        self.assertEqual(violation.type, "STATE")
-        self.assertIn("neither connected nor listening",
-                      violation.description)
+        for name, what in ("ResetSocket", "reset"), ("EndSocket", "close"):
+            details = self.fails(code.FAILED_PRECONDITION, name,
+                                 socket_id=number)
+            violation = details["PreconditionFailure"].violations[0]
+            self.assertEqual(violation.type, "STATE")
+            self.assertIn("neither connected nor listening",
+                          violation.description)
+            self.assertIn(f"nothing to {what}", violation.description)
 
 
 if __name__ == "__main__":

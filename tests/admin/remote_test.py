@@ -171,6 +171,10 @@ class RemoteTest(unittest.TestCase):
             grpc.StatusCode.PERMISSION_DENIED, ["reset sockets"], self.call,
             self.channel(self.reader), "ResetSocket",
             ADMIN.ResetSocketRequest(socket_id=1))
+        self.assert_code(
+            grpc.StatusCode.PERMISSION_DENIED, ["close sockets"], self.call,
+            self.channel(self.reader), "EndSocket",
+            ADMIN.EndSocketRequest(socket_id=1))
         self.assertEqual(len(self.list_clients(self.reader).clients), 1)
 
     def test_who_is_not_listed_sees_nothing(self):

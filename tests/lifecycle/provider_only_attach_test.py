@@ -20,7 +20,7 @@ PROTOS = wire_client.load_protos(sys.argv[2])
 
 ADMIN_METHODS = [
     "ListClients", "GetClient", "ListSockets", "GetSocket", "GetServerInfo",
-    "DisconnectClient", "ResetSocket"
+    "DisconnectClient", "ResetSocket", "EndSocket"
 ]
 OTHER_METHODS = [f"/wsp.v1.Admin/{name}" for name in ADMIN_METHODS] + [
     "/grpc.health.v1.Health/Check",

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""An administrator resets programs' sockets: wspctl reset."""
+"""An administrator resets and closes programs' sockets: wspctl reset, close."""
 
 import os
 import socket
@@ -45,11 +45,11 @@ class ResetTest(preload_case.PreloadCase):
             return f'sk:{int(found[0]["cookie"]):x}'
         return f'{int(found[0]["socket_id"]):016x}'
 
-    def refusal(self, name):
+    def refusal(self, name, command="reset"):
         """What wspctl says instead of resetting it."""
         process = subprocess.run(
             [preload_case.WSPCTL, "--socket", self.daemon.admin_socket,
-             "reset", name], capture_output=True, text=True, check=False)
+             command, name], capture_output=True, text=True, check=False)
         self.assertEqual((process.returncode, process.stdout), (1, ""))
         return process.stderr
 
@@ -112,6 +112,71 @@ class ResetTest(preload_case.PreloadCase):
             state="SOCKET_STATE_CONNECTED"))
         self.finish(program)
 
+    def test_a_connection_is_closed(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        program = self.start(f"""
+            one = socket.create_connection(("127.0.0.1",
+                                            {listener.getsockname()[1]}))
+            one.sendall(b"x" * 100000)
+            print("sent", flush=True)
+            if sys.stdin.readline() == "closed\\n":
+                assert error_of(one.recv, 1) == errno.ECONNABORTED
+                assert error_of(one.send, b"x") == errno.EPIPE
+            one.close()
+            check()
+        """)
+        peer, _ = listener.accept()
+        self.addCleanup(peer.close)
+        peer.settimeout(preload_case.DEADLINE)
+        self.expect_line(program, "sent")
+        name = self.name_of(state="SOCKET_STATE_CONNECTED")
+        if preload_case.PLANE == "relayed":
+            self.assertEqual(len(self.wspctl("close", name)), 1)
+            self.name_of(state="SOCKET_STATE_CLOSING")
+            self.go_on(program, "closed")
+        else:
+            refusal = self.refusal(name, "close")
+            self.assertIn("it is a connection that its program was lent",
+                          refusal)
+            self.go_on(program)
+        received = 0
+        while size := len(peer.recv(65536)):
+            received += size
+        self.assertEqual(received, 100000)
+        self.finish(program)
+
+    def test_a_listener_is_closed(self):
+        program = self.start("""
+            listener = socket.create_server(("127.0.0.1", 0))
+            print(listener.getsockname()[1], flush=True)
+            assert error_of(listener.accept) in (errno.ECONNABORTED,
+                                                 errno.EINVAL)
+            print("aborted", flush=True)
+            sys.stdin.readline()
+        """)
+        port = int(program.stdout.readline())
+        self.wspctl("close", self.name_of(
+            state="SOCKET_STATE_LISTENING"))
+        self.expect_line(program, "aborted")
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        self.go_on(program)
+        self.finish(program)
+
+    def test_datagrams_are_closed(self):
+        program = self.start("""
+            one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            one.connect(("127.0.0.1", PORT))
+            print("connected", flush=True)
+            assert error_of(one.recv, 1) == errno.ECONNABORTED
+            assert error_of(one.getpeername) == errno.ENOTCONN
+        """)
+        self.expect_line(program, "connected")
+        self.wspctl("close", self.name_of(
+            state="SOCKET_STATE_CONNECTED"))
+        self.finish(program)
+
     def test_what_is_not_connected_or_not_there_says_so(self):
         program = self.start("""
             one = socket.socket()
@@ -121,6 +186,8 @@ class ResetTest(preload_case.PreloadCase):
         self.expect_line(program, "made")
         name = self.name_of()
         self.assertIn("there is nothing to reset", self.refusal(name))
+        self.assertIn("there is nothing to close",
+                      self.refusal(name, "close"))
         self.go_on(program)
         self.finish(program)
         self.assertIn("there is no such socket", self.refusal("sk:1"))
@@ -133,6 +200,8 @@ class NoResetTest(ResetTest):
         return ()
 
     test_a_listener = test_datagrams = None
+    test_a_connection_is_closed = test_a_listener_is_closed = None
+    test_datagrams_are_closed = None
     test_what_is_not_connected_or_not_there_says_so = None
 
     def test_a_connection(self):

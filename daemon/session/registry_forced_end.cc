@@ -1,4 +1,4 @@
-// Registry: resetting a socket for an administrator, of whichever plane.
+// Registry: ending a socket for an administrator, of whichever plane.
 #include <errno.h>
 #include <netinet/in.h>
 
@@ -40,15 +40,20 @@ absl::Status SeveralError(std::vector<wsp::v1::Socket> found) {
       "; say which, by its client or its cookie"));
 }
 
-absl::Status StatusOf(int error) {
+absl::Status StatusOf(ForcedEnd how, int error) {
   switch (error) {
     case 0:
       return absl::OkStatus();
     case EBADF:
       return absl::NotFoundError("it has ended");
     case ENOTCONN:
+      return absl::FailedPreconditionError(absl::StrCat(
+          "it is neither connected nor listening: there is nothing to ",
+          how == ForcedEnd::kReset ? "reset" : "close"));
+    case EALREADY:
       return absl::FailedPreconditionError(
-          "it is neither connected nor listening: there is nothing to reset");
+          "it has been closed, and what its program had sent is on its way; a "
+          "reset (ResetSocket, wspctl reset) ends it at once");
     default:
       return absl::ErrnoToStatus(error, "connect(AF_UNSPEC)");
   }
@@ -58,41 +63,67 @@ int FamilyOf(const wsp::v1::Socket& socket) {
   return socket.local().has_ipv6() ? AF_INET6 : AF_INET;
 }
 
+// What a lent socket has to be so that the daemon, which has no descriptor of
+// it, can have it end in that way.
+absl::Status CheckLent(ForcedEnd how, const wsp::v1::Socket& socket) {
+  const bool stream =
+      socket.protocol() == IPPROTO_TCP || socket.protocol() == IPPROTO_MPTCP;
+  if (how == ForcedEnd::kReset || !stream) return absl::OkStatus();
+  if (socket.state() == wsp::v1::SOCKET_STATE_LISTENING ||
+      socket.state() == wsp::v1::SOCKET_STATE_CONNECTING) {
+    return absl::OkStatus();
+  }
+  if (socket.state() == wsp::v1::SOCKET_STATE_OPEN ||
+      socket.state() == wsp::v1::SOCKET_STATE_BOUND) {
+    return StatusOf(how, ENOTCONN);
+  }
+  return absl::FailedPreconditionError(
+      "it is a connection that its program was lent: the daemon has no "
+      "descriptor of it, and the kernel ends it by a reset alone "
+      "(ResetSocket, wspctl reset)");
+}
+
 }  // namespace
 
-int Registry::ResetOpen(const wsp::v1::Socket& socket) {
+int Registry::EndOpen(const wsp::v1::Socket& socket, ForcedEnd how) {
   for (const auto& client : clients()) {
     if (client->id() != socket.client_id()) continue;
     for (const auto& attachment : client->attachments()) {
       const auto descriptor = attachment->FindSocket(socket.socket_id());
-      if (descriptor != nullptr) return descriptor->socket()->Reset();
+      if (descriptor != nullptr) return descriptor->socket()->End(how);
     }
   }
   return EBADF;
 }
 
-absl::Status Registry::ResetListed(const wsp::v1::Socket& socket) {
+absl::Status Registry::EndListed(const wsp::v1::Socket& socket, ForcedEnd how) {
   if (socket.plane() == wsp::v1::PLANE_RELAYED) {
     const auto relayed =
         environment_->relayed_sockets()->Find(socket.socket_id());
-    return StatusOf(relayed == nullptr ? EBADF : relayed->Reset());
+    return StatusOf(how, relayed == nullptr ? EBADF : relayed->End(how));
   }
-  const int error = ResetOpen(socket);
-  if (error != EBADF) return StatusOf(error);
+  const int error = EndOpen(socket, how);
+  if (error != EBADF) return StatusOf(how, error);
   // Closed, or waiting for its close to end.
+  if (how == ForcedEnd::kOrderly &&
+      socket.state() == wsp::v1::SOCKET_STATE_LINGERING) {
+    return StatusOf(how, EALREADY);
+  }
   if (lingerer_->Reset(socket.client_id(), socket.socket_id())) {
     return absl::OkStatus();
   }
   LentSockets* const lent = environment_->lent_sockets();
   if (socket.plane() != wsp::v1::PLANE_LENT || lent == nullptr) {
-    return StatusOf(EBADF);
+    return StatusOf(how, EBADF);
   }
-  if (!socket.has_local()) return StatusOf(ENOTCONN);
-  return lent->Reset(FamilyOf(socket), socket.protocol(), socket.cookie());
+  if (!socket.has_local()) return StatusOf(how, ENOTCONN);
+  const absl::Status possible = CheckLent(how, socket);
+  if (!possible.ok()) return possible;
+  return lent->End(how, FamilyOf(socket), socket.protocol(), socket.cookie());
 }
 
-absl::StatusOr<wsp::v1::Socket> Registry::ResetSocket(
-    const SocketSelector& selector) {
+absl::StatusOr<wsp::v1::Socket> Registry::EndSocket(
+    const SocketSelector& selector, ForcedEnd how) {
   InventoryFilter filter;
   filter.client_id = selector.client_id;
   std::vector<wsp::v1::Socket> found;
@@ -105,7 +136,7 @@ absl::StatusOr<wsp::v1::Socket> Registry::ResetSocket(
         "there are");
   }
   if (found.size() > 1) return SeveralError(std::move(found));
-  const absl::Status status = ResetListed(found[0]);
+  const absl::Status status = EndListed(found[0], how);
   if (!status.ok()) return status;
   return std::move(found[0]);
 }
