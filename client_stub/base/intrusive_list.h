@@ -32,6 +32,12 @@ class ListNode {
   ListNode* prev_ = nullptr;
 };
 
+// Leaves the one list that `Tag` stands for.
+template <typename Tag>
+void Unlink(ListNode<Tag>* node) {
+  node->Unlink();
+}
+
 // A doubly linked list that owns nothing and allocates nothing. Elements have
 // to be unlinked before they or the list go.
 template <typename T, typename Tag>

@@ -1,4 +1,4 @@
-// Provider: operations from their beginning to their indication.
+// Provider: operations from their results to their end.
 #include <mswsock.h>
 
 #include <algorithm>
@@ -7,8 +7,6 @@
 #include <new>
 #include <utility>
 
-#include "client_stub/spi/apc.h"
-#include "client_stub/spi/completion_request.h"
 #include "client_stub/spi/control_data.h"
 #include "client_stub/spi/nt_status.h"
 #include "client_stub/spi/provider.h"
@@ -119,138 +117,6 @@ void Provider::Free(Operation* operation) {
   new (operation) Operation;
   operation->buffers = std::move(buffers);
   operation_pool_.push_back(operation);
-}
-
-// ------------------------------------------------------------------ starting
-
-Call* Provider::NewCall(Operation* operation, CallHeader header) {
-  // An accept's calls may be about the socket that it made.
-  if (header.socket_id == 0 && operation->socket != nullptr) {
-    header.socket_id = operation->socket->id;
-  }
-  operation->call = attachment_.NewCall(operation, header);
-  return operation->call;
-}
-
-void Provider::StartSend(Operation* operation) {
-  SendJob& job = operation->job;
-  job.buffers = operation->buffers.data();
-  job.buffer_count = operation->buffers.size();
-  job.total = operation->total;
-  job.flags = operation->wire_flags;
-  // To the daemon: whether non-blocking mode doesn't apply.
-  job.overlapped = operation->overlapped != nullptr || operation->waits;
-  StubSocket* socket = operation->socket;
-  // See MayReceiveNatively.
-  ForwardNativeReceives(socket);
-  // At most one, which comes first.
-  ForwardNativeSends(socket);
-  socket->error_due = socket->datagrams;
-  if (operation->timeout_ms != 0) {
-    job.deadline_ms = NowMs() + operation->timeout_ms;
-  }
-  // Chunks that wait their turn with the daemon would outlive the one that it
-  // stops, for a time limit or the mode of which only the daemon knows perhaps.
-  if (operation->timeout_ms != 0 || (socket->shared && !job.overlapped)) {
-    job.max_outstanding = 1;
-  }
-  if (socket->nonblocking && !job.overlapped &&
-      !attachment_.MaySendAtOnce(socket->lane, job)) {
-    ReenableEvents(socket, FD_WRITE);
-    return Complete(operation, WSAEWOULDBLOCK);
-  }
-  attachment_.SubmitSend(&socket->lane, &job);
-}
-
-void Provider::StartReceive(Operation* operation) {
-  if (!attachment_.MayReceive()) {
-    ReenableEvents(operation->socket, FD_READ);
-    return Complete(operation, WSAENOBUFS);
-  }
-  StubSocket* socket = operation->socket;
-  // Looking at data, and data out of the stream, have no place in the order.
-  if (operation->wire_flags == 0) {
-    if (socket->filling != nullptr) {
-      socket->held_receives.PushBack(operation);
-      operation->pending = operation->report_pending;
-      return;
-    }
-    if (operation->wait_for_all) socket->filling = operation;
-  }
-  if (MayReceiveNatively(*socket, *operation) && ReceiveFromKernel(operation)) {
-    return;
-  }
-  if ((operation->wire_flags & MSG_OOB) != 0) {
-    StopNativeReceives(socket);
-  } else {
-    ForwardNativeReceives(socket);
-  }
-  SubmitReceive(operation);
-}
-
-void Provider::LeaveReceives(Operation* operation) {
-  static_cast<ListNode<InHeldReceives>*>(operation)->Unlink();
-  StubSocket* socket = operation->socket;
-  if (operation->with_daemon) --socket->daemon_receives;
-  operation->with_daemon = false;
-  if (socket->filling == operation) socket->filling = nullptr;
-}
-
-void Provider::BeginHeldReceives(StubSocket* socket) {
-  while (socket->filling == nullptr && !socket->closing) {
-    Operation* operation = socket->held_receives.PopFront();
-    if (operation == nullptr) return;
-    if (operation->deadline != INT64_MAX) {
-      operation->timeout_ms = static_cast<uint32_t>(
-          std::max<int64_t>(operation->deadline - NowMs(), 1));
-    }
-    StartReceive(operation);
-  }
-}
-
-void Provider::SubmitReceive(Operation* operation) {
-  CallHeader header;
-  header.overlapped = operation->overlapped != nullptr || operation->waits;
-  header.report_pending = operation->report_pending;
-  header.timeout_ms = operation->timeout_ms;
-  if (!operation->with_daemon) ++operation->socket->daemon_receives;
-  operation->with_daemon = true;
-  Call* call = NewCall(operation, header);
-  const uint64_t room = operation->total - operation->bytes;
-  const auto most = static_cast<uint32_t>(
-      std::min<uint64_t>(room, attachment_.limits().chunk_bytes));
-  if (operation->named) {
-    AppendRecvFrom(&call->bytes, most, operation->wire_flags,
-                   operation->message != nullptr);
-  } else {
-    AppendRecv(&call->bytes, most, operation->wire_flags);
-  }
-  attachment_.Submit(call);
-}
-
-void Provider::BeginOverlapped(Operation* operation,
-                               LPWSAOVERLAPPED overlapped) {
-  operation->overlapped = overlapped;
-  operation->starting = true;
-  ++operation->socket->untold;
-  reinterpret_cast<std::atomic<ULONG_PTR>*>(&overlapped->Internal)
-      ->store(kStatusPending, std::memory_order_relaxed);
-}
-
-uint32_t Provider::EndStarting(Operation* operation) {
-  operation->starting = false;
-  if (!operation->done) {
-    CountOverlapped(1);
-    operation->counted = true;
-    return WSA_IO_PENDING;
-  }
-  if (operation->error == 0) indications_.PushBack(operation);
-  return operation->error;
-}
-
-void Provider::CountOverlapped(int change) {
-  overlapped_pending_ += static_cast<uint64_t>(change);
-  UpdateService();
 }
 
 // ------------------------------------------------------------------- results
@@ -624,103 +490,6 @@ void Provider::WakeWatchers(LPWSAOVERLAPPED overlapped) {
        operation = operations_.Next(operation)) {
     if (operation->watched == overlapped) Complete(operation, 0);
   }
-}
-
-// --------------------------------------------------------------- indications
-
-void Provider::Indicate() {
-  const uint64_t last = notifications_.asked();
-  for (;;) {
-    if (Operation* operation = indications_.PopFront()) {
-      IndicateOne(operation);
-    } else if (!opened_threads_.empty()) {
-      CloseOpenedThread();
-    } else if (StubSocket* socket = handles_due_.PopFront()) {
-      GiveBackHandle(socket);
-    } else if (notifications_.IsDueUpTo(last)) {
-      notifications_.Run(upcalls(), last);
-    } else {
-      break;
-    }
-  }
-  // It goes on with what has come meanwhile.
-  WakeServiceIfDue();
-}
-
-void Provider::WakeServiceIfDue() {
-  if (has_indications() && service_.running()) service_.waiter()->Wake();
-}
-
-void Provider::CloseOpenedThread() {
-  WSATHREADID thread = opened_threads_.back();
-  opened_threads_.pop_back();
-  const WSPUPCALLTABLE& table = upcalls();
-  g_library.mutex.Unlock();
-  {
-    const UpcallScope scope;
-    int error;
-    table.lpWPUCloseThread(&thread, &error);
-  }
-  g_library.mutex.Lock();
-}
-
-void Provider::GiveBackHandle(StubSocket* socket) {
-  const SOCKET handle = socket->handle;
-  const int descriptor = socket->descriptor;
-  Release(socket);
-  if (descriptor >= 0) return KernelHandles::CloseHandle(descriptor);
-  const WSPUPCALLTABLE& table = upcalls();
-  g_library.mutex.Unlock();
-  {
-    const UpcallScope scope;
-    int error;
-    table.lpWPUCloseSocketHandle(handle, &error);
-  }
-  g_library.mutex.Lock();
-}
-
-void Provider::IndicateOne(Operation* operation) {
-  // The operation may go before all is told.
-  StubSocket* const socket = operation->socket;
-  ++socket->references;
-  ++socket->untold;
-  Tell(operation);
-  EndTelling(socket);
-  Release(socket);
-}
-
-void Provider::Tell(Operation* operation) {
-  const WSPUPCALLTABLE& table = upcalls();
-  CompletedOperation completed;
-  completed.socket_id = operation->socket->id;
-  completed.routine = operation->routine;
-  completed.thread = operation->thread;
-  completed.error = operation->error;
-  completed.bytes = static_cast<DWORD>(operation->bytes);
-  completed.overlapped = operation->overlapped;
-  completed.flags = operation->result_flags;
-  const WSAEVENT event = operation->event;
-  const SOCKET handle = operation->socket->handle;
-  const bool sends_no_packet = operation->sends_no_packet;
-  // Not before the routine is queued.
-  const bool opened_thread = std::exchange(operation->opened_thread, false);
-  FreeIfUnused(operation);
-  if (completed.routine != nullptr) {
-    QueueCompletionRoutine(table, completed);
-    if (opened_thread) CloseThread(completed.thread);
-    return;
-  }
-  g_library.mutex.Unlock();
-  if (event != nullptr) {
-    const UpcallScope scope;
-    int error;
-    table.lpWPUSetEvent(event, &error);
-  }
-  if (!sends_no_packet) {
-    RequestCompletion(handle, completed.overlapped, completed.error,
-                      completed.bytes, event != nullptr);
-  }
-  g_library.mutex.Lock();
 }
 
 }  // namespace wsp
