@@ -49,25 +49,23 @@ bool IsSend(uint32_t request) {
   return request == wire::Call::kSend || request == wire::Call::kSendTo;
 }
 
-// As SessionMetrics counts it.
-uint32_t FunctionOf(const Call& call) {
-  if (call.request != wire::Call::kLinuxCall) return call.request;
+// What a call about a relayed socket asks: the number of its field in
+// wsp.v1.LinuxCallRequest; 0 if it asks nothing, or is another call.
+uint32_t LinuxRequestOf(const Call& call) {
+  if (call.request != wire::Call::kLinuxCall) return 0;
   WireReader request = call.body;
-  return request.Next() ? SessionMetrics::OfLinuxCall(request.field()) : 0;
+  return request.Next() ? request.field() : 0;
 }
 
-// The same as below of a call about a relayed socket. One that connects has
-// left bytes on the program's end, which isn't writable until they are taken
-// off.
-bool GivesBackOfRelayed(WireReader call) {
-  if (!call.Next()) return false;
-  return call.field() == wire::LinuxCallRequest::kConnect ||
-         call.field() == wire::LinuxCallRequest::kShutdown;
+// As SessionMetrics counts it.
+uint32_t FunctionOf(const Call& call, uint32_t linux_request) {
+  if (call.request != wire::Call::kLinuxCall) return call.request;
+  return linux_request != 0 ? SessionMetrics::OfLinuxCall(linux_request) : 0;
 }
 
 // Whether a call ends something that takes of limits, or is to: refused, it
 // would keep them used up, and its client may be unable to say so to anybody.
-bool GivesBack(const Call& call) {
+bool GivesBack(const Call& call, uint32_t linux_request) {
   switch (call.request) {
     case wire::Call::kCleanup:
     case wire::Call::kShutdown:
@@ -77,7 +75,10 @@ bool GivesBack(const Call& call) {
     case wire::Call::kDisconnectEx:
       return true;
     case wire::Call::kLinuxCall:
-      return GivesBackOfRelayed(call.body);
+      // One that connects has left bytes on the program's end, which isn't
+      // writable until they are taken off.
+      return linux_request == wire::LinuxCallRequest::kConnect ||
+             linux_request == wire::LinuxCallRequest::kShutdown;
     default:
       return false;
   }
@@ -142,6 +143,7 @@ absl::Status Attachment::RunCall(WireReader reader, int64_t now_ns) {
 
 absl::Status Attachment::Admit(const Call& call, int64_t now_ns, bool* run,
                                std::shared_ptr<SocketDescriptor>* descriptor) {
+  const uint32_t linux_request = LinuxRequestOf(call);
   absl::MutexLock lock(&mu_);
   if (retired_) {
     *run = false;
@@ -164,13 +166,13 @@ absl::Status Attachment::Admit(const Call& call, int64_t now_ns, bool* run,
   CallRecord* record = entry->second.get();
   record->came_at_ns = now_ns;
   record->request = call.request;
-  record->function = FunctionOf(call);
+  record->function = FunctionOf(call, linux_request);
   record->socket_id = call.socket_id;
   if (call.socket_id != 0) {
     auto found = sockets_.find(call.socket_id);
     if (found != sockets_.end()) *descriptor = found->second.descriptor;
   }
-  Client::Verdict verdict = client_->CountCall(GivesBack(call));
+  Client::Verdict verdict = client_->CountCall(GivesBack(call, linux_request));
   if (verdict == Client::Verdict::kMisuse) {
     return absl::ResourceExhaustedError(
         absl::StrCat("more than ", 2 * uint64_t{client_->most_calls()},
