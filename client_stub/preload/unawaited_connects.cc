@@ -22,17 +22,21 @@ bool UnawaitedConnects::Want(const Address& to, int64_t now_ms) {
 }
 
 void UnawaitedConnects::Add(uint64_t call_id, const Socket& socket) {
-  Forget(socket.number);
+  Drop(socket.number);
   attempts_[next_] = {call_id, socket, Outcome::kUnanswered};
   next_ = (next_ + 1) % kMost;
   CountUnanswered();
 }
 
 void UnawaitedConnects::Forget(uint64_t number) {
+  Drop(number);
+  CountUnanswered();
+}
+
+void UnawaitedConnects::Drop(uint64_t number) {
   for (Attempt& attempt : attempts_) {
     if (attempt.socket.number == number) attempt = Attempt();
   }
-  CountUnanswered();
 }
 
 void UnawaitedConnects::CountUnanswered() {

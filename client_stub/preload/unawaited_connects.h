@@ -72,6 +72,7 @@ class UnawaitedConnects {
     Outcome outcome = Outcome::kUnknown;
   };
 
+  void Drop(uint64_t number);
   void CountUnanswered();
 
   Address to_;
