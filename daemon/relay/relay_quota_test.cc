@@ -82,6 +82,23 @@ class RelayQuotaTest : public RelayFixture {
     return relayed;
   }
 
+  static OwnedFd MakeDatagramPeer() {
+    OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const NetAddress any = Loopback(0);
+    EXPECT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+    return peer;
+  }
+
+  // A datagram socket that is connected to `peer`.
+  Relayed MakeLimitedTo(const OwnedFd& peer) {
+    Relayed relayed = MakeLimited(SOCK_DGRAM);
+    bool in_progress = false;
+    EXPECT_EQ(relayed.socket->Connect(NetAddress::LocalOf(peer.get()), 0,
+                                      &in_progress),
+              0);
+    return relayed;
+  }
+
   // All until the end.
   static std::string ReadAll(int fd) {
     std::string bytes;
@@ -151,9 +168,7 @@ TEST_F(RelayQuotaTest, WhatAClosedSocketHasSentStillGoes) {
 TEST_F(RelayQuotaTest, DatagramsWaitAndAreNotDropped) {
   constexpr size_t kSize = 60000;
   constexpr int kCount = kBytes / kSize;
-  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const NetAddress any = Loopback(0);
-  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  const OwnedFd peer = MakeDatagramPeer();
   const Relayed relayed = MakeLimited(SOCK_DGRAM);
   wsp::relay::DatagramHeader header{};
   header.address = ToRelayAddress(NetAddress::LocalOf(peer.get()));
@@ -175,14 +190,8 @@ TEST_F(RelayQuotaTest, EmptyDatagramsCount) {
   constexpr int kMost = 1000;
   limited_owners_ = SocketOwners::Create({}, {1, 0});
   limited_ = LimitedOwner(limited_owners_.get());
-  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const NetAddress any = Loopback(0);
-  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
-  const Relayed relayed = MakeLimited(SOCK_DGRAM);
-  bool in_progress = false;
-  ASSERT_EQ(
-      relayed.socket->Connect(NetAddress::LocalOf(peer.get()), 0, &in_progress),
-      0);
+  const OwnedFd peer = MakeDatagramPeer();
+  const Relayed relayed = MakeLimitedTo(peer);
   int sent = 0;
   while (sent < kMost) {
     wsp::v1::LinuxSendResult result;
@@ -205,9 +214,7 @@ TEST_F(RelayQuotaTest, EmptyDatagramsCount) {
 // said with it.
 TEST_F(RelayQuotaTest, SegmentsCountEach) {
   constexpr int kMost = 100;
-  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const NetAddress any = Loopback(0);
-  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
+  const OwnedFd peer = MakeDatagramPeer();
   const uint16_t one = 1;
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(one))] = {};
   msghdr header{};
@@ -223,11 +230,7 @@ TEST_F(RelayQuotaTest, SegmentsCountEach) {
   for (const bool by_option : {false, true}) {
     limited_owners_ = SocketOwners::Create({}, {1, 0});
     limited_ = LimitedOwner(limited_owners_.get());
-    const Relayed relayed = MakeLimited(SOCK_DGRAM);
-    bool in_progress = false;
-    ASSERT_EQ(relayed.socket->Connect(NetAddress::LocalOf(peer.get()), 0,
-                                      &in_progress),
-              0);
+    const Relayed relayed = MakeLimitedTo(peer);
     request.set_control(by_option ? std::string()
                                   : std::string(control, sizeof(control)));
     ASSERT_EQ(relayed.socket->UseReal([&](int fd) {
@@ -248,16 +251,10 @@ TEST_F(RelayQuotaTest, SegmentsCountEach) {
 }
 
 TEST_F(RelayQuotaTest, CallsThatSendAreToldToWait) {
-  const Relayed relayed = MakeLimited(SOCK_DGRAM);
+  const OwnedFd peer = MakeDatagramPeer();
+  const Relayed relayed = MakeLimitedTo(peer);
   wsp::v1::LinuxSend request;
   request.set_data(Pattern(60000));
-  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const NetAddress any = Loopback(0);
-  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
-  bool in_progress = false;
-  ASSERT_EQ(
-      relayed.socket->Connect(NetAddress::LocalOf(peer.get()), 0, &in_progress),
-      0);
   int error = 0;
   uint64_t sent = 0;
   while (error == 0 && sent < kBytes) {
@@ -294,14 +291,8 @@ TEST_F(RelayQuotaTest, PiecesGoAtTheirRateEachWay) {
 TEST_F(RelayQuotaTest, DatagramsAreOperationsEach) {
   limited_owners_ = SocketOwners::Create({}, {0, 0, 1});
   limited_ = LimitedOwner(limited_owners_.get());
-  const OwnedFd peer(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const NetAddress any = Loopback(0);
-  ASSERT_EQ(bind(peer.get(), any.get(), any.size()), 0);
-  const Relayed relayed = MakeLimited(SOCK_DGRAM);
-  bool in_progress = false;
-  ASSERT_EQ(
-      relayed.socket->Connect(NetAddress::LocalOf(peer.get()), 0, &in_progress),
-      0);
+  const OwnedFd peer = MakeDatagramPeer();
+  const Relayed relayed = MakeLimitedTo(peer);
   const NetAddress real = relayed.socket->Report().local;
   constexpr int kCount = 100;
   for (int i = 0; i < kCount; ++i) {
