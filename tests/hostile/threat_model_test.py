@@ -58,8 +58,11 @@ def faults_of_tests(tree, tests):
             files[-1][1].append(word)
     if not files:
         return ["no test"]
-    return [fault for path, cases in files
-            for fault in faults_of_file(tree, path, cases)]
+    named = [(path, case) for path, cases in files for case in cases]
+    twice = [f"{case} of {path} is named twice" for path, case in
+             sorted({one for one in named if named.count(one) > 1})]
+    return twice + [fault for path, cases in files
+                    for fault in faults_of_file(tree, path, cases)]
 
 
 def faults_of_table(tree, text):
