@@ -65,19 +65,20 @@ class Engine:
             **os.environ,
             # systemd would run health checks; the tests do.
             "DISABLE_HC_SYSTEMD": "true",
-            "CONTAINERS_CONF": self._write("containers.conf", CONTAINERS_CONF),
-            "CONTAINERS_STORAGE_CONF": self._write("storage.conf",
-                                                   STORAGE_CONF),
+            "CONTAINERS_CONF": self.write(
+                "containers.conf", CONTAINERS_CONF.format(folder=self.folder)),
+            "CONTAINERS_STORAGE_CONF": self.write(
+                "storage.conf", STORAGE_CONF.format(folder=self.folder)),
             "DOCKER_HOST": f"unix://{self.folder}/podman.sock",
             "TMPDIR": self.folder,
         }
         self._service = None
         return self
 
-    def _write(self, name, text):
+    def write(self, name, text):
         path = os.path.join(self.folder, name)
         with open(path, "w") as file:
-            file.write(text.format(folder=self.folder))
+            file.write(text)
         return path
 
     def __exit__(self, kind, value, trace):
@@ -135,10 +136,10 @@ class Engine:
         wait_until(f"the health of {container}", lambda: self.try_podman(
             "healthcheck", "run", container).returncode == 0)
 
-    def build_images(self, binaries):
+    def build_images(self, binaries, command="podman"):
         """wspd's, by the command that users build them by; the name."""
         return self.run("bash", f"{ROOT}/deploy/container/build_image.sh",
-                        "--bin", binaries, "--engine", "podman")
+                        "--bin", binaries, "--engine", command)
 
     def build_program_image(self, name, programs, files, base=None):
         """Of this machine's programs with their libraries, of files with their

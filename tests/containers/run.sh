@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
     *) break ;;
   esac
 done
-[ $# -gt 0 ] || set -- image_test compose_test container_rules_test readme_test
+[ $# -gt 0 ] || set -- image_test docker_test compose_test container_rules_test readme_test
 
 skip() {
   echo "skipped: $*"
