@@ -14,6 +14,8 @@ relayed:A.One/ipv4 a reason
 relayed:A.Two/* a reason
 lent:B.* a reason
 *:C.* a reason
+relayed:E.One sometimes: a reason
+relayed:E.Two/* sometimes: a reason
 """
 
 
@@ -55,6 +57,11 @@ class JudgeTest(unittest.TestCase):
                                             "A.Two/ipv4": PASS})),
             ["A.One/ipv4"])
 
+    def test_what_differs_sometimes_may(self):
+        for outcome in PASS, FAIL:
+            self.assertEqual(judged("relayed", relayed={
+                "E.One": outcome, "E.Two/ipv4": outcome}), {})
+
     def test_what_is_as_natively_does_not_differ(self):
         self.assertEqual(judged("relayed", native={"D.One": SKIP},
                                 relayed={"D.One": SKIP}), {})
@@ -91,6 +98,11 @@ class StaleTest(unittest.TestCase):
                          ["*:C.*"])
         self.assertEqual(stale(relayed=relayed, lent={**lent, "C.One": FAIL}),
                          [])
+
+    def test_what_differs_sometimes_is_not_stale(self):
+        relayed = {"A.One/ipv4": FAIL, "A.Two/ipv4": FAIL, "E.One": PASS,
+                   "E.Two/ipv4": PASS}
+        self.assertEqual(stale(relayed=relayed), [])
 
     def test_what_a_line_above_stands_for_needs_no_other(self):
         self.assertEqual(
