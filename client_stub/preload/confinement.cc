@@ -160,9 +160,14 @@ Confinement::Confinement(unsigned long mode, const void* filter) {
     SettleSocketSession();
     Settlement(denied_).Run();
   }
+  // It can't be said later.
+  if ((denied_ & kAskBit) != 0) SayFarewell();
   g_denied_means.fetch_or(denied_);
 }
 
-void Confinement::TakeBack() { g_denied_means.fetch_and(~denied_); }
+void Confinement::TakeBack() {
+  g_denied_means.fetch_and(~denied_);
+  if ((denied_ & kAskBit) != 0) TakeFarewellBack();
+}
 
 }  // namespace wsp

@@ -14,6 +14,9 @@ constexpr size_t kTokenBytes = 16;
 // {call id, SO_COOKIE}, little endian.
 constexpr size_t kMessageBytes = 16;
 constexpr uint64_t kHighestErrno = 4095;
+// A farewell's second number; the first is 0, which is no socket's.
+constexpr uint64_t kLeaves = 1;
+constexpr uint64_t kStays = 2;
 
 uint64_t LittleEndian(const uint8_t* bytes) {
   uint64_t value = 0;
@@ -75,6 +78,13 @@ int DescriptorChannel::Adopt(uint64_t number, int fd, int64_t deadline_ms) {
     const uint64_t error = LittleEndian(answer + 8);
     return error <= kHighestErrno ? -static_cast<int>(error) : -EPIPE;
   }
+}
+
+void DescriptorChannel::SayFarewell(bool stays) {
+  uint8_t message[kMessageBytes] = {};
+  PutLittleEndian(stays ? kStays : kLeaves, message + 8);
+  const ByteView bytes = {message, sizeof message};
+  (void)connection_.Write(&bytes, 1);
 }
 
 bool DescriptorChannel::Drop(uint64_t call_id) {

@@ -35,6 +35,10 @@ class DescriptorChannel {
   // use. Descriptors of calls that come meanwhile are closed.
   int Adopt(uint64_t number, int fd, int64_t deadline_ms);
 
+  // Says that the process is about to leave the daemon in good order, or that
+  // it `stays` after all. Of what can't be sent the daemon thinks otherwise.
+  void SayFarewell(bool stays);
+
  private:
   // Waits for a message; false if none comes.
   bool ReadMessage(uint8_t* message, int64_t deadline_ms);

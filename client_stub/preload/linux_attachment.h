@@ -42,6 +42,7 @@ class LinuxAttachment final : private CallOwner, private Attachment::Observer {
   // Which planes are in force.
   bool relays() const { return attachment_.relays(); }
   bool lends() const { return attachment_.lends(); }
+  bool takes_farewell() const { return attachment_.takes_farewell(); }
   // So many calls the daemon is handed before it has answered the first.
   uint32_t outstanding_calls() const {
     return attachment_.limits().outstanding_calls;

@@ -1,6 +1,8 @@
 // The calls after which this process is another program, or none. Its
 // connections to the daemon end with it, and of what came on them last the
 // daemon reads nothing then: what nobody has waited for is waited for before.
+// But for the descriptor connection, on which the daemon is told that this end
+// is no death.
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -33,43 +35,58 @@ int ExecuteListed(const char* first, va_list list, Execute execute) {
   return execute(arguments, list);
 }
 
-__attribute__((destructor)) void OnExit() { SettleSocketSession(); }
+void Leave() {
+  SettleSocketSession();
+  SayFarewell();
+}
+
+// Leaves, unless what was to end the process, or this program, has failed.
+class Departure {
+ public:
+  Departure() { Leave(); }
+  ~Departure() { TakeFarewellBack(); }
+
+  Departure(const Departure&) = delete;
+  Departure& operator=(const Departure&) = delete;
+};
+
+__attribute__((destructor)) void OnExit() { Leave(); }
 
 }  // namespace
 }  // namespace wsp
 
 WSP_INTERPOSED int execve(const char* path, char* const* arguments,
                           char* const* environment) noexcept {
-  wsp::SettleSocketSession();
+  const wsp::Departure departure;
   return wsp::Real().execve(path, arguments, environment);
 }
 
 WSP_INTERPOSED int execv(const char* path, char* const* arguments) noexcept {
-  wsp::SettleSocketSession();
+  const wsp::Departure departure;
   return wsp::Real().execv(path, arguments);
 }
 
 WSP_INTERPOSED int execvp(const char* file, char* const* arguments) noexcept {
-  wsp::SettleSocketSession();
+  const wsp::Departure departure;
   return wsp::Real().execvp(file, arguments);
 }
 
 WSP_INTERPOSED int execvpe(const char* file, char* const* arguments,
                            char* const* environment) noexcept {
-  wsp::SettleSocketSession();
+  const wsp::Departure departure;
   return wsp::Real().execvpe(file, arguments, environment);
 }
 
 WSP_INTERPOSED int fexecve(int fd, char* const* arguments,
                            char* const* environment) noexcept {
-  wsp::SettleSocketSession();
+  const wsp::Departure departure;
   return wsp::Real().fexecve(fd, arguments, environment);
 }
 
 WSP_INTERPOSED int execveat(int folder, const char* path,
                             char* const* arguments, char* const* environment,
                             int flags) noexcept {
-  wsp::SettleSocketSession();
+  const wsp::Departure departure;
   return wsp::Real().execveat(folder, path, arguments, environment, flags);
 }
 
@@ -102,14 +119,27 @@ WSP_INTERPOSED int execle(const char* path, const char* first, ...) noexcept {
   return result;
 }
 
+// The parent ends in it, past _exit().
+WSP_INTERPOSED int daemon(int keep_folder, int keep_files) noexcept {
+  const wsp::Departure departure;
+  return wsp::Real().daemon(keep_folder, keep_files);
+}
+
 WSP_INTERPOSED void _exit(int status) {
-  wsp::SettleSocketSession();
+  wsp::Leave();
   wsp::Real()._exit(status);
   __builtin_unreachable();
 }
 
 WSP_INTERPOSED void _Exit(int status) noexcept {
-  wsp::SettleSocketSession();
+  wsp::Leave();
   wsp::Real()._exit(status);
+  __builtin_unreachable();
+}
+
+// It ends past _exit(), too.
+WSP_INTERPOSED void quick_exit(int status) noexcept {
+  wsp::Leave();
+  wsp::Real().quick_exit(status);
   __builtin_unreachable();
 }

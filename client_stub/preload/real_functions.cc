@@ -79,7 +79,9 @@ void FindAll() {
   Find(&f->execvpe, RTLD_NEXT, "execvpe");
   Find(&f->fexecve, RTLD_NEXT, "fexecve");
   Find(&f->execveat, RTLD_NEXT, "execveat");
+  Find(&f->daemon, RTLD_NEXT, "daemon");
   Find(&f->_exit, RTLD_NEXT, "_exit");
+  Find(&f->quick_exit, RTLD_NEXT, "quick_exit");
   Find(&f->getaddrinfo, RTLD_NEXT, "getaddrinfo");
   Find(&f->getnameinfo, RTLD_NEXT, "getnameinfo");
   Find(&f->gethostbyname, RTLD_NEXT, "gethostbyname");

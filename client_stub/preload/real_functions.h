@@ -80,7 +80,9 @@ struct RealFunctions {
   decltype(&::execvpe) execvpe;
   decltype(&::fexecve) fexecve;
   decltype(&::execveat) execveat;
+  decltype(&::daemon) daemon;
   decltype(&::_exit) _exit;
+  decltype(&::quick_exit) quick_exit;
   decltype(&::getaddrinfo) getaddrinfo;
   decltype(&::getnameinfo) getnameinfo;
   decltype(&::gethostbyname) gethostbyname;

@@ -10,6 +10,18 @@ void SettleSocketSession() {
   if (settle != nullptr) settle();
 }
 
+namespace {
+
+void Say(bool stays) {
+  void (*const say_farewell)(bool) = g_socket_session.say_farewell.load();
+  if (say_farewell != nullptr) say_farewell(stays);
+}
+
+}  // namespace
+
+void SayFarewell() { Say(false); }
+void TakeFarewellBack() { Say(true); }
+
 void ForgetSocketSessionAfterFork() {
   g_connecting.mutex.ResetAfterFork();
   g_socket_session.mutex.ResetAfterFork();

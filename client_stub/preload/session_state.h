@@ -20,6 +20,8 @@ struct SocketSessionState {
   std::atomic<bool> has_unanswered_connects{false};
   // Waits for these; null: there never was one.
   std::atomic<void (*)()> settle{nullptr};
+  // Says farewell, or that the process `stays` after all; null as above.
+  std::atomic<void (*)(bool stays)> say_farewell{nullptr};
 };
 extern SocketSessionState g_socket_session;
 
@@ -27,6 +29,13 @@ extern SocketSessionState g_socket_session;
 // waited for something: whoever has the sockets besides from now on, or can't
 // ask any more, is to find it so.
 void SettleSocketSession();
+
+// Tells the daemon, without waiting for it, that the process is about to end or
+// to become another program: else it takes the end for a death. TakeBack: it
+// goes on.
+void SayFarewell();
+void TakeFarewellBack();
+
 inline bool HasToSettle() {
   return g_socket_session.has_unanswered.load(std::memory_order_relaxed);
 }

@@ -65,6 +65,11 @@ class SocketSession final : private LinuxAttachment::OtherResults {
 
   UnawaitedConnects::Outcome OutcomeOfConnect(uint64_t number);
 
+  void SayFarewell(bool stays) {
+    if (!attachment_.takes_farewell() || !descriptors_.IsIntact()) return;
+    descriptors_.SayFarewell(stays);
+  }
+
   // Waits for the answers that nobody has waited for. False: it is lost, or
   // silent.
   bool AwaitUnanswered(int64_t deadline_ms) {
@@ -376,7 +381,11 @@ namespace {
 std::atomic<uint32_t> g_silences{0};
 
 void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
-  if (state->session != nullptr) state->session->FailConnects();
+  if (state->session != nullptr) {
+    state->session->FailConnects();
+    // It is the session that ends, not the process.
+    if (May(Means::kAsk)) state->session->SayFarewell(false);
+  }
   delete state->session;
   state->session = nullptr;
   state->has_unanswered.store(false, std::memory_order_relaxed);
@@ -405,12 +414,22 @@ void SettleUnanswered() {
   if (g_silences.load() == silences) AwaitUnanswered(&g_socket_session);
 }
 
+void SayFarewellShielded(bool stays) {
+  if (!May(Means::kAsk)) return;
+  Shield shield;
+  if (shield.process() == ProcessKind::kVforked) return;
+  MutexLock lock(&g_socket_session.mutex);
+  SocketSession* const session = g_socket_session.session;
+  if (session != nullptr) session->SayFarewell(stays);
+}
+
 int OpenSession(SocketSessionState* state, int64_t deadline_ms)
     WSP_REQUIRES(state->mutex) {
   if (!May(Means::kAttach)) return -ENETDOWN;
   uint64_t first_id;
   if (!GetRandomNumber(&first_id)) return -ENETDOWN;
   state->settle.store(&SettleUnanswered);
+  state->say_farewell.store(&SayFarewellShielded);
   // Counted before the daemon looks at them.
   state->session = new SocketSession(first_id, CredentialsChanges());
   const int error = state->session->Open(deadline_ms);

@@ -125,6 +125,7 @@ bool Attachment::OnWelcome(const Welcome& welcome) {
                 welcome.attachment_token.data + welcome.attachment_token.size);
   relays_ = welcome.relays;
   lends_ = welcome.lends;
+  takes_farewell_ = welcome.takes_farewell;
   welcomed_ = true;
   unconfirmed_.clear();
   const bool resumed = resuming_ && welcome.resumed;

@@ -83,6 +83,8 @@ class Attachment final : private Http2Client::Delegate,
   // force.
   bool relays() const { return relays_; }
   bool lends() const { return lends_; }
+  // The same of CAPABILITY_FAREWELL.
+  bool takes_farewell() const { return takes_farewell_; }
   // The gRPC status that ended the last connection, or Http2Client::kNoStatus.
   int grpc_status() const { return grpc_status_; }
 
@@ -214,6 +216,7 @@ class Attachment final : private Http2Client::Delegate,
   ByteBuffer token_;
   bool relays_ = false;
   bool lends_ = false;
+  bool takes_farewell_ = false;
 
   std::unique_ptr<Http2Client> client_;
   bool hello_due_ = false;

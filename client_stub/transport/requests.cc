@@ -52,7 +52,8 @@ void AppendHello(ByteBuffer* frame, const HelloParams& hello) {
     });
     if (hello.linux_personality) {
       const uint8_t capabilities[] = {wire::CAPABILITY_RELAYED,
-                                      wire::CAPABILITY_LENT};
+                                      wire::CAPABILITY_LENT,
+                                      wire::CAPABILITY_FAREWELL};
       out.Varint(Field::kPersonality, wire::PERSONALITY_LINUX);
       out.Bytes(Field::kCapabilities, capabilities, sizeof capabilities);
     } else {

@@ -118,6 +118,7 @@ bool DecodeCapabilities(ByteView packed, Welcome* welcome) {
   while (numbers.Next(&number)) {
     welcome->relays |= number == wire::CAPABILITY_RELAYED;
     welcome->lends |= number == wire::CAPABILITY_LENT;
+    welcome->takes_farewell |= number == wire::CAPABILITY_FAREWELL;
   }
   return numbers.ok();
 }

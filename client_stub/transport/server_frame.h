@@ -37,6 +37,7 @@ struct Welcome {
   // Which of the planes besides the forwarded one are in force.
   bool relays = false;
   bool lends = false;
+  bool takes_farewell = false;
 };
 
 // What only results of the LINUX personality have.

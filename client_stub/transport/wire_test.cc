@@ -95,9 +95,10 @@ TEST(RequestsTest, HelloOfLinuxOffersBothPlanes) {
   AppendHello(&bytes, params);
   const auto frame = Parse<v1::ClientFrame>(bytes);
   EXPECT_EQ(frame.hello().personality(), v1::PERSONALITY_LINUX);
-  ASSERT_EQ(frame.hello().capabilities_size(), 2);
+  ASSERT_EQ(frame.hello().capabilities_size(), 3);
   EXPECT_EQ(frame.hello().capabilities(0), v1::CAPABILITY_RELAYED);
   EXPECT_EQ(frame.hello().capabilities(1), v1::CAPABILITY_LENT);
+  EXPECT_EQ(frame.hello().capabilities(2), v1::CAPABILITY_FAREWELL);
 }
 
 TEST(RequestsTest, HelloOfWinsockAsksForLentSocketsIfWanted) {
@@ -299,6 +300,13 @@ TEST(ServerFrameTest, Welcome) {
   EXPECT_EQ(got.welcome.startups, 4u);
   EXPECT_FALSE(got.welcome.relays);
   EXPECT_FALSE(got.welcome.lends);
+  EXPECT_FALSE(got.welcome.takes_farewell);
+}
+
+TEST(ServerFrameTest, WelcomeSaysWhetherFarewellsAreTaken) {
+  v1::ServerFrame frame;
+  frame.mutable_welcome()->add_capabilities(v1::CAPABILITY_FAREWELL);
+  EXPECT_TRUE(Decode(frame).welcome.takes_farewell);
 }
 
 TEST(ServerFrameTest, WelcomeSaysWhichPlanesAreInForce) {

@@ -112,7 +112,8 @@ void DaemonCollector::AddClients(const DaemonTotals& totals,
                     "Clients that have attached.",
                     static_cast<double>(totals.clients_attached));
   families->Counter("wspd_clients_died_total",
-                    "Clients that ended without their final WSPCleanup.",
+                    "Clients that ended without their final WSPCleanup, and "
+                    "Linux programs that were killed.",
                     static_cast<double>(totals.clients_died));
 }
 

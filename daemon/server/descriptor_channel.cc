@@ -30,14 +30,16 @@ constexpr int kSendBufferBytes = 32 << 10;
 // would be refused theirs.
 constexpr rlim_t kShareOfUser = 4;
 // Of one client, before the loop serves others.
-constexpr int kAdoptionsPerTurn = 16;
+constexpr int kMessagesPerTurn = 16;
 
-// From the client a relayed socket's number and 0, back that and an errno.
+// From the client a relayed socket's number and 0, back that and an errno; or 0
+// and a Farewell.
 struct Message {
   uint64_t call_id;
   uint64_t cookie;
 };
 static_assert(sizeof(Message) == 16, "as the wire has it");
+enum Farewell : uint64_t { kLeaves = 1, kStays = 2 };
 
 // A warning about a connection that ends.
 void LogRefusal(const Connection& connection, absl::string_view cause) {
@@ -176,7 +178,7 @@ int DescriptorChannel::SendDescriptor(uint64_t call_id, uint64_t cookie,
 
 void DescriptorChannel::OnEvents(uint32_t /*events*/) {
   if (ended_) return;
-  for (int i = 0; i < kAdoptionsPerTurn; ++i) {
+  for (int i = 0; i < kMessagesPerTurn; ++i) {
     const Received received = Receive();
     if (received == Received::kNothing) return;
     if (received == Received::kEnd) return End();
@@ -202,13 +204,27 @@ DescriptorChannel::Received DescriptorChannel::Receive() {
   const absl::Cleanup dispose = [&fd] {
     if (fd.valid()) ForeignDescriptors::Dispose(std::move(fd));
   };
+  const uint64_t farewell = le64toh(message.cookie);
+  const bool is_farewell = size == sizeof(message) && message.call_id == 0 &&
+                           header.msg_controllen == 0 &&
+                           (farewell == kLeaves || farewell == kStays);
+  if (is_farewell && TakeFarewell(farewell == kStays)) {
+    return Received::kMessage;
+  }
   if (size != sizeof(message) || !fd.valid() || message.cookie != 0) {
-    LogRefusal(*connection_,
-               "the client sent what is no adoption: a number, 8 zeros and one "
-               "descriptor");
+    LogRefusal(
+        *connection_,
+        "the client sent what is no adoption: a number, 8 zeros and one "
+        "descriptor; nor a farewell that CAPABILITY_FAREWELL is in force "
+        "for: 0, 1 or 2, and no descriptor");
     return Received::kEnd;
   }
-  return Adopt(message.call_id, &fd) ? Received::kAdoption : Received::kEnd;
+  return Adopt(message.call_id, &fd) ? Received::kMessage : Received::kEnd;
+}
+
+bool DescriptorChannel::TakeFarewell(bool stays) {
+  const auto attachment = attachment_.lock();
+  return attachment != nullptr && attachment->TakeFarewell(stays);
 }
 
 bool DescriptorChannel::Adopt(uint64_t number, OwnedFd* fd) {

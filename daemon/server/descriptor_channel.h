@@ -22,7 +22,8 @@ namespace wspd {
 // A connection on which an attachment's descriptors go to their client
 // (proto/README.md, "Descriptors"). After the client's first 24 bytes messages
 // of 16 bytes travel, two little-endian numbers: from the daemon with
-// descriptors and answers, from the client with descriptors that it adopts.
+// descriptors and answers, from the client with descriptors that it adopts, and
+// with its farewell.
 //
 // SendDescriptor() and Close() are thread-safe; everything else is the loop's.
 class DescriptorChannel
@@ -48,6 +49,7 @@ class DescriptorChannel
 
   // DescriptorSink.
   int SendDescriptor(uint64_t call_id, uint64_t cookie, int fd) override;
+  void ReadOn() override { OnEvents(0); }
   void Close() override { connection_->Shutdown(); }
 
   // The client has sent something, or ended it.
@@ -71,11 +73,12 @@ class DescriptorChannel
   // attachment or the connection has ended.
   bool Greet(Attachment* attachment);
 
-  enum class Received { kNothing, kAdoption, kEnd };
+  enum class Received { kNothing, kMessage, kEnd };
   // Receives and answers one message of the client's.
   Received Receive();
   // False: the connection is to end.
   bool Adopt(uint64_t number, OwnedFd* fd);
+  bool TakeFarewell(bool stays);
   void End();
 
   EventLoop* const loop_;

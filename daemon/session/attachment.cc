@@ -31,6 +31,11 @@ OfferedPlanes PlanesInForce(const wsp::v1::Hello& hello,
           absl::c_linear_search(in_force, wsp::v1::CAPABILITY_LENT)};
 }
 
+bool SaysFarewell(const wsp::v1::Hello& hello) {
+  return absl::c_linear_search(NegotiateCapabilities(hello, OfferedPlanes()),
+                               wsp::v1::CAPABILITY_FAREWELL);
+}
+
 }  // namespace
 
 Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
@@ -47,6 +52,7 @@ Attachment::Attachment(std::shared_ptr<Client> client, std::string token,
       planes_(PlanesInForce(
           hello, environment->PlanesFor(*access_, client_->quota().get(),
                                         client_->owner()->uid))),
+      says_farewell_(SaysFarewell(hello)),
       lookups_(environment->resolver(), &client_->usage().lookups,
                client_->limits_in_force(), access_, client_->names()) {}
 

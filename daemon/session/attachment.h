@@ -50,6 +50,7 @@ class Attachment : public CallSink,
 
   const std::string& token() const { return token_; }
   Client* client() const { return client_.get(); }
+  const std::shared_ptr<Client>& shared_client() const { return client_; }
   // PERSONALITY_LINUX: no startup count, no sockets of the daemon's, no grace.
   bool is_linux() const { return personality_ == wsp::v1::PERSONALITY_LINUX; }
   const ClientAccess& access() const override { return *access_; }
@@ -141,6 +142,12 @@ class Attachment : public CallSink,
   bool BindDescriptors(std::shared_ptr<DescriptorSink> sink);
   // The connection has ended; ignored if it isn't the present one.
   void UnbindDescriptors(const DescriptorSink* sink);
+  // Null: none.
+  std::shared_ptr<DescriptorSink> descriptors() const;
+
+  // The client says that its process is about to leave in good order, or that
+  // it `stays` after all. False if CAPABILITY_FAREWELL isn't in force.
+  bool TakeFarewell(bool stays);
 
   // The client has shown a descriptor, `fd`, by which it says that it has a
   // right to the relayed socket `number`. Returns errno: EBADF if that isn't
@@ -292,6 +299,8 @@ class Attachment : public CallSink,
   const SessionEnvironment* const environment_;
   const std::shared_ptr<const ClientAccess> access_;
   const OfferedPlanes planes_;
+  // Whether CAPABILITY_FAREWELL is in force.
+  const bool says_farewell_;
   PendingLookups lookups_;
   PendingSelects selects_;
   // Guarded by the client's lock.

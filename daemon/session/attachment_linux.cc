@@ -40,6 +40,7 @@ bool Attachment::BindDescriptors(std::shared_ptr<DescriptorSink> sink) {
     old = std::exchange(descriptors_, std::move(sink));
   }
   if (old != nullptr) old->Close();
+  if (says_farewell_) client_->OweFarewell(true);
   return true;
 }
 
@@ -47,6 +48,18 @@ void Attachment::UnbindDescriptors(const DescriptorSink* sink) {
   std::shared_ptr<DescriptorSink> released;
   absl::MutexLock lock(&mu_);
   if (descriptors_.get() == sink) released = std::move(descriptors_);
+}
+
+std::shared_ptr<DescriptorSink> Attachment::descriptors() const {
+  absl::MutexLock lock(&mu_);
+  return descriptors_;
+}
+
+bool Attachment::TakeFarewell(bool stays) {
+  if (!says_farewell_) return false;
+  if (RateQuota* const held_to = quota()) held_to->CountCalls(1);
+  client_->OweFarewell(stays);
+  return true;
 }
 
 void Attachment::DispatchLinux(const Call& call) {

@@ -111,6 +111,12 @@ class Client {
   // The process is no client any more.
   void LeaveSockets();
 
+  // Whether its process's end is a death: it has a connection on which it would
+  // say farewell before another end (proto/README.md, "Descriptors"), and
+  // hasn't done so.
+  void OweFarewell(bool owes) { owes_farewell_.store(owes); }
+  bool owes_farewell() const { return owes_farewell_.load(); }
+
   // The count, without waiting for startups and cleanups under way.
   uint64_t startups() const {
     return startups_.load(std::memory_order_acquire);
@@ -181,6 +187,7 @@ class Client {
   Usage usage_;
   std::atomic<uint32_t> told_calls_{0};
   std::atomic<uint64_t> told_queued_bytes_{0};
+  std::atomic<bool> owes_farewell_{false};
   // Written under mu_.
   std::atomic<uint64_t> startups_{0};
   mutable absl::Mutex mu_;

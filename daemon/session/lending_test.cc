@@ -39,6 +39,7 @@ class RecordingSink : public DescriptorSink {
     fd_ = OwnedFd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
     return 0;
   }
+  void ReadOn() override {}
   void Close() override {}
 
   void FailWith(int error) {

@@ -40,6 +40,7 @@ class RecordingSink : public DescriptorSink {
     fds_.emplace_back(fcntl(fd, F_DUPFD_CLOEXEC, 0));
     return 0;
   }
+  void ReadOn() override {}
   void Close() override {
     absl::MutexLock lock(&mu_);
     closed_ = true;

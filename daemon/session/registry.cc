@@ -33,6 +33,9 @@ std::string RandomBytes() {
   return bytes;
 }
 
+constexpr absl::string_view kNoFarewell =
+    "killed, or ended past the C library's exit()";
+
 bool Matches(const InventoryFilter& filter, const Client& client) {
   const PeerIdentity& identity = client.identity();
   return filter.Matches(identity.pid, identity.uid, client.id());
@@ -89,7 +92,10 @@ Registry::Registry(const Options& options, EventLoop* control,
       environment_(environment),
       lingerer_(lingerer),
       instance_(RandomBytes()),
-      started_at_(absl::Now()) {}
+      started_at_(absl::Now()),
+      departures_(
+          control, options.limits.grace,
+          [this](const Client& client, bool died) { NoteEnd(client, died); }) {}
 
 Registry::~Registry() {
   // Of clients that came after the last EndAll().
@@ -335,6 +341,9 @@ void Registry::OnGraceOver(const std::string& token, uint64_t round) {
 }
 
 void Registry::Remove(const std::shared_ptr<Attachment>& attachment) {
+  // Before the attachment is off the books: who looks at what is left of the
+  // client, on the loop, does so behind it.
+  if (attachment->client()->owes_farewell()) PostReading(attachment);
   bool was_last = false;
   {
     absl::MutexLock lock(&mu_);
@@ -343,11 +352,40 @@ void Registry::Remove(const std::shared_ptr<Attachment>& attachment) {
   Retire(attachment, was_last);
 }
 
+void Registry::PostReading(const std::shared_ptr<Attachment>& attachment) {
+  control_->Post([attachment, unread = attachment->descriptors()] {
+    if (unread != nullptr) unread->ReadOn();
+  });
+}
+
 void Registry::Retire(const std::shared_ptr<Attachment>& attachment,
                       bool was_last) {
   Client* const client = attachment->client();
   client->RemoveAttachment(attachment.get());
-  if (was_last) client->Note(wsp::v1::JournalEvent::KIND_CLIENT_GONE);
+  if (!was_last) return;
+  if (!client->owes_farewell()) return NoteEnd(*client, false);
+  control_->Post([this, departed = attachment->shared_client()] {
+    if (!departed->owes_farewell()) return NoteEnd(*departed, false);
+    departures_.Add(departed);
+  });
+}
+
+void Registry::NoteEnd(const Client& client, bool died) {
+  if (!died) return client.Note(wsp::v1::JournalEvent::KIND_CLIENT_GONE);
+  {
+    absl::MutexLock lock(&mu_);
+    ++died_;
+  }
+  client.Note(wsp::v1::JournalEvent::KIND_CLIENT_DIED, kNoFarewell);
+  static LogLimit limit(100);
+  if (auto suppressed = limit.Admit()) {
+    Log(LogLevel::kInfo, "client died",
+        {{"client", client.id()},
+         {"pid", client.identity().pid},
+         {"uid", client.identity().uid},
+         {"cause", kNoFarewell}},
+        *suppressed);
+  }
 }
 
 bool Registry::UnlistLocked(const Attachment& attachment, bool* was_last) {
@@ -396,6 +434,12 @@ void Registry::EndClient(const std::shared_ptr<Client>& client,
   std::vector<std::shared_ptr<Attachment>> attachments;
   if (!Unlist(client, &attachments)) return;
   const bool registered = client->startups() > 0;
+  const bool died = reason == wsp::v1::RegistrationEnded::REASON_UNSPECIFIED &&
+                    (registered || client->owes_farewell());
+  if (died) {
+    absl::MutexLock lock(&mu_);
+    ++died_;
+  }
   const uint32_t sockets = client->usage().sockets.load();
   client->EndRegistration(reason);
   for (const auto& attachment : attachments) {
@@ -403,13 +447,12 @@ void Registry::EndClient(const std::shared_ptr<Client>& client,
     client->RemoveAttachment(attachment.get());
   }
   using JournalEvent = wsp::v1::JournalEvent;
-  const bool died = reason == wsp::v1::RegistrationEnded::REASON_UNSPECIFIED;
-  if (registered) {
-    client->Note(died ? JournalEvent::KIND_CLIENT_DIED
-                      : JournalEvent::KIND_CLIENT_CLEANED_UP,
-                 status.message());
-  }
-  if (!died || !registered) {
+  if (died) {
+    client->Note(JournalEvent::KIND_CLIENT_DIED, status.message());
+  } else {
+    if (registered) {
+      client->Note(JournalEvent::KIND_CLIENT_CLEANED_UP, status.message());
+    }
     client->Note(JournalEvent::KIND_CLIENT_GONE, status.message());
   }
   static LogLimit limit(100);
@@ -426,15 +469,23 @@ void Registry::EndClient(const std::shared_ptr<Client>& client,
 }
 
 void Registry::OnProcessEnded(const std::shared_ptr<Client>& client) {
-  const bool registered = client->startups() > 0;
-  if (registered) {
-    absl::MutexLock lock(&mu_);
-    ++died_;
+  if (!client->owes_farewell()) return EndDead(client);
+  // It may be there unread. Of attachments that are gone already it is read by
+  // what was posted before.
+  for (const auto& attachment : client->attachments()) PostReading(attachment);
+  control_->Post([this, client] { EndDead(client); });
+}
+
+void Registry::EndDead(const std::shared_ptr<Client>& client) {
+  if (client->startups() > 0) {
+    return EndClient(client, wsp::v1::RegistrationEnded::REASON_UNSPECIFIED,
+                     absl::AbortedError("died without its last WSPCleanup"),
+                     "client died");
   }
+  const bool died = client->owes_farewell();
   EndClient(client, wsp::v1::RegistrationEnded::REASON_UNSPECIFIED,
-            absl::AbortedError(registered ? "died without its last WSPCleanup"
-                                          : "exited"),
-            registered ? "client died" : "client gone");
+            absl::AbortedError(died ? kNoFarewell : "exited"),
+            died ? "client died" : "client gone");
 }
 
 void Registry::EndForMisuse(const std::shared_ptr<Attachment>& attachment,
@@ -458,6 +509,7 @@ void Registry::EndAll() {
     EndClient(client, wsp::v1::RegistrationEnded::REASON_STOPPING,
               absl::UnavailableError("the daemon is stopping"), "client ended");
   }
+  departures_.EndAll();
 }
 
 // -------------------------------------------------------------- listings

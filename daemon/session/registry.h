@@ -18,6 +18,7 @@
 #include "daemon/session/attachment.h"
 #include "daemon/session/client.h"
 #include "daemon/session/daemon_totals.h"
+#include "daemon/session/departures.h"
 #include "daemon/session/environment.h"
 #include "daemon/session/frame_stream.h"
 #include "daemon/session/limits.h"
@@ -72,7 +73,8 @@ class Registry : public Inventory {
   void EndForMisuse(const std::shared_ptr<Attachment>& attachment,
                     const absl::Status& why);
 
-  // Ends all registrations; the daemon is stopping.
+  // Ends all registrations; the daemon is stopping. Not on the control loop's
+  // thread.
   void EndAll();
 
   // Clients that are attached, or have the grace time to come back.
@@ -128,10 +130,16 @@ class Registry : public Inventory {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnGraceOver(const std::string& token, uint64_t round);
   void OnProcessEnded(const std::shared_ptr<Client>& client);
+  // The same, when all that it has sent is read.
+  void EndDead(const std::shared_ptr<Client>& client);
   void Remove(const std::shared_ptr<Attachment>& attachment);
+  // Has the loop read what has come on the attachment's descriptor connection,
+  // whether or not that has ended meanwhile.
+  void PostReading(const std::shared_ptr<Attachment>& attachment);
   // Ends what is off the books, with its client if it was the last.
-  static void Retire(const std::shared_ptr<Attachment>& attachment,
-                     bool was_last);
+  void Retire(const std::shared_ptr<Attachment>& attachment, bool was_last);
+  // Whether the process has died or not, its last attachment has ended.
+  void NoteEnd(const Client& client, bool died);
   // Takes an attachment off the books, and its client if it was the last. False
   // if it was not there any more.
   bool UnlistLocked(const Attachment& attachment, bool* was_last)
@@ -157,6 +165,8 @@ class Registry : public Inventory {
   Lingerer* const lingerer_;
   const std::string instance_;
   const absl::Time started_at_;
+  // The control loop's.
+  Departures departures_;
   mutable absl::Mutex mu_;
   uint64_t next_client_ ABSL_GUARDED_BY(mu_) = 1;
   uint64_t died_ ABSL_GUARDED_BY(mu_) = 0;

@@ -17,7 +17,8 @@ constexpr uint32_t kMinor = 0;
 constexpr uint32_t kWinsockVersion = 0x0202;
 
 bool IsOfferedToLinux(int capability, const OfferedPlanes& planes) {
-  return (capability == wsp::v1::CAPABILITY_LENT && planes.lent) ||
+  return capability == wsp::v1::CAPABILITY_FAREWELL ||
+         (capability == wsp::v1::CAPABILITY_LENT && planes.lent) ||
          (capability == wsp::v1::CAPABILITY_RELAYED && planes.relayed);
 }
 

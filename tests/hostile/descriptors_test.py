@@ -110,6 +110,41 @@ class DescriptorsTest(hostile_case.HostileCase):
         self.assertEqual(completion.linux_errno, 0)
         lent.close()
 
+    def test_farewells(self):
+        """They are for who offers them, and cost others nothing."""
+        def attached(*more):
+            client = linux_client.LinuxClient(PROTOS, self.path)
+            self.addCleanup(client.close)
+            types = client.types
+            linux_client.wire_client.WireClient.attach(
+                client, [types.CAPABILITY_LENT, types.CAPABILITY_RELAYED,
+                         *more], personality=types.PERSONALITY_LINUX)
+            client.connect_descriptors()
+            return client
+
+        farewell = attached().types.CAPABILITY_FAREWELL
+        message = linux_client.MESSAGE.pack
+        client = attached(farewell)
+        self.assertIn(farewell, client.welcome.capabilities)
+        for _ in range(1000):
+            client.descriptors.socket.sendall(message(0, 1) + message(0, 2))
+        completion, lent = client.lend()
+        self.assertEqual(completion.linux_errno, 0)
+        lent.close()
+        self.assert_honest_is_served()
+        for said in message(0, 0), message(0, 3), message(1, 1):
+            client = attached(farewell)
+            client.descriptors.socket.sendall(said)
+            self.assertTrue(client.descriptors.is_ended())
+        client = attached(farewell)
+        socket.send_fds(client.descriptors.socket, [message(0, 1)], [0])
+        self.assertTrue(client.descriptors.is_ended())
+        client = attached()
+        self.assertNotIn(farewell, client.welcome.capabilities)
+        client.descriptors.socket.sendall(message(0, 1))
+        self.assertTrue(client.descriptors.is_ended())
+        self.assertIsNotNone(self.daemon.await_line("CAPABILITY_FAREWELL"))
+
     def test_bytes_behind_the_token_in_one_go(self):
         token = self.client().welcome.attachment_token
         descriptors = self.say(MAGIC + token + b"x")

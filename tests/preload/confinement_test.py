@@ -2,7 +2,10 @@
 """Programs that put themselves under a seccomp filter of their own, which
 forbids what the library would do in their place."""
 
+import json
 import os
+import signal
+import subprocess
 import sys
 import textwrap
 import unittest
@@ -360,6 +363,38 @@ class ConfinementTest(preload_case.PreloadCase):
             one.close()
             assert error_of(other.recv, 1) == errno.ECONNRESET
         """)
+
+    def test_the_daemon_is_told_of_the_end_before(self):
+        """It can't be later: to it the end is no death, whatever it is. But it
+        is, if there is no confinement."""
+        for confine, kind in (("confine_without(('sendmsg',))", "GONE"),
+                              ("confine_without(('fcntl',))", "DIED"),
+                              ("libc.prctl(PR_SET_SECCOMP, 2, 0, 0, 0)",
+                               "DIED")):
+            with self.subTest(confine):
+                program = self.start(LIBRARY + textwrap.dedent(f"""
+                    check()
+                    {confine}
+                    print("ready", flush=True)
+                    sys.stdin.readline()
+                """))
+                self.expect_line(program, "ready")
+                program.kill()
+                self.finish(program, -signal.SIGKILL)
+                self.assertEqual(self.last_end(program.pid), kind)
+
+    def last_end(self, pid):
+        """GONE or DIED."""
+        with subprocess.Popen(
+                [preload_case.WSPCTL, "--socket", self.daemon.admin_socket,
+                 "--json", "watch", "--from", "1", "--kind",
+                 "client_gone,client_died"],
+                stdout=subprocess.PIPE, text=True) as watch:
+            while True:
+                event = json.loads(watch.stdout.readline())
+                if event["pid"] == pid:
+                    watch.terminate()
+                    return event["kind"].rpartition("_")[2]
 
     def test_no_new_privileges_alone_is_no_confinement(self):
         self.run_confined("""

@@ -38,7 +38,7 @@ class EventsTest(preload_case.PreloadCase):
         while not gone or open_sockets or accepted > 0:
             event = json.loads(self.watch.stdout.readline())
             self.assertNotIn("lost", event)
-            gone |= event["kind"] == "KIND_CLIENT_GONE"
+            gone |= event["kind"] in ("KIND_CLIENT_GONE", "KIND_CLIENT_DIED")
             if not event["kind"].startswith("KIND_SOCKET_"):
                 continue
             events.append(event)
