@@ -97,6 +97,12 @@ void ByteFlow::Discard() {
 
 void ByteFlow::Clear() { *this = ByteFlow(); }
 
+void ByteFlow::CountGiven(size_t bytes, uint64_t* moved) {
+  *moved += bytes;
+  push_credit_ = static_cast<uint32_t>(
+      std::min<size_t>(push_credit_ + bytes, kMostPushCredit));
+}
+
 ByteFlow::Result ByteFlow::Give(int sink, const char* data, size_t size,
                                 int flags, uint64_t* moved, int* error) {
   if (discards_) return Result::kIdle;
@@ -107,9 +113,7 @@ ByteFlow::Result ByteFlow::Give(int sink, const char* data, size_t size,
     return Result::kSinkFailed;
   }
   sent = std::max<ssize_t>(sent, 0);
-  *moved += static_cast<uint64_t>(sent);
-  push_credit_ = static_cast<uint32_t>(std::min<size_t>(
-      push_credit_ + static_cast<size_t>(sent), kMostPushCredit));
+  CountGiven(static_cast<size_t>(sent), moved);
   const size_t left = size - static_cast<size_t>(sent);
   if (left == 0) return Result::kIdle;
   rest_.reset(new char[left]);
@@ -131,7 +135,7 @@ ByteFlow::Result ByteFlow::GiveRest(int sink, uint64_t* moved, int* error) {
       return Result::kSinkFailed;
     }
     rest_begin_ += static_cast<uint32_t>(sent);
-    *moved += static_cast<uint64_t>(sent);
+    CountGiven(static_cast<size_t>(sent), moved);
   }
   rest_ = nullptr;
   return Result::kIdle;
@@ -259,6 +263,8 @@ void ByteFlow::Push(int sink) {
   push_credit_ -= std::min(push_credit_, kBytesAPush);
   if (!HasUnsent(sink) || IsOn(sink, TCP_CORK)) return;
   const bool no_delay = IsOn(sink, TCP_NODELAY);
+  // It is the peer that has no room.
+  if (no_delay && !held) return;
   // Setting it is what sends, also if it was set.
   SetNoDelay(sink, 1);
   if (!no_delay) SetNoDelay(sink, 0);

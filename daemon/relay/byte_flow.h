@@ -61,9 +61,9 @@ class ByteFlow {
   Result Run(int source, int sink, const Buffer& buffer, size_t* budget,
              uint64_t* moved, int* error);
 
-  // After kIdle, if the sink is TCP's: has it send what it holds back, if that
-  // may be by where pieces ended, and not since the program wrote little at a
-  // time. Its own TCP_CORK is respected.
+  // When nothing follows for now, if the sink is TCP's: has it send what it
+  // holds back, if that may be by where pieces ended, and not since the program
+  // wrote little at a time. Its own TCP_CORK is respected.
   void Push(int sink);
 
   // Whether Run() may find something to do.
@@ -78,6 +78,7 @@ class ByteFlow {
   bool blocked() const { return rest_ != nullptr; }
 
  private:
+  void CountGiven(size_t bytes, uint64_t* moved);
   // Gives on what is at hand, and keeps what doesn't fit. `flags` of send():
   // MSG_OOB or MSG_MORE.
   Result Give(int sink, const char* data, size_t size, int flags,

@@ -1,8 +1,11 @@
 // A client's quota of bytes: what is more waits, and nothing is lost.
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+// After what it needs and doesn't include.
+#include <linux/sockios.h>
 
 #include <cerrno>
 #include <cstring>
@@ -136,6 +139,59 @@ TEST_F(RelayQuotaTest, StreamsGoAtTheirRateEachWay) {
   const Relayed relayed = MakeLimitedConnection(&peer);
   EXPECT_GE(Move(relayed.program.get(), peer.get(), bytes), kLeast);
   EXPECT_GE(Move(peer.get(), relayed.program.get(), bytes), kLeast);
+}
+
+// What fills a turn has TCP told that more follows, and is less than a segment.
+class FullTurnsTest : public RelayQuotaTest {
+ protected:
+  static constexpr size_t kTurnBytes = 16 << 10;
+
+  // Sends so many turns' worth, with so many bytes a second.
+  Relayed SendTurns(size_t turns, uint64_t per_second) {
+    limited_owners_ = SocketOwners::Create({}, {per_second, 0});
+    limited_ = LimitedOwner(limited_owners_.get());
+    EXPECT_EQ(limited_->quota->turn_bytes(), kTurnBytes);
+    Relayed relayed = MakeLimitedConnection(&peer_);
+    const int much = 1 << 20;
+    EXPECT_EQ(setsockopt(relayed.program.get(), SOL_SOCKET, SO_SNDBUF, &much,
+                         sizeof(much)),
+              0);
+    Send(relayed.program.get(), Pattern(turns * kTurnBytes));
+    return relayed;
+  }
+  // Waits for the end of a turn under way.
+  static int Unsent(const Relayed& relayed) {
+    int unsent = -1;
+    EXPECT_EQ(relayed.socket->UseReal([&unsent](int fd) {
+      return ioctl(fd, SIOCOUTQNSD, &unsent) == 0 ? 0 : errno;
+    }),
+              0);
+    return unsent;
+  }
+
+  OwnedFd peer_;
+};
+
+TEST_F(FullTurnsTest, GoOutBeforeTheRestWaits) {
+  const Relayed relayed = SendTurns(8, 1);
+  EXPECT_TRUE(Await([&] {
+    return limited_->quota->RelayedSendWait() > absl::ZeroDuration();
+  }));
+  EXPECT_EQ(Unsent(relayed), 0);
+  EXPECT_GT(relayed.socket->bytes_sent(), 0u);
+}
+
+TEST_F(FullTurnsTest, GoOutWhenNothingFollows) {
+  // The kernel lets it go after 200 ms.
+  constexpr absl::Duration kSoon = absl::Milliseconds(100);
+  bool gone = false;
+  for (int i = 0; i < 20 && !gone; ++i) {
+    const Relayed relayed = SendTurns(1, 10 * kTurnBytes);
+    EXPECT_TRUE(Await([&] { return relayed.socket->bytes_sent() > 0; }));
+    const absl::Time end = absl::Now() + kSoon;
+    while (!gone && absl::Now() < end) gone = Unsent(relayed) == 0;
+  }
+  EXPECT_TRUE(gone);
 }
 
 TEST_F(RelayQuotaTest, AllSocketsOfAClientHaveOneQuota) {

@@ -311,6 +311,8 @@ bool RelayedStream::PumpToRealLocked() {
     case ByteFlow::Result::kBlocked:
       return false;
     case ByteFlow::Result::kMore:
+      // What follows may wait for its client's rate.
+      if (SendWait() > absl::ZeroDuration()) to_real_.Push(real_.get());
       return true;
     case ByteFlow::Result::kEnd:
       OnProgramEndedLocked();
