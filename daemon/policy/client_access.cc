@@ -75,6 +75,7 @@ int ClientAccess::Refuse(absl::string_view rule, Action action,
                          const NetAddress& address, const PolicySocket& socket,
                          int error) const {
   PolicyEvent event;
+  event.by_default = true;
   event.action = action;
   event.socket = socket;
   event.address = address;

@@ -24,7 +24,11 @@ std::string TextOf(const NetAddress& address) {
 }  // namespace
 
 void PolicyLog::OnPolicyEvent(const PolicyEvent& event) {
-  static LogLimit limit(20);
+  // What is refused whatever the rules say is so to anybody who tries, who
+  // isn't to hide what the rules refuse others.
+  static LogLimit limit_of_rules(20);
+  static LogLimit limit_of_defaults(20);
+  LogLimit& limit = event.by_default ? limit_of_defaults : limit_of_rules;
   if (auto suppressed = limit.Admit()) {
     Log(LogLevel::kInfo, event.denied ? "denied by policy" : "policy logs",
         {{"rule", event.rule},

@@ -28,6 +28,8 @@ struct PolicySocket {
 // views live as long as the call that brings them.
 struct PolicyEvent {
   bool denied = false;
+  // By what is denied whatever the rules say.
+  bool by_default = false;
   // errno of what is denied.
   int error = EACCES;
   // 0: not known, or a client no more.

@@ -101,7 +101,7 @@ class Compiler {
     rule_.actions = 0;
     for (int i = 0; i < from.actions_size(); ++i) {
       const int action = from.actions(i);
-      if (action <= 0 || action >= kActions) {
+      if (action <= 0 || action >= kRuleActions) {
         Report("actions", i,
                "isn't one; there are CONNECT, BIND, LISTEN, ACCEPT, SEND, "
                "RESOLVE and RAW");

@@ -100,6 +100,7 @@ TEST(RuleCompilerTest, EveryFieldIsChecked) {
                             "executables: 'sh'",
                             "executables: '/nowhere/at/all'",
                             "actions: ACTION_UNSPECIFIED",
+                            "actions: 8",
                             "addresses: '10.1.0.0/8'",
                             "addresses: 'localhost'",
                             "ports: '65536'",

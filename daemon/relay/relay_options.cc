@@ -95,7 +95,7 @@ constexpr Rule kRules[] = {
     {SOL_SOCKET, SO_BUSY_POLL, OptionRule::kPrivileged},
     {SOL_SOCKET, SO_PREFER_BUSY_POLL, OptionRule::kPrivileged},
     {SOL_SOCKET, SO_BUSY_POLL_BUDGET, OptionRule::kPrivileged},
-    {SOL_SOCKET, SO_TXTIME, OptionRule::kPrivileged},
+    {SOL_SOCKET, SO_TXTIME, OptionRule::kRefused},
 
     {IPPROTO_IP, IP_TOS, OptionRule::kReal},
     {IPPROTO_IP, IP_TTL, OptionRule::kReal},
@@ -188,7 +188,7 @@ constexpr Rule kRules[] = {
     {IPPROTO_IPV6, IPV6_XFRM_POLICY, OptionRule::kPrivileged},
     {IPPROTO_IPV6, IPV6_HOPOPTS, OptionRule::kPrivileged},
     {IPPROTO_IPV6, IPV6_RTHDRDSTOPTS, OptionRule::kPrivileged},
-    {IPPROTO_IPV6, IPV6_RTHDR, OptionRule::kPrivileged},
+    {IPPROTO_IPV6, IPV6_RTHDR, OptionRule::kRefused},
     {IPPROTO_IPV6, IPV6_DSTOPTS, OptionRule::kPrivileged},
     {IPPROTO_IPV6, IPV6_FLOWLABEL_MGR, OptionRule::kRefused},
 

@@ -16,7 +16,8 @@ enum class OptionRule {
   kUnknown,
   // EPERM: would change how the daemon's end works.
   kRefused,
-  // EPERM: the kernel would ask for a privilege, which the daemon may have.
+  // EPERM: the kernel would ask for a privilege, which the daemon may have; to
+  // bind to a device, before Linux 5.7.
   kPrivileged,
   // The program's end has it: nothing to do here.
   kProgramsOwn,

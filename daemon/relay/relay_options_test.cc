@@ -56,20 +56,18 @@ TEST(RelayOptionsTest, WhatNeedsAPrivilegeIsRefused) {
     int level;
     int name;
   } options[] = {
-      {SOL_SOCKET, SO_MARK},
-      {SOL_SOCKET, SO_BINDTODEVICE},
-      {SOL_SOCKET, SO_RCVBUFFORCE},
-      {SOL_SOCKET, SO_SNDBUFFORCE},
-      {SOL_SOCKET, SO_TXTIME},
-      {IPPROTO_IP, IP_TRANSPARENT},
-      {IPPROTO_IPV6, IPV6_TRANSPARENT},
+      {SOL_SOCKET, SO_MARK},        {SOL_SOCKET, SO_BINDTODEVICE},
+      {SOL_SOCKET, SO_RCVBUFFORCE}, {SOL_SOCKET, SO_SNDBUFFORCE},
+      {IPPROTO_IP, IP_TRANSPARENT}, {IPPROTO_IPV6, IPV6_TRANSPARENT},
       {IPPROTO_IPV6, IPV6_HOPOPTS},
   };
   for (const auto& [level, name] : options) {
     EXPECT_EQ(RuleOf(level, name), OptionRule::kPrivileged)
         << level << " " << name;
   }
-  // These would take none.
+  // These would take none, or for some values.
+  EXPECT_EQ(RuleOf(SOL_SOCKET, SO_TXTIME), OptionRule::kRefused);
+  EXPECT_EQ(RuleOf(IPPROTO_IPV6, IPV6_RTHDR), OptionRule::kRefused);
   EXPECT_EQ(RuleOf(SOL_SOCKET, SO_ATTACH_FILTER), OptionRule::kRefused);
   EXPECT_EQ(RuleOf(SOL_SOCKET, SO_ATTACH_BPF), OptionRule::kRefused);
   EXPECT_EQ(RuleOf(IPPROTO_UDP, UDP_ENCAP), OptionRule::kRefused);
