@@ -139,6 +139,8 @@ absl::StatusOr<wsp::v1::ListClientsResponse> AdminService::ListClients(
   InventoryFilter filter = VisibleTo(caller);
   filter.client_id = request.client_id();
   if (request.pids_size() == 1) filter.pid = request.pids(0);
+  // Who may see one user's alone may ask for another's, and gets none.
+  if (request.uids_size() == 1 && !filter.uid) filter.uid = request.uids(0);
   wsp::v1::ListClientsResponse response =
       query->Answer(inventory_->ListClients(filter));
   for (wsp::v1::Client& client : *response.mutable_clients()) {

@@ -53,10 +53,14 @@ size_t NameQuery::page_size() const {
 void NameQuery::Narrow(InventoryFilter* filter) const {
   filter->client_id = request_.client_id();
   if (request_.pids_size() == 1) filter->pid = request_.pids(0);
+  // Who may see one user's alone may ask for another's, and gets none.
+  const bool of_one_user = request_.uids_size() == 1 && !filter->uid;
+  if (of_one_user) filter->uid = request_.uids(0);
   filter->after_number = after_.value_or(0);
   // Of what only Matches() knows it can't be told how much makes a page.
   const bool knows_all = (request_.pids().empty() || filter->pid != 0) &&
-                         request_.uids().empty() && !host_ && !network_;
+                         (request_.uids().empty() || of_one_user) && !host_ &&
+                         !network_;
   // One more says that there is another page.
   if (knows_all && page_size() != 0) filter->most_names = page_size() + 1;
 }

@@ -25,8 +25,8 @@ class NameQuery {
       const wsp::v1::ListNamesRequest& request);
 
   // Has the inventory leave out what isn't asked for, as far as it can, so that
-  // a page of all names costs no more than these. `filter` may say already
-  // whose may be shown.
+  // a page of all names has no more described than these. `filter` may say
+  // already whose may be shown.
   void Narrow(InventoryFilter* filter) const;
 
   // The page that is asked for, of the names that the inventory gives for such

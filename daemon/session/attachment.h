@@ -229,7 +229,6 @@ class Attachment : public CallSink,
   // The same for PERSONALITY_LINUX.
   void DispatchLinux(const Call& call);
   void MakeLinuxSocket(const Call& call);
-  // EPERM.
   // On the plane that was asked for, if the client may have such a socket.
   // Returns errno.
   int MakePermittedSocket(const Call& call,

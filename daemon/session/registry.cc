@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -41,8 +42,8 @@ bool Matches(const InventoryFilter& filter, const Client& client) {
   return filter.Matches(identity.pid, identity.uid, client.id());
 }
 
-// The highest number of the first `count` names above `after`, UINT64_MAX if
-// there are no more of them.
+// The highest number of the first `count` names above `after`, which is the
+// answer if there are none.
 uint64_t LastOfFirst(size_t count,
                      const std::vector<std::shared_ptr<Client>>& clients,
                      uint64_t after) {
@@ -50,7 +51,8 @@ uint64_t LastOfFirst(size_t count,
   for (const auto& client : clients) {
     client->names()->AddNumbers(after, &numbers);
   }
-  if (numbers.size() <= count) return UINT64_MAX;
+  if (numbers.empty()) return after;
+  if (numbers.size() <= count) return *absl::c_max_element(numbers);
   const auto last = numbers.begin() + static_cast<ptrdiff_t>(count) - 1;
   std::nth_element(numbers.begin(), last, numbers.end());
   return *last;
@@ -576,16 +578,20 @@ std::vector<wsp::v1::LookedUpName> Registry::ListNames(
                wanted.end());
   std::vector<wsp::v1::LookedUpName> out;
   uint64_t after = filter.after_number;
-  uint64_t last = 0;
-  // Again if some of the first were forgotten before they were described.
-  do {
-    last = UINT64_MAX;
-    if (filter.most_names != 0) {
-      last = LastOfFirst(filter.most_names - out.size(), wanted, after);
+  if (filter.most_names == 0) {
+    for (const auto& client : wanted) {
+      client->DescribeNames(after, UINT64_MAX, &out);
     }
+    return out;
+  }
+  // Again if some of the first were forgotten before they were described.
+  while (out.size() < filter.most_names) {
+    const uint64_t last =
+        LastOfFirst(filter.most_names - out.size(), wanted, after);
+    if (last == after) break;
     for (const auto& client : wanted) client->DescribeNames(after, last, &out);
     after = last;
-  } while (last != UINT64_MAX && out.size() < filter.most_names);
+  }
   return out;
 }
 

@@ -51,7 +51,8 @@ std::vector<Option> ClientsCommand::options() {
          request_.set_client_id(*client);
          return absl::OkStatus();
        }},
-      {"--kind", "KIND", "of the SPI's clients, winsock, or of Linux programs, linux",
+      {"--kind", "KIND",
+       "of the SPI's clients, winsock, or of Linux programs, linux",
        [this](absl::string_view value) { return TakeKind(value, &request_); }},
       // The daemon says what is wrong with one of these.
       {"--cgroup", "PATH",

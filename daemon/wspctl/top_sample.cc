@@ -7,9 +7,9 @@
 namespace wspd {
 namespace {
 
-// As large as they come: the daemon looks at all sockets for each page.
 // A client may have some kilobytes of arguments.
 constexpr uint32_t kClientsPerPage = 1000;
+// As large as they come: the daemon looks at all sockets for each page.
 constexpr uint32_t kPageSize = 10000;
 
 // All fields but that for which the kernel would be asked about each socket.
