@@ -3,9 +3,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "daemon/relay/relayed_stream_fixture.h"
 #include "gtest/gtest.h"
 
@@ -18,6 +21,23 @@ class RelayedStreamEndTest : public RelayedStreamTest {
   static bool AwaitRoom(int fd) {
     pollfd wait{fd, POLLOUT, 0};
     return poll(&wait, 1, 100) == 1;
+  }
+
+  // Does something that no loop looks at before it is done.
+  template <typename Do>
+  void WhileLoopsWait(Do act) {
+    absl::Notification done;
+    std::vector<std::unique_ptr<absl::Notification>> waiting;
+    for (size_t i = 0; i < table_->loops(); ++i) {
+      waiting.push_back(std::make_unique<absl::Notification>());
+      table_->AskLoop(i, [&done, begun = waiting.back().get()] {
+        begun->Notify();
+        done.WaitForNotification();
+      });
+    }
+    for (const auto& begun : waiting) begun->WaitForNotification();
+    act();
+    done.Notify();
   }
 };
 
@@ -46,6 +66,22 @@ TEST_F(RelayedStreamEndTest, TheProgramsEndGoesOutBehindItsBytes) {
     return relayed.socket->Report().state == LinuxState::STATE_ENDED;
   }));
   EXPECT_EQ(TakeError(relayed), 0);
+}
+
+// The kernel tells of both at once, and but once.
+TEST_F(RelayedStreamEndTest, AnEndThatComesWithTheLastBytesIsReadToo) {
+  OwnedFd peer;
+  const Relayed relayed = MakeConnected(&peer);
+  const int ends[] = {relayed.program.get(), peer.get()};
+  for (const int i : {0, 1}) {
+    WhileLoopsWait([&] {
+      Send(ends[i], "last words");
+      shutdown(ends[i], SHUT_WR);
+    });
+    EXPECT_EQ(ReadBytes(ends[1 - i], 100), "last words") << i;
+    char byte;
+    EXPECT_EQ(recv(ends[1 - i], &byte, 1, 0), 0) << i;
+  }
 }
 
 TEST_F(RelayedStreamEndTest, TheLastCloseIsTheEnd) {
