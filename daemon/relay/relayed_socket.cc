@@ -169,7 +169,7 @@ int RelayedSocket::Bind(const NetAddress& address, bool* anothers) {
   int error = UseReal(bind_real);
   if (error == EADDRINUSE) {
     table_->CloseLeft(*info_.owner, address.port());
-    *anothers = false;
+    if (anothers != nullptr) *anothers = false;
     error = UseReal(bind_real);
   }
   NotePort(port);
