@@ -26,18 +26,19 @@ class RelayedStreamEndTest : public RelayedStreamTest {
   // Does something that no loop looks at before it is done.
   template <typename Do>
   void WhileLoopsWait(Do act) {
-    absl::Notification done;
+    // The loops may be still about to leave it when this is done.
+    const auto done = std::make_shared<absl::Notification>();
     std::vector<std::unique_ptr<absl::Notification>> waiting;
     for (size_t i = 0; i < table_->loops(); ++i) {
       waiting.push_back(std::make_unique<absl::Notification>());
-      table_->AskLoop(i, [&done, begun = waiting.back().get()] {
+      table_->AskLoop(i, [done, begun = waiting.back().get()] {
         begun->Notify();
-        done.WaitForNotification();
+        done->WaitForNotification();
       });
     }
     for (const auto& begun : waiting) begun->WaitForNotification();
     act();
-    done.Notify();
+    done->Notify();
   }
 };
 

@@ -78,13 +78,16 @@ class TopTest(unittest.TestCase):
             texts = [html.unescape(text) for text in
                      re.findall(r"<text [^>]*>([^<]*)</text>", file.read())]
         columns = texts[texts.index("PID"):texts.index("COMMAND") + 1]
-        # As wide and high as that is.
-        lines = [line for line in self.top(columns=110, rows=15).lines()
-                 if line.strip()]
+        # As wide and high as that is. The last line is drawn last.
+        keys = texts[-1].split()
+        screen = self.top(columns=110, rows=15)
+        screen.await_screen(
+            lambda lines: any(line.split() == keys for line in lines))
+        lines = [line for line in screen.lines() if line.strip()]
         heading = next(line.split() for line in lines
                        if line.split()[0] == "PID")
         self.assertEqual(columns, heading)
-        self.assertEqual(texts[-1].split(), lines[-1].split())
+        self.assertEqual(keys, lines[-1].split())
 
         def shape(text):
             return re.sub(r"[\d.]+[KMG]?|-", "0", text).rstrip()
