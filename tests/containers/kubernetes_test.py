@@ -5,6 +5,7 @@ and says what it should.
 Usage: kubernetes_test.py FOLDER WSPD
 """
 
+import ipaddress
 import os
 import re
 import shutil
@@ -26,6 +27,8 @@ import kustomization  # noqa: E402
 FOLDER, WSPD = sys.argv[1:3]
 OVERLAYS = ["daemonset", "daemonset_host_pid", "sidecar"]
 DAEMON = 65532
+# Where clouds tell their machines what is for them alone, their keys among it.
+METADATA = {"0.0.0.0/0": "169.254.169.254", "::/0": "fd00:ec2::254"}
 # Of Kubernetes 1.29, and so not in the models: a container that is started
 # before the others, and stays.
 NEWER_FIELDS = {("V1Container", "restartPolicy")}
@@ -307,6 +310,35 @@ class KubernetesTest(unittest.TestCase):
         for metadata in pods:
             self.assertLessEqual(wanted.items(), metadata["labels"].items())
         self.assertEqual(policy["policyTypes"], ["Ingress", "Egress"])
+
+    @of_each(*OVERLAYS)
+    def test_names_can_be_asked_for(self, resources):
+        rules = of_kind(resources, "NetworkPolicy")["spec"]["egress"]
+        for port in ({"protocol": "UDP", "port": 53},
+                     {"protocol": "TCP", "port": 53}):
+            self.assertIn({"namespaceSelector": {"matchLabels": {
+                "kubernetes.io/metadata.name": "kube-system"}}},
+                [peer for rule in rules if port in rule.get("ports", [])
+                 for peer in rule["to"]])
+
+    @of_each(*OVERLAYS)
+    def test_all_is_reached_but_what_clouds_tell_their_machines(self,
+                                                                resources):
+        rules = of_kind(resources, "NetworkPolicy")["spec"]["egress"]
+        # Without "to" a rule lets everything pass, the exceptions too.
+        self.assertTrue(all(rule.get("to") for rule in rules), rules)
+        blocks = {peer["ipBlock"]["cidr"]: peer["ipBlock"].get("except", [])
+                  for rule in rules for peer in rule["to"]
+                  if "ipBlock" in peer}
+        for anywhere, metadata in METADATA.items():
+            self.assertIn(anywhere, blocks)
+            for network, excepted in blocks.items():
+                network = ipaddress.ip_network(network)
+                if ipaddress.ip_address(metadata) in network:
+                    self.assertTrue(
+                        any(ipaddress.ip_address(metadata)
+                            in ipaddress.ip_network(one) for one in excepted),
+                        f"{network} has {metadata}")
 
     @of_each(*OVERLAYS)
     def test_selectors_select(self, resources):
