@@ -4,7 +4,9 @@ model one?
 
 The tree itself is looked at, not copies among this test's data: it is found
 through the link to SECURITY.md. A line's last column has `PATH` and behind it
-the cases of that file: `Suite.Case`. Elsewhere `//FOLDER:TARGET` is a test, and
+the cases of that file: `Suite.Case`, each a case that runs by itself. Cases that
+a file in Python makes, by setattr(Suite, f"test_...{of}...{words}", ...), have
+words there that are strings of it. Elsewhere `//FOLDER:TARGET` is a test, and
 `NAME_test` one of tests/hostile.
 
 Usage: threat_model_test.py SECURITY_MD
@@ -22,12 +24,21 @@ def read(*parts):
         return file.read()
 
 
+def is_made(source, suite, name):
+    words = "|".join(set(re.findall(r'"(\w+)"', source)))
+    forms = re.findall(rf'^ *setattr\({suite},\s+f"(test_[\w{{}}]+)"', source,
+                       re.MULTILINE)
+    return any(re.fullmatch(re.sub(r"\{\w+\}", f"(?:{words})", form), name)
+               for form in forms)
+
+
 def has_case(source, path, case):
     suite, _, name = case.partition(".")
     if path.endswith(".py"):
         body = re.search(rf"^class {suite}\b.*?(?=^\S|\Z)", source,
                          re.MULTILINE | re.DOTALL)
-        return body is not None and f"    def {name}(self" in body[0]
+        return body is not None and name.startswith("test_") and (
+            f"    def {name}(self" in body[0] or is_made(source, suite, name))
     return re.search(rf"^TEST(_F|_P)?\(\s*{suite},\s*{name}\s*\)", source,
                      re.MULTILINE) is not None
 
@@ -92,6 +103,24 @@ def faults_elsewhere(tree, text):
     return faults
 
 
+def faults_of_itself():
+    """Whether it takes for a case what is none."""
+    source = ('class OneTest(Case):\n    def helper(self):\n'
+              '    def test_it(self):\n\nclass OtherTest(Case):\n'
+              '    def test_that(self):\n\n'
+              'setattr(OneTest, f"test_{what}_beside_{kind}", None)\n'
+              'WHAT = ("echo", "bulk")\n')
+    wrong = [case for case, wanted in (
+        ("OneTest.test_it", True), ("OneTest.helper", False),
+        ("OneTest.test_that", False), ("OneTest.test_i", False),
+        ("OneTest.test_echo_beside_bulk", True),
+        ("OneTest.test_echo_beside_nobody", False),
+        ("OneTest.test_{what}_beside_{kind}", False),
+        ("OtherTest.test_echo_beside_bulk", False))
+             if has_case(source, "one_test.py", case) != wanted]
+    return [f"threat_model_test.py mistakes {case}" for case in wrong]
+
+
 def main():
     path = os.path.realpath(sys.argv[1])
     tree = os.path.dirname(path)
@@ -100,7 +129,8 @@ def main():
     rest = re.sub(r"^\|.*$", "", text, flags=re.MULTILINE)
     faults, rows = faults_of_table(tree, table)
     faults += faults_elsewhere(tree, rest)
-    print("".join(f"SECURITY.md: {fault}\n" for fault in faults)
+    faults = [f"SECURITY.md: {fault}" for fault in faults] + faults_of_itself()
+    print("".join(f"{fault}\n" for fault in faults)
           + f"{rows} lines, {len(faults)} faults")
     return 1 if faults or rows < 20 else 0
 
