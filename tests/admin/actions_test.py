@@ -260,8 +260,9 @@ class AdministratorsTest(admin_case.AdminCase):
                 self.as_nobody(group, others, "policy", "test", "--uid", "0",
                                "connect", "192.0.2.1:443").splitlines()[0],
                 "allowed: no rule fits")
-            self.assertIn("there is no such socket", self.as_nobody(
-                group, others, "reset", "1/1", code=1))
+            for end in ("reset", "close"):
+                self.assertIn("there is no such socket", self.as_nobody(
+                    group, others, end, "1/1", code=1))
             self.as_nobody(group, others, "log-level", "WARNING")
             self.as_nobody(group, others, "reload")
             self.as_nobody(group, others, "drain", "--timeout", "0", code=3)
@@ -275,7 +276,7 @@ class AdministratorsTest(admin_case.AdminCase):
         for action in (["disconnect", str(os.getpid())], ["reload"],
                        ["log-level", "DEBUG"], ["drain"],
                        ["drain", "--cancel"],
-                       ["reset", "1/1"],
+                       ["reset", "1/1"], ["close", "1/1"],
                        ["policy", "test", "--uid", "0", "connect",
                         "192.0.2.1:443"]):
             out = self.as_nobody(group, others, *action, code=1)

@@ -34,6 +34,7 @@ ADMIN = PROTOS[2]
 DEADLINE = 30
 ADMINISTRATOR, READER = "URI:spiffe://example.test/operator", "DNS:reader.test"
 NOBODY = 4000000  # no process has this number
+HOST = PROTOS[1].LookupRequest.KIND_HOST
 
 
 def read(path):
@@ -502,7 +503,9 @@ class RemoteTest(unittest.TestCase):
         for daemon in [first, second]:
             client = self.client(daemon)
             client.call("socket", client.new_socket_id(), family=1, type=1)
-        for command in ["clients", "sockets"]:
+            self.assertEqual(client.call("lookup", kind=HOST,
+                                         name="localhost").wsa_error, 0)
+        for command in ["clients", "sockets", "names"]:
             done = self.wspctl(self.reader, command, endpoints=endpoints)
             self.assertEqual(done.returncode, 0, done.stderr)
             lines = done.stdout.splitlines()
