@@ -35,6 +35,15 @@ struct Result {
   std::string err;
 };
 
+size_t LongestLine(const std::string& text) {
+  size_t longest = 0;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    longest = std::max(longest, line.size());
+  }
+  return longest;
+}
+
 class WspctlTest : public ::testing::Test {
  protected:
   WspctlTest() {
@@ -246,11 +255,51 @@ TEST_F(WspctlTest, ResolvesNamesIfAsked) {
 }
 
 TEST_F(WspctlTest, TablesFitTheTerminal) {
+  // Of each table something that is too long for a line.
+  const std::string path = "/usr/lib/" + std::string(100, 'x');
+  wsp::v1::Client client;
+  client.set_client_id(7);
+  client.set_pid(77);
+  client.set_uid(4000000000);
+  client.set_container_id(std::string(64, 'c'));
+  client.set_cgroup(path);
+  client.set_executable(path);
+  client.add_command_line(path);
+  inventory_.AddClient(client);
+  wsp::v1::Socket socket;
+  socket.set_client_id(7);
+  socket.set_pid(77);
+  socket.set_uid(4000000000);
+  socket.set_socket_id(0x200);
+  socket.set_bytes_sent(uint64_t{1} << 60);
+  for (wsp::v1::SocketAddress* const address :
+       {socket.mutable_local(), socket.mutable_peer()}) {
+    address->mutable_ipv6()->set_address(std::string(16, '\xfe'));
+    address->mutable_ipv6()->set_port(65535);
+  }
+  inventory_.AddSocket(socket);
+  inventory_.AddName(7, 77, 4000000000, std::string(100, 'n') + ".example");
   StartServer();
-  width_ = 40;
-  std::istringstream lines(Run({"clients"}).out);
-  for (std::string line; std::getline(lines, line);) {
-    EXPECT_LE(line.size(), 40u) << line;
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"clients"},
+        {"sockets"},
+        {"names"},
+        {"client", "77"}}) {
+    SCOPED_TRACE(command[0]);
+    for (const size_t width : {0u, 40u, 80u}) {
+      width_ = static_cast<int>(width);
+      const Result result = Run(command);
+      EXPECT_EQ(result.code, kExitOk) << result.err;
+      std::string tables = result.out;
+      // What stands before its tables is no table, and is all there.
+      if (command[0] == "client") tables.erase(0, tables.find("\n\n"));
+      if (width == 0) {
+        EXPECT_GT(LongestLine(tables), 80u);
+      } else {
+        EXPECT_GT(LongestLine(tables), width / 2);
+        EXPECT_LE(LongestLine(tables), width) << tables;
+      }
+    }
   }
 }
 
