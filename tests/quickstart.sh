@@ -1,9 +1,49 @@
 #!/usr/bin/env bash
-# deploy/quickstart.sh; then with --keep, after which what it says of how to use
-# the daemon that it leaves is done.
+# deploy/quickstart.sh, of which it says how long each step took, and fails if
+# what comes after building took more than the five minutes that the README
+# promises; then with --keep, after which what it says of how to use the daemon
+# that it leaves is done.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bash deploy/quickstart.sh
+
+MOST_SECONDS=300
+now_ms() { echo "$((${EPOCHREALTIME//[!0-9]/} / 1000))"; }
+seconds() { printf '%d.%01d s' "$(($1 / 1000))" "$(($1 % 1000 / 100))"; }
+# Passes on what it reads, and says at the end how long each step took: its line
+# begins with its number.
+timed() {
+  local line step='' since now spent building=0 rest=0 steps=()
+  since=$(now_ms)
+  end_step() {
+    now=$(now_ms)
+    spent=$((now - since))
+    since=$now
+    case $step in
+      "") return ;;
+      1.*) building=$spent ;;
+      *) rest=$((rest + spent)) ;;
+    esac
+    steps+=("$(seconds "$spent")  $step")
+  }
+  while IFS= read -r line; do
+    printf '%s\n' "$line"
+    [[ $line =~ ^[0-9]+\.\  ]] || continue
+    end_step
+    step=$line
+  done
+  end_step
+  [ ${#steps[@]} -ge 6 ] || {
+    echo "FAILED: there are ${#steps[@]} steps"
+    return 1
+  }
+  printf '%s\n' "How long it took:" "${steps[@]}"
+  echo "building $(seconds "$building"), the rest $(seconds "$rest")"
+  [ "$rest" -le $((MOST_SECONDS * 1000)) ] || {
+    echo "FAILED: the rest is to take $MOST_SECONDS s at most"
+    return 1
+  }
+}
+bash deploy/quickstart.sh | timed
 
 said=$(mktemp)
 stop=
