@@ -4,6 +4,8 @@ that are for a booted system, or of another kind: guide.py PAGE [KIND]
     ```sh            commands, in the order of the page, in one shell
     ```sh as root on a booted system
                      commands that tests/service/boot.sh runs
+    ```sh as root, with that drop-in
+                     the same, where the drop-in before it is
     ```sh with the sources
                      commands that build or install, which other tests run:
                      commands.txt says which
@@ -19,6 +21,7 @@ import sys
 
 RUN = "sh"
 BOOTED = "sh as root on a booted system"
+DROPPED_IN = "sh as root, with that drop-in"
 SOURCES = "sh with the sources"
 HIDDEN = "test"
 TEXT = "text"
@@ -49,7 +52,8 @@ def blocks(page):
         kind = HIDDEN if hidden else match["kind"]
         text = match["hidden"] if hidden else match["text"]
         line = page.count("\n", 0, match.start()) + 2
-        if kind not in (RUN, BOOTED, SOURCES, HIDDEN, TEXT, *SHOWN):
+        if kind not in (RUN, BOOTED, DROPPED_IN, SOURCES, HIDDEN, TEXT,
+                        *SHOWN):
             raise ValueError(f"line {line}: what is a block of {kind!r}?")
         right_before = found and not page[end:match.start()].strip()
         if kind == TEXT and right_before and found[-1].kind == RUN:

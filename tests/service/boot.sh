@@ -237,20 +237,40 @@ inside sh -c 'cd /tmp/guide && bash -eux /packages/guide.sh' \
 inside rm -r /tmp/guide
 serves
 
-step "two capabilities more"
+step "three capabilities more"
 /usr/bin/python3 -B tests/guides/guide.py deploy/guides/operator.md ini \
   >"$work/packages/drop_in.conf"
+/usr/bin/python3 -B tests/guides/guide.py deploy/guides/operator.md \
+  "sh as root, with that drop-in" >"$work/packages/drop_in.sh"
 # An editor, on a terminal, as systemctl wants it.
 inside env SYSTEMD_EDITOR="cp /packages/drop_in.conf" \
   script -qec "systemctl edit wspd" /dev/null >"$work/log" ||
   fail "systemctl edit wspd: $(cat "$work/log")"
 inside sed -i 's/^  sys_ptrace: false/  sys_ptrace: true/
   s/^  chown: false/  chown: true/' /etc/wspd/wspd.textproto
-inside systemctl restart wspd
-inside grep -q 'CapEff:.*0080401$' "/proc/$(property MainPID)/status" ||
-  fail "the daemon hasn't CAP_SYS_PTRACE and CAP_CHOWN"
+inside cp /etc/wspd/wspd.textproto /etc/wspd/before
+inside bash -eux /packages/drop_in.sh >"$work/log" 2>&1 ||
+  fail "lent sockets to be reset: $(cat "$work/log")"
+inside grep -q 'CapEff:.*0081401$' "/proc/$(property MainPID)/status" ||
+  fail "the daemon hasn't CAP_SYS_PTRACE, CAP_CHOWN and CAP_NET_ADMIN"
 serves
 client_works lent
+# A connection that waits for an answer until it is reset.
+inside timeout 100 wsprun --plane lent bash -c \
+  'exec 3<>/dev/tcp/127.0.0.1/8080 && ! read -r <&3' >"$work/held" 2>&1 &
+held=$!
+await "a lent connection" sh -c \
+  'wspctl sockets --plane lent --state connected | grep -qw connected'
+inside sh -c 'wspctl reset "$(wspctl sockets --plane lent --state connected \
+  --fields socket_id | tail -n 1)"' >"$work/log" 2>&1 ||
+  fail "resetting a lent connection: $(cat "$work/log")"
+status=0
+wait "$held" || status=$?
+[ "$status" -eq 0 ] ||
+  fail "the lent connection lives on ($status): $(cat "$work/held")"
+inside timeout 30 bash -c 'head -n 1 <(wspctl watch --from 1 \
+  --kind socket_reset)' | grep -q plane=lent || fail "no reset is told"
+inside mv /etc/wspd/before /etc/wspd/wspd.textproto
 inside sed -i 's/^  sys_ptrace: true/  sys_ptrace: false/
   s/^  chown: true/  chown: false/' /etc/wspd/wspd.textproto
 inside systemctl revert wspd >/dev/null 2>&1
