@@ -42,10 +42,17 @@ stress() {
     //tests/stress:stress_long_test
 }
 
+# What documents say to run by that, with what a test adds to it.
+bazel_run() {
+  bazel run --disk_cache="$cache" --noshow_progress --ui_event_filters=-info \
+    --strategy=CppCompile=local --strategy=CppLink=local "$@"
+}
+
 if [ -n "$long" ]; then
   stress_runs=10
-  bazel_tests long --test_tag_filters=long_run --test_timeout=3600 //tests/... \
-    //daemon/policy:decision_benchmark
+  bazel_tests long --test_tag_filters=long_run --test_timeout=3600 //tests/...
+  check "benchmark of decisions" \
+    bazel_run -c opt //daemon/policy:decision_benchmark
   stress asan {race,cancel,vanish,resume,unload,death}_test
   # The others aren't for ThreadSanitizer.
   stress tsan {race,cancel,resume,unload}_test
@@ -64,6 +71,10 @@ else
   # An answer that Bazel has kept may be of a time without the means.
   bazel_tests default --build_tests_only=false \
     ${no_skips:+--nocache_test_results} //...
+  check "benchmark of listings" \
+    bazel_run //daemon/admin:socket_listing_benchmark -- --smoke
+  check "benchmark of the journal" \
+    bazel_run //daemon/journal:event_journal_benchmark -- --smoke
   check "quickstart" bash tests/quickstart.sh
   check "boot" bash tests/service/boot.sh
   check "containers" bash tests/containers/run.sh

@@ -72,7 +72,10 @@ def table():
                      line.startswith(f"  {kind}: ")), None)
         if command is None or kind is None:
             raise ValueError(f"{TABLE}:{number}: {line}")
-        entries[command] = (kind, line[2 + len(kind):].lstrip(": "))
+        what = line[2 + len(kind):].lstrip(": ")
+        if not what:
+            raise ValueError(f"{TABLE}:{number}: why, or by what?")
+        entries[command] = (kind, what)
         command = None
     return entries
 
