@@ -373,6 +373,30 @@ inside sh -c 'sed -i /nonsense/d /etc/wspd/wspd.textproto &&
   systemctl start wspd.service'
 serves
 
+step "what the kernel says"
+# Of a container's journal that is no part, by default.
+inside sh -c 'mkdir -p /etc/systemd/journald.conf.d &&
+  printf "[Journal]\nReadKMsg=yes\n" >/etc/systemd/journald.conf.d/kernel.conf &&
+  systemctl restart systemd-journald.service'
+# It says some of them at a time, by others' filters, too.
+said=
+for _ in {1..60}; do
+  inside systemd-run -q -p Type=oneshot -p SystemCallFilter=~uname \
+    -p SystemCallErrorNumber=kill uname >"$work/log" 2>&1 || true
+  said=$(dmesg 2>/dev/null | grep 'type=1326.* comm="uname"' || true)
+  [ -z "$said" ] || break
+  sleep 1
+done
+if [ -n "$said" ]; then
+  await "the kernel's word" sh -c \
+    'journalctl -k --grep type=1326 --no-pager | grep "comm=\"uname\""'
+else
+  echo "skipped: the kernel's messages tell of no end by a filter"
+fi
+inside sh -c 'rm /etc/systemd/journald.conf.d/kernel.conf &&
+  systemctl restart systemd-journald.service'
+serves
+
 step "remove"
 inside apt-get remove -y wspd >"$work/log" 2>&1 || fail "removing: $(cat "$work/log")"
 for gone in /run/wspd /usr/sbin/wspd /lib/systemd/system/wspd.service; do
