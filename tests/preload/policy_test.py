@@ -5,6 +5,7 @@ Usage: policy_test.py WSPRUN WSPD WSPCTL --plane=auto
 """
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -95,6 +96,39 @@ class PolicyTest(preload_case.PreloadCase):
         self.assertEqual(self.ask(program, "connect", "127.0.0.1"), "fine")
         self.reload("")
         self.assertEqual(self.ask(program, "connect", "127.0.0.2"), "fine")
+        program.stdin.close()
+        self.finish_closed(program)
+
+    def test_what_a_rule_logs_the_rules_behind_it_decide(self):
+        program = self.start(PROGRAM)
+        self.assertIn("rules=2", self.reload(
+            'policy { rules { name: "seen" verdict: LOG actions: CONNECT '
+            'addresses: "127.0.0.2/31" } '
+            'rules { name: "no three" verdict: DENY addresses: "127.0.0.3" } '
+            '}'))
+        # By other rules; of what is lent there is no line.
+        self.ask(program, "forget", "all")
+        self.assertEqual(self.ask(program, "connect", "127.0.0.1"), "fine")
+        self.assertEqual(self.ask(program, "bind", "127.0.0.2"), "fine")
+        self.assertEqual(self.ask(program, "connect", "127.0.0.2"), "fine")
+        self.assertEqual(self.ask(program, "connect", "127.0.0.3"), "EACCES")
+        whose = f"pid={program.pid} uid={os.getuid()}"
+        self.assertIsNotNone(self.daemon.await_line(
+            "denied by policy", 'rule="no three"', "action=connect", whose,
+            "address=127.0.0.3"))
+        # Lines come in the order of what they tell of: these are all.
+        logged = [line for line in self.daemon.log if "policy logs" in line]
+        self.assertEqual(len(logged), 2, logged)
+        for line, address in zip(logged, ("127.0.0.2", "127.0.0.3")):
+            for words in ('rule=seen', "action=connect", whose,
+                          f"address={address} port={self.server.port}"):
+                self.assertIn(words, line)
+        (denied,) = self.refusals(1)
+        self.assertEqual((denied["detail"], denied["peer"]),
+                         ("no three", f"127.0.0.3:{self.server.port}"))
+        # What was only logged is no event.
+        self.reload("")
+        self.assertEqual(self.ask(program, "connect", "127.0.0.3"), "fine")
         program.stdin.close()
         self.finish_closed(program)
 
