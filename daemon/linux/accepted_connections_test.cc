@@ -112,6 +112,20 @@ TEST_F(AcceptedConnectionsTest, AreListedAsTheirListeners) {
   }));
 }
 
+// A Winsock client's connection, which the daemon lists itself.
+TEST_F(AcceptedConnectionsTest, AreNotListedWhereTheyAreAlready) {
+  const Lent listener = LendListener(At(INADDR_ANY));
+  const OwnedFd peer = ConnectToLoopback(PortOf(listener));
+  const OwnedFd ours = Accept(listener);
+  ASSERT_EQ(Accepted().count(CookieOf(ours.get())), 1u);
+  std::vector<wsp::v1::Socket> sockets(1);
+  sockets[0].set_cookie(CookieOf(ours.get()));
+  DescribeLentSockets(*table_, {}, &sockets);
+  // That one, and the listener.
+  ASSERT_EQ(sockets.size(), 2u);
+  EXPECT_EQ(sockets[1].cookie(), listener.entry.cookie);
+}
+
 TEST_F(AcceptedConnectionsTest, AreCountedWhenTheyEnd) {
   LentSockets::Options options;
   options.settle_time = absl::Milliseconds(20);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
@@ -113,6 +114,15 @@ ListedSockets Ask(const std::vector<LentSocket>& sockets, bool with_tcp,
   return listed;
 }
 
+absl::flat_hash_set<uint64_t> CookiesOf(
+    const std::vector<wsp::v1::Socket>& sockets) {
+  absl::flat_hash_set<uint64_t> cookies;
+  for (const wsp::v1::Socket& socket : sockets) {
+    if (socket.cookie() != 0) cookies.insert(socket.cookie());
+  }
+  return cookies;
+}
+
 // What a socket and the connections that it has accepted have alike.
 void Describe(const LentSocket& socket, const SocketReport& report,
               absl::string_view tcp_info, int64_t now_ns,
@@ -154,11 +164,13 @@ void DescribeLentSockets(const LentSockets& table,
     if (is_visible(socket)) visible.push_back(socket);
   }
   if (visible.empty()) return;
+  // A Winsock client's connection may be where a listener is.
+  const absl::flat_hash_set<uint64_t> told = CookiesOf(*out);
   const int64_t now_ns = absl::GetCurrentTimeNanos();
   const LentListeners listeners = LentListeners::Find(all);
   const auto describe_accepted = [&](const SocketReport& report,
                                      absl::string_view tcp_info) {
-    if (!IsTaken(report)) return;
+    if (!IsTaken(report) || told.contains(report.cookie)) return;
     const LentSocket* const listener = listeners.ListenerOf(report);
     if (listener == nullptr || !is_visible(*listener)) return;
     wsp::v1::Socket& socket = out->emplace_back();

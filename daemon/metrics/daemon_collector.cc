@@ -71,8 +71,10 @@ std::vector<prometheus::MetricFamily> DaemonCollector::Look() const {
   AddClients(totals, &families);
   AddSockets(&families);
   families.BeginCounter("wspd_sent_bytes_total",
-                        "Payload that sockets have sent. Of lent ones those "
-                        "that have ended count, where the kernel counts.");
+                        "Payload that sockets have sent. Of those lent to "
+                        "Linux programs those that have ended count, where the "
+                        "kernel counts; of those lent to Winsock clients what "
+                        "calls have moved, as forwarded.");
   AddBytes(totals, &DaemonTotals::Bytes::sent, &families);
   families.BeginCounter("wspd_received_bytes_total",
                         "Payload that sockets have received; as "

@@ -48,7 +48,9 @@ int Attachment::LendConnection(uint64_t call_id, SocketDescriptor* descriptor,
   if (getsockopt(fd.get(), SOL_SOCKET, SO_COOKIE, cookie, &size) != 0) {
     return errno;
   }
-  return sink->SendDescriptor(call_id, *cookie, fd.get());
+  const int unsent = sink->SendDescriptor(call_id, *cookie, fd.get());
+  if (unsent == 0) descriptor->socket()->NoteLent(*cookie);
+  return unsent;
 }
 
 }  // namespace wspd

@@ -12,8 +12,9 @@ struct DaemonTotals {
     uint64_t sent = 0;
     uint64_t received = 0;
   };
+  // What Winsock clients were lent among them, as far as calls moved it.
   Bytes forwarded;
-  // Of sockets that have ended, where the kernel counts.
+  // Linux programs', of sockets that have ended, where the kernel counts.
   Bytes lent;
   Bytes relayed;
   uint64_t clients_attached = 0;
@@ -27,8 +28,9 @@ struct DaemonTotals {
   uint32_t max_clients = 0;
   // Whether no new ones are taken.
   bool draining = false;
-  // Of the plane on which they are forwarded, lingering ones not among them.
-  uint64_t forwarded_sockets = 0;
+  // Winsock clients', forwarded or lent, lingering ones not among them.
+  uint64_t winsock_sockets = 0;
+  // Linux programs'.
   uint64_t lent_sockets = 0;
   uint64_t relayed_sockets = 0;
   // Closed by their clients, still sending.

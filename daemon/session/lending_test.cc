@@ -89,6 +89,19 @@ class LendingTest : public testing::Test {
     request->set_flags(flags);
     return client_.Run();
   }
+  // As listings have the client's only socket.
+  wsp::v1::Socket Listed() {
+    std::vector<wsp::v1::Socket> sockets;
+    client_.attached().attachment->DescribeSockets(false, &sockets);
+    EXPECT_EQ(sockets.size(), 1u);
+    return sockets.empty() ? wsp::v1::Socket() : sockets[0];
+  }
+  static uint64_t CookieOf(const OwnedFd& fd) {
+    uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+    EXPECT_EQ(getsockopt(fd.get(), SOL_SOCKET, SO_COOKIE, &cookie, &size), 0);
+    return cookie;
+  }
   static int PortOf(const OwnedFd& fd) {
     sockaddr_in name{};
     socklen_t size = sizeof(name);
@@ -309,6 +322,105 @@ TEST_F(LendingTest, WhomRatesComeToApplyToIsLentNoMore) {
   EXPECT_EQ(ReadBytes(peer_.get(), 5), "still");
   harness_.owners()->SetLimits({}, {});
   EXPECT_EQ(AskToLend(kSocket + 1), 0u);
+}
+
+// ---- listings
+
+TEST_F(LendingTest, ConnectionIsListedAsLentOnceItsClientHasIt) {
+  peer_ = client_.MakeConnected(kSocket);
+  client_.Add(kSocket)->mutable_send()->set_data("calls");
+  ASSERT_EQ(client_.Run().wsa_error(), 0u);
+  EXPECT_EQ(Listed().plane(), wsp::v1::PLANE_UNSPECIFIED);
+  EXPECT_EQ(Listed().cookie(), 0u);
+  EXPECT_EQ(Listed().sends(), 1u);
+  EXPECT_FALSE(Listed().operations_unknown());
+  uint64_t call_id = 0;
+  ASSERT_EQ(AskToLend(kSocket, &call_id), 0u);
+  lent_ = sink_->Take(call_id);
+  Write(lent_, " and writes");
+  EXPECT_EQ(ReadBytes(peer_.get(), 16), "calls and writes");
+  const wsp::v1::Socket socket = Listed();
+  EXPECT_EQ(socket.plane(), wsp::v1::PLANE_LENT);
+  EXPECT_EQ(socket.cookie(), CookieOf(lent_));
+  EXPECT_EQ(socket.socket_id(), kSocket);
+  EXPECT_EQ(socket.bytes_sent(), 16u);
+  EXPECT_FALSE(socket.bytes_unknown());
+  EXPECT_TRUE(socket.operations_unknown());
+  EXPECT_EQ(socket.sends(), 0u);
+  EXPECT_GT(socket.active_at_ns(), 0);
+}
+
+TEST_F(LendingTest, WhatNoDescriptorWasSentOfIsListedAsForwarded) {
+  peer_ = client_.MakeConnected(kSocket);
+  sink_->FailWith(ENOBUFS);
+  EXPECT_EQ(AskToLend(kSocket), uint32_t{ENOBUFS});
+  EXPECT_EQ(Listed().plane(), wsp::v1::PLANE_UNSPECIFIED);
+  EXPECT_FALSE(Listed().operations_unknown());
+}
+
+TEST_F(LendingTest, ResetFromHereLeavesNoCountsOfALentConnection) {
+  MakeLent();
+  Write(lent_, "counted");
+  EXPECT_EQ(ReadBytes(peer_.get(), 7), "counted");
+  EXPECT_EQ(Listed().bytes_sent(), 7u);
+  client_.Add(kSocket)->mutable_shutdown()->set_how(
+      wsp::v1::ShutdownRequest::HOW_ABORT);
+  ASSERT_EQ(client_.Run().wsa_error(), 0u);
+  EXPECT_TRUE(Listed().bytes_unknown());
+  EXPECT_EQ(Listed().active_at_ns(), 0);
+  EXPECT_EQ(Listed().plane(), wsp::v1::PLANE_LENT);
+}
+
+// What the daemon's own calls have moved isn't all any more.
+TEST_F(LendingTest, NothingIsKnownOfWhatLentDatagramsMove) {
+  client_.MakeSocket(kSocket, wsp::v1::SocketRequest::TYPE_DATAGRAM);
+  const int port = client_.Bind(kSocket);
+  ASSERT_EQ(client_.Connect(kSocket, port), 0u);
+  client_.Add(kSocket)->mutable_send()->set_data("abc");
+  ASSERT_EQ(client_.Run().wsa_error(), 0u);
+  ASSERT_EQ(Receive().recv().data(), "abc");
+  EXPECT_EQ(Listed().plane(), wsp::v1::PLANE_UNSPECIFIED);
+  EXPECT_EQ(Listed().bytes_sent(), 3u);
+  EXPECT_EQ(Listed().receives(), 1u);
+  EXPECT_GT(Listed().active_at_ns(), 0);
+  uint64_t call_id = 0;
+  ASSERT_EQ(AskToLend(kSocket, &call_id), 0u);
+  lent_ = sink_->Take(call_id);
+  const wsp::v1::Socket socket = Listed();
+  EXPECT_EQ(socket.plane(), wsp::v1::PLANE_LENT);
+  EXPECT_EQ(socket.cookie(), CookieOf(lent_));
+  EXPECT_EQ(socket.state(), wsp::v1::SOCKET_STATE_CONNECTED);
+  EXPECT_EQ(socket.local().ipv4().port(), static_cast<uint32_t>(port));
+  EXPECT_TRUE(socket.bytes_unknown());
+  EXPECT_EQ(socket.bytes_sent(), 0u);
+  EXPECT_EQ(socket.bytes_received(), 0u);
+  EXPECT_TRUE(socket.operations_unknown());
+  EXPECT_EQ(socket.sends(), 0u);
+  EXPECT_EQ(socket.receives(), 0u);
+  EXPECT_EQ(socket.active_at_ns(), 0);
+}
+
+TEST_F(LendingTest, WhatLingersWasLent) {
+  MakeLent();
+  const uint64_t cookie = CookieOf(lent_);
+  ASSERT_EQ(client_.Close(kSocket), 0u);
+  const auto lingering = harness_.lingerer()->List();
+  ASSERT_EQ(lingering.size(), 1u);
+  EXPECT_EQ(lingering[0].owner.plane(), wsp::v1::PLANE_LENT);
+  EXPECT_EQ(lingering[0].owner.lent_cookie, cookie);
+}
+
+TEST_F(LendingTest, SocketForAnotherConnectionIsForwardedAgain) {
+  MakeLent();
+  const uint64_t cookie = CookieOf(lent_);
+  client_.Add(kSocket)->mutable_disconnect_ex()->set_reuse(true);
+  ASSERT_EQ(client_.Run().wsa_error(), 0u);
+  EXPECT_EQ(Listed().plane(), wsp::v1::PLANE_UNSPECIFIED);
+  EXPECT_EQ(Listed().cookie(), 0u);
+  EXPECT_FALSE(Listed().operations_unknown());
+  const auto lingering = harness_.lingerer()->List();
+  ASSERT_EQ(lingering.size(), 1u);
+  EXPECT_EQ(lingering[0].owner.lent_cookie, cookie);
 }
 
 }  // namespace

@@ -553,6 +553,8 @@ std::vector<wsp::v1::Socket> Registry::ListSockets(
     socket.set_pid(owner.pid);
     socket.set_uid(owner.uid);
     socket.set_socket_id(owner.socket_id);
+    socket.set_plane(owner.plane());
+    socket.set_cookie(owner.lent_cookie);
     socket.set_protocol(IPPROTO_TCP);
     socket.set_state(wsp::v1::SOCKET_STATE_LINGERING);
     EncodeAddress(entry.local, socket.mutable_local());
@@ -620,7 +622,7 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
   info->set_draining_since_ns(environment_->draining_since_ns());
   info->set_lingering_sockets(static_cast<uint32_t>(totals.lingering_sockets));
   info->set_sockets(static_cast<uint32_t>(
-      totals.forwarded_sockets + totals.lent_sockets + totals.relayed_sockets));
+      totals.winsock_sockets + totals.lent_sockets + totals.relayed_sockets));
   info->set_clients(totals.clients);
   info->set_clients_attached_total(totals.clients_attached);
   info->set_clients_died_total(totals.clients_died);
@@ -646,7 +648,7 @@ DaemonTotals Registry::Totals() const {
   for (const auto& client : clients()) {
     const Client::Usage& usage = client->usage();
     constexpr auto kRelaxed = std::memory_order_relaxed;
-    totals.forwarded_sockets += usage.sockets.load(kRelaxed);
+    totals.winsock_sockets += usage.sockets.load(kRelaxed);
     totals.calls_outstanding += usage.calls.load(kRelaxed);
     totals.lookups += usage.lookups.load(kRelaxed);
     totals.tickets += usage.tickets.load(kRelaxed);

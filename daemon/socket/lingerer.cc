@@ -178,6 +178,8 @@ class Lingerer::Connection : public EventHandler,
     record.pid = entry_.owner.pid;
     record.uid = entry_.owner.uid;
     record.socket_id = entry_.owner.socket_id;
+    record.plane = entry_.owner.plane();
+    record.cookie = entry_.owner.lent_cookie;
     record.protocol = IPPROTO_TCP;
     record.local = entry_.local;
     record.peer = entry_.peer;

@@ -18,6 +18,7 @@
 #include "daemon/event/event_loop.h"
 #include "daemon/journal/event_journal.h"
 #include "daemon/socket/net_address.h"
+#include "proto/wsp/v1/types.pb.h"
 
 namespace wspd {
 
@@ -47,6 +48,13 @@ class Lingerer {
     pid_t pid = 0;
     uid_t uid = 0;
     uint64_t socket_id = 0;
+    // SO_COOKIE if it was lent to its client; 0: it was not.
+    uint64_t lent_cookie = 0;
+
+    wsp::v1::Plane plane() const {
+      return lent_cookie == 0 ? wsp::v1::PLANE_UNSPECIFIED
+                              : wsp::v1::PLANE_LENT;
+    }
   };
   // One lingering connection, for listings.
   struct Entry {

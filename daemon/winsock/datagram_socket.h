@@ -99,8 +99,7 @@ class DatagramSocket final : public WinsockSocket {
   // the port: the client may go on with the descriptor that it has.
   void GiveUp(Remains remains);
 
-  // The client has a descriptor of it, too, and is of this user.
-  bool lent_ ABSL_GUARDED_BY(mu_) = false;
+  // Whose client has it, if it is lent.
   uid_t lent_to_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

@@ -25,8 +25,10 @@ SocketDescriptor::~SocketDescriptor() = default;
 
 SocketAccess SocketDescriptor::access() const {
   PolicySocket socket;
+  socket.plane = socket_->plane();
   socket.protocol = socket_->protocol();
   socket.socket_id = socket_id_;
+  socket.cookie = socket_->lent_cookie();
   return SocketAccess(sink_->access(), socket);
 }
 

@@ -145,7 +145,7 @@ void StreamSocket::LingerForCall(const SocketCall& call, Remains remains,
   }
   // The client keeps the socket until then, so that the call can be cancelled.
   const Lingerer::Key key = environment()->lingerer->LingerAtMost(
-      std::move(remains.fd), engine()->loop(), from->owner(), time,
+      std::move(remains.fd), engine()->loop(), AsItIsLent(from->owner()), time,
       [self = shared_from_this(), this, from, call_id] {
         AnswerClose(from.get(), call_id, CallResult());
       },
@@ -217,6 +217,11 @@ void StreamSocket::FinishAbort(Remains remains, const Lingerer::Owner& owner) {
   ResetRemains(std::move(remains.fd), kAtClientsEnd);
 }
 
+Lingerer::Owner StreamSocket::AsItIsLent(Lingerer::Owner owner) const {
+  owner.lent_cookie = lent_cookie();
+  return owner;
+}
+
 void StreamSocket::FinishDrop(Remains remains, const Lingerer::Owner& owner) {
   Lingerer* const lingerer = environment()->lingerer;
   const Closure closure = ClosureNow();
@@ -226,11 +231,12 @@ void StreamSocket::FinishDrop(Remains remains, const Lingerer::Owner& owner) {
     case CloseKind::kReset:
       return ResetRemains(std::move(remains.fd), kByClient);
     case CloseKind::kInBackground:
-      return lingerer->Linger(std::move(remains.fd), engine()->loop(), owner,
-                              std::move(remains.address));
+      return lingerer->Linger(std::move(remains.fd), engine()->loop(),
+                              AsItIsLent(owner), std::move(remains.address));
     case CloseKind::kWithin:
-      lingerer->LingerAtMost(std::move(remains.fd), engine()->loop(), owner,
-                             closure.time, nullptr, std::move(remains.address));
+      lingerer->LingerAtMost(std::move(remains.fd), engine()->loop(),
+                             AsItIsLent(owner), closure.time, nullptr,
+                             std::move(remains.address));
   }
 }
 

@@ -233,6 +233,7 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
   OwnedFd fresh(
       ::socket(family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fresh.valid()) return errno;
+  const Lingerer::Owner owner = AsItIsLent(from->owner());
   AddressTable::Hold held;
   OwnedFd old;
   std::vector<std::unique_ptr<Operation>> waiting;
@@ -262,7 +263,8 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
     accepted_ = false;
     context_due_ = ContextDue::kNone;
     peer_ = NetAddress();
-    send_shut_ = receive_shut_ = lent_ = false;
+    send_shut_ = receive_shut_ = false;
+    ForgetLentLocked();
     lost_ = 0;
     concluded_ = false;
     connect_ended_ = false;
@@ -271,8 +273,8 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
   ReviewEvents(kConnectionEvents);
   NotifyObservers();
   if (old.valid()) {
-    environment()->lingerer->Linger(std::move(old), engine()->loop(),
-                                    from->owner(), std::move(held));
+    environment()->lingerer->Linger(std::move(old), engine()->loop(), owner,
+                                    std::move(held));
   }
   for (std::unique_ptr<Operation>& operation : waiting) {
     const std::shared_ptr<OperationSink> sink = operation->sink;

@@ -80,14 +80,15 @@ void StreamSocket::DescribeLent(const Socket& engine, wsp::v1::Socket* out) {
   const bool known = engine.WithFd([&](int fd) {
     return fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
   });
-  // The client sends and receives by itself.
-  out->set_operations_unknown(true);
-  out->set_sends(0);
-  out->set_receives(0);
+  // Its end is waited for, after a close.
   if (!known) return;
   out->set_bytes_sent(info.tcpi_bytes_sent - info.tcpi_bytes_retrans);
   out->set_bytes_received(info.tcpi_bytes_received);
-  if (info.tcpi_state == kTcpClose) return;
+  const bool ended = info.tcpi_state == kTcpClose;
+  // A reset from here takes the counts away, one from the peer leaves them.
+  out->set_bytes_unknown(ended && out->bytes_sent() == 0 &&
+                         out->bytes_received() == 0);
+  if (ended) return;
   const auto idle = absl::Milliseconds(
       std::min(info.tcpi_last_data_sent, info.tcpi_last_data_recv));
   out->set_active_at_ns(absl::ToUnixNanos(absl::Now() - idle));

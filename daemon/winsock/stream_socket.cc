@@ -130,11 +130,12 @@ void StreamSocket::OnWithdrawn(SocketDescriptor* from,
 void StreamSocket::Describe(bool with_tcp, wsp::v1::Socket* out) const {
   WinsockSocket::Describe(with_tcp, out);
   absl::MutexLock lock(&mu_);
-  if (state_ == State::kConnected) {
+  if (out->plane() == wsp::v1::PLANE_LENT) {
+    DescribeLent(*engine(), out);
+  } else if (state_ == State::kConnected) {
     out->set_active_at_ns(
         std::max(out->active_at_ns(), absl::ToUnixNanos(connected_at_)));
   }
-  if (lent_) DescribeLent(*engine(), out);
   if (with_tcp &&
       (state_ == State::kConnecting || state_ == State::kConnected)) {
     engine()->WithFd([out](int fd) { DescribeTcpOf(fd, out); });

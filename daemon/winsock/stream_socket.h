@@ -90,8 +90,8 @@ class StreamSocket final : public WinsockSocket {
 
   // Whether `error` is a connection's end.
   static bool IsConnectionLost(int error);
-  // Of a connection that the client uses itself the kernel has the counts, and
-  // when it was used.
+  // Of a connection that the client uses itself the kernel has the counts of
+  // bytes, and when it was used.
   static void DescribeLent(const Socket& engine, wsp::v1::Socket* out);
   // The connection is lost, with a Winsock code and errno; the first loss
   // counts.
@@ -100,6 +100,8 @@ class StreamSocket final : public WinsockSocket {
   // The same since an administrator ends it.
   void LoseToAdministratorLocked(ForcedEnd how)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `owner` of what lingers, with what the connection is lent as.
+  Lingerer::Owner AsItIsLent(Lingerer::Owner owner) const;
   // Resets the connection and gives `fd` back, whoever else has it.
   void ResetRemains(OwnedFd fd, absl::string_view reason);
 
@@ -188,8 +190,6 @@ class StreamSocket final : public WinsockSocket {
   State state_ ABSL_GUARDED_BY(mu_) = State::kOpen;
   bool send_shut_ ABSL_GUARDED_BY(mu_) = false;
   bool receive_shut_ ABSL_GUARDED_BY(mu_) = false;
-  // The client has a descriptor of the connection.
-  bool lent_ ABSL_GUARDED_BY(mu_) = false;
   // The last connect has ended, with a Winsock code. False for accepted ones.
   bool connect_ended_ ABSL_GUARDED_BY(mu_) = false;
   uint32_t connect_error_ ABSL_GUARDED_BY(mu_) = 0;

@@ -30,6 +30,8 @@ EventRecord WinsockSocket::RecordLocked(JournalEvent::Kind kind,
   record.socket_id = holder.socket_id;
   record.pid = holder.pid;
   record.uid = holder.uid;
+  record.plane = plane();
+  record.cookie = lent_cookie();
   record.protocol = protocol();
   record.local = local_;
   record.peer = peer_;

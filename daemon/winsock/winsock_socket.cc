@@ -328,6 +328,12 @@ void WinsockSocket::GetPeerName(const SocketCall& call) {
 
 // ---------------------------------------------------------------- listings
 
+void WinsockSocket::NoteLent(uint64_t cookie) {
+  absl::MutexLock lock(&mu_);
+  // Else it is another socket again.
+  if (lent_) lent_cookie_.store(cookie, std::memory_order_relaxed);
+}
+
 int WinsockSocket::End(ForcedEnd /*how*/) {
   const int error = engine_->Abort();
   if (error == 0) NotifyObservers();
@@ -347,10 +353,23 @@ void WinsockSocket::Describe(bool /*with_tcp*/, wsp::v1::Socket* out) const {
   out->set_active_at_ns(active_at_ns_.load(std::memory_order_relaxed));
   out->set_opened_at_ns(absl::ToUnixNanos(opened_at_));
   absl::MutexLock lock(&mu_);
+  if (lent_cookie() != 0) DescribeLentLocked(out);
   EncodeAddress(peer_, out->mutable_peer());
   if (bound_) {
     EncodeAddress(engine_->WithFd(&NetAddress::LocalOf), out->mutable_local());
   }
+}
+
+void WinsockSocket::DescribeLentLocked(wsp::v1::Socket* out) const {
+  out->set_plane(plane());
+  out->set_cookie(lent_cookie());
+  out->set_operations_unknown(true);
+  out->set_sends(0);
+  out->set_receives(0);
+  out->set_bytes_unknown(true);
+  out->set_bytes_sent(0);
+  out->set_bytes_received(0);
+  out->set_active_at_ns(0);
 }
 
 }  // namespace wspd

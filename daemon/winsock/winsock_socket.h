@@ -141,6 +141,17 @@ class WinsockSocket : public OperationSink,
   // aren't bound, EAGAIN of those with an error for the next receive, EPERM if
   // others have the socket, too.
   virtual int Lend(uid_t uid, OwnedFd* fd) = 0;
+  // The client has got what was lent, whose SO_COOKIE this is: from now on that
+  // is what is said of the socket, wherever planes are told.
+  void NoteLent(uint64_t cookie);
+  // For listings and events; 0: it is forwarded.
+  wsp::v1::Plane plane() const {
+    return lent_cookie() == 0 ? wsp::v1::PLANE_UNSPECIFIED
+                              : wsp::v1::PLANE_LENT;
+  }
+  uint64_t lent_cookie() const {
+    return lent_cookie_.load(std::memory_order_relaxed);
+  }
 
   // Goes on with receives that were held back for kept results.
   void Poke() {
@@ -306,6 +317,11 @@ class WinsockSocket : public OperationSink,
   void FinishAborted(SocketDescriptor* from,
                      std::vector<std::unique_ptr<Operation>> operations);
   void CountSent(uint64_t bytes);
+  // What the client has of it is another socket by now.
+  void ForgetLentLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    lent_ = false;
+    lent_cookie_.store(0, std::memory_order_relaxed);
+  }
   // Whether a client's number can be one.
   static bool IsErrno(uint32_t number) { return number > 0 && number < 4096; }
 
@@ -328,6 +344,8 @@ class WinsockSocket : public OperationSink,
   AddressTable::Hold address_ ABSL_GUARDED_BY(mu_);
   bool nonblocking_ ABSL_GUARDED_BY(mu_) = false;
   uint32_t creation_flags_ ABSL_GUARDED_BY(mu_) = 0;
+  // The client may have a descriptor of the kernel's socket, too.
+  bool lent_ ABSL_GUARDED_BY(mu_) = false;
   // Holds of tickets among them.
   uint32_t descriptors_ ABSL_GUARDED_BY(mu_) = 0;
   // SO_ERROR, a Winsock code.
@@ -416,6 +434,10 @@ class WinsockSocket : public OperationSink,
   EventRecord RecordLocked(wsp::v1::JournalEvent::Kind kind,
                            const Lingerer::Owner& holder) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What is said otherwise of a lent one, whose client sends and receives by
+  // itself.
+  void DescribeLentLocked(wsp::v1::Socket* out) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes one descriptor off; whether it was the last.
   bool RemoveDescriptor();
   Remains TakeRemains(OwnedFd fd);
@@ -430,6 +452,8 @@ class WinsockSocket : public OperationSink,
   std::atomic<uint64_t> sends_{0};
   std::atomic<uint64_t> receives_{0};
   std::atomic<int> last_errno_{0};
+  // 0: the client has no descriptor of it. Set with mu_ held.
+  std::atomic<uint64_t> lent_cookie_{0};
   // When the last send or receive ended; Unix time, nanoseconds; 0: none has.
   std::atomic<int64_t> active_at_ns_{0};
   // Owned; null as long as nobody has asked for events. Set with mu_ held.

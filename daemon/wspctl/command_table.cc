@@ -43,7 +43,8 @@ const std::vector<CommandEntry>& CommandTable() {
        Make<ResetCommand>},
       {"close", "SOCKET",
        "the same in order: what its program has sent is still delivered, and "
-       "the peer of a connection gets its end; not of one that is lent",
+       "the peer of a connection gets its end; not of one that a Linux program "
+       "is lent",
        Make<CloseCommand>},
       {"disconnect", "PID",
        "ends a client as its last WSPCleanup would, and its streams",

@@ -17,7 +17,8 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import metrics_case  # noqa: E402
-import linux_client  # noqa: E402 (found by metrics_case)
+import lent_client  # noqa: E402 (found by metrics_case)
+import linux_client  # noqa: E402
 from metrics_case import Scrape, await_true  # noqa: E402
 
 EX_UNAVAILABLE, EX_CONFIG = 69, 78
@@ -83,6 +84,24 @@ class MetricsTest(metrics_case.MetricsCase):
         self.assertEqual(
             Scrape(port).value("wspd_cleanup_duration_seconds_count",
                                cause="died"), 0)
+
+    def test_what_a_winsock_client_was_lent_is_so_on_its_plane(self):
+        daemon = self.start_daemon()
+        port = self.metrics_port(daemon)
+        server = self.start_echo_server()
+        client = lent_client.LentClient(self.protos, daemon.provider_socket)
+        self.addCleanup(client.close)
+        client.attach()
+        self.assertEqual(
+            client.call("startup", version_requested=0x0202).wsa_error, 0)
+        numbers = [self.connected(client, server.port) for _ in range(3)]
+        for number in numbers[1:]:
+            _, lent = client.lend(number)
+            self.addCleanup(lent.close)
+        scrape = Scrape(port)
+        for plane, count in ("forwarded", 1), ("lent", 2), ("relayed", 0):
+            self.assertEqual(scrape.value("wspd_sockets", plane=plane,
+                                          state="connected"), count, plane)
 
     def calls(self, scrape, function):
         return scrape.value("wspd_call_duration_seconds_count",
