@@ -105,7 +105,10 @@ void ByteFlow::CountGiven(size_t bytes, uint64_t* moved) {
 
 ByteFlow::Result ByteFlow::Give(int sink, const char* data, size_t size,
                                 int flags, uint64_t* moved, int* error) {
-  if (discards_) return Result::kIdle;
+  if (discards_) {
+    *moved += size;
+    return Result::kIdle;
+  }
   unpushed_ = (flags & MSG_MORE) != 0;
   ssize_t sent = SendSome(sink, data, size, flags);
   if (sent < 0 && errno != EAGAIN) {

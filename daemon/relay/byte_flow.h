@@ -50,8 +50,9 @@ class ByteFlow {
   // there are never less than none.
   void Skip(int64_t bytes);
   int64_t skips() const { return skips_; }
-  // Drops everything from now on.
+  // Drops everything from now on; Run() counts it as moved.
   void Discard();
+  bool discards() const { return discards_; }
   // Forgets what was taken, and whether there is more.
   void Clear();
 

@@ -75,6 +75,23 @@ TEST(ByteFlowTest, UrgentBytesUseUpATurn) {
   EXPECT_LE(budget, size_t{24} << 10);
 }
 
+TEST(ByteFlowTest, WhatIsDroppedCountsAsMoved) {
+  const Pair source, sink;
+  ASSERT_EQ(send(source.near.get(), "dropped", 7, 0), 7);
+  ByteFlow flow;
+  flow.SetReady(false, false);
+  flow.Discard();
+  char data[4096];
+  size_t budget = 64 << 10;
+  uint64_t moved = 0;
+  int error = 0;
+  (void)flow.Run(source.far.get(), sink.near.get(), {data, sizeof(data)},
+                 &budget, &moved, &error);
+  EXPECT_EQ(moved, 7u);
+  char byte;
+  EXPECT_EQ(recv(sink.far.get(), &byte, 1, MSG_DONTWAIT), -1);
+}
+
 // A connection over the loopback.
 struct Connection {
   Connection() {

@@ -147,6 +147,22 @@ class RelayFixture : public testing::Test {
     }
   }
 
+  static void SetRoom(int fd, int bytes) {
+    EXPECT_EQ(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
+  }
+
+  // To a peer that doesn't read: more than the kernel takes off the relay, and
+  // less than there is room for on the way to it.
+  static void SendBeyondTheKernel(const Relayed& relayed) {
+    SetRoom(relayed.program.get(), 212992);
+    EXPECT_EQ(relayed.socket->UseReal([](int fd) {
+      SetRoom(fd, 1);
+      return 0;
+    }),
+              0);
+    Send(relayed.program.get(), Pattern(192 << 10));
+  }
+
   // Bytes that differ from each other's neighbours, so that order shows.
   static std::string Pattern(size_t size) {
     std::string bytes(size, '\0');

@@ -194,6 +194,43 @@ TEST_F(FullTurnsTest, GoOutWhenNothingFollows) {
   EXPECT_TRUE(gone);
 }
 
+// Of a connection that an administrator has ended in order, what comes is
+// dropped: that, too, is its client's.
+TEST_F(RelayQuotaTest, WhatIsDroppedGoesAtTheRate) {
+  const std::string bytes = Pattern(kBytes);
+  OwnedFd peer;
+  const Relayed relayed = MakeLimitedConnection(&peer);
+  ASSERT_EQ(relayed.socket->End(ForcedEnd::kOrderly), 0);
+  const absl::Time begin = absl::Now();
+  Send(peer.get(), bytes);
+  ASSERT_EQ(shutdown(peer.get(), SHUT_WR), 0);
+  EXPECT_TRUE(Await(
+      [&] { return relayed.socket->End(ForcedEnd::kOrderly) == ENOTCONN; }));
+  EXPECT_GE(absl::Now() - begin, kLeast);
+  EXPECT_EQ(relayed.socket->bytes_received(), 0u);
+}
+
+// As long as it may go on, and no longer.
+TEST_F(RelayQuotaTest, WhatIsDroppedEndsInTime) {
+  RelayedSockets::Options options = TwoLoops();
+  options.linger_time = absl::Milliseconds(50);
+  Start(options);
+  limited_owners_ = SocketOwners::Create({}, {1, 0});
+  limited_ = LimitedOwner(limited_owners_.get());
+  OwnedFd peer;
+  const Relayed relayed = MakeLimitedConnection(&peer);
+  ASSERT_EQ(relayed.socket->End(ForcedEnd::kOrderly), 0);
+  // More than there is room for on the way.
+  const std::string bytes = Pattern(1 << 20);
+  ssize_t sent;
+  while ((sent = send(peer.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL)) >
+         0) {
+  }
+  // A reset: nobody takes it any more.
+  EXPECT_TRUE(errno == ECONNRESET || errno == EPIPE) << strerror(errno);
+  EXPECT_EQ(relayed.socket->End(ForcedEnd::kOrderly), ENOTCONN);
+}
+
 TEST_F(RelayQuotaTest, AllSocketsOfAClientHaveOneQuota) {
   const std::string bytes = Pattern(kBytes / 2);
   OwnedFd first_peer, second_peer;

@@ -93,6 +93,8 @@ void RelayedDatagrams::Work() {
   mu_.Unlock();
 }
 
+bool RelayedDatagrams::IsClosedLocked() const { return relay_.closed(); }
+
 void RelayedDatagrams::OnProgramGoneLocked() { RunLocked(0, EPOLLHUP); }
 
 void RelayedDatagrams::OnTimeLocked() {

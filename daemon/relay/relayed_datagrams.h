@@ -41,6 +41,7 @@ class RelayedDatagrams final : public RelayedSocket {
   // RelayedSocket.
   wsp::v1::LinuxStateResult::State StateLocked() const override
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsClosedLocked() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PrepareLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnProgramGoneLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnTimeLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

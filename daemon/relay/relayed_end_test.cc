@@ -15,6 +15,7 @@
 namespace wspd {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using wsp::v1::JournalEvent;
 
@@ -22,10 +23,6 @@ class RelayedEndTest : public RelayedStreamTest {
  protected:
   static int End(const Relayed& relayed) {
     return relayed.socket->End(ForcedEnd::kOrderly);
-  }
-
-  static void SetRoom(int fd, int bytes) {
-    EXPECT_EQ(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
   }
 
   // Sends until there is no room for more; what went.
@@ -99,10 +96,42 @@ TEST_F(RelayedEndTest, TheProgramMayCloseItMeanwhile) {
   ASSERT_EQ(End(relayed), 0);
   relayed.program.Reset();
   ExpectAllAndTheEnd(peer.get(), sent);
+  peer.Reset();
   EXPECT_TRUE(AwaitSize(0));
   EXPECT_THAT(reader_.ReadWords(),
               ElementsAre("socket_opened", "socket_connected", Ended(),
                           "socket_closed"));
+}
+
+TEST_F(RelayedEndTest, AlsoWhileThePeerSends) {
+  OwnedFd peer;
+  Relayed relayed = MakeConnected(&peer);
+  Fill(peer.get());
+  const std::string sent = Fill(relayed.program.get());
+  ASSERT_EQ(End(relayed), 0);
+  relayed.program.Reset();
+  std::thread sender([&] { Send(peer.get(), Pattern(8 << 20)); });
+  ExpectAllAndTheEnd(peer.get(), sent);
+  sender.join();
+  // It has read the end, and there is still somebody who takes this.
+  Send(peer.get(), Pattern(8 << 20));
+  ASSERT_EQ(shutdown(peer.get(), SHUT_WR), 0);
+  EXPECT_TRUE(AwaitSize(0));
+  EXPECT_THAT(reader_.ReadWords(),
+              ElementsAre("socket_opened", "socket_connected", Ended(),
+                          "socket_closed"));
+}
+
+TEST_F(RelayedEndTest, WhatItsProgramHasClosedEndsInOrderAnyway) {
+  OwnedFd peer;
+  Relayed relayed = MakeConnected(&peer);
+  SendBeyondTheKernel(relayed);
+  EXPECT_FALSE(relayed.socket->Report().closed);
+  relayed.program.Reset();
+  EXPECT_TRUE(Await([&] { return relayed.socket->Report().closed; }));
+  EXPECT_EQ(End(relayed), EALREADY);
+  EXPECT_EQ(relayed.socket->End(ForcedEnd::kReset), 0);
+  EXPECT_TRUE(AwaitSize(0));
 }
 
 TEST_F(RelayedEndTest, APeerThatStillSendsGetsTheEndAllTheSame) {
@@ -236,18 +265,6 @@ class RelayedEndTimeTest : public RelayedEndTest {
     options.linger_time = absl::Milliseconds(50);
     Start(options);
   }
-
-  // More than the kernel takes off the relay, and less than there is room for
-  // on the way to it.
-  static void SendBeyondTheKernel(const Relayed& relayed) {
-    SetRoom(relayed.program.get(), 212992);
-    EXPECT_EQ(relayed.socket->UseReal([](int fd) {
-      SetRoom(fd, 1);
-      return 0;
-    }),
-              0);
-    Send(relayed.program.get(), Pattern(192 << 10));
-  }
 };
 
 TEST_F(RelayedEndTimeTest, WhatNobodyTakesIsSentForSoLong) {
@@ -264,22 +281,47 @@ TEST_F(RelayedEndTimeTest, WhatNobodyTakesIsSentForSoLong) {
   EXPECT_EQ(TakeError(relayed), 0);
 }
 
-TEST_F(RelayedEndTimeTest, APeerThatHasItAllMayTakeItsTime) {
+TEST_F(RelayedEndTimeTest, APeerThatHasItAllIsWaitedForNoLonger) {
   OwnedFd peer;
-  const Relayed relayed = MakeConnected(&peer);
+  Relayed relayed = MakeConnected(&peer);
   Send(relayed.program.get(), "all");
   ASSERT_EQ(End(relayed), 0);
   ExpectAllAndTheEnd(peer.get(), "all");
-  // Another's time is over since.
-  OwnedFd other_peer;
-  const Relayed other = MakeConnected(&other_peer);
-  SendBeyondTheKernel(other);
-  ASSERT_EQ(End(other), 0);
-  EXPECT_THAT(
-      EventReader::ToWords(reader_.AwaitKind(JournalEvent::KIND_SOCKET_RESET),
-                           OfSocket(relayed.socket->info().number)),
-      ElementsAre("socket_opened", "socket_connected", Ended()));
-  EXPECT_EQ(End(relayed), EALREADY);
+  EXPECT_TRUE(Await([&] { return End(relayed) == ENOTCONN; }));
+  // That isn't a reset, unless it sends.
+  EXPECT_EQ(EventsNow(peer.get()) & POLLERR, 0);
+  relayed.program.Reset();
+  EXPECT_TRUE(AwaitSize(0));
+  EXPECT_EQ(EventsNow(peer.get()) & POLLERR, 0);
+  EXPECT_THAT(reader_.ReadWords(),
+              ElementsAre("socket_opened", "socket_connected", Ended(),
+                          "socket_closed"));
+}
+
+TEST_F(RelayedEndTimeTest, NorIsOneWhoseProgramHasClosedIt) {
+  OwnedFd peer;
+  Relayed relayed = MakeConnected(&peer);
+  Send(relayed.program.get(), "all");
+  ASSERT_EQ(End(relayed), 0);
+  relayed.program.Reset();
+  EXPECT_TRUE(AwaitSize(0));
+  ExpectAllAndTheEnd(peer.get(), "all");
+  EXPECT_THAT(reader_.ReadWords(),
+              ElementsAre("socket_opened", "socket_connected", Ended(),
+                          "socket_closed"));
+}
+
+TEST_F(RelayedEndTimeTest, OneThatSendsOnIsReset) {
+  OwnedFd peer;
+  const Relayed relayed = MakeConnected(&peer);
+  ASSERT_EQ(End(relayed), 0);
+  const std::string much = Pattern(64 << 10);
+  ssize_t sent;
+  while ((sent = send(peer.get(), much.data(), much.size(), MSG_NOSIGNAL)) >
+         0) {
+  }
+  EXPECT_THAT(errno, AnyOf(ECONNRESET, EPIPE));
+  EXPECT_EQ(End(relayed), ENOTCONN);
 }
 
 }  // namespace

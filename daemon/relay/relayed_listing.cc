@@ -12,6 +12,7 @@ namespace {
 using State = wsp::v1::LinuxStateResult;
 
 wsp::v1::SocketState StateOf(const RelayedSocketReport& report) {
+  if (report.closed) return wsp::v1::SOCKET_STATE_LINGERING;
   switch (report.state) {
     case State::STATE_CONNECTING:
       return wsp::v1::SOCKET_STATE_CONNECTING;

@@ -77,6 +77,18 @@ TEST_F(RelayedListingTest, CountsBytesAndHasAddresses) {
             NetAddress::LocalOf(peer.get()).port());
 }
 
+TEST_F(RelayedListingTest, WhatItsProgramHasClosedLingers) {
+  OwnedFd peer;
+  Relayed relayed = MakeConnected(&peer);
+  SendBeyondTheKernel(relayed);
+  relayed.program.Reset();
+  EXPECT_TRUE(Await([&] {
+    return Find(relayed).state() == wsp::v1::SOCKET_STATE_LINGERING;
+  }));
+  peer.Reset();
+  EXPECT_TRUE(AwaitSize(0));
+}
+
 TEST_F(RelayedListingTest, TellsOfTcpAndTheLastError) {
   OwnedFd peer;
   const Relayed relayed = MakeConnected(&peer);

@@ -147,6 +147,7 @@ RelayedSocketReport RelayedSocket::Report() const {
   report.last_errno = last_errno_.load(std::memory_order_relaxed);
   absl::MutexLock lock(&mu_);
   report.state = StateLocked();
+  report.closed = IsClosedLocked();
   if (!real_.valid()) return report;
   report.local = NetAddress::LocalOf(real_.get());
   // The kernel knows none before there is a connection.
@@ -293,7 +294,7 @@ void RelayedSocket::ScheduleLocked(bool closed, absl::Duration wait) {
   if (begins) {
     closes_at_ = now + absl::ToChronoNanoseconds(table_->options().linger_time);
   }
-  if (closes_at_.has_value()) {
+  if (closed && closes_at_.has_value()) {
     wait = std::min(wait, absl::FromChrono(*closes_at_ - now));
   }
   if (wait < absl::InfiniteDuration()) WakeAfterLocked(wait);
@@ -332,6 +333,13 @@ void RelayedSocket::CountDropped(uint64_t sent, uint64_t received) {
   if (held_to == nullptr) return;
   held_to->CountRelayedSends(sent);
   held_to->CountRelayedReceives(received);
+}
+
+void RelayedSocket::CountDroppedBytes(uint64_t received) {
+  RateQuota* const held_to = quota();
+  if (held_to == nullptr) return;
+  held_to->CountReceived(received);
+  held_to->CountRelayedReceives(1);
 }
 
 void RelayedSocket::CountReceivedLocked(uint64_t bytes, uint64_t operations,

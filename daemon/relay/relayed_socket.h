@@ -65,6 +65,8 @@ struct RelayedEndpoints {
 struct RelayedSocketReport {
   wsp::v1::LinuxStateResult::State state =
       wsp::v1::LinuxStateResult::STATE_UNSPECIFIED;
+  // Its program has closed it, and it still sends.
+  bool closed = false;
   NetAddress local;
   NetAddress peer;
   // From the program to the network, and back.
@@ -147,7 +149,7 @@ class RelayedSocket : public RelayHandler,
   // An administrator ends it, whoever has the program's end: that finds
   // ECONNABORTED. Of a connection that ends in order what its program has sent
   // goes its way, for the table's linger_time. Besides EBADF, ENOTCONN: there
-  // is nothing to end; EALREADY: it ends in order already.
+  // is nothing to end; EALREADY: it ends in order already, by whomever.
   virtual int End(ForcedEnd how) = 0;
 
   // Datagrams that went neither way.
@@ -205,6 +207,9 @@ class RelayedSocket : public RelayHandler,
   virtual wsp::v1::LinuxStateResult::State StateLocked() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
 
+  // Whether its program has closed it.
+  virtual bool IsClosedLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) = 0;
+
   // UseReal() is about to.
   virtual void PrepareLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {}
 
@@ -239,6 +244,8 @@ class RelayedSocket : public RelayHandler,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Of the quota alone, that came to nothing either way.
   void CountDropped(uint64_t sent, uint64_t received);
+  // The same of one piece of a stream.
+  void CountDroppedBytes(uint64_t received);
   // It has failed so, for listings.
   void NoteError(int error) {
     if (error != 0) last_errno_.store(error, std::memory_order_relaxed);

@@ -175,13 +175,13 @@ void RelayedStream::OnTurn() {
 
 void RelayedStream::OnTimeLocked() {
   pauses_ = false;
-  // What was concluded may wait for the peer's end as long as it likes.
-  const bool sends_on = gone_ || (concluded_ && !to_real_ended_);
+  const bool sends_on = gone_ || IsConcludingLocked();
   if (!sends_on || !IsTimeOverLocked()) return WorkLocked();
+  if (concluded_ && to_real_ended_) return LeavePeerLocked();
   Log(LogLevel::kDebug, "closed relayed socket reset",
       {{"pid", info().owner->pid}, {"number", info().number}});
   if (gone_) return ResetLocked(kTimeOver);
-  (void)DissolveRealLocked();
+  CutRealLocked();
   BreakLocked(ECONNABORTED, kTimeOver);
 }
 
@@ -265,11 +265,14 @@ void RelayedStream::PumpLocked() {
   }
   CountKeptLocked();
   if (!link_.valid()) return;
-  if (gone_ && to_real_ended_) return CloseLocked();
+  // To a peer that still sends, closing what was concluded would be a reset.
+  if (gone_ && to_real_ended_ && (!concluded_ || to_program_ended_)) {
+    return CloseLocked();
+  }
   SetLinkEventsLocked(true, to_program_.blocked());
   if (to_real_.blocked()) WatchRealForRoomLocked();
   if (more) DeferLocked();
-  ScheduleLocked(gone_ || concluded_, wake);
+  ScheduleLocked(gone_ || IsConcludingLocked(), wake);
 }
 
 bool RelayedStream::MayRun(const ByteFlow& flow, absl::Duration wait,
@@ -348,7 +351,7 @@ void RelayedStream::OnProgramEndedLocked() {
   }
   to_real_ended_ = true;
   // Closing does it, too.
-  if (!gone_) shutdown(real_.get(), SHUT_WR);
+  if (!gone_ || concluded_) shutdown(real_.get(), SHUT_WR);
   if (to_program_ended_) state_ = LinuxState::STATE_ENDED;
 }
 
@@ -358,7 +361,10 @@ bool RelayedStream::PumpToProgramLocked() {
   int error = 0;
   const ByteFlow::Result result = to_program_.Run(
       real_.get(), link_.get(), BufferLocked(), &budget, &moved, &error);
-  if (moved > 0) CountReceivedLocked(moved, 1);
+  if (moved > 0) {
+    to_program_.discards() ? CountDroppedBytes(moved)
+                           : CountReceivedLocked(moved, 1);
+  }
   switch (result) {
     case ByteFlow::Result::kIdle:
     case ByteFlow::Result::kBlocked:
@@ -479,9 +485,13 @@ void RelayedStream::StopLingering() {
 
 void RelayedStream::ResetLocked(absl::string_view reason) {
   NoteLocked(wsp::v1::JournalEvent::KIND_SOCKET_RESET, 0, reason);
+  LingerNotAtAllLocked();
+  LeaveLocked();
+}
+
+void RelayedStream::LingerNotAtAllLocked() {
   const linger abort{1, 0};
   setsockopt(real_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
-  LeaveLocked();
 }
 
 }  // namespace wspd

@@ -54,6 +54,9 @@ class RelayedStream : public RelayedSocket {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return state_;
   }
+  bool IsClosedLocked() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return gone_;
+  }
 
   // RelayedSocket.
   void OnProgramGoneLocked() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -120,7 +123,12 @@ class RelayedStream : public RelayedSocket {
   bool IsConcludingLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return concluded_ && !(to_real_ended_ && to_program_ended_);
   }
+  // Its time is over, and TCP has all that was sent: nobody waits any more for
+  // the peer's end.
+  void LeavePeerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int DissolveRealLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The same where it has to be, with the real socket closed if need be.
+  void CutRealLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Whether this was accepted and never by a program. None: its listener's
   // thread is about to say.
   std::optional<bool> IsUnacceptedLocked() const
@@ -128,6 +136,8 @@ class RelayedStream : public RelayedSocket {
   // The program's end is closed and everything is out.
   void CloseLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void StopLingering() ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  // Has the real socket's close reset the connection.
+  void LingerNotAtAllLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ResetLocked(absl::string_view reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What the link is watched for besides hang-ups.
   void SetLinkEventsLocked(bool bytes, bool room)

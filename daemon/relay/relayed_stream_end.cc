@@ -5,12 +5,19 @@
 #include "daemon/relay/relayed_stream.h"
 
 namespace wspd {
+namespace {
+
+// What may be there of a peer's bytes, and no more than that if it sends on.
+constexpr size_t kDropBytes = size_t{1} << 20;
+constexpr int kMostDrops = 8;
+
+}  // namespace
 
 int RelayedStream::End(ForcedEnd how) {
   absl::MutexLock lock(&mu_);
   if (!real_.valid()) return EBADF;
   if (how == ForcedEnd::kOrderly) {
-    if (IsConcludingLocked()) return EALREADY;
+    if (gone_ || IsConcludingLocked()) return EALREADY;
     // One that has just been made is a connection to its peer.
     if (state_ == LinuxState::STATE_CONNECTING) CheckConnectLocked();
     if (state_ == LinuxState::STATE_CONNECTED) {
@@ -39,6 +46,28 @@ int RelayedStream::DissolveRealLocked() {
   if (connect(real_.get(), &none, sizeof(none)) != 0) return errno;
   address_.Look(real_.get());
   return 0;
+}
+
+void RelayedStream::CutRealLocked() {
+  if (DissolveRealLocked() == 0) return;
+  LingerNotAtAllLocked();
+  real_.Reset();
+  address_.Release();
+}
+
+void RelayedStream::LeavePeerLocked() {
+  // TCP sends on what it has, and answers what comes by a reset. What is there
+  // would make one of a close, and leave no room for more to come.
+  shutdown(real_.get(), SHUT_RD);
+  for (int i = 0; i < kMostDrops; ++i) {
+    if (recv(real_.get(), nullptr, kDropBytes, MSG_TRUNC | MSG_DONTWAIT) <= 0) {
+      break;
+    }
+  }
+  if (gone_) return CloseLocked();
+  // It is its program's until that closes it.
+  to_program_ended_ = true;
+  to_program_.Clear();
 }
 
 void RelayedStream::ConcludeLocked() {
