@@ -97,6 +97,8 @@ class Lingerer {
   // not called. False if it has been or is being called.
   bool StopWaiting(Key key);
 
+  absl::Duration linger_time() const { return options_.linger_time; }
+
   size_t size() const;
   // All but those that somebody waits for, whose sockets are still listed
   // elsewhere.

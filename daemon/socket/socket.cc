@@ -136,6 +136,7 @@ Socket::Socket(OwnedFd fd, EventLoop* loop, std::shared_ptr<RateQuota> quota)
 Socket::~Socket() {
   absl::MutexLock lock(&mu_);
   EndHoldsLocked();
+  StopDrainingLocked();
 }
 
 void Socket::Submit(std::unique_ptr<Operation> operation) {
@@ -440,6 +441,7 @@ void Socket::OnEvents(uint32_t events) {
       more = RunQueueLocked(&in_, &finished);
       FinishShutdownLocked();
       if (!more) {
+        if (drains_) DrainLocked();
         ShrinkWatchLocked(events);
         ArmLocked();
         observers = CurrentObserversLocked();
@@ -475,6 +477,17 @@ void Socket::Poke() {
 void Socket::StopTimer(Operation* operation) {
   if (operation->timer != 0) loop_->CancelTimer(operation->timer);
   operation->timer = 0;
+}
+
+void Socket::Fail(std::vector<std::unique_ptr<Operation>> operations,
+                  int error) {
+  std::vector<Finished> finished;
+  for (std::unique_ptr<Operation>& operation : operations) {
+    Finished& one = finished.emplace_back();
+    one.operation = std::move(operation);
+    one.outcome.error = error;
+  }
+  Deliver(&finished);
 }
 
 void Socket::Deliver(std::vector<Finished>* finished) {
@@ -551,22 +564,6 @@ int Socket::Abort() {
   return 0;
 }
 
-int Socket::Conclude() {
-  std::vector<Finished> finished;
-  int error = 0;
-  {
-    absl::MutexLock lock(&mu_);
-    if (!fd_.valid()) return EBADF;
-    concluded_ = true;
-    if (lent_) (void)shutdown(fd_.get(), SHUT_RD);
-    shutdown_pending_ = !out_.empty();
-    if (!shutdown_pending_) error = EndSendingLocked();
-    AbortQueueLocked(&in_, &finished);
-  }
-  Deliver(&finished);
-  return error;
-}
-
 void Socket::AbortQueueLocked(Queue* queue, std::vector<Finished>* finished) {
   while (!queue->empty()) {
     Finished& one = finished->emplace_back();
@@ -595,6 +592,7 @@ std::vector<std::unique_ptr<Operation>> Socket::Withdraw(
 std::vector<std::unique_ptr<Operation>> Socket::ReleaseLocked() {
   std::vector<std::unique_ptr<Operation>> operations;
   EndHoldsLocked();
+  StopDrainingLocked();
   if (watched_) loop_->Unwatch(watch_, fd_.get());
   watched_ = false;
   armed_ = 0;

@@ -63,10 +63,17 @@ class Socket : public EventHandler,
   int Abort();
 
   // A connection, in order: what waits to be sent is sent, then sending is shut
-  // down; all else that waits ends with ECONNABORTED. A client that has a
-  // descriptor of it, too, finds its end by that. What the peer has sent stays
-  // unread. Returns errno or 0.
-  int Conclude();
+  // down; all else that waits is given back, for Fail() with ECONNABORTED once
+  // no lock is held. A client that has a descriptor of it, too, finds its end
+  // by that. What the peer sends is taken and dropped, at the quota's rate, so
+  // that it comes to read the end; for `time` at most, after which it is
+  // answered by a reset. `*error` is an errno or 0.
+  std::vector<std::unique_ptr<Operation>> Conclude(absl::Duration time,
+                                                   int* error);
+
+  // Ends operations that were given back.
+  static void Fail(std::vector<std::unique_ptr<Operation>> operations,
+                   int error);
 
   // Puts an accepted connection back: the next accept, perhaps one that waits,
   // gets it before any newer one. On a closed socket it is reset, as are those
@@ -301,6 +308,16 @@ class Socket : public EventHandler,
   int DissolveLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Shuts sending down; errno.
   int EndSendingLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // ---- what comes after a conclusion (socket_conclusion.cc)
+
+  // Drops what is there, or a part of it: others wait for the loop too.
+  void DrainLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What may be dropped now; 0: it has to wait for the quota.
+  size_t DrainBytesLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void StopDrainingLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void OnDrainTimeOver();
+
   // Whether the operation's sink lets it receive now.
   bool MayReceiveLocked(const Operation& operation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -390,6 +407,9 @@ class Socket : public EventHandler,
   bool sending_ended_ ABSL_GUARDED_BY(mu_) = false;
   // By Conclude(): nothing is received any more.
   bool concluded_ ABSL_GUARDED_BY(mu_) = false;
+  // What comes is dropped, until then.
+  bool drains_ ABSL_GUARDED_BY(mu_) = false;
+  EventLoop::TimerId drain_timer_ ABSL_GUARDED_BY(mu_) = 0;
   // A receive waits because its sink holds it back, not for the kernel.
   bool receive_held_ ABSL_GUARDED_BY(mu_) = false;
   // For the quota.

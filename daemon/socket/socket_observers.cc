@@ -61,6 +61,7 @@ uint32_t Socket::WantedLocked() const {
     wanted |= EPOLLIN | EPOLLPRI | EPOLLRDHUP;
   }
   if (!out_.empty() && !out_hold_.on) wanted |= EPOLLOUT;
+  if (drains_ && !in_hold_.on) wanted |= EPOLLIN | EPOLLRDHUP;
   for (const Observer& entry : observers_) wanted |= entry.events;
   return wanted;
 }

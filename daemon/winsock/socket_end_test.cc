@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -97,6 +99,32 @@ TEST_F(SocketEndTest, TheClientsCloseResetsNothing) {
   EXPECT_EQ(lingerer_.size(), 1u);
 }
 
+// As one that cancels a send that waits makes it.
+TEST_F(SocketEndTest, NorDoesItsAbort) {
+  OwnedFd peer;
+  auto socket = Connect(&peer);
+  ASSERT_EQ(Run(socket.get(), SendCall("answer")).wsa_error, 0u);
+  ASSERT_EQ(End(*socket), 0);
+  wsp::v1::Call abort;
+  abort.mutable_shutdown()->set_how(wsp::v1::ShutdownRequest::HOW_ABORT);
+  EXPECT_EQ(Run(socket.get(), abort).wsa_error, 0u);
+  ExpectAllAndTheEnd(peer.get(), 6);
+}
+
+// What the peer sends is dropped as long as the client has the socket.
+TEST_F(SocketEndTest, APeerThatStillSendsGetsTheEndAllTheSame) {
+  OwnedFd peer;
+  auto socket = Connect(&peer);
+  ASSERT_EQ(Run(socket.get(), SendCall("answer")).wsa_error, 0u);
+  ASSERT_EQ(End(*socket), 0);
+  const std::string much(1 << 20, 'x');
+  for (int i = 0; i < 8; ++i) {
+    ASSERT_EQ(send(peer.get(), much.data(), much.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(much.size()));
+  }
+  ExpectAllAndTheEnd(peer.get(), 6);
+}
+
 TEST_F(SocketEndTest, NorDoesItsFinalCleanup) {
   OwnedFd peer;
   auto socket = Connect(&peer);
@@ -143,6 +171,35 @@ TEST_F(SocketEndTest, AClientThatHasADescriptorOfItFindsItsEnd) {
   EXPECT_EQ(errno, EPIPE);
   EXPECT_EQ(Run(socket.get(), ReceiveCall(10)).wsa_error, kWsaConnAborted);
   ExpectAllAndTheEnd(peer.get(), 3);
+}
+
+// DisconnectEx() meanwhile has another socket in its place.
+TEST_F(SocketEndTest, AnotherConnectionThatIsMadeOfItGoesOn) {
+  wsp::v1::Call disconnect;
+  disconnect.mutable_disconnect_ex()->set_reuse(true);
+  for (int i = 0; i < 300; ++i) {
+    OwnedFd peer;
+    auto socket = Connect(&peer);
+    std::atomic<int> ready{0};
+    const auto meet = [&ready] {
+      ++ready;
+      while (ready < 2) {
+      }
+    };
+    std::thread administrator([&] {
+      meet();
+      End(*socket);
+    });
+    meet();
+    ASSERT_EQ(Run(socket.get(), disconnect).wsa_error, 0u);
+    administrator.join();
+    const TcpListener listener = ListenOnLoopback();
+    ASSERT_EQ(Run(socket.get(), ConnectCall(listener.port)).wsa_error, 0u);
+    peer.Reset(accept4(listener.fd.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    ASSERT_EQ(send(peer.get(), "new", 3, 0), 3);
+    ASSERT_EQ(Run(socket.get(), ReceiveCall(10)).wsa_error, 0u) << i;
+    ASSERT_EQ(Run(socket.get(), CloseCall()).wsa_error, 0u);
+  }
 }
 
 TEST_F(SocketEndTest, AListenerListensNoMore) {

@@ -4,7 +4,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "daemon/winsock/stream_socket.h"
@@ -48,6 +50,8 @@ void StreamSocket::AbortConnection(const SocketCall& call) {
   {
     absl::MutexLock lock(&mu_);
     if (state_ != State::kConnected) return call.Finish(WsaError(kWsaNotConn));
+    // It has ended for the client already, and what was sent goes its way.
+    if (concluded_) return call.Finish(CallResult());
     LoseLocked(kWsaConnAborted, ECONNABORTED, kByClient);
   }
   // Closed meanwhile: then the linger rules have decided.
@@ -57,6 +61,8 @@ void StreamSocket::AbortConnection(const SocketCall& call) {
 }
 
 int StreamSocket::End(ForcedEnd how) {
+  int error = 0;
+  std::vector<std::unique_ptr<Operation>> ended;
   {
     absl::MutexLock lock(&mu_);
     if (state_ == State::kOpen) return ENOTCONN;
@@ -70,9 +76,15 @@ int StreamSocket::End(ForcedEnd how) {
       NoteLocked(EventOf(how), ECONNABORTED, kByAdministrator);
     }
     if (!concluded_) how = ForcedEnd::kReset;
+    // Under the lock: the connection's place may become another one's
+    // (BecomeReusable()).
+    if (how == ForcedEnd::kOrderly) {
+      ended =
+          engine()->Conclude(environment()->lingerer->linger_time(), &error);
+    }
   }
   if (how == ForcedEnd::kReset) return WinsockSocket::End(how);
-  const int error = engine()->Conclude();
+  Socket::Fail(std::move(ended), ECONNABORTED);
   NotifyObservers();
   // The peer may have reset it.
   return error == ENOTCONN ? 0 : error;
@@ -96,6 +108,7 @@ void StreamSocket::AwaitUnwantedData() {
 void StreamSocket::ResetForUnwantedData() {
   {
     absl::MutexLock lock(&mu_);
+    if (concluded_) return;
     LoseLocked(kWsaConnReset, 0, kByClient);
   }
   // Closed meanwhile: then the linger rules have decided.

@@ -276,13 +276,7 @@ int StreamSocket::BecomeReusable(SocketDescriptor* from) {
     environment()->lingerer->Linger(std::move(old), engine()->loop(), owner,
                                     std::move(held));
   }
-  for (std::unique_ptr<Operation>& operation : waiting) {
-    const std::shared_ptr<OperationSink> sink = operation->sink;
-    Outcome outcome;
-    outcome.error = ECANCELED;
-    sink->OnOutcome(std::move(operation), std::move(outcome));
-    sink->Flush();
-  }
+  Socket::Fail(std::move(waiting), ECANCELED);
   return 0;
 }
 
