@@ -249,7 +249,7 @@ absl::Status LentSockets::End(ForcedEnd how, int family, int protocol,
     auto found = sockets_.find(cookie);
     if (found != sockets_.end()) found->second.ending = how;
   }
-  absl::Status status = DestroySocket(family, protocol, cookie);
+  absl::Status status = DestroySocket(family, protocol, cookie, how);
   absl::MutexLock lock(&mu_);
   auto found = sockets_.find(cookie);
   // Else its end has come, which says so.

@@ -72,8 +72,8 @@ class LentSockets : public SocketEndObserver,
   // is entered here, or a connection that such a listener has accepted. Errors
   // are for the administrator: besides DestroySocket()'s FAILED_PRECONDITION
   // where the configuration doesn't allow it. What the socket was used for ends
-  // so; its entry when it is closed. `how`: as what it is written down, since
-  // the kernel does nothing else to one that isn't connected either.
+  // so; its entry when it is closed. `how`: as what it is written down;
+  // kOrderly doesn't end what has become a connection.
   absl::Status End(ForcedEnd how, int family, int protocol, uint64_t cookie);
 
   // In no order.

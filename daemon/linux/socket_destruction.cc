@@ -130,7 +130,15 @@ absl::StatusOr<SocketReport> FindListed(int family, int protocol,
 
 }  // namespace
 
-absl::Status DestroySocket(int family, int protocol, uint64_t cookie) {
+absl::Status ConnectionSparedError() {
+  return absl::FailedPreconditionError(
+      "it is a connection that its program was lent: the daemon has no "
+      "descriptor of it, and the kernel ends it by a reset alone "
+      "(ResetSocket, wspctl reset)");
+}
+
+absl::Status DestroySocket(int family, int protocol, uint64_t cookie,
+                           ForcedEnd how) {
   if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP &&
       protocol != IPPROTO_UDPLITE) {
     return absl::UnimplementedError(
@@ -146,6 +154,10 @@ absl::Status DestroySocket(int family, int protocol, uint64_t cookie) {
       (listed->state == TCP_CLOSE || listed->state == kTcpBoundInactive)) {
     return absl::FailedPreconditionError(
         "it is neither connected nor listening: there is nothing to reset");
+  }
+  if (protocol == IPPROTO_TCP && how == ForcedEnd::kOrderly &&
+      listed->state != TCP_LISTEN && listed->state != TCP_SYN_SENT) {
+    return ConnectionSparedError();
   }
   const auto netlink = OpenNetlink();
   if (!netlink.ok()) return netlink.status();

@@ -108,6 +108,23 @@ TEST_F(SocketDestructionTest, AnAcceptedConnectionOfADualStackIsReset) {
   EXPECT_EQ(ReceiveError(peer), ECONNRESET);
 }
 
+// As of an attempt that has become one since somebody listed it.
+TEST_F(SocketDestructionTest, InOrderAConnectionIsSpared) {
+  const OwnedFd listener = Bound(AF_INET, SOCK_STREAM);
+  ASSERT_EQ(listen(listener.get(), 1), 0);
+  const OwnedFd ours = ConnectTo(listener);
+  const OwnedFd peer = Accept(listener);
+  const absl::Status status =
+      DestroySocket(AF_INET, IPPROTO_TCP, CookieOf(ours), ForcedEnd::kOrderly);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_NE(status.message().find("by a reset alone"), std::string::npos);
+  EXPECT_EQ(ErrorOf(ours), 0);
+  EXPECT_EQ(ErrorOf(peer), 0);
+  EXPECT_EQ(DestroySocket(AF_INET, IPPROTO_TCP, CookieOf(listener),
+                          ForcedEnd::kOrderly),
+            absl::OkStatus());
+}
+
 TEST_F(SocketDestructionTest, AListenerListensNoMore) {
   const OwnedFd listener = Bound(AF_INET, SOCK_STREAM);
   ASSERT_EQ(listen(listener.get(), 1), 0);
@@ -138,8 +155,9 @@ TEST_F(SocketDestructionTest, AnAttemptToConnectIsAborted) {
     }
   }
   ASSERT_TRUE(last.valid());
-  EXPECT_EQ(DestroySocket(AF_INET, IPPROTO_TCP, CookieOf(last)),
-            absl::OkStatus());
+  EXPECT_EQ(
+      DestroySocket(AF_INET, IPPROTO_TCP, CookieOf(last), ForcedEnd::kOrderly),
+      absl::OkStatus());
   EXPECT_EQ(ErrorOf(last), ECONNABORTED);
 }
 

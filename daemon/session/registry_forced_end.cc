@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "daemon/linux/socket_destruction.h"
 #include "daemon/session/registry.h"
 
 namespace wspd {
@@ -64,7 +65,8 @@ int FamilyOf(const wsp::v1::Socket& socket) {
 }
 
 // What a lent socket has to be so that the daemon, which has no descriptor of
-// it, can have it end in that way.
+// it, can have it end in that way. As it was listed: DestroySocket() looks
+// again.
 absl::Status CheckLent(ForcedEnd how, const wsp::v1::Socket& socket) {
   const bool stream =
       socket.protocol() == IPPROTO_TCP || socket.protocol() == IPPROTO_MPTCP;
@@ -77,10 +79,7 @@ absl::Status CheckLent(ForcedEnd how, const wsp::v1::Socket& socket) {
       socket.state() == wsp::v1::SOCKET_STATE_BOUND) {
     return StatusOf(how, ENOTCONN);
   }
-  return absl::FailedPreconditionError(
-      "it is a connection that its program was lent: the daemon has no "
-      "descriptor of it, and the kernel ends it by a reset alone "
-      "(ResetSocket, wspctl reset)");
+  return ConnectionSparedError();
 }
 
 }  // namespace
