@@ -1,6 +1,8 @@
 #ifndef WSPD_CLIENT_STUB_BASE_MUTEX_H_
 #define WSPD_CLIENT_STUB_BASE_MUTEX_H_
 
+#include <cstdint>
+
 #include "client_stub/base/thread_annotations.h"
 #if defined(_WIN32)
 #include "client_stub/base/windows/native_lock.h"
@@ -22,6 +24,12 @@ class WSP_CAPABILITY("mutex") Mutex {
 
   void Lock() WSP_ACQUIRE() { mutex_.Lock(); }
   void Unlock() WSP_RELEASE() { mutex_.Unlock(); }
+
+  // False if it isn't free within `ms` milliseconds; also where this thread
+  // itself holds it.
+  bool TryLockFor(int64_t ms) WSP_TRY_ACQUIRE(true) {
+    return mutex_.TryLockFor(ms);
+  }
 
   // Tells the analysis what it can't see: the caller holds it.
   void AssertHeld() const WSP_ASSERT_HELD(this) {}

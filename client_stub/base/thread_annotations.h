@@ -14,6 +14,7 @@
 #define WSP_PT_GUARDED_BY(x) WSP_ATTRIBUTE(pt_guarded_by(x))
 #define WSP_REQUIRES(...) WSP_ATTRIBUTE(requires_capability(__VA_ARGS__))
 #define WSP_ACQUIRE(...) WSP_ATTRIBUTE(acquire_capability(__VA_ARGS__))
+#define WSP_TRY_ACQUIRE(...) WSP_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
 #define WSP_RELEASE(...) WSP_ATTRIBUTE(release_capability(__VA_ARGS__))
 #define WSP_EXCLUDES(...) WSP_ATTRIBUTE(locks_excluded(__VA_ARGS__))
 #define WSP_ASSERT_HELD(x) WSP_ATTRIBUTE(assert_capability(x))

@@ -81,6 +81,7 @@ int DescriptorChannel::Adopt(uint64_t number, int fd, int64_t deadline_ms) {
 }
 
 void DescriptorChannel::SayFarewell(bool stays) {
+  if (!IsIntact()) return;
   uint8_t message[kMessageBytes] = {};
   PutLittleEndian(stays ? kStays : kLeaves, message + 8);
   const ByteView bytes = {message, sizeof message};

@@ -10,7 +10,7 @@ namespace wsp {
 // The client's end of an attachment's descriptor connection (proto/README.md,
 // "Descriptors"): on it come the sockets that the stream's calls made, each
 // before its call's result, and the daemon is shown relayed sockets that others
-// have made. Not thread-safe.
+// have made. Not thread-safe, but for SayFarewell().
 class DescriptorChannel {
  public:
   // Connects and ties the connection to the attachment that `token` names,
@@ -37,6 +37,8 @@ class DescriptorChannel {
 
   // Says that the process is about to leave the daemon in good order, or that
   // it `stays` after all. Of what can't be sent the daemon thinks otherwise.
+  // While it is open, also on another thread than its user's: the kernel takes
+  // so few bytes as a whole, between others.
   void SayFarewell(bool stays);
 
  private:

@@ -3,6 +3,7 @@
 namespace wsp {
 
 SocketSessionState g_socket_session;
+FarewellState g_farewell;
 ConnectingState g_connecting;
 
 void SettleSocketSession() {
@@ -13,8 +14,8 @@ void SettleSocketSession() {
 namespace {
 
 void Say(bool stays) {
-  void (*const say_farewell)(bool) = g_socket_session.say_farewell.load();
-  if (say_farewell != nullptr) say_farewell(stays);
+  void (*const say)(bool) = g_farewell.say.load();
+  if (say != nullptr) say(stays);
 }
 
 }  // namespace
@@ -29,6 +30,9 @@ void ForgetSocketSessionAfterFork() {
   g_socket_session.session = nullptr;
   g_socket_session.has_unanswered.store(false);
   g_socket_session.has_unanswered_connects.store(false);
+  g_farewell.mutex.ResetAfterFork();
+  MutexLock farewell_lock(&g_farewell.mutex);
+  g_farewell.channel = nullptr;
 }
 
 }  // namespace wsp

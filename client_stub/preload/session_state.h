@@ -8,6 +8,7 @@
 
 namespace wsp {
 
+class DescriptorChannel;
 class SocketSession;
 
 // The process's conversation about sockets (socket_session.h), if there is one.
@@ -20,10 +21,21 @@ struct SocketSessionState {
   std::atomic<bool> has_unanswered_connects{false};
   // Waits for these; null: there never was one.
   std::atomic<void (*)()> settle{nullptr};
-  // Says farewell, or that the process `stays` after all; null as above.
-  std::atomic<void (*)(bool stays)> say_farewell{nullptr};
 };
 extern SocketSessionState g_socket_session;
+
+// What it takes to say farewell. Apart from the conversation, whose mutex is
+// held while the daemon is asked: an end isn't held up by that.
+struct FarewellState {
+  // Nothing is waited for with it held.
+  Mutex mutex;
+  // The session's; null: there is none that takes farewells.
+  DescriptorChannel* channel WSP_GUARDED_BY(mutex) = nullptr;
+  // Says farewell, or that the process `stays` after all; null: there never was
+  // a session.
+  std::atomic<void (*)(bool stays)> say{nullptr};
+};
+extern FarewellState g_farewell;
 
 // Waits for the daemon to have done all that it was told to, if nobody has
 // waited for something: whoever has the sockets besides from now on, or can't
@@ -31,8 +43,10 @@ extern SocketSessionState g_socket_session;
 void SettleSocketSession();
 
 // Tells the daemon, without waiting for it, that the process is about to end or
-// to become another program: else it takes the end for a death. TakeBack: it
-// goes on.
+// to become another program: else it takes the end for a death. TakeBack: that
+// has failed, and the process goes on. Neither waits, but for 50 ms if another
+// thread is at it, or this one was when the signal came in whose handler it is;
+// then it stays unsaid.
 void SayFarewell();
 void TakeFarewellBack();
 

@@ -65,9 +65,9 @@ class SocketSession final : private LinuxAttachment::OtherResults {
 
   UnawaitedConnects::Outcome OutcomeOfConnect(uint64_t number);
 
-  void SayFarewell(bool stays) {
-    if (!attachment_.takes_farewell() || !descriptors_.IsIntact()) return;
-    descriptors_.SayFarewell(stays);
+  // Where farewells are said; null: they aren't taken.
+  DescriptorChannel* farewell_channel() {
+    return attachment_.takes_farewell() ? &descriptors_ : nullptr;
   }
 
   // Waits for the answers that nobody has waited for. False: it is lost, or
@@ -380,12 +380,18 @@ namespace {
 // How often the daemon has said nothing for kDaemonPatienceMs.
 std::atomic<uint32_t> g_silences{0};
 
-void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
-  if (state->session != nullptr) {
-    state->session->FailConnects();
-    // It is the session that ends, not the process.
-    if (May(Means::kAsk)) state->session->SayFarewell(false);
+// Another session's, or none's: it is the session that ends, not the process.
+void SetFarewellChannel(DescriptorChannel* channel) {
+  MutexLock lock(&g_farewell.mutex);
+  if (g_farewell.channel != nullptr && May(Means::kAsk)) {
+    g_farewell.channel->SayFarewell(false);
   }
+  g_farewell.channel = channel;
+}
+
+void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
+  if (state->session != nullptr) state->session->FailConnects();
+  SetFarewellChannel(nullptr);
   delete state->session;
   state->session = nullptr;
   state->has_unanswered.store(false, std::memory_order_relaxed);
@@ -409,18 +415,22 @@ void SettleUnanswered() {
   Shield shield;
   if (shield.process() == ProcessKind::kVforked) return;
   const uint32_t silences = g_silences.load();
-  MutexLock lock(&g_socket_session.mutex);
+  // Who holds it may be this thread, which a fault has interrupted.
+  if (!g_socket_session.mutex.TryLockFor(kDaemonPatienceMs)) return;
   // As AskShielded().
   if (g_silences.load() == silences) AwaitUnanswered(&g_socket_session);
+  g_socket_session.mutex.Unlock();
 }
 
 void SayFarewellShielded(bool stays) {
   if (!May(Means::kAsk)) return;
   Shield shield;
   if (shield.process() == ProcessKind::kVforked) return;
-  MutexLock lock(&g_socket_session.mutex);
-  SocketSession* const session = g_socket_session.session;
-  if (session != nullptr) session->SayFarewell(stays);
+  // Far less than anybody notices, and far more than it takes to say it.
+  constexpr int kPatienceMs = 50;
+  if (!g_farewell.mutex.TryLockFor(kPatienceMs)) return;
+  if (g_farewell.channel != nullptr) g_farewell.channel->SayFarewell(stays);
+  g_farewell.mutex.Unlock();
 }
 
 int OpenSession(SocketSessionState* state, int64_t deadline_ms)
@@ -429,11 +439,15 @@ int OpenSession(SocketSessionState* state, int64_t deadline_ms)
   uint64_t first_id;
   if (!GetRandomNumber(&first_id)) return -ENETDOWN;
   state->settle.store(&SettleUnanswered);
-  state->say_farewell.store(&SayFarewellShielded);
+  g_farewell.say.store(&SayFarewellShielded);
   // Counted before the daemon looks at them.
   state->session = new SocketSession(first_id, CredentialsChanges());
   const int error = state->session->Open(deadline_ms);
-  if (error != 0) DropSession(state);
+  if (error != 0) {
+    DropSession(state);
+  } else {
+    SetFarewellChannel(state->session->farewell_channel());
+  }
   return error;
 }
 

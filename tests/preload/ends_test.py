@@ -160,6 +160,42 @@ class EndsTest(preload_case.PreloadCase):
             os._exit(0)
             """)
 
+    def test_a_daemon_that_says_nothing_does_not_hold_up_the_end(self):
+        """Though a thread waits for it: 5 s, if it is let."""
+        for how, status in (
+                ("os._exit(0)", 0), ("libc.exit(0)", 0),
+                (f"os.execv('{TRUE}', ['true'])", 0),
+                # In a handler, on the thread that waits.
+                ("libc.signal(signal.SIGSYS, libc._exit)\n"
+                 "libc.syscall(234, os.getpid(), asking.native_id, "
+                 "signal.SIGSYS)\n"
+                 "asking.join()", signal.SIGSYS)):
+            with self.subTest(how):
+                program = self.start(textwrap.dedent("""
+                    check()
+                    print("ready", flush=True)
+                    sys.stdin.readline()
+                    asking = threading.Thread(
+                        target=error_of, args=(socket.socket,), daemon=True)
+                    asking.start()
+                    PPOLL = "271"
+                    def system_call():
+                        path = f"/proc/self/task/{asking.native_id}/syscall"
+                        with open(path) as file:
+                            return file.read().split()[0]
+                    while system_call() != PPOLL:
+                        time.sleep(0.001)
+                    print("ends", flush=True)
+                    """) + how)
+                self.expect_line(program, "ready")
+                self.pause_daemon()
+                self.go_on(program)
+                self.expect_line(program, "ends")
+                self.finish(program, status, deadline=4)
+                self.continue_daemon()
+                self.assertEqual(self.next_end(),
+                                 ("KIND_CLIENT_GONE", program.pid))
+
 
 if __name__ == "__main__":
     preload_case.main()

@@ -8,11 +8,29 @@
 
 namespace wsp {
 
+// By the monotonic clock.
+inline timespec TimeAfter(int64_t ms) {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  time.tv_sec += ms / 1000;
+  time.tv_nsec += ms % 1000 * 1000000;
+  if (time.tv_nsec >= 1000000000) {
+    ++time.tv_sec;
+    time.tv_nsec -= 1000000000;
+  }
+  return time;
+}
+
 // What Mutex is made of.
 class NativeMutex {
  public:
   void Lock() { pthread_mutex_lock(&mutex_); }
   void Unlock() { pthread_mutex_unlock(&mutex_); }
+
+  bool TryLockFor(int64_t ms) {
+    const timespec until = TimeAfter(ms);
+    return pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until) == 0;
+  }
 
  private:
   friend class NativeCondVar;
@@ -29,14 +47,7 @@ class NativeCondVar {
 
   // False once `ms` milliseconds have passed.
   bool WaitFor(NativeMutex* mutex, int64_t ms) {
-    timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-      ++until.tv_sec;
-      until.tv_nsec -= 1000000000;
-    }
+    const timespec until = TimeAfter(ms);
     return pthread_cond_clockwait(&condition_, &mutex->mutex_, CLOCK_MONOTONIC,
                                   &until) != ETIMEDOUT;
   }

@@ -14,6 +14,15 @@ class NativeMutex {
   void Lock() { AcquireSRWLockExclusive(&lock_); }
   void Unlock() { ReleaseSRWLockExclusive(&lock_); }
 
+  bool TryLockFor(int64_t ms) {
+    const ULONGLONG begin = GetTickCount64();
+    while (TryAcquireSRWLockExclusive(&lock_) == 0) {
+      if (GetTickCount64() - begin >= static_cast<ULONGLONG>(ms)) return false;
+      Sleep(1);
+    }
+    return true;
+  }
+
  private:
   friend class NativeCondVar;
 
