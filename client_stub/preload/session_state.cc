@@ -33,6 +33,7 @@ void ForgetSocketSessionAfterFork() {
   g_farewell.mutex.ResetAfterFork();
   MutexLock farewell_lock(&g_farewell.mutex);
   g_farewell.channel = nullptr;
+  g_farewell.departures.store(0);
 }
 
 }  // namespace wsp

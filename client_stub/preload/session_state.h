@@ -31,6 +31,9 @@ struct FarewellState {
   Mutex mutex;
   // The session's; null: there is none that takes farewells.
   DescriptorChannel* channel WSP_GUARDED_BY(mutex) = nullptr;
+  // The calls under way that end the process, or may do so: who has failed
+  // doesn't take back what another one has said.
+  std::atomic<uint32_t> departures{0};
   // Says farewell, or that the process `stays` after all; null: there never was
   // a session.
   std::atomic<void (*)(bool stays)> say{nullptr};
@@ -44,9 +47,9 @@ void SettleSocketSession();
 
 // Tells the daemon, without waiting for it, that the process is about to end or
 // to become another program: else it takes the end for a death. TakeBack: that
-// has failed, and the process goes on. Neither waits, but for 50 ms if another
-// thread is at it, or this one was when the signal came in whose handler it is;
-// then it stays unsaid.
+// has failed, and the process goes on unless another call ends it. Neither
+// waits, but for 50 ms if another thread is at it, or this one was when the
+// signal came in whose handler it is; then it stays unsaid.
 void SayFarewell();
 void TakeFarewellBack();
 

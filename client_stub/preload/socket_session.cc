@@ -387,6 +387,10 @@ void SetFarewellChannel(DescriptorChannel* channel) {
     g_farewell.channel->SayFarewell(false);
   }
   g_farewell.channel = channel;
+  // It was said on another one.
+  if (channel != nullptr && g_farewell.departures.load() > 0) {
+    channel->SayFarewell(false);
+  }
 }
 
 void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
@@ -422,14 +426,32 @@ void SettleUnanswered() {
   g_socket_session.mutex.Unlock();
 }
 
+void CountDeparture(bool stays) {
+  std::atomic<uint32_t>* const departures = &g_farewell.departures;
+  if (!stays) {
+    departures->fetch_add(1);
+    return;
+  }
+  // 0 in a child that was forked in the midst of one.
+  uint32_t count = departures->load();
+  while (count > 0 && !departures->compare_exchange_weak(count, count - 1)) {
+  }
+}
+
 void SayFarewellShielded(bool stays) {
   if (!May(Means::kAsk)) return;
   Shield shield;
   if (shield.process() == ProcessKind::kVforked) return;
+  // Before it is locked: whoever says that the process stays, says so before
+  // this one says otherwise.
+  CountDeparture(stays);
   // Far less than anybody notices, and far more than it takes to say it.
   constexpr int kPatienceMs = 50;
   if (!g_farewell.mutex.TryLockFor(kPatienceMs)) return;
-  if (g_farewell.channel != nullptr) g_farewell.channel->SayFarewell(stays);
+  if (g_farewell.channel != nullptr &&
+      !(stays && g_farewell.departures.load() > 0)) {
+    g_farewell.channel->SayFarewell(stays);
+  }
   g_farewell.mutex.Unlock();
 }
 

@@ -96,6 +96,14 @@ class EndsTest(preload_case.PreloadCase):
         self.assert_gone(failing + "check()")
         self.assert_died(failing + "os.kill(os.getpid(), 9)", -signal.SIGKILL)
 
+    def test_nor_does_it_take_back_that_the_process_exits(self):
+        self.assert_gone("""
+            last = ctypes.CFUNCTYPE(None)(
+                lambda: error_of(os.execv, "/nonexistent", ["x"]))
+            assert libc.__cxa_at_quick_exit(last, None) == 0
+            libc.quick_exit(0)
+            """)
+
     def test_children_end_for_themselves(self):
         """None of their ends is their parent's."""
         program = self.start("""
