@@ -61,9 +61,10 @@ class EndsTest(preload_case.PreloadCase):
 
     def assert_died(self, how, status):
         with self.subTest(how):
-            self.assertEqual(self.end_of(how, status)[0], "KIND_CLIENT_DIED")
+            kind, pid = self.end_of(how, status)
+            self.assertEqual(kind, "KIND_CLIENT_DIED")
             self.assertIsNotNone(
-                self.daemon.await_line("client died", "killed"))
+                self.daemon.await_line("client died", f"pid={pid} ", "killed"))
 
     def test_ends_in_good_order(self):
         for how in ("pass", "sys.exit(0)", "libc.exit(0)", "os._exit(0)",
