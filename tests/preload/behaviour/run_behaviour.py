@@ -8,7 +8,7 @@ namespace without anything; what it does otherwise than natively has to be on
 the list of known differences, and what is on the list has to differ: a case
 that is there by its name, and of a line with wildcards, when all cases of its
 planes were run, at least one. What is a matter of time has "sometimes:" before
-its reason, and may differ.
+its reason, and may differ; but there has to be such a case.
 
 With --sparing a case that passes on the plane is taken to pass natively: of
 use where a native run of all is there anyway.
@@ -167,13 +167,15 @@ def judge(plane, native, results, known):
 
 def find_stale(results, known):
     """The lines of the list that nothing needs, of the planes that were run as
-    a whole: no case that such a line stands for differs, if there is any. Of a
-    case that is there by its name judge() tells."""
+    a whole: no case that such a line stands for differs, if there is any; or,
+    of what differs sometimes, there is none. Of a case that is there by its name
+    judge() tells."""
     planes = set(results) - {"native"}
-    needed = set()
+    needed, matched = set(), set()
     for plane in planes:
         for name, result in results[plane].items():
             pattern = known.pattern_of(f"{plane}:{name}")
+            matched.add(pattern)
             differs = result.outcome != outcome_of(name, results["native"])
             if differs or pattern == f"{plane}:{name}":
                 needed.add(pattern)
@@ -184,7 +186,7 @@ def find_stale(results, known):
 
     return [pattern for pattern in known.reasons
             if was_run(pattern) and pattern not in needed
-            and has_to_differ(pattern, known)]
+            and (pattern not in matched or has_to_differ(pattern, known))]
 
 
 def print_table(results, known):
