@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 
 # The contract comes first, but for what is about time: an emulated machine is
 # slow. Then what kernels differ in: who somebody is, descriptors that come along,
-# reports about sockets, system calls that are let through.
+# reports about sockets, system calls that are let through, how ends are seen.
 KERNELS=(
   //daemon/identity:all //daemon/privileges:all //daemon/linux:all
   //daemon/server:listener_test //tests/spi:ip_option_test
@@ -23,7 +23,8 @@ KERNELS=(
   //tests/hostile:relayed_death_test
   //tests/preload:{identity,namespaces,reset,sockets,datagrams,descriptors}_test
   //tests/preload:{identity,namespaces,reset,sockets,datagrams,descriptors}_test_relayed
-  //tests/preload:streams_test_relayed
+  //tests/preload:{ends_test,ends_test_relayed,streams_test_relayed}
+  //tests/service:echo_groups_test
 )
 
 usage() {
