@@ -1,9 +1,11 @@
 #include "daemon/session/departures.h"
 
 #include <sys/epoll.h>
+#include <sys/types.h>
 
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/notification.h"
 #include "daemon/base/log.h"
 #include "daemon/identity/peer_identity.h"
@@ -29,7 +31,6 @@ void Departures::Add(std::shared_ptr<Client> client) {
   const int pidfd = client->pidfd();
   if (pidfd < 0) return on_told_(*client, false);
   if (HasEnded(pidfd)) return on_told_(*client, true);
-  if (departures_.size() >= kMost) return on_told_(*client, false);
   const uint64_t id = ++last_id_;
   auto watch = loop_->Watch(pidfd, EPOLLIN | EPOLLONESHOT,
                             std::make_shared<ProcessWatch>(this, id));
@@ -41,18 +42,38 @@ void Departures::Add(std::shared_ptr<Client> client) {
   const EventLoop::TimerId timer =
       loop_->RunAfter(patience_, [this, id] { Tell(id); });
   departures_.emplace(id, Departure{std::move(client), *watch, timer});
+  if (departures_.size() > kMost) Tell(OldestOfBusiestUser());
+}
+
+uint64_t Departures::OldestOfBusiestUser() const {
+  struct Share {
+    uint64_t oldest = 0;
+    size_t count = 0;
+  };
+  absl::flat_hash_map<uid_t, Share> shares;
+  Share busiest;
+  for (const auto& [id, departure] : departures_) {
+    Share& share = shares[departure.client->identity().uid];
+    if (share.count++ == 0) share.oldest = id;
+    if (share.count > busiest.count) busiest = share;
+  }
+  return busiest.oldest;
 }
 
 void Departures::Tell(uint64_t id) {
-  auto found = departures_.find(id);
   // Timer and watch may come both.
-  if (found == departures_.end()) return;
-  const Departure departure = std::move(found->second);
+  if (!departures_.contains(id)) return;
+  const Departure departure = Take(id);
+  on_told_(*departure.client, HasEnded(departure.client->pidfd()));
+}
+
+Departures::Departure Departures::Take(uint64_t id) {
+  auto found = departures_.find(id);
+  Departure departure = std::move(found->second);
   departures_.erase(found);
   loop_->CancelTimer(departure.timer);
-  const int pidfd = departure.client->pidfd();
-  loop_->Unwatch(departure.watch, pidfd);
-  on_told_(*departure.client, HasEnded(pidfd));
+  loop_->Unwatch(departure.watch, departure.client->pidfd());
+  return departure;
 }
 
 void Departures::EndAll() {

@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
 #include "daemon/session/client.h"
@@ -44,16 +44,21 @@ class Departures {
     EventLoop::WatchId watch;
     EventLoop::TimerId timer;
   };
-  // Each keeps a descriptor open; of more it is told at once what is known.
+  // Each keeps a descriptor open. Where there are more, of the user's that has
+  // the most of them the oldest is told of at once, by what is known.
   static constexpr size_t kMost = 256;
 
+  uint64_t OldestOfBusiestUser() const;
+  // By what is known then.
   void Tell(uint64_t id);
+  Departure Take(uint64_t id);
 
   EventLoop* const loop_;
   const absl::Duration patience_;
   const OnTold on_told_;
   uint64_t last_id_ = 0;
-  absl::flat_hash_map<uint64_t, Departure> departures_;
+  // The oldest first.
+  absl::btree_map<uint64_t, Departure> departures_;
 };
 
 }  // namespace wspd

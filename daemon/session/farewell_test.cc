@@ -46,10 +46,10 @@ class Process {
   }
 
   // Without a descriptor it is one that the daemon can't see the end of.
-  Peer peer(bool with_pidfd = true) const {
+  Peer peer(bool with_pidfd = true, uid_t uid = geteuid()) const {
     Peer peer;
     peer.identity.pid = pid_;
-    peer.identity.uid = geteuid();
+    peer.identity.uid = uid;
     peer.identity.start_time_ticks = pid_;
     if (with_pidfd) peer.pidfd = OwnedFd(dup(pidfd_.get()));
     return peer;
@@ -122,13 +122,13 @@ class FarewellTest : public testing::Test {
     registry_->OnStreamEnded(attached.attachment, attached.stream.get());
   }
 
-  // The event of the only client's end, the death's with its reason.
+  // The event of the next client's end, the death's with its reason.
   std::string AwaitEnd() {
     const absl::Time end = absl::Now() + kDeadline;
-    uint64_t sequence = 1, lost = 0;
+    uint64_t lost = 0;
     EventRecord record;
     while (absl::Now() < end) {
-      if (!registry_->events()->Read(&sequence, &record, &lost)) {
+      if (!registry_->events()->Read(&next_event_, &record, &lost)) {
         absl::SleepFor(absl::Milliseconds(1));
       } else if (record.kind == JournalEvent::KIND_CLIENT_GONE) {
         return "gone";
@@ -149,6 +149,8 @@ class FarewellTest : public testing::Test {
   Lingerer lingerer_{{}};
   SessionEnvironment environment_{{control_.get()}, &lingerer_};
   std::unique_ptr<Registry> registry_;
+  uint64_t next_event_ = 1;
+  uint64_t departures_ = 0;
 };
 
 TEST_F(FarewellTest, WhoEndsWithoutHasDied) {
@@ -262,6 +264,28 @@ TEST_F(FarewellTest, OfManyThatMayStillDieSomeAreNotWaitedFor) {
     EndStream(Attach(processes.back()->peer()));
   }
   EXPECT_EQ(AwaitEnd(), "gone");
+}
+
+TEST_F(FarewellTest, WhoLeavesAgainAndAgainDoesNotHideADeath) {
+  Process busy, victim;
+  // More than are waited for.
+  constexpr int kDepartures = 512;
+  auto depart_often = [&] {
+    for (int i = 0; i < kDepartures; ++i) {
+      // Each time as if another process had the number.
+      Peer peer = busy.peer();
+      peer.identity.start_time_ticks += ++departures_;
+      EndStream(Attach(std::move(peer)));
+    }
+  };
+  depart_often();
+  EndStream(Attach(victim.peer(true, geteuid() + 1)));
+  depart_often();
+  for (int i = 0; i < 2 * kDepartures - 255; ++i) {
+    ASSERT_EQ(AwaitEnd(), "gone") << i;
+  }
+  victim.Kill();
+  EXPECT_EQ(AwaitEnd(), "died");
 }
 
 // Who waits for the end of one needn't wait for the daemon's.
