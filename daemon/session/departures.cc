@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/notification.h"
@@ -58,6 +59,14 @@ uint64_t Departures::OldestOfBusiestUser() const {
     if (share.count > busiest.count) busiest = share;
   }
   return busiest.oldest;
+}
+
+void Departures::TellOfReturn(const ProcessKey& process) {
+  std::vector<uint64_t> returned;
+  for (const auto& [id, departure] : departures_) {
+    if (departure.client->key() == process) returned.push_back(id);
+  }
+  for (const uint64_t id : returned) on_told_(*Take(id).client, false);
 }
 
 void Departures::Tell(uint64_t id) {

@@ -9,6 +9,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/time/time.h"
 #include "daemon/event/event_loop.h"
+#include "daemon/identity/process_key.h"
 #include "daemon/session/client.h"
 
 namespace wspd {
@@ -33,6 +34,9 @@ class Departures {
   Departures& operator=(const Departures&) = delete;
 
   void Add(std::shared_ptr<Client> client);
+
+  // The process is a client again: it lives.
+  void TellOfReturn(const ProcessKey& process);
 
   // Tells of all that are left.
   void EndAll();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "daemon/base/owned_fd.h"
@@ -286,6 +287,21 @@ TEST_F(FarewellTest, WhoLeavesAgainAndAgainDoesNotHideADeath) {
   }
   victim.Kill();
   EXPECT_EQ(AwaitEnd(), "died");
+}
+
+TEST_F(FarewellTest, WhoAttachesAnewHasNotDied) {
+  Process process;
+  EndStream(Attach(process.peer()));
+  // Its end is waited for by then.
+  absl::Notification idle;
+  control_->Post([&idle] { idle.Notify(); });
+  idle.WaitForNotification();
+  const Attached again = Attach(process.peer());
+  EXPECT_EQ(AwaitEnd(), "gone");
+  EXPECT_TRUE(again.attachment->TakeFarewell(false));
+  process.Kill();
+  EXPECT_EQ(AwaitEnd(), "gone");
+  EXPECT_EQ(died(), 0u);
 }
 
 // Who waits for the end of one needn't wait for the daemon's.

@@ -243,6 +243,8 @@ absl::StatusOr<std::shared_ptr<Attachment>> Registry::AttachNew(
         events(), environment_->metrics(), std::move(names));
     found->second.client->Note(wsp::v1::JournalEvent::KIND_CLIENT_ATTACHED);
     WatchLocked(&found->second);
+    // Its connections had broken, and it lives.
+    control_->Post([this, key] { departures_.TellOfReturn(key); });
   }
   auto attachment = std::make_shared<Attachment>(
       found->second.client, token, hello, environment_, std::move(access));
@@ -366,10 +368,19 @@ void Registry::Retire(const std::shared_ptr<Attachment>& attachment,
   client->RemoveAttachment(attachment.get());
   if (!was_last) return;
   if (!client->owes_farewell()) return NoteEnd(*client, false);
-  control_->Post([this, departed = attachment->shared_client()] {
-    if (!departed->owes_farewell()) return NoteEnd(*departed, false);
-    departures_.Add(departed);
-  });
+  control_->Post(
+      [this, departed = attachment->shared_client()] { Depart(departed); });
+}
+
+void Registry::Depart(const std::shared_ptr<Client>& client) {
+  bool lives;
+  {
+    absl::MutexLock lock(&mu_);
+    // It is one again.
+    lives = clients_.contains(client->key());
+  }
+  if (lives || !client->owes_farewell()) return NoteEnd(*client, false);
+  departures_.Add(client);
 }
 
 void Registry::NoteEnd(const Client& client, bool died) {
@@ -480,9 +491,10 @@ void Registry::OnProcessEnded(const std::shared_ptr<Client>& client) {
 
 void Registry::EndDead(const std::shared_ptr<Client>& client) {
   if (client->startups() > 0) {
-    return EndClient(client, wsp::v1::RegistrationEnded::REASON_UNSPECIFIED,
-                     absl::AbortedError("died without its last WSPCleanup"),
-                     "client died");
+    EndClient(client, wsp::v1::RegistrationEnded::REASON_UNSPECIFIED,
+              absl::AbortedError("died without its last WSPCleanup"),
+              "client died");
+    return;
   }
   const bool died = client->owes_farewell();
   EndClient(client, wsp::v1::RegistrationEnded::REASON_UNSPECIFIED,

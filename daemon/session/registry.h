@@ -138,6 +138,8 @@ class Registry : public Inventory {
   void PostReading(const std::shared_ptr<Attachment>& attachment);
   // Ends what is off the books, with its client if it was the last.
   void Retire(const std::shared_ptr<Attachment>& attachment, bool was_last);
+  // Looks at what is left of a client that owes a farewell. On the loop.
+  void Depart(const std::shared_ptr<Client>& client);
   // Whether the process has died or not, its last attachment has ended.
   void NoteEnd(const Client& client, bool died);
   // Takes an attachment off the books, and its client if it was the last. False
