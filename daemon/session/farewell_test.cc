@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
@@ -84,11 +86,22 @@ class Sink : public DescriptorSink {
   std::atomic<bool> unread_{false};
 };
 
+// One whose end is seen at once.
+class PromptStream : public RecordingStream {
+ public:
+  void End(const absl::Status& status) override {
+    RecordingStream::End(status);
+    if (on_end) on_end();
+  }
+
+  std::function<void()> on_end;
+};
+
 class FarewellTest : public testing::Test {
  protected:
   struct Attached {
     std::shared_ptr<Attachment> attachment;
-    std::shared_ptr<RecordingStream> stream;
+    std::shared_ptr<PromptStream> stream;
     std::shared_ptr<Sink> sink;
   };
 
@@ -109,7 +122,7 @@ class FarewellTest : public testing::Test {
     hello.set_personality(wsp::v1::PERSONALITY_LINUX);
     if (says_farewell) hello.add_capabilities(wsp::v1::CAPABILITY_FAREWELL);
     Attached attached;
-    attached.stream = std::make_shared<RecordingStream>();
+    attached.stream = std::make_shared<PromptStream>();
     attached.attachment =
         registry_->Attach(std::move(peer), hello, 0, attached.stream).value();
     attached.sink = std::make_shared<Sink>();
@@ -299,6 +312,18 @@ TEST_F(FarewellTest, WhoAttachesAnewHasNotDied) {
   const Attached again = Attach(process.peer());
   EXPECT_EQ(AwaitEnd(), "gone");
   EXPECT_TRUE(again.attachment->TakeFarewell(false));
+  process.Kill();
+  EXPECT_EQ(AwaitEnd(), "gone");
+  EXPECT_EQ(died(), 0u);
+}
+
+// Though the end of its stream is seen at once.
+TEST_F(FarewellTest, WhoIsEndedForMisuseHasNotDied) {
+  Process process;
+  const Attached attached = Attach(process.peer());
+  attached.stream->on_end = [&] { EndStream(attached); };
+  registry_->EndForMisuse(attached.attachment,
+                          absl::InvalidArgumentError("misuse"));
   process.Kill();
   EXPECT_EQ(AwaitEnd(), "gone");
   EXPECT_EQ(died(), 0u);

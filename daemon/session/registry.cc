@@ -440,12 +440,12 @@ bool Registry::Unlist(const std::shared_ptr<Client>& client,
   return true;
 }
 
-void Registry::EndClient(const std::shared_ptr<Client>& client,
+bool Registry::EndClient(const std::shared_ptr<Client>& client,
                          wsp::v1::RegistrationEnded::Reason reason,
                          const absl::Status& status, absl::string_view event) {
   const absl::Time begin = absl::Now();
   std::vector<std::shared_ptr<Attachment>> attachments;
-  if (!Unlist(client, &attachments)) return;
+  if (!Unlist(client, &attachments)) return false;
   const bool registered = client->startups() > 0;
   const bool died = reason == wsp::v1::RegistrationEnded::REASON_UNSPECIFIED &&
                     (registered || client->owes_farewell());
@@ -479,6 +479,7 @@ void Registry::EndClient(const std::shared_ptr<Client>& client,
          {"cause", status.message()}},
         *suppressed);
   }
+  return true;
 }
 
 void Registry::OnProcessEnded(const std::shared_ptr<Client>& client) {
@@ -511,11 +512,14 @@ void Registry::EndForMisuse(const std::shared_ptr<Attachment>& attachment,
     auto found = clients_.find(client->key());
     if (found != clients_.end()) shared = found->second.client;
   }
-  attachment->EndStream(why);
-  if (shared.get() == client) {
-    EndClient(shared, wsp::v1::RegistrationEnded::REASON_DISCONNECTED, why,
-              "client ended for misuse");
+  // Off the books first: else the stream's end could be seen before, and be an
+  // end like any other.
+  if (shared.get() == client &&
+      EndClient(shared, wsp::v1::RegistrationEnded::REASON_DISCONNECTED, why,
+                "client ended for misuse")) {
+    return;
   }
+  attachment->EndStream(why);
 }
 
 void Registry::EndAll() {

@@ -150,8 +150,9 @@ class Registry : public Inventory {
   // False if it was not there any more.
   bool Unlist(const std::shared_ptr<Client>& client,
               std::vector<std::shared_ptr<Attachment>>* attachments);
-  // Unlists a client, ends its registration and its streams.
-  void EndClient(const std::shared_ptr<Client>& client,
+  // Unlists a client, ends its registration and its streams. False if it was
+  // not there any more.
+  bool EndClient(const std::shared_ptr<Client>& client,
                  wsp::v1::RegistrationEnded::Reason reason,
                  const absl::Status& status, absl::string_view event);
   std::vector<std::shared_ptr<Client>> clients() const;
