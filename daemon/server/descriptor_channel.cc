@@ -31,6 +31,9 @@ constexpr int kSendBufferBytes = 32 << 10;
 constexpr rlim_t kShareOfUser = 4;
 // Of one client, before the loop serves others.
 constexpr int kMessagesPerTurn = 16;
+// At an attachment's end, when there is no other turn: more than a client has
+// under way that waits for its answers.
+constexpr int kMessagesAtTheEnd = 512;
 
 // From the client a relayed socket's number and 0, back that and an errno; or 0
 // and a Farewell.
@@ -177,8 +180,14 @@ int DescriptorChannel::SendDescriptor(uint64_t call_id, uint64_t cookie,
 }
 
 void DescriptorChannel::OnEvents(uint32_t /*events*/) {
+  ReadUpTo(kMessagesPerTurn);
+}
+
+void DescriptorChannel::ReadOn() { ReadUpTo(kMessagesAtTheEnd); }
+
+void DescriptorChannel::ReadUpTo(int most) {
   if (ended_) return;
-  for (int i = 0; i < kMessagesPerTurn; ++i) {
+  for (int i = 0; i < most; ++i) {
     const Received received = Receive();
     if (received == Received::kNothing) return;
     if (received == Received::kEnd) return End();
@@ -239,7 +248,9 @@ bool DescriptorChannel::Adopt(uint64_t number, OwnedFd* fd) {
   if (failed == EAGAIN) {
     LogRefusal(*connection_, "the client doesn't read the answers");
   }
-  return failed == 0;
+  // Who has ended hears no answer any more, but may have said farewell behind
+  // what he asked: the end is read when it comes.
+  return failed == 0 || failed == EPIPE || failed == ECONNRESET;
 }
 
 void DescriptorChannel::End() {

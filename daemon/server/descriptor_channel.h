@@ -49,7 +49,7 @@ class DescriptorChannel
 
   // DescriptorSink.
   int SendDescriptor(uint64_t call_id, uint64_t cookie, int fd) override;
-  void ReadOn() override { OnEvents(0); }
+  void ReadOn() override;
   void Close() override { connection_->Shutdown(); }
 
   // The client has sent something, or ended it.
@@ -74,7 +74,9 @@ class DescriptorChannel
   bool Greet(Attachment* attachment);
 
   enum class Received { kNothing, kMessage, kEnd };
-  // Receives and answers one message of the client's.
+  // Receives and answers up to `most` messages of the client's.
+  void ReadUpTo(int most);
+  // The same of one.
   Received Receive();
   // False: the connection is to end.
   bool Adopt(uint64_t number, OwnedFd* fd);

@@ -16,8 +16,8 @@ class DescriptorSink {
   // ENOTCONN if the connection has ended, or the kernel's.
   virtual int SendDescriptor(uint64_t call_id, uint64_t cookie, int fd) = 0;
 
-  // Reads what the client has sent, up to some messages: as when it comes. On
-  // the thread of the control loop.
+  // Reads what the client has sent and is still unread, up to some hundred
+  // messages, also after Close(). On the thread of the control loop.
   virtual void ReadOn() = 0;
 
   // Ends the connection. May be called often; what has come can still be read.
