@@ -114,9 +114,12 @@ void DaemonCollector::AddClients(const DaemonTotals& totals,
                     "Clients that have attached.",
                     static_cast<double>(totals.clients_attached));
   families->Counter("wspd_clients_died_total",
-                    "Clients that ended without their final WSPCleanup, and "
-                    "Linux programs that were killed.",
+                    "Clients that ended without their final WSPCleanup.",
                     static_cast<double>(totals.clients_died));
+  families->Counter("wspd_linux_clients_died_total",
+                    "Linux programs that a signal has ended, also one that was "
+                    "meant to (SIGTERM, SIGINT).",
+                    static_cast<double>(totals.linux_clients_died));
 }
 
 DaemonCollector::Census DaemonCollector::TakeCensus() const {

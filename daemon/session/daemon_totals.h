@@ -20,6 +20,8 @@ struct DaemonTotals {
   uint64_t clients_attached = 0;
   // Without their final WSPCleanup.
   uint64_t clients_died = 0;
+  // Linux programs, without a farewell.
+  uint64_t linux_clients_died = 0;
   // Those that came, also again after a resume.
   uint64_t calls = 0;
 

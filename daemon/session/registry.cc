@@ -387,7 +387,7 @@ void Registry::NoteEnd(const Client& client, bool died) {
   if (!died) return client.Note(wsp::v1::JournalEvent::KIND_CLIENT_GONE);
   {
     absl::MutexLock lock(&mu_);
-    ++died_;
+    ++linux_died_;
   }
   client.Note(wsp::v1::JournalEvent::KIND_CLIENT_DIED, kNoFarewell);
   static LogLimit limit(100);
@@ -451,7 +451,7 @@ bool Registry::EndClient(const std::shared_ptr<Client>& client,
                     (registered || client->owes_farewell());
   if (died) {
     absl::MutexLock lock(&mu_);
-    ++died_;
+    ++(registered ? died_ : linux_died_);
   }
   const uint32_t sockets = client->usage().sockets.load();
   client->EndRegistration(reason);
@@ -641,7 +641,7 @@ void Registry::FillServerInfo(wsp::v1::GetServerInfoResponse* info) const {
       totals.winsock_sockets + totals.lent_sockets + totals.relayed_sockets));
   info->set_clients(totals.clients);
   info->set_clients_attached_total(totals.clients_attached);
-  info->set_clients_died_total(totals.clients_died);
+  info->set_clients_died_total(totals.clients_died + totals.linux_clients_died);
 }
 
 DaemonTotals Registry::Totals() const {
@@ -676,6 +676,7 @@ DaemonTotals Registry::Totals() const {
   totals.clients = static_cast<uint32_t>(clients_.size());
   totals.clients_attached = next_client_ - 1;
   totals.clients_died = died_;
+  totals.linux_clients_died = linux_died_;
   return totals;
 }
 

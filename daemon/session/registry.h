@@ -173,6 +173,7 @@ class Registry : public Inventory {
   mutable absl::Mutex mu_;
   uint64_t next_client_ ABSL_GUARDED_BY(mu_) = 1;
   uint64_t died_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t linux_died_ ABSL_GUARDED_BY(mu_) = 0;
   absl::flat_hash_map<ProcessKey, ClientEntry> clients_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, AttachmentEntry> attachments_
       ABSL_GUARDED_BY(mu_);

@@ -166,11 +166,12 @@ class MetricsCase(unittest.TestCase):
         self.addCleanup(server.close)
         return server
 
-    def let_a_client_die(self, daemon):
-        """A process that is registered, and is killed."""
+    def let_a_client_die(self, daemon, *options):
+        """A process that is registered, or, with --linux, has a connection for
+        descriptors, and is killed."""
         process = subprocess.Popen(
             ["/usr/bin/python3", os.path.join(HERE, "doomed_client.py"),
-             self.proto_root, daemon.provider_socket],
+             self.proto_root, daemon.provider_socket, *options],
             stdout=subprocess.PIPE, text=True)
         self.assertEqual(process.stdout.readline(), "registered\n")
         process.send_signal(signal.SIGKILL)

@@ -203,6 +203,17 @@ class MetricsTest(metrics_case.MetricsCase):
         await_true(lambda: Scrape(port).value("wspd_clients") == 0,
                    "the client's end")
 
+    def test_deaths_of_linux_programs_are_counted_apart(self):
+        daemon = self.start_daemon()
+        port = self.metrics_port(daemon)
+        self.let_a_client_die(daemon, "--linux")
+        await_true(lambda: Scrape(port).value("wspd_linux_clients_died_total")
+                   == 1, "the death")
+        self.let_a_client_die(daemon)
+        await_true(lambda: Scrape(port).value("wspd_clients_died_total") == 1,
+                   "the other's death")
+        self.assertEqual(Scrape(port).value("wspd_linux_clients_died_total"), 1)
+
     def test_refusals_are_counted_by_action(self):
         daemon = self.start_daemon(
             self.CONFIG + ' policy { rules { verdict: DENY'
