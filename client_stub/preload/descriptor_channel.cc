@@ -32,17 +32,20 @@ void PutLittleEndian(uint64_t value, uint8_t* bytes) {
 
 }  // namespace
 
-int DescriptorChannel::Open(ByteView token, int64_t deadline_ms) {
+int DescriptorChannel::Greet(ByteView token, int64_t deadline_ms) {
   if (token.size != kTokenBytes) return -ENETDOWN;
   const int error = connection_.Open(deadline_ms);
   if (error != 0) return error;
   const ByteView greeting[] = {{kPreface, sizeof kPreface}, token};
   // So few bytes go into an empty connection at once.
   const RawIo::Result sent = connection_.Write(greeting, 2);
-  if (sent.status != IoStatus::kDone ||
-      sent.bytes != sizeof kPreface + kTokenBytes) {
-    return -ENETDOWN;
-  }
+  return sent.status == IoStatus::kDone &&
+                 sent.bytes == sizeof kPreface + kTokenBytes
+             ? 0
+             : -ENETDOWN;
+}
+
+int DescriptorChannel::AwaitWelcome(int64_t deadline_ms) {
   uint8_t answer[kMessageBytes];
   if (!ReadMessage(answer, deadline_ms)) return -ENETDOWN;
   constexpr uint8_t kWelcome[kMessageBytes] = {};

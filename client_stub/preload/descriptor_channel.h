@@ -13,9 +13,12 @@ namespace wsp {
 // have made. Not thread-safe, but for SayFarewell().
 class DescriptorChannel {
  public:
-  // Connects and ties the connection to the attachment that `token` names,
-  // until `deadline_ms`. 0 or a negative errno, as DaemonConnection::Open().
-  int Open(ByteView token, int64_t deadline_ms);
+  // Connects and asks for the connection to be tied to the attachment that
+  // `token` names. Until `deadline_ms`; 0 or a negative errno, as
+  // DaemonConnection::Open().
+  int Greet(ByteView token, int64_t deadline_ms);
+  // Waits until it is, likewise. Nothing else but a farewell is for before.
+  int AwaitWelcome(int64_t deadline_ms);
 
   bool IsIntact() const { return connection_.IsIntact(); }
 

@@ -65,11 +65,6 @@ class SocketSession final : private LinuxAttachment::OtherResults {
 
   UnawaitedConnects::Outcome OutcomeOfConnect(uint64_t number);
 
-  // Where farewells are said; null: they aren't taken.
-  DescriptorChannel* farewell_channel() {
-    return attachment_.takes_farewell() ? &descriptors_ : nullptr;
-  }
-
   // Waits for the answers that nobody has waited for. False: it is lost, or
   // silent.
   bool AwaitUnanswered(int64_t deadline_ms) {
@@ -148,10 +143,30 @@ class SocketSession final : private LinuxAttachment::OtherResults {
   uint64_t instance_ = 0;
 };
 
+namespace {
+
+// Another session's, or none's: it is the session that ends, not the process.
+void SetFarewellChannel(DescriptorChannel* channel) {
+  MutexLock lock(&g_farewell.mutex);
+  if (g_farewell.channel != nullptr && May(Means::kAsk)) {
+    g_farewell.channel->SayFarewell(false);
+  }
+  g_farewell.channel = channel;
+  // It was said on another one.
+  if (channel != nullptr && g_farewell.departures.load() > 0) {
+    channel->SayFarewell(false);
+  }
+}
+
+}  // namespace
+
 int SocketSession::Open(int64_t deadline_ms) {
-  const int error = attachment_.Open(deadline_ms);
+  int error = attachment_.Open(deadline_ms);
+  if (error == 0) error = descriptors_.Greet(attachment_.token(), deadline_ms);
   if (error != 0) return error;
-  return descriptors_.Open(attachment_.token(), deadline_ms);
+  // From the greeting on the daemon waits for a farewell.
+  if (attachment_.takes_farewell()) SetFarewellChannel(&descriptors_);
+  return descriptors_.AwaitWelcome(deadline_ms);
 }
 
 uint64_t SocketSession::TakeSocketId() {
@@ -380,19 +395,6 @@ namespace {
 // How often the daemon has said nothing for kDaemonPatienceMs.
 std::atomic<uint32_t> g_silences{0};
 
-// Another session's, or none's: it is the session that ends, not the process.
-void SetFarewellChannel(DescriptorChannel* channel) {
-  MutexLock lock(&g_farewell.mutex);
-  if (g_farewell.channel != nullptr && May(Means::kAsk)) {
-    g_farewell.channel->SayFarewell(false);
-  }
-  g_farewell.channel = channel;
-  // It was said on another one.
-  if (channel != nullptr && g_farewell.departures.load() > 0) {
-    channel->SayFarewell(false);
-  }
-}
-
 void DropSession(SocketSessionState* state) WSP_REQUIRES(state->mutex) {
   if (state->session != nullptr) state->session->FailConnects();
   SetFarewellChannel(nullptr);
@@ -465,11 +467,7 @@ int OpenSession(SocketSessionState* state, int64_t deadline_ms)
   // Counted before the daemon looks at them.
   state->session = new SocketSession(first_id, CredentialsChanges());
   const int error = state->session->Open(deadline_ms);
-  if (error != 0) {
-    DropSession(state);
-  } else {
-    SetFarewellChannel(state->session->farewell_channel());
-  }
+  if (error != 0) DropSession(state);
   return error;
 }
 

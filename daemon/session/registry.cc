@@ -380,6 +380,8 @@ void Registry::Depart(const std::shared_ptr<Client>& client) {
     lives = clients_.contains(client->key());
   }
   if (lives || !client->owes_farewell()) return NoteEnd(*client, false);
+  // Of what was a client, and one again meanwhile, the last end alone tells.
+  departures_.TellOfReturn(client->key());
   departures_.Add(client);
 }
 

@@ -34,17 +34,21 @@ std::pair<double, double> ParsePair(const std::string& line) {
   return values;
 }
 
+// What a daemon has of its own: the share of its program's pages that counts as
+// its ("Pss") becomes less as others run that, too.
+constexpr char kOwnMemory[] = "Anonymous";
+
 double IdleSocketKib(const Options& options) {
   const int count = options.idle_sockets;
   const Peer peer;
   const Daemon daemon(options.wspd, options.config +
                                         " limits { sockets_per_client: " +
                                         std::to_string(count + 1) + " }");
-  const double before = MemoryKib(daemon.pid(), "Pss");
+  const double before = MemoryKib(daemon.pid(), kOwnMemory);
   ChildProcess holder(kClientCpu,
                       HolderCommand(options.provider, peer.port(kKeep), count));
   holder.ReadLine();
-  return (MemoryKib(daemon.pid(), "Pss") - before) / count;
+  return (MemoryKib(daemon.pid(), kOwnMemory) - before) / count;
 }
 
 RowSamples MeasureIdleSockets(const Options& options) {

@@ -5,8 +5,9 @@
 
 namespace wspd::bench {
 
-// What a fresh daemon's PSS grows by, in KiB a socket, from before its first
-// client to when that holds 5,000 connected sockets on which nothing happens.
+// What a fresh daemon's own memory grows by, in KiB a socket, from before its
+// first client to when that holds 5,000 connected sockets on which nothing
+// happens.
 Group IdleSocketGroup();
 // WSPStartup in a fresh process, in milliseconds; the loading beside it is
 // shown, but not bounded.

@@ -7,7 +7,7 @@
 
 namespace wspd::bench {
 
-// A field of /proc/PID/smaps_rollup ("Pss", "Rss"), in KiB.
+// A field of /proc/PID/smaps_rollup ("Anonymous", "Rss"), in KiB.
 double MemoryKib(pid_t pid, const std::string& field);
 
 // The threads of the calling process.

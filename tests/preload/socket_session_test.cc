@@ -11,11 +11,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <future>
 #include <string>
 
 #include "client_stub/preload/datagram_requests.h"
 #include "client_stub/preload/relayed_calls.h"
+#include "client_stub/preload/session_state.h"
 #include "gtest/gtest.h"
 #include "tests/preload/socket_session_fixture.h"
 
@@ -51,6 +53,27 @@ TEST_F(SocketSessionTest, AsksForWhatTheProgramAsksFor) {
   Lend(call);
   const OwnedFd closing(second.get());
   EXPECT_EQ(fcntl(closing.get(), F_GETFD), FD_CLOEXEC);
+}
+
+// It owes one from the greeting on.
+TEST_F(SocketSessionTest, AFarewellIsSaidBeforeTheGreetingsAnswer) {
+  auto asked = Ask();
+  ASSERT_TRUE(daemon_->Accept().has_value());
+  daemon_->Welcome(false, 0, true);
+  ASSERT_NE(daemon_->AcceptDescriptors(), "");
+  // The library may be about to note that it has greeted.
+  uint64_t said = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (said == 0 && std::chrono::steady_clock::now() < end) {
+    wsp::SayFarewell();
+    said = daemon_->HasSaid() ? daemon_->TakeFarewell() : 0;
+    wsp::TakeFarewellBack();
+  }
+  EXPECT_EQ(said, 1u);
+  daemon_->SendDescriptor(0, 0, -1);
+  Lend(NextCall());
+  const OwnedFd fd(asked.get());
+  EXPECT_TRUE(IsLent(fd.get()));
 }
 
 TEST_F(SocketSessionTest, RefusalsAreTheCalls) {

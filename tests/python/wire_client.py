@@ -46,7 +46,10 @@ class WireClient:
 
     def __init__(self, protos, path):
         self.types, self.provider, _ = protos
-        self._channel = grpc.insecure_channel(f"unix:{path}")
+        # A connection of its own: one that is shared with a client that the
+        # daemon refuses may just be ending.
+        self._channel = grpc.insecure_channel(
+            f"unix:{path}", options=[("grpc.use_local_subchannel_pool", 1)])
         self._frames = queue.Queue()
         attach = self._channel.stream_stream(
             "/wsp.v1.Provider/Attach",

@@ -49,13 +49,14 @@ std::optional<wsp::v1::Hello> ScriptedDaemon::Accept() {
   return hello_;
 }
 
-void ScriptedDaemon::Welcome(bool resumed, uint64_t startups) {
+void ScriptedDaemon::Welcome(bool resumed, uint64_t startups, bool farewells) {
   wsp::v1::ServerFrame frame;
   wsp::v1::Welcome* const welcome = frame.mutable_welcome();
   welcome->mutable_version()->set_major(1);
   welcome->set_attachment_token(kToken);
   welcome->set_resumed(resumed);
   welcome->set_startups(startups);
+  if (farewells) welcome->add_capabilities(wsp::v1::CAPABILITY_FAREWELL);
   Send(frame);
 }
 
@@ -147,6 +148,22 @@ uint64_t ScriptedDaemon::TakeShown(OwnedFd* descriptor) {
   memcpy(&fd, CMSG_DATA(item), sizeof(fd));
   *descriptor = OwnedFd(fd);
   return le64toh(message[0]);
+}
+
+bool ScriptedDaemon::HasSaid() const {
+  char byte;
+  return recv(descriptors_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
+}
+
+uint64_t ScriptedDaemon::TakeFarewell() {
+  uint64_t message[2] = {};
+  if (!AwaitReadable(descriptors_.get()) ||
+      recv(descriptors_.get(), message, sizeof(message), 0) !=
+          sizeof(message) ||
+      message[0] != 0) {
+    return 0;
+  }
+  return le64toh(message[1]);
 }
 
 void ScriptedDaemon::AnswerShown(uint64_t number, int linux_errno) {

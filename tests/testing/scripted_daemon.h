@@ -26,7 +26,7 @@ class ScriptedDaemon {
 
   // Takes the next connection. Its hello; nothing if none comes.
   std::optional<wsp::v1::Hello> Accept();
-  void Welcome(bool resumed, uint64_t startups);
+  void Welcome(bool resumed, uint64_t startups, bool farewells = false);
   // The client's next call; nothing if it sends no more.
   std::optional<wsp::v1::Call> NextCall();
   // Adds a result to `frame`, under this connection's next number.
@@ -47,6 +47,11 @@ class ScriptedDaemon {
   uint64_t TakeShown(OwnedFd* descriptor);
   // What the daemon answers to that.
   void AnswerShown(uint64_t number, int linux_errno);
+  // What the client says on that connection of its end: 1, or 2 if it stays; 0
+  // if nothing comes, or something else.
+  uint64_t TakeFarewell();
+  // Whether it has said something there.
+  bool HasSaid() const;
   void BreakDescriptors() { descriptors_.Reset(-1); }
 
   // The last result of this connection that was acknowledged.
