@@ -29,6 +29,7 @@ std::string StartupFrame() {
 class NoDescriptors : public wspd::DescriptorSink {
  public:
   int SendDescriptor(uint64_t, uint64_t, int) override { return 0; }
+  void ReadOn() override {}
   void Close() override {}
 };
 
