@@ -209,13 +209,8 @@ TEST_F(RelayedEndTest, TheProgramCannotTakeItBack) {
 }
 
 TEST_F(RelayedEndTest, AnAttemptToConnectIsGivenUp) {
-  // Nobody answers a connection that its queue has no room for.
-  const OwnedFd full(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const NetAddress any = Loopback(0);
-  ASSERT_EQ(bind(full.get(), any.get(), any.size()), 0);
-  ASSERT_EQ(listen(full.get(), 0), 0);
-  const int port = NetAddress::LocalOf(full.get()).port();
-  const OwnedFd first = ConnectToLoopback(port);
+  const FullListener full = ListenWithFullQueue();
+  const int port = full.port();
   const Relayed relayed = Make();
   bool in_progress = false;
   ASSERT_EQ(relayed.socket->Connect(Loopback(port), 0, &in_progress), 0);

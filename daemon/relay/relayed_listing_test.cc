@@ -123,13 +123,8 @@ TEST_F(RelayedListingTest, CountsThePiecesThatItMoves) {
 }
 
 TEST_F(RelayedListingTest, AnAttemptToConnectIsPending) {
-  // Nobody answers a connection that its queue has no room for.
-  const OwnedFd full(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const NetAddress any = Loopback(0);
-  ASSERT_EQ(bind(full.get(), any.get(), any.size()), 0);
-  ASSERT_EQ(listen(full.get(), 0), 0);
-  const int port = NetAddress::LocalOf(full.get()).port();
-  const OwnedFd first = ConnectToLoopback(port);
+  const FullListener full = ListenWithFullQueue();
+  const int port = full.port();
   const Relayed relayed = Make();
   EXPECT_EQ(Find(relayed).pending_calls(), 0u);
   bool in_progress = false;
@@ -140,7 +135,7 @@ TEST_F(RelayedListingTest, AnAttemptToConnectIsPending) {
   EXPECT_EQ(socket.pending_calls(), 1u);
   EXPECT_EQ(socket.peer().ipv4().port(), port);
   // Room for it; its SYN is sent again within a second.
-  const OwnedFd taken(accept(full.get(), nullptr, nullptr));
+  const OwnedFd taken = AcceptFrom(full.listener);
   EXPECT_TRUE(Await([&] { return Find(relayed).pending_calls() == 0; }));
   socket = Find(relayed);
   EXPECT_EQ(socket.state(), wsp::v1::SOCKET_STATE_CONNECTED);

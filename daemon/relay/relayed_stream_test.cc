@@ -53,13 +53,8 @@ TEST_F(RelayedStreamTest, FillerIsTakenOffAndWrittenBytesAreNot) {
 }
 
 TEST_F(RelayedStreamTest, AWaitersByteThatComesLateIsTakenOffToo) {
-  // Nobody answers a connection that its queue has no room for.
-  const OwnedFd full(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  NetAddress address = Loopback(0);
-  ASSERT_EQ(bind(full.get(), address.get(), address.size()), 0);
-  ASSERT_EQ(listen(full.get(), 0), 0);
-  const int port = NetAddress::LocalOf(full.get()).port();
-  const OwnedFd first = ConnectToLoopback(port);
+  const FullListener full = ListenWithFullQueue();
+  const int port = full.port();
   const Relayed relayed = Make();
   int filler = 0;
   while (send(relayed.program.get(), "", 1, MSG_DONTWAIT) == 1) ++filler;
@@ -77,11 +72,11 @@ TEST_F(RelayedStreamTest, AWaitersByteThatComesLateIsTakenOffToo) {
   std::thread waiter(
       [&] { EXPECT_EQ(send(relayed.program.get(), "", 1, 0), 1); });
   // Room for it; its SYN is sent again within a second.
-  const OwnedFd taken(accept(full.get(), nullptr, nullptr));
+  const OwnedFd taken = AcceptFrom(full.listener);
   waiter.join();
   EXPECT_EQ(relayed.socket->State(0, &state), 0);
   EXPECT_EQ(state.state(), LinuxState::STATE_CONNECTED);
-  const OwnedFd peer(accept(full.get(), nullptr, nullptr));
+  const OwnedFd peer = AcceptFrom(full.listener);
   SetDeadline(peer.get());
   Send(relayed.program.get(), "hello");
   EXPECT_EQ(ReadBytes(peer.get(), 5), "hello");
@@ -169,12 +164,8 @@ TEST_F(RelayedStreamTest, ConnectSaysWhatTheKernelWould) {
 }
 
 TEST_F(RelayedStreamTest, AClosedAttemptIsGivenUp) {
-  const OwnedFd full(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  NetAddress address = Loopback(0);
-  ASSERT_EQ(bind(full.get(), address.get(), address.size()), 0);
-  ASSERT_EQ(listen(full.get(), 0), 0);
-  const int port = NetAddress::LocalOf(full.get()).port();
-  const OwnedFd first = ConnectToLoopback(port);
+  const FullListener full = ListenWithFullQueue();
+  const int port = full.port();
   Relayed relayed = Make();
   bool in_progress = false;
   EXPECT_EQ(relayed.socket->Connect(Loopback(port), 0, &in_progress), 0);

@@ -49,6 +49,14 @@ OwnedFd ConnectToLoopback(int port) {
   return fd;
 }
 
+FullListener ListenWithFullQueue() {
+  FullListener full{ListenOnLoopback(), OwnedFd()};
+  // Of a listener that is one already, the queue's length.
+  Require(listen(full.listener.fd.get(), 0) == 0);
+  full.first = ConnectToLoopback(full.port());
+  return full;
+}
+
 TcpPair MakeTcpPair() {
   const TcpListener listener = ListenOnLoopback();
   TcpPair pair;

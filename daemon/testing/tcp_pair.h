@@ -23,6 +23,15 @@ struct TcpListener {
 };
 TcpListener ListenOnLoopback();
 
+// A listener on 127.0.0.1 whose queue `first` fills: attempts to connect to it
+// are answered by nobody.
+struct FullListener {
+  TcpListener listener;
+  OwnedFd first;
+  int port() const { return listener.port; }
+};
+FullListener ListenWithFullQueue();
+
 // A blocking connection to 127.0.0.1:port.
 OwnedFd ConnectToLoopback(int port);
 

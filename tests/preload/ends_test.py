@@ -7,7 +7,6 @@ Usage: ends_test.py WSPRUN WSPD WSPCTL --plane=PLANE
 import json
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 
@@ -19,20 +18,7 @@ ENDS = ("KIND_CLIENT_GONE", "KIND_CLIENT_DIED")
 TRUE = "/bin/true"
 
 
-class EndsTest(preload_case.PreloadCase):
-
-    def setUp(self):
-        super().setUp()
-        self.watch = subprocess.Popen(
-            [preload_case.WSPCTL, "--socket", self.daemon.admin_socket,
-             "--json", "watch", "--from", "1"],
-            stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.end_watch)
-
-    def end_watch(self):
-        self.watch.terminate()
-        self.watch.wait()
-        self.watch.stdout.close()
+class EndsTest(preload_case.WatchingCase):
 
     def next_end(self):
         """The kind of the next end of a client, and its pid."""

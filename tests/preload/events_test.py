@@ -7,7 +7,6 @@ Usage: events_test.py WSPRUN WSPD WSPCTL --plane=PLANE
 import json
 import os
 import signal
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -16,20 +15,7 @@ import preload_case  # noqa: E402
 RELAYED = preload_case.PLANE == "relayed"
 
 
-class EventsTest(preload_case.PreloadCase):
-
-    def setUp(self):
-        super().setUp()
-        self.watch = subprocess.Popen(
-            [preload_case.WSPCTL, "--socket", self.daemon.admin_socket,
-             "--json", "watch", "--from", "1"],
-            stdout=subprocess.PIPE, text=True)
-        self.addCleanup(self.end_watch)
-
-    def end_watch(self):
-        self.watch.terminate()
-        self.watch.wait()
-        self.watch.stdout.close()
+class EventsTest(preload_case.WatchingCase):
 
     def all_of_it(self, accepted=0):
         """The events of the program's sockets, when it has ended with all of

@@ -373,6 +373,24 @@ class PreloadCase(unittest.TestCase):
         process.stdin.flush()
 
 
+class WatchingCase(PreloadCase):
+    """The same with `self.watch`: all events from the daemon's start on, each
+    a line of JSON."""
+
+    def setUp(self):
+        super().setUp()
+        self.watch = subprocess.Popen(
+            [WSPCTL, "--socket", self.daemon.admin_socket,
+             "--json", "watch", "--from", "1"],
+            stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.end_watch)
+
+    def end_watch(self):
+        self.watch.terminate()
+        self.watch.wait()
+        self.watch.stdout.close()
+
+
 def main():
     unittest.main(argv=sys.argv[:1] +
                   os.environ.get("TESTS", "").split(), verbosity=2)

@@ -77,7 +77,7 @@ class ResetTest(preload_case.PreloadCase):
         self.expect_line(program, "aborted")
         self.finish(program)
 
-    def test_a_listener(self):
+    def end_a_listener(self, command):
         program = self.start("""
             listener = socket.create_server(("127.0.0.1", 0))
             print(listener.getsockname()[1], flush=True)
@@ -87,7 +87,7 @@ class ResetTest(preload_case.PreloadCase):
             sys.stdin.readline()
         """)
         port = int(program.stdout.readline())
-        self.wspctl("reset", self.name_of(
+        self.wspctl(command, self.name_of(
             state="SOCKET_STATE_LISTENING"))
         self.expect_line(program, "aborted")
         with self.assertRaises(ConnectionRefusedError):
@@ -95,7 +95,13 @@ class ResetTest(preload_case.PreloadCase):
         self.go_on(program)
         self.finish(program)
 
+    def test_a_listener(self):
+        self.end_a_listener("reset")
+
     def test_datagrams(self):
+        self.end_datagrams("reset")
+
+    def end_datagrams(self, command):
         program = self.start("""
             one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             one.connect(("127.0.0.1", PORT))
@@ -108,7 +114,7 @@ class ResetTest(preload_case.PreloadCase):
             assert one.recv(100) == b"again"
         """)
         self.expect_line(program, "connected")
-        self.wspctl("reset", self.name_of(
+        self.wspctl(command, self.name_of(
             state="SOCKET_STATE_CONNECTED"))
         self.finish(program)
 
@@ -147,35 +153,10 @@ class ResetTest(preload_case.PreloadCase):
         self.finish(program)
 
     def test_a_listener_is_closed(self):
-        program = self.start("""
-            listener = socket.create_server(("127.0.0.1", 0))
-            print(listener.getsockname()[1], flush=True)
-            assert error_of(listener.accept) in (errno.ECONNABORTED,
-                                                 errno.EINVAL)
-            print("aborted", flush=True)
-            sys.stdin.readline()
-        """)
-        port = int(program.stdout.readline())
-        self.wspctl("close", self.name_of(
-            state="SOCKET_STATE_LISTENING"))
-        self.expect_line(program, "aborted")
-        with self.assertRaises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port))
-        self.go_on(program)
-        self.finish(program)
+        self.end_a_listener("close")
 
     def test_datagrams_are_closed(self):
-        program = self.start("""
-            one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            one.connect(("127.0.0.1", PORT))
-            print("connected", flush=True)
-            assert error_of(one.recv, 1) == errno.ECONNABORTED
-            assert error_of(one.getpeername) == errno.ENOTCONN
-        """)
-        self.expect_line(program, "connected")
-        self.wspctl("close", self.name_of(
-            state="SOCKET_STATE_CONNECTED"))
-        self.finish(program)
+        self.end_datagrams("close")
 
     def test_what_is_not_connected_or_not_there_says_so(self):
         program = self.start("""
